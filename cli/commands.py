@@ -1,0 +1,78 @@
+"""The table of commands; each is imported when it is named."""
+
+from __future__ import annotations
+
+import importlib
+from difflib import get_close_matches
+
+import click
+
+from localsmc import __version__
+from localsmc.errors import ConfigError
+
+COMMANDS = {"solve": "localsmc_cli.solve"}
+"""Command to the module that has it, under the same name."""
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See `click.Group.list_commands`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See `click.Group.get_command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`; says which command may have been meant."""
+        if args[0] in COMMANDS or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(args[0], COMMANDS, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(COMMANDS)}"
+        if " " in args[0]:
+            hint = f'did you mean: localsmc solve "{args[0]}"'
+        raise ConfigError(f"no command is called `{args[0]}`", hint=hint)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if not is_wanted or ctx.resilient_parsing:
+        return
+    from localsmc.llama import build_info, devices
+
+    lines = [f"localsmc {__version__}", build_info()]
+    for device in devices():
+        lines.append(f"{device.name}: {device.description}, {device.total / 2**30:.1f} GiB")
+    ctx.obj.output.text("\n".join(lines))
+    ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, llama.cpp's build and the devices it sees.",
+)
+@click.pass_context
+def localsmc(ctx: click.Context) -> None:
+    """Better answers from the GGUF model you already have, on your own machine.
+
+    \b
+    localsmc solve "What is 17 * 23?"
+    localsmc solve --help
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,107 @@
+"""Kinds of values that options take, each with its own words for what is wrong."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # generic in newer versions only
+
+
+class GpuLayers(_ParamType):
+    """A number of layers, `auto` or `all`; the latter two are −1, all that can be."""
+
+    name = "N|auto|all"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """See `click.ParamType.convert`."""
+        if value in ("auto", "all", "-1"):
+            return -1
+        if not re.fullmatch(r"[0-9]{1,9}", str(value)):
+            self.fail(f"'{value}' is neither a number of layers nor `auto` or `all`", param, ctx)
+        return int(value)
+
+
+class Switch(_ParamType):
+    """`on`, `off` or `auto`, in all the spellings that llama.cpp reads."""
+
+    name = "on|off|auto"
+    _SPELLINGS = {
+        "on": ("on", "enabled", "true", "1"),
+        "off": ("off", "disabled", "false", "0"),
+        "auto": ("auto", "-1"),
+    }
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """See `click.ParamType.convert`."""
+        meanings = [meaning for meaning, spellings in self._SPELLINGS.items() if value in spellings]
+        if not meanings:
+            self.fail(f"'{value}' is not `on`, `off` or `auto`", param, ctx)
+        return meanings[0]
+
+
+class Count(_ParamType):
+    """A whole number from `low` on."""
+
+    name = "N"
+
+    def __init__(self, low: int, high: int = 2**31 - 1) -> None:
+        self._low, self._high = low, high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """See `click.ParamType.convert`."""
+        if not re.fullmatch(r"-?[0-9]{1,19}", str(value)) or not self._low <= int(value) <= self._high:
+            self.fail(f"'{value}' is not a whole number from {self._low} to {self._high}", param, ctx)
+        return int(value)
+
+
+class TokenLimit(_ParamType):
+    """At least 1, or −1."""
+
+    name = "N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """See `click.ParamType.convert`."""
+        if not re.fullmatch(r"-1|0*[1-9][0-9]{0,8}", str(value)):
+            self.fail(f"'{value}' is neither a number of tokens from 1 on nor -1", param, ctx)
+        return int(value)
+
+
+class Shares(_ParamType):
+    """Proportions such as 3,1; commas or slashes, as in llama.cpp."""
+
+    name = "N0,N1,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """See `click.ParamType.convert`."""
+        try:
+            shares = tuple(float(part) for part in re.split("[,/]+", value))
+        except ValueError:
+            self.fail(f"'{value}' is not a list of numbers such as 3,1", param, ctx)
+        if not all(math.isfinite(share) and share >= 0 for share in shares) or not any(shares):
+            self.fail(f"'{value}' is not a list of proportions", param, ctx)
+        return shares
+
+
+class Seconds(_ParamType):
+    """A finite time above 0."""
+
+    name = "SECONDS"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """See `click.ParamType.convert`."""
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = math.nan
+        if not (math.isfinite(seconds) and seconds > 0):
+            self.fail(f"'{value}' is not a number of seconds above 0", param, ctx)
+        return seconds

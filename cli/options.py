@@ -1,0 +1,381 @@
+"""Options under headings, spelled as llama.cpp spells them, and what they mean to the library.
+
+The names of choices are written out here, so that `--help` need not import the library; a test
+compares them.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from localsmc.errors import ConfigError
+from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
+from localsmc_cli.problem import checked_text
+
+if TYPE_CHECKING:
+    from localsmc.llama import LoadOptions
+    from localsmc.solver import Settings
+
+METHODS = ("power-smc", "sample", "greedy")
+RESAMPLING = ("systematic", "stratified", "residual", "multinomial")
+SELECT = ("draw", "argmax", "majority")
+KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
+SPLIT_MODES = ("none", "layer", "row", "tensor")
+
+# --- headings -----------------------------------------------------------------------------------
+
+
+class Option(click.Option):
+    """An option that knows the heading it stands under."""
+
+    def __init__(self, *args: Any, section: str, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.section = section
+
+
+class Command(click.Command):
+    """A command whose help has its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, in the order of the headings' first appearance."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(param, "section", "Help"), []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records, col_max=30)
+
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+Decorator = Callable[[CommandT], CommandT]
+
+
+def _section(name: str) -> Callable[..., Decorator[Any]]:
+    return functools.partial(click.option, cls=Option, section=name, default=None)
+
+
+def _together(*options: Decorator[Any]) -> Decorator[Any]:
+    """Several options as one decorator, listed in the order given."""
+
+    def decorate(command: CommandT) -> CommandT:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+# --- the options --------------------------------------------------------------------------------
+
+_problem = _section("Problem")
+problem_options = _together(
+    _problem("-p", "--prompt", metavar="TEXT", help="The problem, as an option."),
+    _problem("-f", "--file", metavar="FILE", help="A text file with the problem; - is standard input."),
+    _problem("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message."),
+    _problem(
+        "--raw",
+        is_flag=True,
+        default=False,
+        help="Continue the problem's text as it is, without chat template and instruction.",
+    ),
+    _problem(
+        "-rea",
+        "--reasoning",
+        type=Switch(),
+        metavar="on|off|auto",
+        envvar="LLAMA_ARG_REASONING",
+        help="Thinking, where the chat template has a switch for it.  [default: auto, the template's own]",
+    ),
+)
+
+_method = _section("Method")
+method_options = _together(
+    _method(
+        "--method",
+        type=click.Choice(METHODS),
+        default=METHODS[0],
+        help="power-smc samples from p(text)^alpha by sequential Monte Carlo; sample draws independently;"
+        " greedy takes the most probable token.  [default: power-smc]",
+    ),
+    _method(
+        "-N",
+        "--particles",
+        type=int,
+        metavar="N",
+        help="Particles (power-smc) or samples (sample).  [default: 16; 1 for sample]",
+    ),
+    _method(
+        "--alpha",
+        type=float,
+        metavar="X",
+        help="power-smc: exponent, from 1.  [default: 4 for the embedded model, 2 for others]",
+    ),
+    _method(
+        "--ramp",
+        type=int,
+        metavar="N",
+        help="power-smc: tokens over which the exponent rises from 1."
+        "  [default: 40 for the embedded model, 100 for others]",
+    ),
+    _method(
+        "--ess-threshold",
+        type=float,
+        metavar="X",
+        help="power-smc: resample below this share of effective particles.  [default: 0.5]",
+    ),
+    _method(
+        "--resampling",
+        type=click.Choice(RESAMPLING),
+        help="power-smc: how to resample.  [default: systematic]",
+    ),
+    _method(
+        "--temp",
+        "--temperature",
+        "temperature",
+        type=float,
+        metavar="X",
+        help="sample: temperature.  [default: 1]",
+    ),
+    _method("--top-k", type=int, metavar="N", help="sample: the N likeliest tokens only.  [default: 0, all]"),
+    _method(
+        "--top-p",
+        type=float,
+        metavar="X",
+        help="sample: the likeliest tokens of this mass.  [default: 1, all]",
+    ),
+    _method(
+        "--min-p",
+        type=float,
+        metavar="X",
+        help="sample: tokens with this share of the likeliest one's probability.  [default: 0, all]",
+    ),
+    _method(
+        "--select",
+        type=click.Choice(SELECT),
+        default=SELECT[0],
+        help="Which completion is shown: one drawn by weight, the heaviest, or the heaviest of the answer"
+        " with most weight.  [default: draw]",
+    ),
+    _method(
+        "-s",
+        "--seed",
+        type=Count(-1, 2**63 - 1),
+        metavar="N",
+        default=-1,
+        help="The same seed gives the same result on the same machine.  [default: -1, random]",
+    ),
+)
+
+_limits = _section("Limits")
+limit_options = _together(
+    _limits(
+        "-n",
+        "--predict",
+        "--n-predict",
+        "n_predict",
+        type=TokenLimit(),
+        envvar="LLAMA_ARG_N_PREDICT",
+        help="Tokens to generate at most, -1 as many as fit."
+        "  [default: 256 for the embedded model, 1024 for others]",
+    ),
+    _limits(
+        "--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times."
+    ),
+    _limits("--stop-at-box", is_flag=True, default=False, help="Stop after the first complete \\boxed{...}."),
+    _limits(
+        "--budget",
+        type=Seconds(),
+        help="Give the best result there is after this time, loading the model not counted."
+        "  [default: no limit]",
+    ),
+)
+
+_output = _section("Output")
+output_options = _together(
+    _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
+    _output("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON."),
+    _output("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
+    _output(
+        "-v",
+        "--verbose",
+        is_flag=True,
+        default=False,
+        help="Prompt, sizes, timings and llama.cpp's log on standard error.",
+    ),
+)
+
+_model = _section("Model")
+model_options = _together(
+    _model(
+        "-m",
+        "--model",
+        metavar="FILE",
+        envvar="LLAMA_ARG_MODEL",
+        help="A GGUF file.  [default: the embedded model]",
+    ),
+    _model(
+        "-ngl",
+        "--gpu-layers",
+        "--n-gpu-layers",
+        "n_gpu_layers",
+        type=GpuLayers(),
+        metavar="N|auto|all",
+        envvar="LLAMA_ARG_N_GPU_LAYERS",
+        help="Layers to keep on the GPU.  [default: auto, all where there is one]",
+    ),
+    _model(
+        "-mg",
+        "--main-gpu",
+        type=Count(0),
+        metavar="N",
+        envvar="LLAMA_ARG_MAIN_GPU",
+        help="The GPU to use where the split mode is none.  [default: 0]",
+    ),
+    _model(
+        "-sm",
+        "--split-mode",
+        type=click.Choice(SPLIT_MODES),
+        envvar="LLAMA_ARG_SPLIT_MODE",
+        help="How to split over several GPUs.  [default: layer]",
+    ),
+    _model(
+        "-ts",
+        "--tensor-split",
+        type=Shares(),
+        metavar="N0,N1,...",
+        envvar="LLAMA_ARG_TENSOR_SPLIT",
+        help="Each GPU's share, for example 3,1.  [default: by free memory]",
+    ),
+)
+
+_context = _section("Context")
+context_options = _together(
+    _context(
+        "-c",
+        "--ctx-size",
+        "n_ctx",
+        type=Count(0),
+        metavar="N",
+        envvar="LLAMA_ARG_CTX_SIZE",
+        help="Tokens in memory, all particles together.  [default: 0, by prompt, particles and free memory]",
+    ),
+    _context(
+        "-t",
+        "--threads",
+        "n_threads",
+        type=Count(-1),
+        metavar="N",
+        envvar="LLAMA_ARG_THREADS",
+        help="Threads.  [default: -1, the number of cores]",
+    ),
+    _context(
+        "-fa",
+        "--flash-attn",
+        "flash_attention",
+        type=Switch(),
+        metavar="on|off|auto",
+        envvar="LLAMA_ARG_FLASH_ATTN",
+        help="Flash attention.  [default: auto]",
+    ),
+    _context(
+        "-ctk",
+        "--cache-type-k",
+        "type_k",
+        type=click.Choice(KV_TYPES),
+        metavar="TYPE",
+        envvar="LLAMA_ARG_CACHE_TYPE_K",
+        help="Type of the cached keys: f32, f16, bf16, q8_0, q4_0 ...  [default: f16]",
+    ),
+    _context(
+        "-ctv",
+        "--cache-type-v",
+        "type_v",
+        type=click.Choice(KV_TYPES),
+        metavar="TYPE",
+        envvar="LLAMA_ARG_CACHE_TYPE_V",
+        help="Type of the cached values.  [default: f16]",
+    ),
+    _context(
+        "-b",
+        "--batch-size",
+        "n_batch",
+        type=Count(1),
+        metavar="N",
+        envvar="LLAMA_ARG_BATCH",
+        help="Rows handed to llama.cpp at once.  [default: 2048]",
+    ),
+    _context(
+        "-ub",
+        "--ubatch-size",
+        "n_ubatch",
+        type=Count(1),
+        metavar="N",
+        envvar="LLAMA_ARG_UBATCH",
+        help="Rows computed at once.  [default: 512]",
+    ),
+)
+
+# --- what they mean to the library --------------------------------------------------------------
+
+Given = Mapping[str, Any]
+"""A parsed command line: option to value, None where it was not given."""
+
+_POWER_SMC = ("particles", "alpha", "ramp", "ess_threshold", "resampling")
+_SAMPLE = ("particles", "temperature", "top_k", "top_p", "min_p")
+_OPTIONS_OF: dict[str, Sequence[str]] = {"power-smc": _POWER_SMC, "sample": _SAMPLE, "greedy": ()}
+
+
+def method_parameters(given: Given) -> dict[str, Any]:
+    """The method's parameters that were given; raises ConfigError for another method's."""
+    name = given["method"]
+    for option in dict.fromkeys((*_POWER_SMC, *_SAMPLE)):
+        if given[option] is not None and option not in _OPTIONS_OF[name]:
+            owners = [owner for owner, options in _OPTIONS_OF.items() if option in options]
+            raise ConfigError(
+                f"`{spelling(option)}` does not apply to `--method {name}`",
+                hint=f"leave it out, or use {' or '.join(f'`--method {owner}`' for owner in owners)}",
+            )
+    if given["temperature"] == 0:
+        raise ConfigError("`--temp` 0 is greedy decoding", hint="use `--method greedy`")
+    return _given_of(given, _OPTIONS_OF[name])
+
+
+def spelling(option: str) -> str:
+    """How an option is written on the command line."""
+    return "--temp" if option == "temperature" else "--" + option.replace("_", "-")
+
+
+def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
+    return {name: given[name] for name in names if given[name] is not None}
+
+
+def load_options(given: Given) -> LoadOptions:
+    """How to load the model."""
+    from localsmc.llama import LoadOptions
+
+    return LoadOptions(**_given_of(given, ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")))
+
+
+def settings(given: Given) -> Settings:
+    """How to put and answer the problem."""
+    from localsmc.solver import Settings
+
+    for text in given["stop"]:
+        if not checked_text(text, "`--stop`"):
+            raise ConfigError("`--stop` is empty", hint="give a text, or leave it out")
+    if given["system"] is not None:
+        checked_text(given["system"], "`--system`")
+    plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
+    context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
+    return Settings(
+        seed=None if given["seed"] == -1 else given["seed"],
+        thinking={"on": True, "off": False}.get(given["reasoning"]),
+        n_threads=max(0, given["n_threads"] or 0),
+        **_given_of(given, plain + context),
+    )

@@ -1,0 +1,100 @@
+"""A result in words: what stands on standard error beside the answer. Pure functions of records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from localsmc.records import AnswerShare, Result
+
+if TYPE_CHECKING:
+    from localsmc.solver import Solving
+
+WIDTH = 48
+"""Characters of an answer that are shown."""
+
+
+def share_lines(shares: Sequence[AnswerShare], limit: int, *, none: str = "no answer") -> list[str]:
+    """The distribution over answers, a line each: "632  83 %"; the rest beyond `limit` together."""
+    rows = [(_short(none if share.answer is None else share.answer), share.weight) for share in shares]
+    if len(rows) > limit:
+        rest = rows[limit - 1 :]
+        rows[limit - 1 :] = [(f"{len(rest)} others", sum(weight for _, weight in rest))]
+    width = max((len(name) for name, _ in rows), default=0)
+    return [f"{name:<{width}}  {percent(weight):>5}" for name, weight in rows]
+
+
+def percent(share: float) -> str:
+    """A share as a percentage, never rounded to all or nothing."""
+    if 0 < share < 0.005:
+        return "<1 %"
+    if 0.995 <= share < 1 - 1e-9:
+        return ">99 %"
+    return f"{100 * share:.0f} %"
+
+
+def _short(answer: str) -> str:
+    line = " ".join("".join(c if c.isprintable() else " " for c in answer).split())
+    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
+
+
+def summary(result: Result) -> str:
+    """The answer, the distribution over answers, and what it took."""
+    lines = [f"\nAnswer: {'none found' if result.answer is None else _short(result.answer)}"]
+    if sum(share.count for share in result.answers) > 1:
+        lines += ["", *(f"  {line}" for line in share_lines(result.answers, 8)), ""]
+    return "\n".join([*lines, _account(result)])
+
+
+def _account(result: Result) -> str:
+    usage, seconds = result.usage, result.usage.seconds
+    working = seconds.decode + seconds.sample
+    speed = usage.rows / working if working > 0 else 0.0
+    return (
+        f"{_method(result)}: {usage.steps} steps, {usage.rows} tokens decoded at {speed:,.0f} tokens/s,"
+        f" {seconds.total:.1f} s, seed {result.seed}"
+    )
+
+
+def _method(result: Result) -> str:
+    config = result.method.config
+    told = {"particles": "particles", "alpha": "alpha", "temperature": "temperature"}
+    parts = [f"{label} {config[key]:g}" for key, label in told.items() if key in config]
+    return f"{result.method.name} ({', '.join(parts)})" if parts else result.method.name
+
+
+def setup_lines(solving: Solving, asked_cells: int) -> list[str]:
+    """What was loaded and chosen, before the first step."""
+    llama, context, method = solving.model.llama, solving.context, solving.method
+    n_particles = getattr(method, "particles", 1)
+    why = (
+        "given by --ctx-size"
+        if asked_cells
+        else f"chosen for {len(solving.prompt)} prompt tokens, up to {solving.n_tokens} more on each"
+        f" of {n_particles} particles, and the free memory"
+    )
+    return [
+        f"model: {llama.path}, {llama.n_params / 1e6:,.1f} M parameters, {solving.model.header.file_type},"
+        f" loaded in {llama.load_seconds:.2f} s",
+        f"device: {llama.device}",
+        f"context: {context.n_cells} cells, {why}",
+        f"prompt: {json.dumps(solving.prompt_text, ensure_ascii=False)}",
+        f"method: {method}",
+        f"seed: {solving.seed}",
+    ]
+
+
+def timing_lines(result: Result) -> list[str]:
+    """Where the time went, after the last step."""
+    usage, seconds = result.usage, result.usage.seconds
+    working = seconds.decode + seconds.sample
+    share = seconds.decode / working if working > 0 else 0.0
+    return [
+        f"time: load {seconds.load:.2f} s, prompt {seconds.prompt:.2f} s, decode {seconds.decode:.2f} s,"
+        f" sample {seconds.sample:.2f} s ({percent(share)} of the steps is decoding),"
+        f" all {seconds.total:.2f} s",
+        f"work: {usage.rows} rows in {usage.decode_calls} decodes, at most {usage.peak_rows} at once;"
+        f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
+        f" at most {usage.peak_cells} cells",
+    ]

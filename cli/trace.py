@@ -1,0 +1,105 @@
+"""The trace: every step of a run as lines of JSON, written while it runs.
+
+    {"event": "start", "version", "seed", "method", "model", "prompt", "prompt_tokens"}
+    {"event": "step", ...the fields of StepInfo..., "population": [...HistoryInfo...]}
+    {"event": "end", "outcome": "done" | "budget" | "interrupted", "answer", "text", "answers", "log_z"}
+
+Reads the run between two steps and changes nothing. A disk that fills up ends the trace, not the
+run: `check` tells of it at the end.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from localsmc.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from localsmc.records import Result, StepInfo
+    from localsmc.solver import Solving
+
+
+class Trace:
+    """A trace file, or nothing where the path is None."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: IO[str] | None = None
+        self._error: OSError | None = None
+
+    def __enter__(self) -> Trace:
+        if self._path is None:
+            return self
+        try:
+            # An older trace is kept until there is something to put in its place.
+            self._file = self._path.open("a", encoding="utf-8")
+        except OSError as error:
+            raise ConfigError(
+                f"the trace file `{self._path}` cannot be written: {error.strerror}",
+                hint="`--trace` takes a file in a folder that you may write to",
+            ) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._file.close()
+
+    def start(self, solving: Solving) -> None:
+        """The first line."""
+        if self._file is None:
+            return
+        with contextlib.suppress(OSError):  # a pipe has nothing to cut off
+            self._file.truncate(0)
+        result = solving.result()
+        self._write(
+            event="start",
+            version=result.version,
+            seed=result.seed,
+            method=asdict(result.method),
+            model=asdict(result.model),
+            prompt=solving.prompt_text,
+            prompt_tokens=solving.prompt.tolist(),
+        )
+
+    def step(self, step: StepInfo, solving: Solving) -> None:
+        """The line of a step."""
+        if self._file is not None:
+            self._write(
+                event="step",
+                **asdict(step),
+                population=[asdict(history) for history in solving.population()],
+            )
+
+    def end(self, result: Result, outcome: str) -> None:
+        """The last line."""
+        if self._file is not None:
+            self._write(
+                event="end",
+                outcome=outcome,
+                answer=result.answer,
+                text=result.text,
+                answers=[asdict(share) for share in result.answers],
+                log_z=result.log_z,
+            )
+
+    def _write(self, **record: Any) -> None:
+        if self._file is None or self._error is not None:
+            return
+        try:
+            self._file.write(json.dumps(record, ensure_ascii=False) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self._error = error
+
+    def check(self) -> None:
+        """Raise RunError where a line could not be written."""
+        if self._error is not None:
+            raise RunError(
+                f"the trace file `{self._path}` is not complete: {self._error.strerror}",
+                hint="the answer above is; make room for the trace, or leave `--trace` out",
+            )

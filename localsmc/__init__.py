@@ -1,0 +1,73 @@
+"""localsmc: better answers from the GGUF model you already have, by sampling from p(y|x)^α.
+
+    import localsmc
+
+    with localsmc.load() as model:                       # or load("model.gguf")
+        result = localsmc.solve(model, "What is 17 * 23?")
+        print(result.answer)
+
+Names are loaded when first used, so that importing the package is cheap.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from localsmc.errors import LocalSMCError
+    from localsmc.llama import LoadOptions
+    from localsmc.loading import Model, load
+    from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
+    from localsmc.records import Result, StepInfo
+    from localsmc.solver import Settings, Solving, solve, start
+    from localsmc.toy import ToyModel
+
+_HOMES = {
+    "METHODS": "methods",
+    "Greedy": "methods",
+    "LoadOptions": "llama",
+    "LocalSMCError": "errors",
+    "Model": "loading",
+    "PowerSMC": "methods",
+    "Result": "records",
+    "Sample": "methods",
+    "Settings": "solver",
+    "Solving": "solver",
+    "StepInfo": "records",
+    "ToyModel": "toy",
+    "load": "loading",
+    "solve": "solver",
+    "start": "solver",
+}
+
+__all__ = [
+    "Greedy",
+    "LoadOptions",
+    "LocalSMCError",
+    "METHODS",
+    "Model",
+    "PowerSMC",
+    "Result",
+    "Sample",
+    "Settings",
+    "Solving",
+    "StepInfo",
+    "ToyModel",
+    "__version__",
+    "load",
+    "solve",
+    "start",
+]
+
+# A library is silent unless its user asks: llama.cpp's warnings included.
+logging.getLogger("localsmc").addHandler(logging.NullHandler())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module `localsmc` has no attribute `{name}`")
+    return getattr(importlib.import_module(f"localsmc.{_HOMES[name]}"), name)

@@ -1,0 +1,106 @@
+"""Finding the final answer in a text, and telling whether two answers are the same.
+
+Pure functions on text: no model, no signals, no threads.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+BOX = b"\\boxed{"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxScan:
+    r"""Where a left-to-right scan for a complete, non-empty ``\boxed{...}`` stands.
+
+    Fed bytes in any pieces, it says the same as when fed them at once. An escaped brace
+    (``\{``) does not count.
+    """
+
+    matched: int = 0
+    """Bytes of BOX matched, while outside of a box."""
+    depth: int = 0
+    """Open braces, once inside of one."""
+    escaped: bool = False
+    is_empty: bool = True
+    complete: bool = False
+
+    def feed(self, text: bytes) -> BoxScan:
+        """The scan after more text; it stays complete once it is."""
+        scan = self
+        for byte in text:
+            if scan.complete:
+                return scan
+            scan = scan._inside(byte) if scan.depth else scan._outside(byte)
+        return scan
+
+    def _outside(self, byte: int) -> BoxScan:
+        if byte == BOX[self.matched]:
+            matched = self.matched + 1
+            return BoxScan(depth=1) if matched == len(BOX) else BoxScan(matched=matched)
+        return BoxScan(matched=int(byte == BOX[0]))
+
+    def _inside(self, byte: int) -> BoxScan:
+        if self.escaped:
+            return BoxScan(depth=self.depth, is_empty=False)
+        if byte == ord("\\"):
+            return BoxScan(depth=self.depth, escaped=True, is_empty=self.is_empty)
+        depth = self.depth + (byte == ord("{")) - (byte == ord("}"))
+        if depth == 0:
+            return BoxScan() if self.is_empty else BoxScan(complete=True)
+        return BoxScan(depth=depth, is_empty=self.is_empty and byte in b" \t\n")
+
+
+def boxes(text: str) -> list[str]:
+    r"""The contents of all complete, non-empty ``\boxed{...}`` in a text, in order."""
+    data = text.encode()
+    found, scan, opened = [], BoxScan(), 0
+    for i in range(len(data)):
+        was_inside = scan.depth > 0
+        scan = scan.feed(data[i : i + 1])
+        if scan.depth and not was_inside:
+            opened = i + 1
+        if scan.complete:
+            found.append(data[opened:i].decode(errors="replace"))
+            scan = BoxScan()
+    return found
+
+
+STATED = re.compile(
+    r"(?:^|\b)(?:final\s+)?answer\s*(?:is|:|=)\s*[:=]?\s*(?:\*\*)?\s*(?P<answer>[^\n]+?)\s*(?:\*\*)?\s*\.?\s*(?:$|\n)",
+    re.IGNORECASE,
+)
+
+
+def extract(text: str) -> str | None:
+    r"""The final answer of a text, normalised: its last box, else its last "answer is ...".
+
+    None where it states no answer.
+    """
+    boxed = boxes(text)
+    if boxed:
+        return normalise(boxed[-1]) or None
+    stated = list(STATED.finditer(text))
+    return (normalise(stated[-1]["answer"]) or None) if stated else None
+
+
+def normalise(answer: str) -> str:
+    """One spelling for answers that differ in wrapping only: dollars, spaces, LaTeX sizes, commas."""
+    answer = answer.strip().strip("$").strip()
+    answer = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}", r"\1", answer)
+    answer = re.sub(r"\\[dt]frac", r"\\frac", answer)
+    answer = re.sub(r"\\(?:left|right|displaystyle)(?![a-zA-Z])|\\[!,;: ]", "", answer)
+    answer = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer)
+    answer = answer.replace("\\%", "%").replace("\\$", "").rstrip(".").strip()
+    return re.sub(r"\s+", " ", answer)
+
+
+def key(answer: str) -> str:
+    r"""What answers are grouped by: exact value where it is a number (0.5, 1/2, \frac{1}{2}), else text."""
+    compact = re.sub(r"\\frac\{(-?\d+)\}\{(\d+)\}", r"\1/\2", answer).replace(" ", "")
+    if re.fullmatch(r"[+-]?\d{1,200}(?:\.\d{0,200}|/0*[1-9]\d{0,200})?|[+-]?\.\d{1,200}", compact):
+        return str(Fraction(compact))
+    return compact

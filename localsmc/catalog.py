@@ -1,0 +1,55 @@
+"""Which file a model's name stands for, and what is recommended for it.
+
+No name at all is the embedded model. Knows paths and cards; never opens a model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import localsmc_models
+from localsmc.errors import ModelNotFound
+from localsmc.prompts import BOX_INSTRUCTION
+
+EMBEDDED = "tiny"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Defaults:
+    """What `solve` uses where nothing is said: exponent, ramp, token limit, added instruction."""
+
+    alpha: float = 2.0
+    ramp: int = 100
+    n_predict: int = 1024
+    instruction: str | None = BOX_INSTRUCTION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """A model file with its defaults; `sha256` where it is known without reading the file."""
+
+    path: Path
+    defaults: Defaults
+    is_embedded: bool = False
+    sha256: str | None = None
+
+
+def resolve(model: str | Path | None) -> Source:
+    """The file of a model given by path, or of the embedded one; raises ModelNotFound."""
+    if model is None:
+        card = localsmc_models.card(EMBEDDED)
+        defaults = Defaults(alpha=card.alpha, ramp=card.ramp, n_predict=card.n_predict, instruction=None)
+        return Source(
+            path=localsmc_models.path(EMBEDDED), defaults=defaults, is_embedded=True, sha256=card.sha256
+        )
+    path = Path(model).expanduser()
+    if not path.exists():
+        raise ModelNotFound(
+            f"no model at `{path}`",
+            hint="give the path of a GGUF file, or leave `-m` out for the embedded model",
+        )
+    # The Hugging Face cache names its blobs by their SHA-256.
+    blob = path.resolve().name
+    is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
+    return Source(path=path, defaults=Defaults(), sha256=blob if is_hash else None)

@@ -1,0 +1,49 @@
+"""The tree of all tokens ever drawn: each node is a token and its parent node.
+
+A history is a node; forking one costs nothing here, and its tokens are read back by walking up.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from localsmc.model import TokenIds
+from localsmc.numerics import Ints
+
+ROOT = 0
+
+
+class Genealogy:
+    """Grows by whole steps; node 0 is the end of the prompt."""
+
+    def __init__(self) -> None:
+        self._parent = np.zeros(1024, dtype=np.int64)
+        self._token = np.zeros(1024, dtype=np.int32)
+        self._size = 1
+
+    def append(self, parents: Ints, tokens: Ints) -> Ints:
+        """A new node (K,) for each parent node and token (K,)."""
+        nodes = np.arange(self._size, self._size + len(parents))
+        while self._size + len(parents) > len(self._parent):
+            self._parent = np.concatenate((self._parent, np.zeros_like(self._parent)))
+            self._token = np.concatenate((self._token, np.zeros_like(self._token)))
+        self._parent[nodes] = parents
+        self._token[nodes] = tokens
+        self._size += len(parents)
+        return nodes
+
+    def parents(self, nodes: Ints) -> Ints:
+        """The parent node of each node."""
+        return self._parent[nodes]
+
+    def last_tokens(self, nodes: Ints) -> Ints:
+        """The token of each node."""
+        return self._token[nodes].astype(np.int64)
+
+    def tokens(self, node: int) -> TokenIds:
+        """The tokens from the end of the prompt to a node, in order."""
+        path = []
+        while node != ROOT:
+            path.append(self._token[node])
+            node = self._parent[node]
+        return np.array(path[::-1], dtype=np.int32)

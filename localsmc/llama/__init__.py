@@ -1,0 +1,35 @@
+"""llama.cpp behind the seam: a GGUF's weights and vocabulary, and contexts over them."""
+
+from __future__ import annotations
+
+from localsmc.ggml import KV_TYPES
+from localsmc.llama.binding import build_info
+from localsmc.llama.context import LlamaContext
+from localsmc.llama.devices import Device, devices, physical_cores
+from localsmc.llama.options import (
+    FLASH_ATTENTION,
+    LOAD_MODES,
+    MAX_SEQUENCES,
+    SPLIT_MODES,
+    ContextOptions,
+    LoadOptions,
+)
+from localsmc.llama.trial import probe_load
+from localsmc.llama.weights import LlamaModel
+
+__all__ = [
+    "FLASH_ATTENTION",
+    "KV_TYPES",
+    "LOAD_MODES",
+    "MAX_SEQUENCES",
+    "SPLIT_MODES",
+    "ContextOptions",
+    "Device",
+    "LlamaContext",
+    "LlamaModel",
+    "LoadOptions",
+    "build_info",
+    "devices",
+    "physical_cores",
+    "probe_load",
+]

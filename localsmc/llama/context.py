@@ -1,0 +1,212 @@
+"""A llama.cpp context: one KV cache for all sequences, batches in, logits out.
+
+Everything that would make llama.cpp abort the process, or hand back wrong logits without a word,
+is checked here first and raises instead.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import time
+import weakref
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.errors import ContextError, ContextFull, DecodeFailed, ModelLoadFailed, SequenceError
+from localsmc.ggml import KV_TYPES, bytes_per_element
+from localsmc.llama.binding import C, errors, last_errors, set_fields
+from localsmc.llama.devices import devices, physical_cores
+from localsmc.llama.options import FLASH_ATTENTION, ContextOptions
+from localsmc.numerics import Floats, Ints
+
+if TYPE_CHECKING:
+    from localsmc.llama.weights import LlamaModel
+
+
+class LlamaContext:
+    """A llama.cpp context with one KV cache for all sequences: implements `LanguageModel`."""
+
+    dtype: np.dtype[Any] = np.dtype(np.float32)
+
+    def __init__(self, model: LlamaModel, options: ContextOptions) -> None:
+        self.model, self.options = model, options
+        self.decode_seconds = 0.0
+        self.n_vocab, self.is_eog, self.pieces = model.n_vocab, model.is_eog, model.pieces
+        self.n_seq_max, self.n_batch = options.n_seq_max, options.n_batch
+        last_errors.clear()
+        pointer = C.llama_init_from_model(model.pointer, self._params(options))
+        if not pointer:
+            raise ContextError(
+                f"llama.cpp cannot make a context of {options.n_ctx} cells{errors()}",
+                hint="lower `--ctx-size`, `--particles` or `--predict`",
+            )
+        self._context = pointer
+        self._finalizer = weakref.finalize(self, C.llama_free, pointer)
+        self._memory = C.llama_get_memory(pointer)
+        if not self._memory:
+            self.close()
+            raise ModelLoadFailed(
+                f"`{model.path}` is not causal: it keeps no memory of a sequence",
+                hint="use a causal language model",
+            )
+        self.n_cells = int(C.llama_n_ctx(pointer))
+        if C.llama_model_is_recurrent(model.pointer):
+            # A sequence is one state there, whatever its length.
+            self.n_cells *= options.n_seq_max
+        self.n_length = (
+            min(self.n_cells, model.n_ctx_train) if options.unified else int(C.llama_n_ctx_seq(pointer))
+        )
+        self._length = np.zeros(self.n_seq_max, dtype=np.int64)
+        self._row = np.zeros(self.n_seq_max, dtype=np.int64)
+        self._handed_out: Floats | None = None
+        self._batch = _Batch(self.n_batch)
+
+    def _params(self, options: ContextOptions) -> Any:
+        flash = options.flash_attention
+        if flash == "auto" and not any(device.is_gpu for device in devices()):
+            # On a CPU it adds up values in fp16, so that equal histories in other cells differ.
+            flash = "auto" if bytes_per_element(options.type_v) < 2 else "off"
+        n_threads = options.n_threads or physical_cores()
+        params = C.llama_context_default_params()
+        set_fields(
+            params,
+            n_ctx=options.n_ctx,
+            n_batch=options.n_batch,
+            n_ubatch=min(options.n_ubatch, options.n_batch),
+            n_seq_max=options.n_seq_max,
+            n_threads=n_threads,
+            n_threads_batch=n_threads,
+            flash_attn_type=FLASH_ATTENTION[flash],
+            type_k=KV_TYPES[options.type_k],
+            type_v=KV_TYPES[options.type_v],
+            kv_unified=options.unified,
+            embeddings=False,
+        )
+        return params
+
+    def close(self) -> None:
+        """Free the context; safe to call twice."""
+        self._finalizer()
+
+    def _alive(self) -> Any:
+        if not self._finalizer.alive:
+            raise SequenceError("the context is closed")
+        return self._context
+
+    # --- the seam ---
+
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, last_only: bool = False) -> Floats:
+        """See `LanguageModel.decode`; the view's memory is llama.cpp's and read-only."""
+        context = self._alive()
+        n_rows = len(tokens)
+        self._check(tokens, positions, seqs)
+        self._spoil()
+        batch = self._batch.fill(tokens, positions, seqs, last_only)
+        last_errors.clear()
+        began = time.perf_counter()
+        code = C.llama_decode(context, batch)
+        C.llama_synchronize(context)
+        self.decode_seconds += time.perf_counter() - began
+        if code == 1:
+            raise ContextFull(f"no free cells for {n_rows} rows", hint="raise `--ctx-size`")
+        if code != 0:
+            raise DecodeFailed(f"llama.cpp could not evaluate {n_rows} rows (code {code}){errors()}")
+        self._length[seqs] = positions + 1
+        shape = (1 if last_only else n_rows, self.n_vocab)
+        view = np.ctypeslib.as_array(C.llama_get_logits(context), shape=shape)
+        if self.options.guard_views:
+            self._handed_out = view = view.copy()
+            return view
+        view.flags.writeable = False
+        return view
+
+    def _check(self, tokens: Ints, positions: Ints, seqs: Ints) -> None:
+        """Raise SequenceError for what llama.cpp aborts on or takes without a word."""
+        n_rows = len(tokens)
+        if not 1 <= n_rows <= self.n_batch:
+            raise SequenceError(f"{n_rows} rows, but a batch takes 1 to {self.n_batch}")
+        if tokens.min() < 0 or tokens.max() >= self.n_vocab:
+            raise SequenceError(f"a token id is not in 0 … {self.n_vocab - 1}")
+        self._check_seqs(seqs)
+        expected = self._length[seqs]
+        rows = np.arange(n_rows)
+        self._row[seqs] = rows
+        if not np.array_equal(self._row[seqs], rows):
+            # Several rows of a sequence: each goes on where the one before it ends.
+            for seq in np.unique(seqs):
+                mine = seqs == seq
+                expected[mine] += np.arange(np.count_nonzero(mine))
+        if not np.array_equal(positions, expected):
+            raise SequenceError(f"positions {positions.tolist()[:8]}, but {expected.tolist()[:8]} are next")
+
+    def _check_seqs(self, seqs: Ints) -> None:
+        if seqs.min() < 0 or seqs.max() >= self.n_seq_max:
+            raise SequenceError(f"a sequence id is not in 0 … {self.n_seq_max - 1}")
+
+    def _spoil(self) -> None:
+        if self._handed_out is not None:
+            self._handed_out.fill(np.nan)
+
+    def copy(self, source: int, target: int) -> None:
+        """See `LanguageModel.copy`."""
+        self._alive()
+        self._check_seqs(np.array([source, target]))
+        if self._length[target]:
+            # llama.cpp would tag the cells of both histories with `target`, and attend to both.
+            raise SequenceError(f"sequence {target} is in use: a copy onto it would mix two histories")
+        C.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        self._length[target] = self._length[source]
+
+    def remove(self, seq: int, start: int = 0) -> None:
+        """See `LanguageModel.remove`; a recurrent model forgets a whole sequence or nothing."""
+        self._alive()
+        self._check_seqs(np.array([seq]))
+        if start >= self._length[seq]:
+            return
+        if not C.llama_memory_seq_rm(self._memory, seq, start or -1, -1):
+            raise SequenceError(
+                f"the model's memory cannot forget sequence {seq} from position {start} on:"
+                " it is a recurrent state, not a list of tokens"
+            )
+        self._length[seq] = start
+
+    def clear(self) -> None:
+        """See `LanguageModel.clear`."""
+        self._alive()
+        self._spoil()
+        C.llama_memory_clear(self._memory, False)
+        self._length[:] = 0
+
+
+class _Batch:
+    """A llama_batch over arrays of our own, filled by slices; llama_decode copies it on entry."""
+
+    def __init__(self, n_rows: int) -> None:
+        self._token, self._pos = np.zeros(n_rows, np.int32), np.zeros(n_rows, np.int32)
+        self._seq, self._n_seq = np.zeros((n_rows, 1), np.int32), np.ones(n_rows, np.int32)
+        self._output = np.zeros(n_rows, np.int8)
+        address, stride = self._seq.ctypes.data, self._seq.strides[0]
+        self._seq_rows = np.uint64(address) + np.arange(n_rows, dtype=np.uint64) * np.uint64(stride)
+        self._struct = C.llama_batch()
+        set_fields(
+            self._struct,
+            token=_pointer(self._token, ctypes.c_int32),
+            pos=_pointer(self._pos, ctypes.c_int32),
+            n_seq_id=_pointer(self._n_seq, ctypes.c_int32),
+            seq_id=ctypes.cast(self._seq_rows.ctypes.data, ctypes.POINTER(ctypes.POINTER(ctypes.c_int32))),
+            logits=_pointer(self._output, ctypes.c_int8),
+        )
+
+    def fill(self, tokens: Ints, positions: Ints, seqs: Ints, last_only: bool) -> Any:
+        n = len(tokens)
+        self._token[:n], self._pos[:n], self._seq[:n, 0] = tokens, positions, seqs
+        self._output[:n] = not last_only
+        self._output[n - 1] = 1
+        self._struct.n_tokens = n
+        return self._struct
+
+
+def _pointer(array: NDArray[Any], kind: Any) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(kind))

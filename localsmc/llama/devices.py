@@ -1,0 +1,52 @@
+"""What llama.cpp can compute on here, and how much of it a process should use."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+
+import psutil
+
+from localsmc.llama.binding import libggml
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A device that llama.cpp can compute on; memory in bytes."""
+
+    name: str
+    description: str
+    is_gpu: bool
+    free: int
+    total: int
+
+
+def devices() -> list[Device]:
+    """All devices of this build of llama.cpp, CPU included."""
+    ggml = libggml
+    for function, result in (
+        ("ggml_backend_dev_count", ctypes.c_size_t),
+        ("ggml_backend_dev_get", ctypes.c_void_p),
+        ("ggml_backend_dev_name", ctypes.c_char_p),
+        ("ggml_backend_dev_description", ctypes.c_char_p),
+        ("ggml_backend_dev_type", ctypes.c_int),
+        ("ggml_backend_dev_memory", None),
+    ):
+        getattr(ggml, function).restype = result
+    found = []
+    for index in range(ggml.ggml_backend_dev_count()):
+        device = ctypes.c_void_p(ggml.ggml_backend_dev_get(ctypes.c_size_t(index)))
+        free, total = ctypes.c_size_t(), ctypes.c_size_t()
+        ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
+        name, text = ggml.ggml_backend_dev_name(device), ggml.ggml_backend_dev_description(device)
+        # ggml-backend.h: 0 is the CPU, 1 a GPU, 2 an integrated GPU, 3 an accelerator beside the CPU.
+        is_gpu = ggml.ggml_backend_dev_type(device) in (1, 2)
+        found.append(Device(name.decode(), text.decode(), is_gpu, free.value, total.value))
+    return found
+
+
+def physical_cores() -> int:
+    """Cores that this process may use, hyper-threads not counted: what llama.cpp runs best on."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(usable, psutil.cpu_count(logical=False) or usable))

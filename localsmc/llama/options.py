@@ -1,0 +1,72 @@
+"""How to load a GGUF and how large its context is, by llama.cpp's names; checked when made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from localsmc.errors import ConfigError
+from localsmc.ggml import KV_TYPES
+
+SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
+LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct": 4}
+FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+
+MAX_SEQUENCES = 256
+"""LLAMA_MAX_SEQ; a test compares it with llama_max_parallel_sequences()."""
+
+
+def one_of(name: str, value: str, known: Mapping[str, int]) -> None:
+    """Raise ConfigError unless `value` is one of the names known."""
+    if value not in known:
+        raise ConfigError(f"`{name}` is `{value}`, which is unknown", hint=f"there is: {', '.join(known)}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """How to load a GGUF, as in llama.cpp. n_gpu_layers −1 is all of them."""
+
+    n_gpu_layers: int = -1
+    main_gpu: int = 0
+    split_mode: str = "layer"
+    tensor_split: tuple[float, ...] = ()
+    load_mode: str = "auto"
+    cpu_only: bool = False
+    """Not even a context on a GPU."""
+
+    def __post_init__(self) -> None:
+        one_of("split-mode", self.split_mode, SPLIT_MODES)
+        one_of("load-mode", self.load_mode, LOAD_MODES)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContextOptions:
+    """A context's sizes; n_ctx cells are shared by all sequences (one unified KV cache)."""
+
+    n_ctx: int
+    n_seq_max: int = 64
+    n_batch: int = 2048
+    n_ubatch: int = 512
+    n_threads: int = 0
+    """0 is the number of physical cores that this process may use."""
+    flash_attention: str = "auto"
+    type_k: str = "f16"
+    type_v: str = "f16"
+    unified: bool = True
+    guard_views: bool = False
+    """Hand out copies of logits that turn to NaN at the next decode: finds stale uses, in tests."""
+
+    def __post_init__(self) -> None:
+        one_of("flash-attn", self.flash_attention, FLASH_ATTENTION)
+        one_of("cache-type-k", self.type_k, KV_TYPES)
+        one_of("cache-type-v", self.type_v, KV_TYPES)
+        # llama.cpp aborts on a smaller batch, and returns NULL on more sequences.
+        if not 1 <= self.n_seq_max <= MAX_SEQUENCES:
+            raise ConfigError(f"{self.n_seq_max} sequences, but llama.cpp has {MAX_SEQUENCES}")
+        if self.n_batch < self.n_seq_max:
+            raise ConfigError(
+                f"`batch-size` is {self.n_batch}, but there are {self.n_seq_max} sequences, a row each",
+                hint="raise `--batch-size`",
+            )
+        if self.n_ubatch < 1 or self.n_ctx < 1 or self.n_threads < 0:
+            raise ConfigError("`ubatch-size`, `ctx-size` and `threads` must be positive")

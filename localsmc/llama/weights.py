@@ -1,0 +1,238 @@
+"""The weights and the vocabulary of one GGUF."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import time
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.errors import ModelLoadFailed, SequenceError
+from localsmc.ggml import bytes_per_element
+from localsmc.llama.binding import C, errors, last_errors, set_fields
+from localsmc.llama.context import LlamaContext
+from localsmc.llama.devices import devices
+from localsmc.llama.options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
+from localsmc.model import TokenIds
+from localsmc.prompts import ChatTemplate
+
+CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
+
+
+class LlamaModel:
+    """The weights and the vocabulary of one GGUF; `context` gives what implements the seam."""
+
+    def __init__(self, path: Path, options: LoadOptions | None = None) -> None:
+        options = LoadOptions() if options is None else options
+        self.path = path
+        self._is_offloaded = options.n_gpu_layers != 0 and not options.cpu_only
+        began = time.perf_counter()
+        last_errors.clear()
+        params = C.llama_model_default_params()
+        set_fields(
+            params,
+            n_gpu_layers=options.n_gpu_layers,
+            main_gpu=options.main_gpu,
+            split_mode=SPLIT_MODES[options.split_mode],
+            load_mode=LOAD_MODES[options.load_mode],
+        )
+        no_devices = (ctypes.c_void_p * 1)(None)  # an empty list; must outlive the load
+        if options.cpu_only:
+            set_fields(params, devices=ctypes.cast(no_devices, ctypes.c_void_p))
+        if options.tensor_split:
+            shares = (ctypes.c_float * C.llama_max_devices())(*options.tensor_split)
+            set_fields(params, tensor_split=shares)
+        self._model = C.llama_model_load_from_file(os.fsencode(path), params)
+        if not self._model:
+            raise ModelLoadFailed(f"llama.cpp cannot load `{path}`{errors()}", hint=CORRUPT_HINT)
+        self._finalizer = weakref.finalize(self, C.llama_model_free, self._model)
+        self.vocab = C.llama_model_get_vocab(self._model)
+        self._contexts: weakref.WeakSet[LlamaContext] = weakref.WeakSet()
+        try:
+            self._refuse_what_cannot_generate()
+        except ModelLoadFailed:
+            self.close()
+            raise
+        self.load_seconds = time.perf_counter() - began
+
+    def _refuse_what_cannot_generate(self) -> None:
+        if self.n_vocab <= 0:
+            raise ModelLoadFailed(f"`{self.path}` has no vocabulary", hint="a text-generation GGUF is needed")
+        if C.llama_model_has_encoder(self._model) or not C.llama_model_has_decoder(self._model):
+            raise ModelLoadFailed(
+                f"`{self.path}` is an encoder, which cannot continue a text",
+                hint="use a causal language model; embedding and T5-like models are none",
+            )
+        if C.llama_model_is_diffusion(self._model):
+            raise ModelLoadFailed(
+                f"`{self.path}` is a diffusion model, which has no next-token probabilities",
+                hint="use a causal language model",
+            )
+        if self.metadata(f"{self.metadata('general.architecture')}.attention.causal") == "false":
+            # llama.cpp would decode it, each token attending to later ones of its batch.
+            raise ModelLoadFailed(
+                f"`{self.path}` attends to later tokens: it is no causal model",
+                hint="use a causal language model",
+            )
+
+    def close(self) -> None:
+        """Free the contexts, then the weights; safe to call twice."""
+        for context in list(self._contexts):
+            context.close()
+        self._finalizer()
+
+    def __enter__(self) -> LlamaModel:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def context(self, options: ContextOptions) -> LlamaContext:
+        """A context over these weights; close it before another of the same size, memory permitting."""
+        context = LlamaContext(self, options)
+        self._contexts.add(context)
+        return context
+
+    # --- facts ---
+
+    @property
+    def pointer(self) -> Any:
+        """The llama_model pointer; raises SequenceError after `close`."""
+        if not self._finalizer.alive:
+            raise SequenceError("the model is closed")
+        return self._model
+
+    @property
+    def n_vocab(self) -> int:
+        """Tokens in the vocabulary."""
+        return int(C.llama_vocab_n_tokens(self.vocab))
+
+    @property
+    def n_ctx_train(self) -> int:
+        """The longest sequence the model was trained on."""
+        return int(C.llama_model_n_ctx_train(self._model))
+
+    @property
+    def n_params(self) -> int:
+        """Number of weights."""
+        return int(C.llama_model_n_params(self._model))
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a sequence's memory is a state that cannot be cut back, wholly or in part."""
+        return bool(C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model))
+
+    @property
+    def device(self) -> str:
+        """Where the layers are: the GPUs' names, or the CPU's."""
+        gpus = [device.description for device in devices() if device.is_gpu and self._is_offloaded]
+        return ", ".join(gpus) if gpus else "CPU"
+
+    def metadata(self, key: str) -> str | None:
+        """A metadata value as text."""
+        buffer = ctypes.create_string_buffer(1 << 16)
+        length = C.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
+        return None if length < 0 else buffer.value.decode(errors="replace")
+
+    def bytes_per_cell(self, type_k: str, type_v: str) -> float:
+        """Memory that one token takes in the KV cache, over all layers."""
+        n_head, n_head_kv = C.llama_model_n_head(self._model), C.llama_model_n_head_kv(self._model)
+        default = C.llama_model_n_embd(self._model) // max(1, n_head)
+        prefix = self.metadata("general.architecture")
+        widths = [
+            int(self.metadata(f"{prefix}.attention.{part}_length") or default) for part in ("key", "value")
+        ]
+        per_head = widths[0] * bytes_per_element(type_k) + widths[1] * bytes_per_element(type_v)
+        return float(C.llama_model_n_layer(self._model) * n_head_kv * per_head)
+
+    # --- tokens ---
+
+    def tokenize(self, text: str, *, special: bool, add_bos: bool = False) -> TokenIds:
+        """Token ids of a text; `special` reads control tokens' names as those tokens."""
+        data = text.encode()
+        size = len(data) + 8
+        while True:
+            buffer = (ctypes.c_int32 * size)()
+            n = C.llama_tokenize(self.vocab, data, len(data), buffer, size, add_bos, special)
+            if n >= 0:
+                return np.array(buffer[:n], dtype=np.int32)
+            size = -n
+
+    @cached_property
+    def is_eog(self) -> NDArray[np.bool_]:
+        """(V,) True for each token that ends a generation."""
+        return np.array([C.llama_vocab_is_eog(self.vocab, token) for token in range(self.n_vocab)])
+
+    @cached_property
+    def pieces(self) -> Pieces:
+        """The bytes of each token."""
+        return Pieces(self.vocab, self.n_vocab)
+
+    @cached_property
+    def control_texts(self) -> tuple[str, ...]:
+        """The names of the control tokens, which a user's text must not be read as."""
+        names = (
+            C.llama_vocab_get_text(self.vocab, token)
+            for token in range(self.n_vocab)
+            if C.llama_vocab_is_control(self.vocab, token)
+        )
+        return tuple(name.decode(errors="replace") for name in names if name)
+
+    def text(self, tokens: TokenIds) -> bytes:
+        """The bytes of some tokens; control tokens have none."""
+        return b"".join(self.pieces[int(token)] for token in tokens)
+
+    @cached_property
+    def chat_template(self) -> ChatTemplate | None:
+        """The GGUF's own chat template, or None."""
+        source = C.llama_model_chat_template(self._model, None)
+        if not source:
+            return None
+        return ChatTemplate(source.decode(errors="replace"), *map(self._name, ("bos", "eos")))
+
+    @property
+    def adds_bos(self) -> bool:
+        """Whether a plain text begins with a beginning-of-sequence token."""
+        return bool(C.llama_vocab_get_add_bos(self.vocab))
+
+    def _name(self, which: str) -> str:
+        # Without an id in the file llama.cpp makes one up from the tokenizer's family.
+        if self.metadata(f"tokenizer.ggml.{which}_token_id") is None:
+            return ""
+        token = getattr(C, f"llama_vocab_{which}")(self.vocab)
+        return "" if token < 0 else C.llama_vocab_get_text(self.vocab, token).decode(errors="replace")
+
+
+class Pieces:
+    """The bytes of each token id, read when first asked for: a vocabulary can be large."""
+
+    def __init__(self, vocab: Any, n_vocab: int) -> None:
+        self._vocab = vocab
+        self._known: dict[int, bytes] = {}
+        self._n_vocab = n_vocab
+
+    def __len__(self) -> int:
+        return self._n_vocab
+
+    def __getitem__(self, token: int) -> bytes:
+        # llama.cpp throws a C++ exception, which ends the process, for an id out of range.
+        if not 0 <= token < self._n_vocab:
+            raise IndexError(f"token {token} is not in 0 … {self._n_vocab - 1}")
+        if token not in self._known:
+            self._known[token] = self._read(token)
+        return self._known[token]
+
+    def _read(self, token: int) -> bytes:
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            n = C.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            if n >= 0:
+                return buffer.raw[:n]
+            size = -n

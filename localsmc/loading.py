@@ -1,0 +1,77 @@
+"""A model ready to use: the weights, the file's header, and what is recommended for it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from localsmc import catalog, gguf, probe
+from localsmc.catalog import Source
+from localsmc.errors import ConfigError
+from localsmc.llama import LlamaModel, LoadOptions
+from localsmc.methods import METHODS, Method, PowerSMC, from_options
+from localsmc.records import ModelInfo
+
+HASHED_SIZE = 256 * 1024 * 1024
+"""Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A loaded GGUF with what is recommended for it. Close it, or use it in a `with`."""
+
+    llama: LlamaModel
+    source: Source
+    header: gguf.Header
+
+    def close(self) -> None:
+        """Free the weights and every context over them."""
+        self.llama.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def info(self, n_ctx: int) -> ModelInfo:
+        """What a result says about the model, with the context's number of cells."""
+        return ModelInfo(
+            name=self.header.name or self.source.path.stem,
+            path=str(self.source.path),
+            sha256=self.source.sha256 or _sha256(self.source.path),
+            params=self.llama.n_params,
+            quantization=self.header.file_type,
+            n_ctx=n_ctx,
+            device=self.llama.device,
+        )
+
+    def method(self, name: str = "power-smc", **options: object) -> Method:
+        """A method with this model's recommended parameters, where none are given."""
+        if name not in METHODS:
+            raise ConfigError(f"no method is called `{name}`", hint=f"there is: {', '.join(METHODS)}")
+        if name == PowerSMC.name:
+            options = {"alpha": self.source.defaults.alpha, "ramp": self.source.defaults.ramp, **options}
+        return from_options(METHODS[name], options)
+
+
+def load(path: str | Path | None = None, options: LoadOptions | None = None) -> Model:
+    """Load a GGUF, or the embedded model where no path is given.
+
+    A file that is not the embedded one is checked first, in Python and then by loading it in a
+    child process, once. Raises ModelNotFound or ModelLoadFailed.
+    """
+    source = catalog.resolve(path)
+    header = gguf.read_header(source.path)
+    if not source.is_embedded:
+        probe.ensure_loadable(source.path, header)
+    return Model(LlamaModel(source.path, options), source, header)
+
+
+@lru_cache
+def _sha256(path: Path) -> str | None:
+    if path.stat().st_size > HASHED_SIZE:
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()

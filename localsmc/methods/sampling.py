@@ -1,0 +1,110 @@
+"""Plain sampling and greedy decoding on the particle engine: the honest baselines.
+
+Sample
+Target    q(y|x) = Π q(y_t|h), where q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k,
+          top-p and min-p leave; they look at p at temperature 1, as llama.cpp's order has it.
+          Tempering each token is not the power distribution: it normalises every prefix.
+Proposal  the target itself, N independent draws.
+Weight    equal.
+Stops     when every particle has ended: end token, stop rule or n_tokens.
+Cost      one row a distinct live history and step, in waves where memory is short.
+
+Greedy
+Target    none: the most probable token at every step, the lowest id among equals.
+Cost      one row a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from localsmc.methods.base import ParticleRun, Request, require
+from localsmc.numerics import Chunk, Floats
+from localsmc.particles import Particles, Proposal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """N independent samples at a temperature above 0; the truncations are off by default."""
+
+    name: ClassVar[str] = "sample"
+
+    particles: int = 1
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    share: bool = True
+
+    def __post_init__(self) -> None:
+        require("particles", self.particles, 1, 1_000_000)
+        require("temperature", self.temperature, 1 / 64, 64.0)
+        require("top_k", self.top_k, 0, 10_000_000)
+        require("top_p", self.top_p, 0.0, 1.0)
+        require("min_p", self.min_p, 0.0, 1.0)
+
+    def start(self, request: Request) -> ParticleRun:
+        """See `Method.start`."""
+        waves = wave_sizes(self.particles, request)
+        return ParticleRun(request, waves, self.advance, share=self.share, has_evidence=False)
+
+    def advance(self, particles: Particles) -> tuple[float, bool]:
+        """One token for every live particle."""
+        alpha = 1.0 / self.temperature
+        cuts = self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0
+        particles.extend(Proposal(alpha, self.truncate if cuts else None))
+        return alpha, False
+
+    def truncate(self, chunk: Chunk) -> None:
+        """Zero the mass of tokens outside of top-k, top-p and min-p; the most probable one stays."""
+        for logits, mass in zip(chunk.logits, chunk.mass, strict=True):
+            mass[logits < self._lowest_logit(logits)] = 0.0
+
+    def _lowest_logit(self, logits: Floats) -> float:
+        top = float(logits.max())
+        lowest = -np.inf if self.min_p == 0.0 else top + np.log(self.min_p)
+        if 0 < self.top_k < len(logits):
+            lowest = max(lowest, float(np.partition(logits, -self.top_k)[-self.top_k]))
+        if self.top_p < 1.0:
+            falling = np.sort(logits[logits >= lowest])[::-1]
+            p = np.exp((falling - top).astype(np.float64))
+            # The fewest tokens whose probabilities reach top_p, as llama.cpp counts them.
+            reached = np.cumsum(p) >= self.top_p * p.sum()
+            lowest = float(falling[int(np.argmax(reached))])
+        return lowest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Greedy:
+    """No parameters."""
+
+    name: ClassVar[str] = "greedy"
+
+    def start(self, request: Request) -> ParticleRun:
+        """See `Method.start`."""
+        return ParticleRun(request, [1], self.advance, share=True, has_evidence=False)
+
+    def advance(self, particles: Particles) -> tuple[float, bool]:
+        """The most probable token."""
+        particles.extend(Proposal(1.0, _only_the_top))
+        return 1.0, False
+
+
+def _only_the_top(chunk: Chunk) -> None:
+    top = chunk.logits.argmax(axis=1)
+    chunk.mass[:] = 0.0
+    chunk.mass[np.arange(len(top)), top] = 1.0
+
+
+def wave_sizes(n: int, request: Request) -> list[int]:
+    """How many of n independent particles to run at a time, so that none can run out of memory."""
+    model = request.model
+    together = min(model.n_seq_max, (model.n_cells - len(request.prompt)) // request.n_tokens)
+    if n <= together:
+        return [n]
+    # One slot stays with the prompt, from which every wave starts.
+    size = max(1, min(together, model.n_seq_max - 1))
+    return [size] * (n // size) + ([n % size] if n % size else [])

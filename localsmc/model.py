@@ -1,0 +1,86 @@
+"""The seam between methods and whatever computes logits: the `LanguageModel` protocol.
+
+Two implementations ship: `llama.LlamaModel` (a GGUF in llama.cpp) and `toy.ToyModel` (exact and
+finite). Only `sequences` calls the methods that take sequence ids.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.numerics import Floats, Ints
+
+TokenIds = NDArray[np.int32]
+
+
+class LanguageModel(Protocol):
+    """A causal language model with a memory of several token sequences that share cells."""
+
+    @property
+    def n_vocab(self) -> int:
+        """Size of the vocabulary, V."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The dtype of the logits."""
+        ...
+
+    @property
+    def n_seq_max(self) -> int:
+        """Sequence ids are 0 … n_seq_max − 1."""
+        ...
+
+    @property
+    def n_cells(self) -> int:
+        """Tokens that all sequences can hold together, a shared token counted once."""
+        ...
+
+    @property
+    def n_length(self) -> int:
+        """Tokens that one sequence can hold."""
+        ...
+
+    @property
+    def n_batch(self) -> int:
+        """Rows that one decode can take."""
+        ...
+
+    @property
+    def is_eog(self) -> NDArray[np.bool_]:
+        """(V,) True for every token that ends a generation."""
+        ...
+
+    @property
+    def pieces(self) -> list[bytes]:
+        """The bytes of each token id; empty for control tokens."""
+        ...
+
+    @property
+    def decode_seconds(self) -> float:
+        """Seconds spent evaluating batches so far, waiting for the device included."""
+        ...
+
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, last_only: bool = False) -> Floats:
+        """Append a token to each named sequence (or several, at ascending positions, to one).
+
+        Returns logits (R, V), or (1, V) of the last row with `last_only`: a view that the next
+        decode invalidates. Raises ContextFull, the memory unchanged, where cells are short,
+        DecodeFailed where the evaluation fails, SequenceError for a batch that breaks a rule.
+        """
+        ...
+
+    def copy(self, source: int, target: int) -> None:
+        """Make the empty sequence `target` hold what `source` holds; no data is copied."""
+        ...
+
+    def remove(self, seq: int, start: int = 0) -> None:
+        """Forget the tokens of a sequence from position `start` on."""
+        ...
+
+    def clear(self) -> None:
+        """Forget every sequence."""
+        ...

@@ -1,0 +1,289 @@
+"""The particle system: distinct histories, how many particles stand on each, their log-weights.
+
+Particles with the same tokens share one history and so one row of every decode; a history forks
+only when its particles draw different tokens. log-weights are absolute: at any moment
+Σ counts·exp(logw) is the unbiased estimate of the evidence, so resampling sets all of them to
+their mean and nothing has to be carried beside them. Knows nothing of texts or exponents'
+schedules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.draws import Draw
+from localsmc.errors import ContextFull
+from localsmc.genealogy import ROOT, Genealogy
+from localsmc.numerics import (
+    Chunk,
+    Doubles,
+    Floats,
+    Ints,
+    RowKernel,
+    Transform,
+    effective_sample_size,
+    log_sum_exp,
+    normalised,
+)
+from localsmc.prompts import StopRule, StopState
+from localsmc.resampling import Scheme, thin
+from localsmc.sequences import Sequences
+
+LIVE, STOPPED, OUT_OF_LENGTH = 0, 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class Histories:
+    """Parallel arrays (H,), one entry a distinct history."""
+
+    node: Ints
+    """Its last token in the genealogy."""
+    count: Ints
+    """Particles that stand on it."""
+    logw: Doubles
+    """Log-weight of each of its particles."""
+    logp: Doubles
+    """Log-probability of its tokens under the model at temperature 1."""
+    finish: NDArray[np.int8]
+    """LIVE, STOPPED or OUT_OF_LENGTH."""
+    slot: Ints
+    """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
+    stop: tuple[StopState, ...]
+    """What the stop rule remembers of it."""
+
+    def take(self, index: Ints | NDArray[np.bool_]) -> Histories:
+        """Some of the histories, in the order given."""
+        index = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        arrays = (
+            field[index] for field in (self.node, self.count, self.logw, self.logp, self.finish, self.slot)
+        )
+        return Histories(*arrays, tuple(self.stop[i] for i in index))
+
+    @staticmethod
+    def joined(parts: Sequence[Histories]) -> Histories:
+        """The histories of several groups, one after the other."""
+        names = ("node", "count", "logw", "logp", "finish", "slot")
+        arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
+        return Histories(*arrays, sum((part.stop for part in parts), ()))
+
+    def with_(self, **arrays: Any) -> Histories:
+        """A copy with some arrays exchanged."""
+        names = ("node", "count", "logw", "logp", "finish", "slot", "stop")
+        return Histories(*(arrays.get(name, getattr(self, name)) for name in names))
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """How a step draws: tokens from p^alpha, `transform` zeroing part of the mass first."""
+
+    alpha: float
+    transform: Transform | None = None
+
+
+class Particles:
+    """N particles on one prompt, moved one token at a time.
+
+    A step is `extend` (draw tokens), `reweight` and `resample` as the method sees fit, then
+    `evaluate` (decode the survivors). With `share=False` every particle keeps a history of its
+    own: the same law at a higher cost, there to be compared with.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        slot: int,
+        logits: Floats,
+        n: int,
+        *,
+        n_tokens: int,
+        stop: StopRule,
+        draw: Draw,
+        share: bool = True,
+    ) -> None:
+        self.sequences, self.n, self.n_tokens = sequences, n, n_tokens
+        self.genealogy = Genealogy()
+        self.reductions = 0
+        self.length = 0
+        self._draw, self._stop, self._share = draw, stop, share
+        self._logits = logits
+        self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
+        self._is_eog = sequences.model.is_eog
+        one = np.ones(1, dtype=np.int64)
+        self.histories = Histories(
+            node=one * ROOT,
+            count=one * n,
+            logw=np.full(1, -np.log(n)),
+            logp=np.zeros(1),
+            finish=np.zeros(1, dtype=np.int8),
+            slot=one * slot,
+            stop=(stop.start(),),
+        )
+
+    # --- questions -----------------------------------------------------------------------------
+
+    @property
+    def n_live(self) -> int:
+        """Histories that are not finished."""
+        return int(np.count_nonzero(self.histories.finish == LIVE))
+
+    @property
+    def log_z(self) -> float:
+        """log of the unbiased evidence estimate, Σ counts·exp(logw)."""
+        return log_sum_exp(self._log_totals())
+
+    @property
+    def ess(self) -> float:
+        """Effective sample size, in particles."""
+        return effective_sample_size(self.histories.logw, self.histories.count)
+
+    @property
+    def weights(self) -> Doubles:
+        """(H,) normalised weight of each history, its particles together."""
+        return normalised(self._log_totals())
+
+    def _log_totals(self) -> Doubles:
+        return self.histories.logw + np.log(self.histories.count)
+
+    # --- one step ------------------------------------------------------------------------------
+
+    def extend(self, proposal: Proposal) -> Doubles:
+        """Draw the next token of every live particle and group equal ones into children.
+
+        Returns log Σ_v p(v)^alpha for each history that is left (H,), 0 for those that had
+        finished before: with tokens drawn from p^alpha this is the increment of log-weight.
+        """
+        live = np.flatnonzero(self.histories.finish == LIVE)
+        parents: list[Ints] = []
+        tokens: list[Ints] = []
+        counts: list[Ints] = []
+        logps: list[Doubles] = []
+        log_power = np.empty(len(live))
+        for chunk in self._kernel.chunks(self._logits, proposal.alpha):
+            stop = chunk.start + len(chunk.logits)
+            log_power[chunk.start : stop] = chunk.log_power
+            rows, token, count = self._draw_children(chunk, live[chunk.start : stop], proposal)
+            parents.append(live[rows + chunk.start])
+            tokens.append(token)
+            counts.append(count)
+            logps.append(chunk.logp(rows, token))
+        increments = np.zeros(len(self.histories))
+        increments[live] = log_power
+        return self._replace_live(*map(np.concatenate, (parents, tokens, counts, logps)), increments)
+
+    def _draw_children(self, chunk: Chunk, live: Ints, proposal: Proposal) -> tuple[Ints, Ints, Ints]:
+        """Rows, tokens and counts of the children of a chunk, rows in order."""
+        if proposal.transform is not None:
+            proposal.transform(chunk)
+        counts = self.histories.count[live]
+        drawn = self._draw(chunk.mass, counts)
+        rows = np.repeat(np.arange(len(live)), counts)
+        if not self._share:
+            return rows, drawn, np.ones_like(drawn)
+        n_vocab = chunk.mass.shape[1]
+        keys, count = np.unique(rows * n_vocab + drawn, return_counts=True)
+        return keys // n_vocab, keys % n_vocab, count
+
+    def _replace_live(
+        self, parents: Ints, tokens: Ints, counts: Ints, logps: Doubles, increments: Doubles
+    ) -> Doubles:
+        old = self.histories
+        self.length += 1
+        done = old.finish != LIVE
+        stop = tuple(
+            self._stop.advance(old.stop[parent], token)
+            for parent, token in zip(parents.tolist(), tokens.tolist(), strict=True)
+        )
+        finish = np.where(
+            self._is_eog[tokens] | np.array([state.hit for state in stop], dtype=bool), STOPPED, LIVE
+        )
+        if self.length == self.n_tokens:
+            finish[finish == LIVE] = OUT_OF_LENGTH
+        children = Histories(
+            node=self.genealogy.append(old.node[parents], tokens),
+            count=counts,
+            logw=old.logw[parents],
+            logp=old.logp[parents] + logps,
+            finish=finish.astype(np.int8),
+            slot=old.slot[parents],
+            stop=stop,
+        )
+        self._release_except(children, old.slot[~done])
+        self.histories = Histories.joined([old.take(done), children]) if done.any() else children
+        return np.concatenate((increments[done], increments[parents]))
+
+    def reweight(self, increments: Doubles) -> None:
+        """Add increments (H,) to the log-weights."""
+        self.histories = self.histories.with_(logw=self.histories.logw + increments)
+
+    def resample(self, scheme: Scheme) -> None:
+        """n particles drawn from the weighted ones, each with the mean weight; log_z stays."""
+        log_z = self.log_z
+        counts = scheme(self.weights, self.n, self._draw)
+        self._keep(counts, np.full(len(counts), log_z - np.log(self.n)))
+
+    def evaluate(self) -> None:
+        """Give every live history a slot of its own and decode its last token."""
+        self._fit()
+        live = np.flatnonzero(self.histories.finish == LIVE)
+        if not len(live):
+            return
+        slots = self.histories.slot.copy()
+        # The first child of a parent keeps its slot; the others fork before anything is fed.
+        taken: set[int] = set()
+        for i in live.tolist():
+            slot = int(slots[i])
+            if slot in taken:
+                slots[i] = self.sequences.fork(slot)
+            taken.add(slot)
+        self.histories = self.histories.with_(slot=slots)
+        tokens = self.genealogy.last_tokens(self.histories.node[live])
+        self._logits = self.sequences.append(slots[live], tokens)
+
+    def _fit(self) -> None:
+        """Reduce the live histories, unbiasedly, until their next tokens fit into the memory.
+
+        Whether and how far to reduce depends on the past alone (what is held, not what it
+        weighs), and `thin` keeps E[weight] for each history; so E[Ẑ] = Z stays.
+        """
+        while not self.sequences.can_append(self.n_live):
+            n_live = self.n_live
+            if n_live == 1:
+                raise ContextFull("one history alone does not fit into the context")
+            self._reduce(self.sequences.n_slots if n_live > self.sequences.n_slots else n_live // 2)
+
+    def _reduce(self, n_histories: int) -> None:
+        live = self.histories.finish == LIVE
+        log_totals = self._log_totals()
+        top = log_totals[live].max()
+        kept = thin(np.exp(log_totals[live] - top), n_histories, self._draw)
+        # Each survivor's weight is carried by as many particles as are its share of the live ones:
+        # splitting a weight evenly changes no expectation, and the ESS stays meaningful.
+        n_live_particles = int(self.histories.count[live].sum())
+        share = np.rint(kept / kept.sum() * n_live_particles).astype(np.int64)
+        counts, logw = self.histories.count.copy(), self.histories.logw.copy()
+        counts[live] = np.where(kept > 0, np.maximum(share, 1), 0)
+        with np.errstate(divide="ignore"):
+            logw[live] = np.log(kept) + top - np.log(np.maximum(counts[live], 1))
+        self.reductions += 1
+        self._keep(counts, logw)
+
+    def _keep(self, counts: Ints, logw: Doubles) -> None:
+        """Set counts and log-weights; histories without particles go, and their slots with them."""
+        before = self.histories
+        held = before.slot[before.finish == LIVE]
+        self.histories = before.with_(count=counts, logw=logw).take(counts > 0)
+        self._release_except(self.histories, held)
+
+    def _release_except(self, survivors: Histories, held: Ints) -> None:
+        """Release the slots of `held` on which no live survivor stands."""
+        needed = set(survivors.slot[survivors.finish == LIVE].tolist())
+        for slot in sorted(set(held.tolist()) - needed):
+            self.sequences.release(slot)

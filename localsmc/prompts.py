@@ -1,0 +1,132 @@
+"""From messages to the text a model expects, and the rules that end a generation.
+
+Chat templates are the GGUF's own, rendered by jinja2 in a sandbox. A stop rule looks at one
+history's tokens alone, so every particle on that history stops at once; the stopped text, its
+whole last token included, is what has a probability. Knows no model and no weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, NoReturn
+
+from jinja2 import TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from localsmc.answers import BoxScan
+from localsmc.errors import PromptError
+
+BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
+"""Asked of models that were not trained to end in a box."""
+
+Message = Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ChatTemplate:
+    """A GGUF's chat template and the texts of the tokens that it may write."""
+
+    source: str
+    bos: str = ""
+    eos: str = ""
+
+    def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+        """The text up to where the assistant begins; `thinking` where a template knows the switch.
+
+        Raises PromptError where the template is broken or refuses the messages.
+        """
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+        )
+        environment.globals["raise_exception"] = _refuse
+        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+        values: dict[str, Any] = {"bos_token": self.bos, "eos_token": self.eos, "add_generation_prompt": True}
+        if thinking is not None:
+            values["enable_thinking"] = thinking
+        try:
+            return environment.from_string(self.source).render(messages=list(messages), **values)
+        except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
+            raise PromptError(
+                f"the model's chat template fails: {error}",
+                hint="`--raw` sends the text as it is, without a template",
+            ) from error
+
+
+def _refuse(message: str) -> NoReturn:
+    raise TemplateError(message)
+
+
+def conversation(problem: str, system: str | None, instruction: str | None) -> list[dict[str, str]]:
+    """One user turn, with an optional system turn before it and an instruction below it."""
+    user = problem if instruction is None else f"{problem}\n\n{instruction}"
+    turns = [{"role": "user", "content": user}]
+    return turns if system is None else [{"role": "system", "content": system}, *turns]
+
+
+@dataclass(frozen=True, slots=True)
+class StopState:
+    """What a stop rule remembers of one history."""
+
+    hit: bool = False
+    tail: bytes = b""
+    box: BoxScan = BoxScan()
+
+
+@dataclass(frozen=True, slots=True)
+class StopRule:
+    r"""Stops a history at the first of some strings, or at its first complete ``\boxed{...}``."""
+
+    pieces: Sequence[bytes]
+    """The bytes of each token."""
+    strings: tuple[str, ...] = ()
+    at_box: bool = False
+    _needles: tuple[bytes, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_needles", tuple(text.encode() for text in self.strings if text))
+
+    def start(self) -> StopState:
+        """The state of the empty history."""
+        return StopState()
+
+    def advance(self, state: StopState, token: int) -> StopState:
+        """The state after one token more; states are values, so forks share them."""
+        if not self._needles and not self.at_box:
+            return state
+        piece = self.pieces[token]
+        if self._needles:
+            text = state.tail + piece
+            keep = max(map(len, self._needles)) - 1
+            hit = any(needle in text for needle in self._needles)
+            state = replace(state, hit=hit, tail=text[-keep:] if keep else b"")
+        if self.at_box:
+            box = state.box.feed(piece)
+            state = replace(state, box=box, hit=state.hit or box.complete)
+        return state
+
+    def shown(self, text: bytes) -> bytes:
+        """A finished text without its stop string and what follows it in the last token."""
+        starts = [text.find(needle) for needle in self._needles if needle in text]
+        return text[: min(starts)] if starts else text
+
+
+def separated(text: str, contents: Sequence[str], control_texts: Sequence[str]) -> list[tuple[str, bool]]:
+    """A rendered prompt in parts, (text, whether control tokens may be read in it).
+
+    One part as a rule. Where a user's content spells a control token, the contents are parts of
+    their own, so that nobody can end a turn from inside of it.
+    """
+    risky = [content for content in contents if any(name in content for name in control_texts)]
+    parts: list[tuple[str, bool]] = [(text, True)]
+    for content in risky:
+        before, found, after = parts[-1][0].partition(content.strip())
+        if not found:
+            names = ", ".join(name for name in control_texts if name in content)
+            raise PromptError(
+                "the chat template changes a text that spells one of the model's control tokens",
+                hint=f"take {names} out of the problem",
+            )
+        parts[-1:] = [(before, True), (found, False), (after, True)]
+    return [part for part in parts if part[0]]

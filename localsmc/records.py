@@ -1,0 +1,143 @@
+"""What runs yield and return: frozen values that go to JSON as they are.
+
+No arrays, no models: plain numbers, strings and tuples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+FinishReason = Literal["stop", "length", "cancelled"]
+HistoryState = Literal["live", "stop", "length"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepInfo:
+    """Diagnostics of one step; reading it changes nothing.
+
+    `rows` are the histories decoded for the next step, `histories` all that carry particles,
+    `ess` is in particles, `forks` and `reductions` count this step's.
+    """
+
+    step: int
+    alpha: float
+    rows: int
+    histories: int
+    finished: int
+    ess: float
+    log_z: float | None
+    resampled: bool
+    forks: int
+    reductions: int
+    cells: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryInfo:
+    """A distinct history between two steps, for traces: its last token and what it carries.
+
+    `node` and `parent` number tokens of one wave, 0 the prompt's end; `piece` is the token's text;
+    `weight` is the share of the wave's weight that all `count` particles on it have together.
+    """
+
+    wave: int
+    node: int
+    parent: int
+    token: int
+    piece: str
+    count: int
+    weight: float
+    logp: float
+    state: HistoryState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """A distinct history: its text, how many particles ended on it, and its share of the weight."""
+
+    text: str
+    answer: str | None
+    logp: float
+    weight: float
+    n_tokens: int
+    finish_reason: FinishReason
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerShare:
+    """An answer, its share of the weight and of the particles; None where no answer was found."""
+
+    answer: str | None
+    weight: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seconds:
+    """Wall time: of loading, the prompt, llama.cpp's decoding, everything else of a step, and all."""
+
+    load: float
+    prompt: float
+    decode: float
+    sample: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """What a run took. `rows` are token rows decoded after the prompt."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    steps: int
+    rows: int
+    decode_calls: int
+    resamples: int
+    reductions: int
+    forks: int
+    peak_rows: int
+    peak_cells: int
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MethodInfo:
+    """A method's name and every parameter of it, defaults included."""
+
+    name: str
+    config: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelInfo:
+    """Which model answered, on what."""
+
+    name: str
+    path: str
+    sha256: str | None
+    params: int
+    quantization: str
+    n_ctx: int
+    device: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The outcome of `solve`: the chosen text, the distribution over answers, and the account."""
+
+    answer: str | None
+    text: str
+    method: MethodInfo
+    model: ModelInfo
+    seed: int
+    version: str
+    answers: tuple[AnswerShare, ...]
+    completions: tuple[Completion, ...]
+    log_z: float | None
+    usage: Usage
+
+    def to_json(self) -> dict[str, Any]:
+        """A dictionary for `json.dumps`."""
+        return asdict(self)

@@ -1,0 +1,93 @@
+"""Resampling schemes: (weights (H,), n, draw) -> how many of n particles each history gets.
+
+Every scheme is unbiased, E[count] = n·weight, and takes its randomness from `draw` alone: the
+systematic and stratified ones draw the *interval* of their offset within which the counts are
+constant, which is the same law and can be enumerated. Particles on one history are exchangeable,
+so counts are all there is to say. `thin` lowers the number of histories without equal weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from localsmc.draws import Draw, draw_one
+from localsmc.numerics import Doubles, Ints
+
+Scheme = Callable[[Doubles, int, Draw], Ints]
+
+ROUND_OFF = 1e-9
+"""Sums of weights closer than this to a whole number are that number."""
+
+
+def multinomial(weights: Doubles, n: int, draw: Draw) -> Ints:
+    """n independent draws."""
+    drawn = draw(weights[None, :], np.array([n]))
+    return np.bincount(drawn, minlength=len(weights))
+
+
+def stratified(weights: Doubles, n: int, draw: Draw) -> Ints:
+    """One draw in each of n equal strata of the cumulative weights."""
+    edges = _edges(weights, n)
+    strata = np.arange(n)[:, None]
+    overlap = np.minimum(edges[1:], strata + 1) - np.maximum(edges[:-1], strata)
+    drawn = draw(np.maximum(overlap, 0.0), np.ones(n, dtype=np.int64))
+    return np.bincount(drawn, minlength=len(weights))
+
+
+def systematic(weights: Doubles, n: int, draw: Draw) -> Ints:
+    """One offset shared by n equal strata; each count is ⌊n·w⌋ or ⌈n·w⌉."""
+    edges = _edges(weights, n)
+    breaks = np.concatenate(([0.0], np.sort(edges[1:-1] % 1.0), [1.0]))
+    interval = draw_one(draw, np.diff(breaks))
+    offset = (breaks[interval] + breaks[interval + 1]) / 2
+    # Points at offset, offset + 1, ...: the number below an edge.
+    return np.diff(np.ceil(edges - offset)).astype(np.int64)
+
+
+def residual(weights: Doubles, n: int, draw: Draw) -> Ints:
+    """⌊n·w⌋ particles for certain, the rest by independent draws from the remainders."""
+    expected = weights * n
+    counts = np.floor(expected + ROUND_OFF).astype(np.int64)
+    left = n - int(counts.sum())
+    if left == 0:
+        return counts
+    return counts + multinomial(np.maximum(expected - counts, 0.0), left, draw)
+
+
+def _edges(weights: Doubles, n: int) -> Doubles:
+    """0 and the cumulative weights in units of 1/n, round-off removed at whole numbers."""
+    edges = np.concatenate(([0.0], np.cumsum(weights)))
+    edges *= n / edges[-1]
+    whole = np.round(edges)
+    return np.where(np.abs(edges - whole) < ROUND_OFF, whole, edges)
+
+
+SCHEMES: dict[str, Scheme] = {
+    "systematic": systematic,
+    "stratified": stratified,
+    "multinomial": multinomial,
+    "residual": residual,
+}
+
+
+def thin(weights: Doubles, n: int, draw: Draw) -> Doubles:
+    """At most n histories keep a weight, and E[new weight] = weight for each of them.
+
+    Histories heavier than the threshold c keep theirs; of the others, whose weights are Σ/c
+    together, that many are kept by systematic resampling with weight c each. c solves
+    Σ min(1, w/c) = n. Source: Fearnhead and Clifford (2003), the scheme of least variance.
+    """
+    if np.count_nonzero(weights) <= n:
+        return weights
+    heavy_first = np.sort(weights)[::-1]
+    rest = heavy_first.sum() - np.concatenate(([0.0], np.cumsum(heavy_first)))[:n]
+    thresholds = rest / (n - np.arange(n))
+    # The fewest certain histories such that the next one is not above the threshold.
+    certain = int(np.argmax(heavy_first[:n] <= thresholds * (1 + ROUND_OFF)))
+    threshold = thresholds[certain]
+    keep = weights > threshold * (1 + ROUND_OFF)
+    light = np.where(keep, 0.0, weights)
+    kept = systematic(light / light.sum(), n - int(keep.sum()), draw)
+    return np.where(keep, weights, kept * (light.sum() / (n - int(keep.sum()))))

@@ -1,0 +1,112 @@
+"""The slots of one model: who holds which tokens, what is shared, what still fits.
+
+One slot (a llama.cpp sequence) per distinct live history. A fork is a metadata copy; tokens
+generated before it stay shared. Methods and particles never see a sequence id that they could
+misuse: they hold slots handed out here. Knows nothing of weights or of texts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from localsmc.errors import ContextFull, SequenceError
+from localsmc.model import LanguageModel, TokenIds
+from localsmc.numerics import Floats, Ints
+
+PROMPT_CHUNK = 256
+"""Prompt tokens decoded between two looks at the clock and at Ctrl-C."""
+
+
+class Sequences:
+    """Slots over one prompt and up to n_tokens generated tokens in each of them."""
+
+    def __init__(self, model: LanguageModel, n_tokens: int) -> None:
+        self.model = model
+        self.n_slots = model.n_seq_max
+        self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
+        self._n_prompt = 0
+        self._free = list(range(self.n_slots - 1, -1, -1))
+        self._length = np.zeros(self.n_slots, dtype=np.int64)
+        # Which cell holds a slot's i-th generated token, and how many slots hold a cell: the same
+        # book that llama.cpp keeps, so that what fits is known before a decode fails.
+        self._cell = np.zeros((self.n_slots, n_tokens), dtype=np.int32)
+        self._holders = np.zeros(model.n_cells, dtype=np.int32)
+        self._unused = np.arange(model.n_cells, dtype=np.int32)
+        self._n_used = 0
+        model.clear()
+
+    def prompt(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
+        """Decode the prompt in chunks; returns its slot and the logits (1, V) after its last token.
+
+        `check` is called between chunks and may raise, to stop early.
+        """
+        slot = self._free.pop()
+        step = min(PROMPT_CHUNK, self.model.n_batch)
+        for start in range(0, len(tokens), step):
+            check()
+            chunk = np.asarray(tokens[start : start + step], dtype=np.int64)
+            positions = np.arange(start, start + len(chunk))
+            logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), last_only=True)
+        self._n_prompt = len(tokens)
+        self._length[slot] = 0
+        self.peak_cells = self.cells_used
+        return slot, logits
+
+    @property
+    def cells_used(self) -> int:
+        """Cells in use, the prompt's included."""
+        return self._n_prompt + self._n_used
+
+    def can_append(self, n_rows: int) -> bool:
+        """Whether one token more fits for each of n_rows histories, the new ones' slots included."""
+        return n_rows <= self.n_slots and self.cells_used + n_rows <= self.model.n_cells
+
+    def fork(self, slot: int) -> int:
+        """A new slot with the same history."""
+        if not self._free:
+            raise ContextFull(f"all {self.n_slots} sequences are in use")
+        new = self._free.pop()
+        self.model.copy(slot, new)
+        length = self._length[slot]
+        cells = self._cell[slot, :length]
+        self._cell[new, :length] = cells
+        self._holders[cells] += 1
+        self._length[new] = length
+        self.forks += 1
+        return new
+
+    def release(self, slot: int) -> None:
+        """Give a slot back, and the cells that nobody else holds."""
+        if slot in self._free:
+            raise SequenceError(f"slot {slot} is free already")
+        self.model.remove(slot)
+        cells = self._cell[slot, : self._length[slot]]
+        self._holders[cells] -= 1
+        freed = cells[self._holders[cells] == 0]
+        self._n_used -= len(freed)
+        self._unused[self._n_used : self._n_used + len(freed)] = freed
+        self._length[slot] = 0
+        self._free.append(slot)
+
+    def append(self, slots: Ints, tokens: Ints) -> Floats:
+        """Decode one token for each slot (R,); returns logits (R, V), valid until the next call."""
+        if not self.can_append(len(slots)):
+            raise ContextFull(f"no free cells for {len(slots)} rows")
+        lengths = self._length[slots]
+        logits = self.model.decode(tokens, self._n_prompt + lengths, slots)
+        cells = self._unused[self._n_used : self._n_used + len(slots)]
+        self._cell[slots, lengths] = cells
+        self._holders[cells] = 1
+        self._length[slots] += 1
+        self._n_used += len(slots)
+        self.rows += len(slots)
+        self.decode_calls += 1
+        self.peak_rows = max(self.peak_rows, len(slots))
+        self.peak_cells = max(self.peak_cells, self.cells_used)
+        return logits
+
+    def close(self) -> None:
+        """Empty the model's memory."""
+        self.model.clear()

@@ -1,0 +1,128 @@
+"""A finite language model with known probabilities, for tests: ours and yours.
+
+`ToyModel` implements the `LanguageModel` seam exactly, in float64, and is as strict as llama.cpp
+about sequences, positions and cells, so that what passes here is not kept afloat by leniency.
+Its next-token law depends on the whole history, so a wrong cell shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.errors import ContextFull, SequenceError
+from localsmc.numerics import Doubles, Floats, Ints
+
+
+class ToyModel:
+    """Random logits for every history over a tiny vocabulary; token 0 ends a generation."""
+
+    def __init__(
+        self,
+        n_vocab: int = 3,
+        *,
+        seed: int = 0,
+        scale: float = 1.0,
+        eog: Sequence[int] = (0,),
+        n_cells: int = 1024,
+        n_seq_max: int = 64,
+        n_batch: int = 64,
+    ) -> None:
+        self.n_vocab, self.n_cells, self.n_seq_max, self.n_batch = n_vocab, n_cells, n_seq_max, n_batch
+        self.n_length = n_cells
+        self.dtype: np.dtype[Any] = np.dtype(np.float64)
+        self.is_eog: NDArray[np.bool_] = np.isin(np.arange(n_vocab), eog)
+        self.pieces = [b"" if end else bytes([97 + i]) for i, end in enumerate(self.is_eog)]
+        self.decode_seconds = 0.0
+        self._seed, self._scale = seed, scale
+        self._table: dict[tuple[int, ...], Doubles] = {}
+        # A cell is (position, token, the sequences that hold it), as in llama.cpp's unified cache.
+        self._cells: list[tuple[int, int, set[int]]] = []
+
+    def logits(self, history: Sequence[int]) -> Doubles:
+        """(V,) logits after a whole history, prompt included; one of them may be -inf."""
+        key = tuple(int(token) for token in history)
+        if key not in self._table:
+            rng = np.random.default_rng([self._seed, len(key), *key])
+            self._table[key] = self._scale * rng.normal(size=self.n_vocab)
+        return self._table[key]
+
+    def logp(self, history: Sequence[int]) -> Doubles:
+        """(V,) log-probabilities after a whole history."""
+        logits = self.logits(history)
+        top = logits.max()
+        return np.asarray(logits - top - np.log(np.exp(logits - top).sum()))
+
+    def texts(self, prompt: Sequence[int], n_tokens: int) -> Iterator[tuple[tuple[int, ...], float]]:
+        """Every generation of at most n_tokens tokens with its log-probability.
+
+        A generation ends with an end token or has exactly n_tokens tokens.
+        """
+        pending: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
+        while pending:
+            text, logp = pending.pop()
+            if len(text) == n_tokens or (text and self.is_eog[text[-1]]):
+                yield text, logp
+                continue
+            step = self.logp([*prompt, *text])
+            pending += [((*text, v), logp + float(step[v])) for v in range(self.n_vocab)]
+
+    def history(self, seq: int) -> list[int]:
+        """The tokens of a sequence by position; raises SequenceError where a position is doubled."""
+        held = sorted((position, token) for position, token, seqs in self._cells if seq in seqs)
+        positions = [position for position, _ in held]
+        if positions != list(range(len(held))):
+            raise SequenceError(f"sequence {seq} holds the positions {positions}")
+        return [token for _, token in held]
+
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, last_only: bool = False) -> Floats:
+        """See `LanguageModel.decode`."""
+        if not 1 <= len(tokens) <= self.n_batch:
+            raise SequenceError(f"{len(tokens)} rows, but a batch takes 1 to {self.n_batch}")
+        if len(self._cells) + len(tokens) > self.n_cells:
+            raise ContextFull(f"no free cells for {len(tokens)} rows")
+        before = len(self._cells)
+        rows = []
+        try:
+            for row in zip(tokens.tolist(), positions.tolist(), seqs.tolist(), strict=True):
+                rows.append(self._append(*row))
+        except SequenceError:
+            del self._cells[before:]
+            raise
+        return np.stack(rows[-1:] if last_only else rows)
+
+    def _append(self, token: int, position: int, seq: int) -> Doubles:
+        if not 0 <= token < self.n_vocab or not 0 <= seq < self.n_seq_max:
+            raise SequenceError(f"token {token} or sequence {seq} is out of range")
+        history = self.history(seq)
+        if position != len(history):
+            raise SequenceError(f"sequence {seq} goes on at {len(history)}, not at {position}")
+        self._cells.append((position, token, {seq}))
+        return self.logits([*history, token])
+
+    def copy(self, source: int, target: int) -> None:
+        """See `LanguageModel.copy`."""
+        if self.history(target):
+            raise SequenceError(f"sequence {target} is in use: a copy onto it would mix two histories")
+        for _, _, seqs in self._cells:
+            if source in seqs:
+                seqs.add(target)
+
+    def remove(self, seq: int, start: int = 0) -> None:
+        """See `LanguageModel.remove`."""
+        for position, _, seqs in self._cells:
+            if position >= start:
+                seqs.discard(seq)
+        self._cells = [cell for cell in self._cells if cell[2]]
+
+    def clear(self) -> None:
+        """See `LanguageModel.clear`."""
+        self._cells.clear()
+
+    @property
+    def n_used(self) -> int:
+        """Cells in use."""
+        return len(self._cells)

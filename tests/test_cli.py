@@ -1,0 +1,620 @@
+"""The command line: in this process where the mistake is in the words, through real processes elsewhere."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import localsmc_models
+from localsmc.records import AnswerShare
+from localsmc_cli import options
+from localsmc_cli.main import run
+from localsmc_cli.summary import percent, share_lines
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
+
+# Ctrl-C is ignored in the background jobs of scripts, and so in their children: not in these.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " from localsmc_cli.main import main; main()"
+)
+SMALL = ["-t", "1", "-N", "4", "-n", "12"]
+LONG = ["solve", "--raw", "x", "-t", "1", "-N", "64", "--alpha", "1", "-n", "-1"]
+DEADLINE = 120
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith("LLAMA_ARG_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path / "cache"))
+    # A terminal's width and colours are not under test.
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys):
+    """Run in this process: arguments and standard input to exit code, standard output and error."""
+
+    def call(*arguments, stdin=b"", is_terminal=False):
+        stream = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
+        stream.isatty = lambda: is_terminal
+        monkeypatch.setattr(sys, "stdin", stream)
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def popen(*arguments, **pipes):
+    defaults = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, **{**defaults, **pipes})
+
+
+def process(*arguments, stdin=b"", **pipes):
+    """Run a real process to its end: exit code, standard output and error."""
+    with popen(*arguments, stdin=subprocess.PIPE, **pipes) as child:
+        out, err = child.communicate(stdin, timeout=DEADLINE)
+    return child.returncode, (out or b"").decode(), (err or b"").decode()
+
+
+def without_times(out):
+    result = json.loads(out)
+    del result["usage"]["seconds"]
+    return result
+
+
+# --- mistakes ------------------------------------------------------------------------------------
+
+MISTAKES = [
+    ([""], 2, "the problem is empty"),
+    (["  \n"], 2, "the problem is empty"),
+    (["-f", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
+    (["-f", "{folder}"], 2, "is a folder, not a file"),
+    (["-f", "{binary}"], 2, "is not UTF-8 text"),
+    (["-f", "{nul}"], 2, "is not a text"),
+    (["x", "-p", "y"], 2, "the problem is given more than once"),
+    (["-p", "y", "-f", "{problem}"], 2, "the problem is given more than once"),
+    (["What", "is", "this"], 2, "3 problems are given"),
+    (["x\udcff"], 2, "the problem is not UTF-8 text"),
+    (["x", "--alhpa", "3"], 2, "no option is called `--alhpa`", "did you mean `--alpha`?"),
+    (["-3 + 5"], 2, "no option is called `-3`", "goes after `--`"),
+    (["x", "--alpha", "0.5"], 2, "`alpha` is 0.5"),
+    (["x", "--alpha", "nan"], 2, "`alpha` is nan"),
+    (["x", "--particles", "0"], 2, "`particles` is 0"),
+    (["x", "--ess-threshold", "2"], 2, "`ess_threshold` is 2"),
+    (["x", "--resampling", "fair"], 2, "`--resampling`: 'fair'"),
+    (["x", "-n", "0"], 2, "`--predict`: '0'"),
+    (["x", "-n", "-2"], 2, "`--predict`: '-2'"),
+    (["x", "--seed", "abc"], 2, "`--seed`: 'abc'"),
+    (["x", "--seed", "-2"], 2, "`--seed`: '-2'"),
+    (["x", "--budget", "0"], 2, "`--budget`: '0'"),
+    (["x", "--budget", "inf"], 2, "`--budget`: 'inf'"),
+    (["x", "--method", "power"], 2, "`--method`: 'power'"),
+    (["x", "--method", "greedy", "--alpha", "2"], 2, "`--alpha` does not apply to `--method greedy`"),
+    (["x", "--method", "sample", "--ramp", "2"], 2, "`--ramp` does not apply to `--method sample`"),
+    (["x", "--temp", "0.5"], 2, "`--temp` does not apply to `--method power-smc`", "`--method sample`"),
+    (["x", "--top-k", "3"], 2, "`--top-k` does not apply"),
+    (["x", "--method", "greedy", "-N", "3"], 2, "`--particles` does not apply"),
+    (["x", "--method", "sample", "--temp", "0"], 2, "is greedy decoding", "`--method greedy`"),
+    (["x", "-ngl", "some"], 2, "`--gpu-layers`: 'some'"),
+    (["x", "-ts", "3,x"], 2, "`--tensor-split`: '3,x'"),
+    (["x", "-fa", "maybe"], 2, "`--flash-attn`: 'maybe'"),
+    (["x", "-ctk", "f17"], 2, "`--cache-type-k`: 'f17'"),
+    (["x", "-b", "4"], 2, "`batch-size` is 4"),
+    (["x", "-q", "-v"], 2, "exclude each other"),
+    (["x", "--stop", ""], 2, "`--stop` is empty"),
+    (["x", "-m"], 2, "option '-m' requires an argument"),
+    (["x", "--trace", "{folder}/none/trace"], 2, "cannot be written: No such file"),
+    (["x", "--trace", "{folder}"], 2, "cannot be written: Is a directory"),
+    (["x", "-m", "/no/such model.gguf"], 3, "no model at `/no/such model.gguf`"),
+    (["x", "-m", "{folder}"], 3, "is a directory, not a GGUF file"),
+    (["x", "-m", "{problem}"], 3, "is not a GGUF file"),
+    (["x", "-c", "5"], 4, "the context holds 5"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "sentence", "hint"), [(*row, "")[:4] for row in MISTAKES])
+def test_a_mistake_is_one_sentence_a_hint_and_an_exit_code(cli, tmp_path, arguments, code, sentence, hint):
+    files = {name: tmp_path / name for name in ("binary", "nul", "problem")}
+    files["binary"].write_bytes(b"\x80GGUF")
+    files["nul"].write_bytes(b"a\0b")
+    files["problem"].write_text("What is 1 + 1?")
+    arguments = [argument.format(folder=tmp_path, **files) for argument in arguments]
+    got, out, err = cli("solve", *arguments)
+    assert (got, out) == (code, "")
+    error, _, rest = err[err.index("Error: ") :].partition("\n\n")
+    assert sentence in error
+    assert "\n" not in error
+    assert not error.endswith(".")
+    assert rest.startswith("hint: ")
+    assert hint in rest
+    assert rest.count("\n") == 1
+    assert "Traceback" not in err
+
+
+def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
+    code, out, err = cli("solve", is_terminal=True)
+    assert (code, out) == (2, "")
+    assert err.startswith("Error: no problem is given\n\nhint: for example: localsmc solve")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["slove", "x"], "did you mean `solve`?"),
+        (["frobnicate"], "there is: solve"),
+        (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
+    ],
+)
+def test_an_unknown_command_gets_a_suggestion(cli, arguments, hint):
+    code, out, err = cli(*arguments)
+    assert (code, out) == (2, "")
+    assert err == f"Error: no command is called `{arguments[0]}`\n\nhint: {hint}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LLAMA_ARG_THREADS", "many"),
+        ("LLAMA_ARG_SPLIT_MODE", "half"),
+        ("LLAMA_ARG_N_GPU_LAYERS", "some"),
+        ("LLAMA_ARG_FLASH_ATTN", "perhaps"),
+        ("LLAMA_ARG_TENSOR_SPLIT", "a,b"),
+    ],
+)
+def test_a_bad_value_in_the_environment_is_named_as_such(cli, monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+    code, _, err = cli("solve", "x")
+    assert code == 2
+    assert err.startswith(f"Error: the environment variable `{name}`: '{value}' is")
+
+
+def test_what_nobody_foresaw_is_an_internal_error(cli, monkeypatch):
+    def break_down(*_):
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr("localsmc.solver.load", break_down)
+    code, _, err = cli("solve", "x")
+    assert code == 1
+    assert err.startswith("Error: internal error: ZeroDivisionError: a bug\n\nhint: run it again with `-v`")
+    _, _, err = cli("solve", "x", "-v")
+    assert "Traceback" in err
+    assert "break_down" in err
+
+
+# --- answers -------------------------------------------------------------------------------------
+
+
+def test_stdout_has_the_text_and_stderr_the_rest(cli):
+    code, out, err = cli("solve", "What is 17 * 23?", *SMALL, "-s", 1)
+    _, record, _ = cli("solve", "What is 17 * 23?", *SMALL, "-s", 1, "--json")
+    result = json.loads(record)
+    assert code == 0
+    assert out == result["text"] + "\n"
+    assert "no model is given: the embedded one answers" in err
+    assert "Answer: " in err
+    assert "seed 1" in err
+    for share in result["answers"]:
+        assert percent(share["weight"]) in err
+
+
+def test_quiet_writes_the_text_only(cli):
+    code, out, err = cli("solve", "What is 17 * 23?", *SMALL, "-q")
+    assert (code, err) == (0, "")
+    assert out.endswith("\n")
+
+
+def test_verbose_tells_what_was_chosen_and_where_the_time_went(cli):
+    _, out, err = cli("solve", "What is 17 * 23?", *SMALL, "-v", "--json")
+    assert json.loads(out)["seed"] >= 0
+    for word in ("llama_model_loader:", "device: ", "chosen for", "prompt: ", "PowerSMC(", "is decoding"):
+        assert word in err
+    _, _, err = cli("solve", "x", *SMALL, "-v", "-c", "512")
+    assert "context: 512 cells, given by --ctx-size" in err
+
+
+JSON_KEYS = {
+    "": "answer text method model seed version answers completions log_z usage",
+    "method": "name config",
+    "model": "name path sha256 params quantization n_ctx device",
+    "answers": "answer weight count",
+    "completions": "text answer logp weight n_tokens finish_reason count",
+    "usage": "prompt_tokens completion_tokens steps rows decode_calls resamples peak_rows peak_cells seconds",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "config"),
+    [
+        (["-N", "3", "--alpha", "2", "--ramp", "0"], {"particles": 3, "alpha": 2.0, "ramp": 0}),
+        (
+            ["--method", "sample", "-N", "3", "--temp", "0.5", "--top-k", "5", "--top-p", "0.9"],
+            {"particles": 3, "temperature": 0.5, "top_k": 5, "top_p": 0.9, "min_p": 0.0},
+        ),
+        (["--method", "greedy"], {}),
+    ],
+)
+def test_json_is_one_object_with_the_documented_keys(cli, method, config):
+    code, out, _ = cli("solve", "What is 2 + 2?", "-t1", "-n12", "-s7", "--json", *method)
+    result = json.loads(out)
+    assert code == 0
+    assert out.count("\n") == 1
+    for part, keys in JSON_KEYS.items():
+        value = result[part] if part else result
+        for entry in value if isinstance(value, list) else [value]:
+            assert set(keys.split()) <= set(entry)
+    assert set(result["usage"]["seconds"]) == {"load", "prompt", "decode", "sample", "total"}
+    assert result["seed"] == 7
+    assert result["method"]["config"]["n_predict"] == 12
+    assert config.items() <= result["method"]["config"].items()
+    assert sum(share["weight"] for share in result["answers"]) == pytest.approx(1)
+    assert (result["log_z"] is None) == ("--method" in method)
+
+
+def test_settings_reach_the_run(cli):
+    arguments = ["--raw", "--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
+    _, out, _ = cli("solve", "x", *SMALL, "--json", "-sys", "Be brief.", *arguments)
+    config = json.loads(out)["method"]["config"]
+    assert (config["raw"], config["stop"], config["stop_at_box"]) == (True, ["a", "b"], True)
+    assert (config["select"], config["system"], config["thinking"]) == ("argmax", "Be brief.", False)
+
+
+def test_short_options_of_several_letters_are_told_from_short_ones_with_values(cli):
+    spelled = [
+        ["-n", "5", "-N", "3", "-c", "512", "-s", "2", "-t", "1"],
+        ["-n5", "-N3", "-c512", "-s2", "-t1"],
+        ["--n-predict=5", "--particles=3", "--ctx-size=512", "--seed=2", "--threads=1"],
+    ]
+    llama = ["-ngl", "0", "-ctk", "f16", "-ctv", "f16", "-fa", "off", "-b", "512", "-ub", "64", "-mg", "0"]
+    llama += ["-sm", "layer", "-ts", "1", "-sys", "Hi", "-rea", "auto"]
+    results = [without_times(cli("solve", "x", "--json", *words, *llama)[1]) for words in spelled]
+    assert results[0] == results[1] == results[2]
+    assert results[0]["method"]["config"]["n_predict"] == 5
+    assert results[0]["model"]["n_ctx"] == 512
+
+
+def test_as_many_tokens_as_fit(cli):
+    _, out, err = cli("solve", "x", "--raw", "-t1", "-N1", "-n", "-1", "-c", "64", "--json")
+    result = json.loads(out)
+    assert result["method"]["config"]["n_predict"] == 64 - result["usage"]["prompt_tokens"]
+    assert "Warning" not in err
+    _, out, err = cli("solve", "x", "--raw", "-t1", "-N1", "-n", "100", "-c", "64", "--json")
+    assert "Warning: --predict 100 is lowered to " in err
+
+
+def test_llama_cpps_environment_is_read_and_the_command_line_wins(cli, monkeypatch):
+    monkeypatch.setenv("LLAMA_ARG_N_PREDICT", "6")
+    monkeypatch.setenv("LLAMA_ARG_CTX_SIZE", "512")
+    monkeypatch.setenv("LLAMA_ARG_FLASH_ATTN", "disabled")
+    monkeypatch.setenv("LLAMA_ARG_REASONING", "off")
+    _, out, _ = cli("solve", "x", "-t1", "-N2", "--json")
+    result = json.loads(out)
+    assert (result["method"]["config"]["n_predict"], result["model"]["n_ctx"]) == (6, 512)
+    assert result["method"]["config"]["thinking"] is False
+    _, out, _ = cli("solve", "x", "-t1", "-N2", "--json", "-n", "7", "-c", "768")
+    result = json.loads(out)
+    assert (result["method"]["config"]["n_predict"], result["model"]["n_ctx"]) == (7, 768)
+    monkeypatch.setenv("LLAMA_ARG_MODEL", "/no/such.gguf")
+    assert cli("solve", "x")[0] == 3
+
+
+def test_the_budget_gives_the_best_result_so_far(cli):
+    code, out, err = cli(*LONG, "--budget", "0.05", "--json")
+    result = json.loads(out)
+    assert code == 0
+    assert "cut short by the budget of 0.05 s: " in err
+    assert result["log_z"] is None
+    assert {completion["finish_reason"] for completion in result["completions"]} <= {"cancelled", "stop"}
+
+
+# --- where the problem comes from ----------------------------------------------------------------
+
+
+def test_every_way_to_give_the_problem_is_the_same(cli, tmp_path):
+    text = "What is 12 + 30?"
+    file = tmp_path / "a problem.txt"
+    file.write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n")
+    ways = [[text], ["-p", text], ["-f", file], ["--", text]]
+    answers = [without_times(cli("solve", *SMALL, "-s5", "--json", *way)[1]) for way in ways]
+    for way in ([], ["-"], ["-f", "-"]):
+        out = cli("solve", *way, *SMALL, "-s5", "--json", stdin=text.encode() + b"\n")[1]
+        answers.append(without_times(out))
+    assert all(answer == answers[0] for answer in answers)
+
+
+def test_stdin_comes_before_another_source_where_both_are_asked_for(cli):
+    joined = json.dumps("1, 2, 3\n\nThe sum?")[1:-1]
+    for way in (["-", "The sum?"], ["-", "-p", "The sum?"]):
+        _, _, err = cli("solve", *way, *SMALL, "-v", stdin=b"1, 2, 3\n")
+        assert joined in err
+
+
+# --- real processes ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["solve", "--help"], ["solve"]])
+def test_help_and_usage_errors_import_nothing_heavy(arguments):
+    code = (
+        "import sys; from localsmc_cli.main import run; sys.stdin = None; code = run(sys.argv[1:]);"
+        "print([name for name in ('llama_cpp', 'numpy', 'rich', 'jinja2', 'psutil') if name in sys.modules])"
+    )
+    child = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, timeout=DEADLINE, check=True
+    )
+    assert child.stdout.endswith(b"[]\n")
+
+
+def test_help_names_options_and_defaults(cli):
+    code, out, err = cli("solve", "--help")
+    assert (code, err) == (0, "")
+    words = " ".join(out.split())
+    card = localsmc_models.card("tiny")
+    for heading in ("Problem", "Method", "Limits", "Output", "Model", "Context", "Help"):
+        assert f"\n{heading}:\n" in out
+    for default in (
+        f"[default: {card.alpha:g} for the embedded model, 2 for others]",
+        f"[default: {card.ramp} for the embedded model, 100 for others]",
+        f"[default: {card.n_predict} for the embedded model, 1024 for others]",
+        "[default: 16; 1 for sample]",
+    ):
+        assert default in words
+
+
+def test_the_choices_and_defaults_written_out_are_the_librarys():
+    from localsmc import llama, methods, resampling, selection
+    from localsmc.catalog import Defaults
+
+    assert options.METHODS == tuple(methods.METHODS)
+    assert sorted(options.RESAMPLING) == sorted(resampling.SCHEMES)
+    assert options.SELECT == tuple(selection.SELECTORS)
+    assert set(options.KV_TYPES) == set(llama.KV_TYPES)
+    assert options.SPLIT_MODES == tuple(llama.SPLIT_MODES)
+    assert (Defaults().alpha, Defaults().ramp, Defaults().n_predict) == (2, 100, 1024)
+    smc, sample = methods.PowerSMC(), methods.Sample()
+    assert (smc.particles, smc.ess_threshold, smc.resampling) == (16, 0.5, "systematic")
+    assert (sample.particles, sample.temperature, sample.top_k, sample.top_p, sample.min_p) == (1, 1, 0, 1, 0)
+
+
+def test_version_tells_of_llama_cpp_and_devices(cli):
+    code, out, err = cli("--version")
+    assert (code, err) == (0, "")
+    assert out.startswith("localsmc ")
+    assert "\nllama-cpp-python " in out
+    assert "\nCPU: " in out
+
+
+def test_the_same_seed_gives_the_same_bytes_traced_or_not(tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    first = process("solve", "What is 17 * 23?", *SMALL, "-s3", "--json")
+    second = process("solve", "What is 17 * 23?", *SMALL, "-s3", "--json", "--trace", trace)
+    other = process("solve", "What is 17 * 23?", *SMALL, "-s4", "--json", "-q")
+    assert first[0] == second[0] == other[0] == 0
+    assert without_times(first[1]) == without_times(second[1])
+    cut = first[1].index('"seconds"')
+    assert first[1][:cut] == second[1][:cut]
+    assert without_times(other[1])["completions"] != without_times(first[1])["completions"]
+    check_trace(trace, json.loads(second[1]))
+
+
+def check_trace(path, result):
+    begin, *steps, end = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+    assert begin["event"] == "start"
+    assert begin["seed"] == result["seed"]
+    assert begin["method"] == result["method"]
+    assert begin["model"] == result["model"]
+    assert len(begin["prompt_tokens"]) == result["usage"]["prompt_tokens"]
+    assert [step["step"] for step in steps] == list(range(1, result["usage"]["steps"] + 1))
+    assert sum(step["forks"] for step in steps) == result["usage"]["forks"]
+    assert sum(step["resampled"] for step in steps) == result["usage"]["resamples"]
+    known = {0}
+    for step in steps:
+        population = step["population"]
+        assert len(population) == step["histories"]
+        assert sum(history["count"] for history in population) == 4
+        assert sum(history["weight"] for history in population) == pytest.approx(1)
+        assert {history["parent"] for history in population} <= known
+        assert {history["state"] for history in population} <= {"live", "stop", "length"}
+        known |= {history["node"] for history in population}
+    assert end["event"] == "end"
+    assert end["outcome"] == "done"
+    assert end["answers"] == result["answers"]
+
+
+def test_an_older_trace_is_replaced_only_by_a_new_one(cli, tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    trace.write_text("old\n")
+    assert cli("solve", "x", "-m", "/no/such.gguf", "--trace", trace)[0] == 3
+    assert trace.read_text() == "old\n"
+    assert cli("solve", "x", *SMALL, "--trace", trace)[0] == 0
+    assert trace.read_text().startswith('{"event": "start"')
+
+
+def test_a_model_in_a_folder_with_spaces(tmp_path):
+    folder = tmp_path / "my models"
+    folder.mkdir()
+    (folder / "a model.gguf").write_bytes(localsmc_models.path("tiny").read_bytes())
+    code, out, err = process("solve", "2 + 2", *SMALL, "-m", folder / "a model.gguf", "--json", "-v")
+    result = json.loads(out)
+    assert code == 0
+    assert result["model"]["path"] == str(folder / "a model.gguf")
+    assert "the embedded one answers" not in err
+    assert "put your final answer within" in err
+    assert result["method"]["config"]["alpha"] == 2
+
+
+@posix
+def test_an_argument_does_not_wait_for_a_silent_pipe():
+    reading, writing = os.pipe()
+    try:
+        code, out, _ = process_with(reading, "solve", "x", *SMALL, "-q")
+    finally:
+        os.close(reading)
+        os.close(writing)
+    assert code == 0
+    assert out
+
+
+def process_with(stdin, *arguments):
+    with popen(*arguments, stdin=stdin) as child:
+        out, err = child.communicate(timeout=DEADLINE)
+    return child.returncode, out, err.decode()
+
+
+@posix
+def test_a_reader_that_goes_away_is_no_traceback():
+    reading, writing = os.pipe()
+    os.close(reading)
+    with popen("solve", "x", *SMALL, stdout=writing) as child:
+        os.close(writing)
+        err = child.communicate(timeout=DEADLINE)[1].decode()
+    assert child.returncode == 141
+    assert "Error" not in err
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_a_full_disk_is_an_error(cli):
+    with open("/dev/full", "wb") as full:
+        code, _, err = process("solve", "x", *SMALL, "-q", stdout=full)
+    assert code == 1
+    assert err == "Error: standard output cannot be written: No space left on device\n"
+    code, out, err = cli("solve", "x", *SMALL, "--trace", "/dev/full", "-q")
+    assert code == 7
+    assert out
+    assert "is not complete: No space left on device" in err
+
+
+# --- Ctrl-C --------------------------------------------------------------------------------------
+# A FIFO shows how far a run is, and keeps it there: it fills up while nobody reads it.
+
+
+@pytest.fixture
+def fifo(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return path
+
+
+@posix
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_ctrl_c_gives_the_best_result_so_far(fifo, form):
+    arguments = ["--json"] if form == "json" else []
+    with popen(*LONG, "--trace", fifo, *arguments) as child:
+        with fifo.open(encoding="utf-8") as trace:
+            for _ in range(4):
+                trace.readline()
+            child.send_signal(signal.SIGINT)
+            end = [json.loads(line) for line in trace][-1]
+        out, err = child.communicate(timeout=DEADLINE)
+    assert child.returncode == 130
+    assert end["outcome"] == "interrupted"
+    assert b"interrupted: the best result after " in err
+    assert b"Traceback" not in err
+    if form == "text":
+        assert out.decode() == end["text"] + "\n"
+        return
+    result = json.loads(out)
+    assert result["log_z"] is None
+    assert "cancelled" in {completion["finish_reason"] for completion in result["completions"]}
+
+
+@posix
+def test_ctrl_c_twice_ends_at_once(fifo):
+    with popen(*LONG, "--trace", fifo) as child, fifo.open() as trace:
+        for _ in range(4):
+            trace.readline()
+        child.send_signal(signal.SIGINT)
+        while b"Ctrl-C again quits at once" not in (line := child.stderr.readline()):
+            assert line
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=DEADLINE)
+    assert (child.returncode, out) == (130, b"")
+    assert err == b"Interrupted, without a result\n"
+
+
+@posix
+def test_ctrl_c_before_there_is_a_result_is_one_line(fifo):
+    with popen("solve", "-f", fifo) as child, fifo.open("w"):  # opens when the other side has
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=DEADLINE)
+    assert (child.returncode, out, err) == (130, b"", b"Interrupted, without a result\n")
+
+
+# --- the live panel ------------------------------------------------------------------------------
+
+
+@posix
+def test_the_panel_shows_on_a_terminal_only(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    arguments = ["solve", "What is 17 * 23?", *SMALL, "-s3"]
+    code, out, shown = on_a_terminal(*arguments)
+    assert code == 0
+    for word in (
+        "loading the embedded model",
+        "╭─",
+        "power-smc",
+        "tokens/s",
+        "histories",
+        "ESS",
+        "\x1b[?25l",
+    ):
+        assert word in shown
+    assert shown.rindex("\x1b[?25h") > shown.rindex("╰─")  # the cursor is back
+    assert shown.rindex("Answer: ") > shown.rindex("╰─")
+    code, same, err = process(*arguments)
+    assert "\x1b" not in err + same
+    assert "╭" not in err
+    assert (code, same) == (0, out)
+    code, same, shown = on_a_terminal(*arguments, "-q")
+    assert (code, same, shown) == (0, out, "")
+
+
+def on_a_terminal(*arguments):
+    """As `process`, with standard error on a pseudo-terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with popen(*arguments, stderr=theirs) as child:
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read_terminal(ours), b""))
+        out = child.stdout.read().decode()
+    os.close(ours)
+    return child.returncode, out, shown.decode()
+
+
+def read_terminal(terminal):
+    try:
+        return os.read(terminal, 65536)
+    except OSError:  # how Linux says that the other side is closed
+        return b""
+
+
+# --- words ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [(0, "0 %"), (1e-9, "<1 %"), (0.83, "83 %"), (0.9999, ">99 %"), (1 - 1e-16, "100 %"), (1, "100 %")],
+)
+def test_percent(share, words):
+    assert percent(share) == words
+
+
+def test_share_lines_are_aligned_and_limited():
+    shares = [AnswerShare(answer=name, weight=w, count=1) for name, w in (("632", 0.7), (None, 0.2))]
+    assert share_lines(shares, 5) == ["632         70 %", "no answer   20 %"]
+    many = [AnswerShare(answer=str(i), weight=0.1, count=1) for i in range(10)]
+    assert share_lines(many, 3) == ["0          10 %", "1          10 %", "8 others   80 %"]
+    long = share_lines([AnswerShare(answer="9" * 99 + "\n\x1b[31m", weight=1.0, count=1)], 3)
+    assert long == ["9" * 47 + "…  100 %"]
