@@ -18,8 +18,9 @@ from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
+    from localsmc.loading import Model
     from localsmc.records import Result
-    from localsmc.solver import Model, Settings, Solving
+    from localsmc.solver import Settings, Solving
     from localsmc_cli.live import Panel
 
 _EXAMPLES = """\b
@@ -96,14 +97,14 @@ def _job(problem: str, given: options.Given) -> _Job:
 
 def _solve(session: Session, job: _Job, trace: Trace) -> tuple[Result, str]:
     """The result, and whether it is "done" or cut short by the "budget" or "interrupted"."""
-    from localsmc import solver
+    from localsmc import loading, solver
     from localsmc.catalog import EMBEDDED
     from localsmc_models import card
 
     output = session.output
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
-        with solver.load(job.model, job.load) as model:
+        with loading.load(job.model, job.load) as model:
             if model.source.is_embedded:
                 output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
             _status(panel, "reading the prompt")

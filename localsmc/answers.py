@@ -83,7 +83,8 @@ def extract(text: str) -> str | None:
     boxed = boxes(text)
     if boxed:
         return normalise(boxed[-1]) or None
-    stated = list(STATED.finditer(text))
+    # A box that was cut off in the middle states nothing yet.
+    stated = [match for match in STATED.finditer(text) if "\\boxed" not in match["answer"]]
     return (normalise(stated[-1]["answer"]) or None) if stated else None
 
 

@@ -69,20 +69,22 @@ def _by_blocks(mass: Floats, rows: Ints, points: Doubles) -> Ints:
     inner_edges = inside.cumsum(axis=1, dtype=np.float64)
     # The block's own sum, as rounded above, is the scale of its targets.
     scale = inner_edges[:, -1] / sums[hit_rows, hit % (n_whole + 1)]
-    return starts[place] + _first_above(inner_edges, inside, place, targets * scale[place])
+    inner = _first_above(inner_edges, inside, place, targets * scale[place])
+    return np.asarray(starts[place] + inner)
 
 
 def _first_above(edges: Doubles, parts: Floats, rows: Ints, targets: Doubles) -> Ints:
     """The first column of edges[row] above its target whose part is not zero."""
     if len(edges) == 1:
-        found = edges[0].searchsorted(targets, side="right")
+        found: Ints = edges[0].searchsorted(targets, side="right")
     else:
         found = (edges[rows] <= targets[:, None]).sum(axis=1)
     if found.max(initial=0) < edges.shape[1] and (parts[rows, found] > 0).all():
         return found
     # Round-off at the upper end passed the last part that has any mass.
     last = parts.shape[1] - 1 - (parts[:, ::-1] > 0).argmax(axis=1)
-    return np.minimum(found, last[rows])
+    clamped: Ints = np.minimum(found, last[rows])
+    return clamped
 
 
 def draw_one(draw: Draw, mass: Doubles) -> int:

@@ -16,6 +16,14 @@ from localsmc.numerics import Floats, Ints
 TokenIds = NDArray[np.int32]
 
 
+class Pieces(Protocol):
+    """The bytes of each token id; empty for control tokens."""
+
+    def __getitem__(self, token: int, /) -> bytes: ...
+
+    def __len__(self) -> int: ...
+
+
 class LanguageModel(Protocol):
     """A causal language model with a memory of several token sequences that share cells."""
 
@@ -55,7 +63,7 @@ class LanguageModel(Protocol):
         ...
 
     @property
-    def pieces(self) -> list[bytes]:
+    def pieces(self) -> Pieces:
         """The bytes of each token id; empty for control tokens."""
         ...
 

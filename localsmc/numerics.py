@@ -88,8 +88,13 @@ class RowKernel:
         log_norm = log_sum + top[:, 0]
         if alpha == 1.0:
             return Chunk(start, logits, mass, log_norm, np.zeros(len(logits)))
-        shifted *= alpha
-        np.exp(shifted, out=mass)
+        if alpha in (2.0, 4.0):
+            # Squaring costs a tenth of another exp; after the ramp most runs are here.
+            for _ in range(int(alpha) // 2):
+                np.multiply(mass, mass, out=mass)
+        else:
+            shifted *= alpha
+            np.exp(shifted, out=mass)
         log_power = np.log(mass.sum(axis=1).astype(np.float64)) - alpha * log_sum
         return Chunk(start, logits, mass, log_norm, log_power)
 

@@ -9,9 +9,8 @@ schedules.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +36,9 @@ from localsmc.sequences import Sequences
 LIVE, STOPPED, OUT_OF_LENGTH = 0, 1, 2
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Histories:
-    """Parallel arrays (H,), one entry a distinct history."""
+    """Parallel arrays (H,), one entry a distinct history; never written to once made."""
 
     node: Ints
     """Its last token in the genealogy."""
@@ -56,25 +55,45 @@ class Histories:
     stop: tuple[StopState, ...]
     """What the stop rule remembers of it."""
 
+    @cached_property
+    def live(self) -> Ints:
+        """The indices of those that are not finished."""
+        return np.flatnonzero(self.finish == LIVE)
+
+    @cached_property
+    def log_totals(self) -> Doubles:
+        """(H,) log of the weight of each history's particles together."""
+        return self.logw + np.log(self.count)
+
+    @cached_property
+    def ess(self) -> float:
+        """Effective sample size, in particles."""
+        return effective_sample_size(self.logw, self.count)
+
     def take(self, index: Ints | NDArray[np.bool_]) -> Histories:
-        """Some of the histories, in the order given."""
+        """Some of the histories, in the order given, or where a mask is True."""
         index = np.flatnonzero(index) if index.dtype == np.bool_ else index
-        arrays = (
-            field[index] for field in (self.node, self.count, self.logw, self.logp, self.finish, self.slot)
+        return Histories(
+            node=self.node[index],
+            count=self.count[index],
+            logw=self.logw[index],
+            logp=self.logp[index],
+            finish=self.finish[index],
+            slot=self.slot[index],
+            stop=tuple(self.stop[i] for i in index.tolist()),
         )
-        return Histories(*arrays, tuple(self.stop[i] for i in index))
 
-    @staticmethod
-    def joined(parts: Sequence[Histories]) -> Histories:
-        """The histories of several groups, one after the other."""
-        names = ("node", "count", "logw", "logp", "finish", "slot")
-        arrays = (np.concatenate([getattr(part, name) for part in parts]) for name in names)
-        return Histories(*arrays, sum((part.stop for part in parts), ()))
-
-    def with_(self, **arrays: Any) -> Histories:
-        """A copy with some arrays exchanged."""
-        names = ("node", "count", "logw", "logp", "finish", "slot", "stop")
-        return Histories(*(arrays.get(name, getattr(self, name)) for name in names))
+    def followed_by(self, other: Histories) -> Histories:
+        """These histories and then the others."""
+        return Histories(
+            node=np.concatenate((self.node, other.node)),
+            count=np.concatenate((self.count, other.count)),
+            logw=np.concatenate((self.logw, other.logw)),
+            logp=np.concatenate((self.logp, other.logp)),
+            finish=np.concatenate((self.finish, other.finish)),
+            slot=np.concatenate((self.slot, other.slot)),
+            stop=self.stop + other.stop,
+        )
 
     def __len__(self) -> int:
         return len(self.node)
@@ -132,25 +151,22 @@ class Particles:
     @property
     def n_live(self) -> int:
         """Histories that are not finished."""
-        return int(np.count_nonzero(self.histories.finish == LIVE))
+        return len(self.histories.live)
 
     @property
     def log_z(self) -> float:
         """log of the unbiased evidence estimate, Σ counts·exp(logw)."""
-        return log_sum_exp(self._log_totals())
+        return log_sum_exp(self.histories.log_totals)
 
     @property
     def ess(self) -> float:
         """Effective sample size, in particles."""
-        return effective_sample_size(self.histories.logw, self.histories.count)
+        return self.histories.ess
 
     @property
     def weights(self) -> Doubles:
         """(H,) normalised weight of each history, its particles together."""
-        return normalised(self._log_totals())
-
-    def _log_totals(self) -> Doubles:
-        return self.histories.logw + np.log(self.histories.count)
+        return normalised(self.histories.log_totals)
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -160,7 +176,7 @@ class Particles:
         Returns log Σ_v p(v)^alpha for each history that is left (H,), 0 for those that had
         finished before: with tokens drawn from p^alpha this is the increment of log-weight.
         """
-        live = np.flatnonzero(self.histories.finish == LIVE)
+        live = self.histories.live
         parents: list[Ints] = []
         tokens: list[Ints] = []
         counts: list[Ints] = []
@@ -176,7 +192,13 @@ class Particles:
             logps.append(chunk.logp(rows, token))
         increments = np.zeros(len(self.histories))
         increments[live] = log_power
-        return self._replace_live(*map(np.concatenate, (parents, tokens, counts, logps)), increments)
+        return self._replace_live(
+            np.concatenate(parents),
+            np.concatenate(tokens),
+            np.concatenate(counts),
+            np.concatenate(logps),
+            increments,
+        )
 
     def _draw_children(self, chunk: Chunk, live: Ints, proposal: Proposal) -> tuple[Ints, Ints, Ints]:
         """Rows, tokens and counts of the children of a chunk, rows in order."""
@@ -185,7 +207,7 @@ class Particles:
         counts = self.histories.count[live]
         drawn = self._draw(chunk.mass, counts)
         rows = np.repeat(np.arange(len(live)), counts)
-        if not self._share:
+        if not self._share or len(drawn) == len(live):
             return rows, drawn, np.ones_like(drawn)
         n_vocab = chunk.mass.shape[1]
         keys, count = np.unique(rows * n_vocab + drawn, return_counts=True)
@@ -197,13 +219,11 @@ class Particles:
         old = self.histories
         self.length += 1
         done = old.finish != LIVE
-        stop = tuple(
-            self._stop.advance(old.stop[parent], token)
-            for parent, token in zip(parents.tolist(), tokens.tolist(), strict=True)
-        )
-        finish = np.where(
-            self._is_eog[tokens] | np.array([state.hit for state in stop], dtype=bool), STOPPED, LIVE
-        )
+        stop = self._stop.advance_all(old.stop, parents.tolist(), tokens.tolist())
+        ended = self._is_eog[tokens]
+        if self._stop.is_active:
+            ended = ended | np.array([state.hit for state in stop])
+        finish = np.where(ended, STOPPED, LIVE)
         if self.length == self.n_tokens:
             finish[finish == LIVE] = OUT_OF_LENGTH
         children = Histories(
@@ -216,12 +236,12 @@ class Particles:
             stop=stop,
         )
         self._release_except(children, old.slot[~done])
-        self.histories = Histories.joined([old.take(done), children]) if done.any() else children
+        self.histories = old.take(done).followed_by(children) if done.any() else children
         return np.concatenate((increments[done], increments[parents]))
 
     def reweight(self, increments: Doubles) -> None:
         """Add increments (H,) to the log-weights."""
-        self.histories = self.histories.with_(logw=self.histories.logw + increments)
+        self.histories = replace(self.histories, logw=self.histories.logw + increments)
 
     def resample(self, scheme: Scheme) -> None:
         """n particles drawn from the weighted ones, each with the mean weight; log_z stays."""
@@ -232,18 +252,20 @@ class Particles:
     def evaluate(self) -> None:
         """Give every live history a slot of its own and decode its last token."""
         self._fit()
-        live = np.flatnonzero(self.histories.finish == LIVE)
+        live = self.histories.live
         if not len(live):
             return
+        forked = False
         slots = self.histories.slot.copy()
         # The first child of a parent keeps its slot; the others fork before anything is fed.
         taken: set[int] = set()
         for i in live.tolist():
             slot = int(slots[i])
             if slot in taken:
-                slots[i] = self.sequences.fork(slot)
+                slots[i], forked = self.sequences.fork(slot), True
             taken.add(slot)
-        self.histories = self.histories.with_(slot=slots)
+        if forked:
+            self.histories = replace(self.histories, slot=slots)
         tokens = self.genealogy.last_tokens(self.histories.node[live])
         self._logits = self.sequences.append(slots[live], tokens)
 
@@ -260,8 +282,8 @@ class Particles:
             self._reduce(self.sequences.n_slots if n_live > self.sequences.n_slots else n_live // 2)
 
     def _reduce(self, n_histories: int) -> None:
-        live = self.histories.finish == LIVE
-        log_totals = self._log_totals()
+        live = self.histories.live
+        log_totals = self.histories.log_totals
         top = log_totals[live].max()
         kept = thin(np.exp(log_totals[live] - top), n_histories, self._draw)
         # Each survivor's weight is carried by as many particles as are its share of the live ones:
@@ -279,7 +301,7 @@ class Particles:
         """Set counts and log-weights; histories without particles go, and their slots with them."""
         before = self.histories
         held = before.slot[before.finish == LIVE]
-        self.histories = before.with_(count=counts, logw=logw).take(counts > 0)
+        self.histories = replace(before, count=counts, logw=logw).take(counts > 0)
         self._release_except(self.histories, held)
 
     def _release_except(self, survivors: Histories, held: Ints) -> None:

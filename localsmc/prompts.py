@@ -17,6 +17,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from localsmc.answers import BoxScan
 from localsmc.errors import PromptError
+from localsmc.model import Pieces
 
 BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
 """Asked of models that were not trained to end in a box."""
@@ -78,7 +79,7 @@ class StopState:
 class StopRule:
     r"""Stops a history at the first of some strings, or at its first complete ``\boxed{...}``."""
 
-    pieces: Sequence[bytes]
+    pieces: Pieces
     """The bytes of each token."""
     strings: tuple[str, ...] = ()
     at_box: bool = False
@@ -91,10 +92,23 @@ class StopRule:
         """The state of the empty history."""
         return StopState()
 
+    @property
+    def is_active(self) -> bool:
+        """Whether it can stop anything."""
+        return bool(self._needles) or self.at_box
+
+    def advance_all(
+        self, states: Sequence[StopState], parents: Sequence[int], tokens: Sequence[int]
+    ) -> tuple[StopState, ...]:
+        """The state of each child: the state of its parent after its token."""
+        if not self.is_active:
+            return (states[0],) * len(tokens)
+        return tuple(
+            self.advance(states[parent], token) for parent, token in zip(parents, tokens, strict=True)
+        )
+
     def advance(self, state: StopState, token: int) -> StopState:
         """The state after one token more; states are values, so forks share them."""
-        if not self._needles and not self.at_box:
-            return state
         piece = self.pieces[token]
         if self._needles:
             text = state.tail + piece

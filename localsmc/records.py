@@ -17,7 +17,7 @@ class StepInfo:
     """Diagnostics of one step; reading it changes nothing.
 
     `rows` are the histories decoded for the next step, `histories` all that carry particles,
-    `ess` is in particles, `forks` and `reductions` count this step's.
+    `ess` is in particles and from before any resampling, `forks` and `reductions` count this step's.
     """
 
     step: int

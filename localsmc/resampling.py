@@ -43,7 +43,8 @@ def systematic(weights: Doubles, n: int, draw: Draw) -> Ints:
     interval = draw_one(draw, np.diff(breaks))
     offset = (breaks[interval] + breaks[interval + 1]) / 2
     # Points at offset, offset + 1, ...: the number below an edge.
-    return np.diff(np.ceil(edges - offset)).astype(np.int64)
+    counts: Ints = np.diff(np.ceil(edges - offset)).astype(np.int64)
+    return counts
 
 
 def residual(weights: Doubles, n: int, draw: Draw) -> Ints:

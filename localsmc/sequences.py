@@ -28,6 +28,7 @@ class Sequences:
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
         self._n_prompt = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
+        self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
         self._length = np.zeros(self.n_slots, dtype=np.int64)
         # Which cell holds a slot's i-th generated token, and how many slots hold a cell: the same
         # book that llama.cpp keeps, so that what fits is known before a decode fails.
@@ -42,7 +43,7 @@ class Sequences:
 
         `check` is called between chunks and may raise, to stop early.
         """
-        slot = self._free.pop()
+        slot = self._take()
         step = min(PROMPT_CHUNK, self.model.n_batch)
         for start in range(0, len(tokens), step):
             check()
@@ -65,9 +66,7 @@ class Sequences:
 
     def fork(self, slot: int) -> int:
         """A new slot with the same history."""
-        if not self._free:
-            raise ContextFull(f"all {self.n_slots} sequences are in use")
-        new = self._free.pop()
+        new = self._take()
         self.model.copy(slot, new)
         length = self._length[slot]
         cells = self._cell[slot, :length]
@@ -79,7 +78,7 @@ class Sequences:
 
     def release(self, slot: int) -> None:
         """Give a slot back, and the cells that nobody else holds."""
-        if slot in self._free:
+        if not self._is_held[slot]:
             raise SequenceError(f"slot {slot} is free already")
         self.model.remove(slot)
         cells = self._cell[slot, : self._length[slot]]
@@ -88,7 +87,15 @@ class Sequences:
         self._n_used -= len(freed)
         self._unused[self._n_used : self._n_used + len(freed)] = freed
         self._length[slot] = 0
+        self._is_held[slot] = False
         self._free.append(slot)
+
+    def _take(self) -> int:
+        if not self._free:
+            raise ContextFull(f"all {self.n_slots} sequences are in use")
+        slot = self._free.pop()
+        self._is_held[slot] = True
+        return slot
 
     def append(self, slots: Ints, tokens: Ints) -> Floats:
         """Decode one token for each slot (R,); returns logits (R, V), valid until the next call."""

@@ -48,7 +48,7 @@ MOST_TRIED = 500
 LEAST_WORK = 4
 """Lines of work of a problem whose greedy check is to be long."""
 
-LEAST_GAP = 0.2
+LEAST_GAP = 0.35
 """Greedy checks are stored only where the best logit leads by this much at every token.
 
 Closer calls may fall either way with the weights in F16 and another order of summation;

@@ -18,14 +18,14 @@ import sys
 import time
 import zlib
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import localsmc
-from localsmc import answers, prompts
+from localsmc import Model, answers, prompts
 from localsmc.draws import RandomDraw
 from localsmc.llama import ContextOptions, LlamaContext, build_info, physical_cores
 from localsmc.methods import Ending, Greedy, Method, PowerSMC, Request, Sample
@@ -33,7 +33,6 @@ from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import Completion
 from localsmc.selection import SELECTORS
-from localsmc.solver import Model
 from localsmc_models import synthetic
 from localsmc_models.corpus import problems
 
@@ -45,9 +44,6 @@ SHARING_TARGET, LATENCY_TARGET = 4.0, 2.0
 
 SYNTHETIC_ROUNDS = 2
 SYNTHETIC_PROBLEM = "Ada buys 3 pens at 12 coins each. How many coins is that?"
-
-
-# Intervals
 
 
 def wilson(n_right: int, n: int) -> tuple[float, float]:
@@ -73,9 +69,6 @@ def paired(ours: Sequence[bool], theirs: Sequence[bool]) -> tuple[float, float, 
     return (wins - losses) / n, max(-1.0, up - down - half), min(1.0, up - down + half)
 
 
-# Runs
-
-
 @dataclass(frozen=True, slots=True)
 class Spec:
     """A method to measure, and the selectors applied to each of its runs."""
@@ -98,13 +91,11 @@ class Outcome:
 
     problem: int
     seconds: float
-    prompt_seconds: float
     step_seconds: float
     decode_seconds: float
     steps: int
     rows: int
     ess: float
-    resamples: int
     reductions: int
     right: dict[str, bool]
 
@@ -124,9 +115,9 @@ class Bench:
         """The context of all runs like this one, with cells for N histories that share nothing."""
         key = spec.n, spec.endless
         if key not in self._contexts:
-            context = self.model.llama.context(
-                ContextOptions(n_ctx=self.length * spec.n, n_seq_max=spec.n, n_threads=self.n_threads)
-            )
+            n_ctx = self.length * spec.n
+            options = ContextOptions(n_ctx=n_ctx, n_seq_max=spec.n, n_threads=self.n_threads)
+            context = self.model.llama.context(options)
             if spec.endless:
                 context.is_eog = np.zeros_like(context.is_eog)
             self._contexts[key] = context
@@ -136,13 +127,9 @@ class Bench:
         """Run a method on one of the problems, to the end, and grade what each selector takes."""
         context = self.context(spec)
         streams = np.random.SeedSequence([seed, problem, zlib.crc32(spec.label.encode())]).spawn(2)
-        request = Request(
-            model=context,
-            prompt=self.prompts[problem],
-            n_tokens=n_tokens or self.n_predict,
-            stop=StopRule(context.pieces),
-            draw=RandomDraw(np.random.default_rng(streams[0])),
-        )
+        prompt, n_tokens, stop = self.prompts[problem], n_tokens or self.n_predict, StopRule(context.pieces)
+        draw = RandomDraw(np.random.default_rng(streams[0]))
+        request = Request(model=context, prompt=prompt, n_tokens=n_tokens, stop=stop, draw=draw)
         began = time.perf_counter()
         run = spec.method.start(request)
         after_prompt = time.perf_counter()
@@ -152,13 +139,11 @@ class Bench:
         return Outcome(
             problem=problem,
             seconds=time.perf_counter() - began,
-            prompt_seconds=after_prompt - began,
             step_seconds=after_steps - after_prompt,
             decode_seconds=context.decode_seconds - run.prompt_decode_seconds,
             steps=run.steps,
             rows=run.sequences.rows,
             ess=float(np.mean(ess)) / spec.n,
-            resamples=run.resamples,
             reductions=run.reductions,
             right=right,
         )
@@ -205,7 +190,8 @@ def _total(outcomes: Iterable[Outcome], name: str) -> float:
     return math.fsum(getattr(outcome, name) for outcome in outcomes)
 
 
-# The figures
+def _mean(outcomes: Sequence[Outcome], name: str) -> float:
+    return _total(outcomes, name) / len(outcomes)
 
 
 def accuracy(bench: Bench, solutions: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
@@ -217,13 +203,9 @@ def accuracy(bench: Bench, solutions: Sequence[str], options: argparse.Namespace
     for spec in specs:
         runs = outcomes[spec.label]
         steps = _total(runs, "steps")
-        costs = [
-            f"{_total(runs, 'rows') / (spec.n * steps):.3f}",
-            f"{_total(runs, 'ess') / len(runs):.2f}",
-            f"{steps / len(runs):.0f}",
-            f"{_total(runs, 'seconds') / len(runs):.3f}",
-            f"{_total(runs, 'seconds') / plain:.2f}",
-        ]
+        costs = [f"{_total(runs, 'rows') / (spec.n * steps):.3f}", f"{_mean(runs, 'ess'):.2f}"]
+        costs += [f"{_mean(runs, 'steps'):.0f}", f"{_mean(runs, 'seconds'):.3f}"]
+        costs.append(f"{_total(runs, 'seconds') / plain:.2f}")
         for selector in spec.selectors:
             right = sum(outcome.right[selector] for outcome in runs)
             low, high = wilson(right, len(runs))
@@ -241,45 +223,32 @@ def _accuracy_specs(options: argparse.Namespace) -> list[Spec]:
     specs = [Spec("temperature 1", Sample())]
     specs += [Spec(f"temperature 1/{a:g}", Sample(temperature=1 / a)) for a in options.alphas]
     specs.append(Spec("greedy", Greedy()))
-    specs += [
-        Spec(f"self-vote, {n} samples at temperature 1", Sample(particles=n), ("majority",)) for n in counts
-    ]
-    specs += [
-        Spec(_power_label(n, a), PowerSMC(particles=n, alpha=a, ramp=ramp), tuple(SELECTORS))
-        for a in options.alphas
-        for n in counts
-    ]
-    n, alpha = _middle(counts), options.alphas[-1]
-    no_ramp = PowerSMC(particles=n, alpha=alpha, ramp=0)
-    specs.append(Spec(f"{_power_label(n, alpha)}, no ramp", no_ramp, tuple(SELECTORS)))
-    return specs
+    for n in counts:
+        specs.append(Spec(f"self-vote, {n} samples at temperature 1", Sample(particles=n), ("majority",)))
+    every = tuple(SELECTORS)
+    specs += [_power(n, a, ramp, every) for a, n in itertools.product(options.alphas, counts)]
+    # The differences are those at this N: 16 of (8, 16, 64).
+    no_ramp = _power(counts[len(counts) // 2], options.alphas[-1], 0, every)
+    return [*specs, replace(no_ramp, label=f"{no_ramp.label}, no ramp")]
 
 
-def _power_label(n: int, alpha: float) -> str:
-    return f"Power-SMC N={n} α={alpha:g}"
-
-
-def _middle(counts: Sequence[int]) -> int:
-    """16 of (8, 16, 64): the number of particles that the others are compared with."""
-    return counts[len(counts) // 2]
+def _power(n: int, alpha: float, ramp: int, selectors: tuple[str, ...] = ("draw",)) -> Spec:
+    return Spec(f"Power-SMC N={n} α={alpha:g}", PowerSMC(particles=n, alpha=alpha, ramp=ramp), selectors)
 
 
 def _print_differences(specs: Sequence[Spec], outcomes: dict[str, list[Outcome]]) -> None:
-    """The draw of each Power-SMC at the middle N, against every other method that is one answer a problem."""
-    powers = [spec for spec in specs if isinstance(spec.method, PowerSMC)]
-    middle = powers[-1].n
-    ours = [spec for spec in powers[:-1] if spec.n == middle]
-    others = [(spec, spec.selectors[0]) for spec in specs if spec not in powers] + [(powers[-1], "draw")]
+    """Each Power-SMC at the middle N, against every method that is no Power-SMC, and that without the ramp.
+
+    A vote is compared with the vote, one answer with the draw.
+    """
+    others = [spec for spec in specs if not isinstance(spec.method, PowerSMC)] + [specs[-1]]
+    ours = [spec for spec in specs[:-1] if spec not in others and spec.n == specs[-1].n]
     rows = []
-    for spec, (other, selector) in itertools.product(ours, others):
-        pair = [
-            [outcome.right[name] for outcome in outcomes[label]]
-            for label, name in ((spec.label, "draw"), (other.label, selector))
-        ]
-        difference, low, high = paired(*pair)
-        rows.append(
-            [f"{spec.label}, draw", other.label, *(f"{100 * x:+.1f}" for x in (difference, low, high))]
-        )
+    for spec, other in itertools.product(ours, others):
+        selector = other.selectors[0]
+        pair = ([outcome.right[selector] for outcome in outcomes[one.label]] for one in (spec, other))
+        points = (f"{100 * value:+.1f}" for value in paired(*pair))
+        rows.append([f"{spec.label}, {selector}", other.label, *points])
     print("\nDifferences in percentage points, paired by problem:\n")
     _table("method|against|difference|95 % from|to", rows)
 
@@ -299,7 +268,7 @@ def sharing(bench: Bench, solutions: Sequence[str], options: argparse.Namespace)
 def latency(bench: Bench, solutions: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
     """Seconds of a run over those of one plain sample that goes on to the same number of tokens."""
     n, alpha = (options.particles or (64,))[-1], options.alphas[-1]
-    power = Spec(_power_label(n, alpha), PowerSMC(particles=n, alpha=alpha, ramp=options.ramp))
+    power = _power(n, alpha, options.ramp)
     plain = Spec("one sample", Sample(), endless=True)
     outcomes: dict[str, list[Outcome]] = {power.label: [], plain.label: []}
     for spec in power, plain:
@@ -317,11 +286,7 @@ def latency(bench: Bench, solutions: Sequence[str], options: argparse.Namespace)
 def _ratio(outcomes: dict[str, list[Outcome]]) -> dict[str, Any]:
     """Print and return how the seconds of the first method compare with those of the second."""
     rows = [
-        [
-            label,
-            len(runs),
-            *(f"{_total(runs, part) / len(runs):.3g}" for part in ("steps", "rows", "seconds")),
-        ]
+        [label, len(runs), *(f"{_mean(runs, part):.3g}" for part in ("steps", "rows", "seconds"))]
         for label, runs in outcomes.items()
     ]
     _table("method|problems|steps|rows|seconds a problem", rows)
@@ -336,10 +301,8 @@ def _plain(outcomes: dict[str, list[Outcome]]) -> dict[str, Any]:
 
 def share(bench: Bench, name: str, n_rounds: int, options: argparse.Namespace) -> dict[str, Any]:
     """The share of a step's time that llama.cpp has, prompt not counted; ours is the rest."""
-    specs = [
-        Spec(_power_label(n, alpha), PowerSMC(particles=n, alpha=alpha, ramp=options.ramp))
-        for n, alpha in itertools.product(options.particles or (16, 64), options.alphas)
-    ]
+    sizes = itertools.product(options.particles or (16, 64), options.alphas)
+    specs = [_power(n, alpha, options.ramp) for n, alpha in sizes]
     outcomes = bench.interleaved(specs, [""] * n_rounds, options.seed)
     rows, shares = [], {}
     for spec in specs:
@@ -350,9 +313,7 @@ def share(bench: Bench, name: str, n_rounds: int, options: argparse.Namespace) -
         milliseconds = (f"{1e3 * part / steps:.2f}" for part in (decode, ours))
         rows_a_step = f"{_total(runs, 'rows') / steps:.1f}"
         rows.append([spec.label, f"{steps:.0f}", rows_a_step, *milliseconds, f"{decode / seconds:.3f}"])
-    print(
-        f"\n## Share of llama.cpp in the time of a step: {name} (target: at least {SHARE_TARGETS[name]:g})\n"
-    )
+    print(f"\n## llama.cpp's share of a step's time: {name} (target: at least {SHARE_TARGETS[name]:g})\n")
     _table("method|steps|rows a step|llama.cpp ms a step|ours ms a step|share", rows)
     if name == "synthetic":
         print(
@@ -360,9 +321,6 @@ def share(bench: Bench, name: str, n_rounds: int, options: argparse.Namespace) -
             "\nafterwards. Every row is a history of its own, and a row is cheapest where there are many."
         )
     return {"shares": shares, **_plain(outcomes)}
-
-
-# Printing
 
 
 def _table(heads: str, rows: Iterable[Sequence[object]]) -> None:
@@ -386,9 +344,6 @@ def _environment(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     }
     print(*(f"- {name}: {value}" for name, value in found.items()), sep="\n")
     return found
-
-
-# The command
 
 
 def _numbers(kind: type[int] | type[float]) -> Any:
@@ -419,10 +374,8 @@ def _parser() -> argparse.ArgumentParser:
 def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     n_predict = options.predict or model.source.defaults.n_predict
     wanted = list(itertools.islice(problems(options.seed, "held-out"), max(options.problems, options.rounds)))
-    bench = Bench(
-        model, [problem.question for problem in wanted], n_predict=n_predict, n_threads=options.threads
-    )
-    solutions = [problem.answer for problem in wanted]
+    questions, solutions = zip(*((problem.question, problem.answer) for problem in wanted), strict=True)
+    bench = Bench(model, questions, n_predict=n_predict, n_threads=options.threads)
     figures: dict[str, Any] = {"environment": _environment(model, options)}
     asked = options.figure
     if asked in ("accuracy", "all"):

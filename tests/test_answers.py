@@ -26,6 +26,7 @@ EXTRACTED = [
     ("**Answer:** 17", "17"),
     ("The answer is: $x = 3$.\n", "x = 3"),
     ("answer is 5\nno, the answer is 6", "6"),
+    ("Answer: \\boxed{7", None),
     ("I have no idea", None),
     ("", None),
     ("\\boxed{Straße é}", "Straße é"),

@@ -183,7 +183,7 @@ def test_what_nobody_foresaw_is_an_internal_error(cli, monkeypatch):
     def break_down(*_):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("localsmc.solver.load", break_down)
+    monkeypatch.setattr("localsmc.loading.load", break_down)
     code, _, err = cli("solve", "x")
     assert code == 1
     assert err.startswith("Error: internal error: ZeroDivisionError: a bug\n\nhint: run it again with `-v`")

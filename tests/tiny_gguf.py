@@ -63,7 +63,7 @@ def write_llama(path: Path, *, causal: bool = True, context_length: int | None =
     def random(*shape: int) -> np.ndarray:
         return rng.normal(size=shape) * shape[-1] ** -0.5
 
-    tensors = {"token_embd.weight": 6 * random(N_VOCAB, N_EMBD), "output_norm.weight": np.ones(N_EMBD)}
+    tensors = {"token_embd.weight": 2 * random(N_VOCAB, N_EMBD), "output_norm.weight": np.ones(N_EMBD)}
     for layer in range(N_LAYER):
         block = f"blk.{layer}."
         tensors |= {block + f"{norm}_norm.weight": np.ones(N_EMBD) for norm in ("attn", "ffn")}

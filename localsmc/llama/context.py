@@ -61,6 +61,7 @@ class LlamaContext:
         self._length = np.zeros(self.n_seq_max, dtype=np.int64)
         self._row = np.zeros(self.n_seq_max, dtype=np.int64)
         self._handed_out: Floats | None = None
+        self._view: tuple[int, int, Floats] = (0, 0, np.empty((0, self.n_vocab), np.float32))
         self._batch = _Batch(self.n_batch)
 
     def _params(self, options: ContextOptions) -> Any:
@@ -114,13 +115,21 @@ class LlamaContext:
         if code != 0:
             raise DecodeFailed(f"llama.cpp could not evaluate {n_rows} rows (code {code}){errors()}")
         self._length[seqs] = positions + 1
-        shape = (1 if last_only else n_rows, self.n_vocab)
-        view = np.ctypeslib.as_array(C.llama_get_logits(context), shape=shape)
+        view = self._logits(1 if last_only else n_rows)
         if self.options.guard_views:
             self._handed_out = view = view.copy()
-            return view
-        view.flags.writeable = False
         return view
+
+    def _logits(self, n_rows: int) -> Floats:
+        pointer = C.llama_get_logits(self._context)
+        address = ctypes.addressof(pointer.contents)
+        n_held, _, view = self._view
+        # llama.cpp keeps its buffer as long as it is large enough; making a view costs more than a slice.
+        if self._view[1] != address or n_rows > n_held:
+            view = np.ctypeslib.as_array(pointer, shape=(n_rows, self.n_vocab))
+            view.flags.writeable = False
+            self._view = n_rows, address, view
+        return view[:n_rows]
 
     def _check(self, tokens: Ints, positions: Ints, seqs: Ints) -> None:
         """Raise SequenceError for what llama.cpp aborts on or takes without a word."""
@@ -129,7 +138,7 @@ class LlamaContext:
             raise SequenceError(f"{n_rows} rows, but a batch takes 1 to {self.n_batch}")
         if tokens.min() < 0 or tokens.max() >= self.n_vocab:
             raise SequenceError(f"a token id is not in 0 … {self.n_vocab - 1}")
-        self._check_seqs(seqs)
+        self._check_seqs(seqs.min(), seqs.max())
         expected = self._length[seqs]
         rows = np.arange(n_rows)
         self._row[seqs] = rows
@@ -141,8 +150,8 @@ class LlamaContext:
         if not np.array_equal(positions, expected):
             raise SequenceError(f"positions {positions.tolist()[:8]}, but {expected.tolist()[:8]} are next")
 
-    def _check_seqs(self, seqs: Ints) -> None:
-        if seqs.min() < 0 or seqs.max() >= self.n_seq_max:
+    def _check_seqs(self, lowest: int, highest: int) -> None:
+        if lowest < 0 or highest >= self.n_seq_max:
             raise SequenceError(f"a sequence id is not in 0 … {self.n_seq_max - 1}")
 
     def _spoil(self) -> None:
@@ -152,7 +161,7 @@ class LlamaContext:
     def copy(self, source: int, target: int) -> None:
         """See `LanguageModel.copy`."""
         self._alive()
-        self._check_seqs(np.array([source, target]))
+        self._check_seqs(min(source, target), max(source, target))
         if self._length[target]:
             # llama.cpp would tag the cells of both histories with `target`, and attend to both.
             raise SequenceError(f"sequence {target} is in use: a copy onto it would mix two histories")
@@ -162,7 +171,7 @@ class LlamaContext:
     def remove(self, seq: int, start: int = 0) -> None:
         """See `LanguageModel.remove`; a recurrent model forgets a whole sequence or nothing."""
         self._alive()
-        self._check_seqs(np.array([seq]))
+        self._check_seqs(seq, seq)
         if start >= self._length[seq]:
             return
         if not C.llama_memory_seq_rm(self._memory, seq, start or -1, -1):

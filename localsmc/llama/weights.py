@@ -170,9 +170,9 @@ class LlamaModel:
         return np.array([C.llama_vocab_is_eog(self.vocab, token) for token in range(self.n_vocab)])
 
     @cached_property
-    def pieces(self) -> Pieces:
+    def pieces(self) -> LazyPieces:
         """The bytes of each token."""
-        return Pieces(self.vocab, self.n_vocab)
+        return LazyPieces(self.vocab, self.n_vocab)
 
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ class LlamaModel:
         return "" if token < 0 else C.llama_vocab_get_text(self.vocab, token).decode(errors="replace")
 
 
-class Pieces:
+class LazyPieces:
     """The bytes of each token id, read when first asked for: a vocabulary can be large."""
 
     def __init__(self, vocab: Any, n_vocab: int) -> None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from localsmc.draws import Draw
 from localsmc.errors import ConfigError, PromptTooLong
@@ -78,11 +78,19 @@ def from_options(method: type[MethodT], options: Mapping[str, Any]) -> MethodT:
 def require(name: str, value: float, low: float, high: float) -> None:
     """Raise ConfigError unless low ≤ value ≤ high."""
     if not low <= value <= high:
-        raise ConfigError(f"`{name}` is {value}, but must be from {low:g} to {high:g}")
+        raise ConfigError(f"`{name}` is {value}, but must be from {low:,} to {high:,}")
 
 
-Advance = Callable[[Particles], tuple[float, bool]]
-"""Moves particles by one token; returns the exponent used and whether they were resampled."""
+class Move(NamedTuple):
+    """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled."""
+
+    alpha: float
+    ess: float
+    resampled: bool
+
+
+Advance = Callable[[Particles], Move]
+"""Moves particles by one token."""
 
 
 class ParticleRun:
@@ -138,21 +146,21 @@ class ParticleRun:
             self.particles = self._start_wave()
         began = time.perf_counter()
         before = self.sequences.forks, self.sequences.rows, self.particles.reductions
-        alpha, resampled = self._advance(self.particles)
+        move = self._advance(self.particles)
         self.particles.evaluate()
         self.steps += 1
-        self.resamples += resampled
+        self.resamples += move.resampled
         self.seconds += time.perf_counter() - began
         forks, rows, reductions = before
         return StepInfo(
             step=self.steps,
-            alpha=alpha,
+            alpha=move.alpha,
             rows=self.sequences.rows - rows,
             histories=len(self.particles.histories),
             finished=len(self.particles.histories) - self.particles.n_live,
-            ess=self.particles.ess,
+            ess=move.ess,
             log_z=self.particles.log_z if self._has_evidence else None,
-            resampled=resampled,
+            resampled=move.resampled,
             forks=self.sequences.forks - forks,
             reductions=self.particles.reductions - reductions,
             cells=self.sequences.cells_used,

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import ParticleRun, Request, require
+from localsmc.methods.base import Move, ParticleRun, Request, require
 from localsmc.particles import Particles, Proposal
 from localsmc.resampling import SCHEMES
 
@@ -57,16 +57,17 @@ class PowerSMC:
         """α_t for the token at 0-based position t."""
         return 1.0 + (self.alpha - 1.0) * min(1.0, (step + 1) / max(1, self.ramp))
 
-    def advance(self, particles: Particles) -> tuple[float, bool]:
+    def advance(self, particles: Particles) -> Move:
         """One token for every live particle, its weight, and resampling where it is due."""
-        step = particles.length
-        alpha = self.exponent(step)
-        particles.reweight((alpha - self.exponent(step - 1)) * particles.histories.logp)
+        before, alpha = self.exponent(particles.length - 1), self.exponent(particles.length)
+        if alpha != before:
+            particles.reweight((alpha - before) * particles.histories.logp)
         particles.reweight(particles.extend(Proposal(alpha)))
-        is_due = particles.n_live > 0 and particles.ess < self.ess_threshold * self.particles
+        ess = particles.ess
+        is_due = particles.n_live > 0 and ess < self.ess_threshold * self.particles
         if is_due:
             particles.resample(SCHEMES[self.resampling])
         # Asked after resampling, which may leave finished histories only.
-        if particles.n_live == 0:
+        if particles.n_live == 0 and alpha != self.alpha:
             particles.reweight((self.alpha - alpha) * particles.histories.logp)
-        return alpha, is_due
+        return Move(alpha, ess, is_due)

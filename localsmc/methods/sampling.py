@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.methods.base import ParticleRun, Request, require
+from localsmc.methods.base import Move, ParticleRun, Request, require
 from localsmc.numerics import Chunk, Floats
 from localsmc.particles import Particles, Proposal
 
@@ -51,12 +51,12 @@ class Sample:
         waves = wave_sizes(self.particles, request)
         return ParticleRun(request, waves, self.advance, share=self.share, has_evidence=False)
 
-    def advance(self, particles: Particles) -> tuple[float, bool]:
+    def advance(self, particles: Particles) -> Move:
         """One token for every live particle."""
         alpha = 1.0 / self.temperature
         cuts = self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0
         particles.extend(Proposal(alpha, self.truncate if cuts else None))
-        return alpha, False
+        return Move(alpha, particles.ess, False)
 
     def truncate(self, chunk: Chunk) -> None:
         """Zero the mass of tokens outside of top-k, top-p and min-p; the most probable one stays."""
@@ -87,10 +87,10 @@ class Greedy:
         """See `Method.start`."""
         return ParticleRun(request, [1], self.advance, share=True, has_evidence=False)
 
-    def advance(self, particles: Particles) -> tuple[float, bool]:
+    def advance(self, particles: Particles) -> Move:
         """The most probable token."""
         particles.extend(Proposal(1.0, _only_the_top))
-        return 1.0, False
+        return Move(1.0, particles.ess, False)
 
 
 def _only_the_top(chunk: Chunk) -> None:
