@@ -272,7 +272,7 @@ context_options = _together(
         type=Count(-1),
         metavar="N",
         envvar="LLAMA_ARG_THREADS",
-        help="Threads.  [default: -1, the number of cores]",
+        help="Threads.  [default: -1, the number of cores, fewer for tiny models]",
     ),
     _context(
         "-fa",

@@ -13,7 +13,7 @@ from localsmc_cli import options
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
-from localsmc_cli.summary import setup_lines, summary, timing_lines
+from localsmc_cli.summary import reduction_warning, setup_lines, summary, timing_lines
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
@@ -146,6 +146,8 @@ def _outcome(solving: Solving) -> str:
 def _tell(session: Session, result: Result, outcome: str, settings: Settings) -> None:
     for line in timing_lines(result):
         session.output.detail(line)
+    if warning := reduction_warning(result):
+        session.output.warn(warning)
     steps = result.usage.steps
     so_far = f"the best result after {steps} steps" if steps else "no token was drawn"
     if outcome == "budget":

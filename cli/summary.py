@@ -98,3 +98,14 @@ def timing_lines(result: Result) -> list[str]:
         f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
         f" at most {usage.peak_cells} cells",
     ]
+
+
+def reduction_warning(result: Result) -> str | None:
+    """What to change where memory was too short for all histories; None where it was not."""
+    times = result.usage.reductions
+    if not times:
+        return None
+    return (
+        f"memory was short: histories were reduced, without bias, {times} time{'s' * (times > 1)};"
+        f" more --ctx-size than {result.model.n_ctx}, or less -N or -n, keeps them all"
+    )

@@ -18,7 +18,7 @@ import psutil
 from localsmc import __version__, answers, prompts
 from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, PromptTooLong
-from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext, devices
+from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Ending, Method, ParticleRun, Request, Sample
 from localsmc.model import TokenIds
@@ -184,8 +184,8 @@ class Solving:
             together = min(n_particles, MAX_SEQUENCES)
         wanted = len(self.prompt) + self.n_tokens * together
         per_cell = self.model.llama.bytes_per_cell(self.settings.type_k, self.settings.type_v)
-        gpus = [device.free for device in devices() if device.is_gpu]
-        free = sum(gpus) if gpus else psutil.virtual_memory().available
+        gpus = self.model.llama.gpus
+        free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
         affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
         # llama.cpp pads to a multiple of 256.
         cells = max(len(self.prompt) + self.n_tokens, min(wanted, affordable))

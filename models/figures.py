@@ -27,7 +27,7 @@ import numpy as np
 import localsmc
 from localsmc import Model, answers, prompts
 from localsmc.draws import RandomDraw
-from localsmc.llama import ContextOptions, LlamaContext, build_info, physical_cores
+from localsmc.llama import ContextOptions, LlamaContext, build_info, default_threads
 from localsmc.methods import Ending, Greedy, Method, PowerSMC, Request, Sample
 from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
@@ -339,7 +339,7 @@ def _environment(model: Model, options: argparse.Namespace) -> dict[str, Any]:
         "localsmc": localsmc.__version__,
         "llama.cpp": build_info(),
         "machine": f"{platform.machine()}, {platform.system()}, Python {platform.python_version()}",
-        "threads": options.threads or physical_cores(),
+        "threads": options.threads or default_threads(model.llama.n_params),
         "model": f"{model.source.path.name}, sha256 {model.source.sha256}",
     }
     print(*(f"- {name}: {value}" for name, value in found.items()), sep="\n")
@@ -363,7 +363,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--alphas", type=_numbers(float), default=(2.0, 4.0), help="ascending (2,4)")
     add("--ramp", type=int, help="tokens; by default the model's")
     add("--predict", type=int, help="tokens at most; by default the model's")
-    add("--threads", type=int, default=0, help="of llama.cpp; 0 is the physical cores (0)")
+    add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
     add("--model", help="a GGUF in the place of the embedded one")
     add("--shape", default="qwen2.5-0.5b", help="of the synthetic model; `none` leaves it out")
     add("--tokens", type=int, default=48, help="generated on the synthetic model (48)")

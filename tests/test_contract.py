@@ -16,9 +16,12 @@ from localsmc.sequences import Sequences
 from localsmc.toy import ToyModel
 
 PROMPT = [5, 7, 6, 8]
-TOLERANCE = {"toy": 1e-12, "embedded": 1e-2, "mamba": 1e-2}
+TOLERANCE = {"toy": 1e-12, "embedded": 1e-2, "streams": 1e-2, "mamba": 1e-2}
 """Absolute, on logits: float64 exactly; llama.cpp's differ by the batch's shape and the cells' order,
 with F16 weights and cache by up to 5e-3 on logits of size 20. A wrong history is off by 1 or more."""
+
+
+NO_SHARED_CELLS = ("mamba", "streams")
 
 
 @pytest.fixture(params=list(TOLERANCE), scope="module")
@@ -34,13 +37,21 @@ def open_model(kind, request):
             9, seed=3, eog=(), n_cells=n_cells, n_seq_max=n_seq_max, n_batch=64
         )
         return
-    source = request.getfixturevalue("embedded").llama if kind == "embedded" else None
+    source = request.getfixturevalue("embedded").llama if kind != "mamba" else None
     model = source or LlamaModel(request.getfixturevalue("random_mamba"))
 
     def open_context(n_cells=256, n_seq_max=8):
-        return model.context(
-            ContextOptions(n_ctx=n_cells, n_seq_max=n_seq_max, n_batch=64, n_threads=1, guard_views=True)
+        # Without a unified cache each sequence has cells of its own: a stream.
+        unified = kind != "streams"
+        options = ContextOptions(
+            n_ctx=n_cells if unified else 256 * n_seq_max,
+            n_seq_max=n_seq_max,
+            n_batch=64,
+            n_threads=1,
+            unified=unified,
+            guard_views=True,
         )
+        return model.context(options)
 
     yield open_context
     if source is None:
@@ -123,8 +134,8 @@ def test_cutting_back_restores_or_refuses(kind, open_model, close_to):
 
 
 def test_a_full_memory_raises_and_changes_nothing(kind, open_model, close_to):
-    if kind == "mamba":
-        pytest.skip("a recurrent state takes no cells")
+    if kind in NO_SHARED_CELLS:
+        pytest.skip("its sequences share no cells")
     model = open_model(n_cells=256, n_seq_max=4)
     reference = feed(model, 0, PROMPT)
     model.remove(0)
@@ -184,8 +195,8 @@ def test_stale_logits_are_caught(kind, open_model):
 
 def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
     """Random forks, appends and releases: the count of used cells is the model's own."""
-    if kind == "mamba":
-        pytest.skip("a recurrent state takes no cells")
+    if kind in NO_SHARED_CELLS:
+        pytest.skip("its sequences share no cells")
     model = open_model(n_cells=256, n_seq_max=8)
     rng = np.random.default_rng(8)
     sequences = Sequences(model, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from localsmc.ggml import KV_TYPES
 from localsmc.llama.binding import build_info
 from localsmc.llama.context import LlamaContext
-from localsmc.llama.devices import Device, devices, physical_cores
+from localsmc.llama.devices import Device, default_threads, devices
 from localsmc.llama.options import (
     FLASH_ATTENTION,
     LOAD_MODES,
@@ -29,7 +29,7 @@ __all__ = [
     "LlamaModel",
     "LoadOptions",
     "build_info",
+    "default_threads",
     "devices",
-    "physical_cores",
     "probe_load",
 ]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from localsmc.errors import ContextError, ContextFull, DecodeFailed, ModelLoadFailed, SequenceError
 from localsmc.ggml import KV_TYPES, bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
-from localsmc.llama.devices import devices, physical_cores
+from localsmc.llama.devices import default_threads
 from localsmc.llama.options import FLASH_ATTENTION, ContextOptions
 from localsmc.numerics import Floats, Ints
 
@@ -66,10 +66,10 @@ class LlamaContext:
 
     def _params(self, options: ContextOptions) -> Any:
         flash = options.flash_attention
-        if flash == "auto" and not any(device.is_gpu for device in devices()):
+        if flash == "auto" and not self.model.gpus:
             # On a CPU it adds up values in fp16, so that equal histories in other cells differ.
             flash = "auto" if bytes_per_element(options.type_v) < 2 else "off"
-        n_threads = options.n_threads or physical_cores()
+        n_threads = options.n_threads or default_threads(self.model.n_params)
         params = C.llama_context_default_params()
         set_fields(
             params,

@@ -46,7 +46,13 @@ def devices() -> list[Device]:
     return found
 
 
-def physical_cores() -> int:
-    """Cores that this process may use, hyper-threads not counted: what llama.cpp runs best on."""
+PARAMS_A_THREAD = 20_000_000
+"""Weights below which another thread costs more in waiting than it saves in work: a step of the
+embedded model is about a hundred barriers, and beside one busy process each may take a time slice."""
+
+
+def default_threads(n_params: int) -> int:
+    """Threads for a model of this size: physical cores that this process may use, fewer for tiny models."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(usable, psutil.cpu_count(logical=False) or usable))
+    cores = min(usable, psutil.cpu_count(logical=False) or usable)
+    return max(1, min(cores, n_params // PARAMS_A_THREAD))

@@ -48,7 +48,7 @@ class ContextOptions:
     n_batch: int = 2048
     n_ubatch: int = 512
     n_threads: int = 0
-    """0 is the number of physical cores that this process may use."""
+    """0 is the number of physical cores that this process may use, fewer for tiny models."""
     flash_attention: str = "auto"
     type_k: str = "f16"
     type_v: str = "f16"

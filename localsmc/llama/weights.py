@@ -17,7 +17,7 @@ from localsmc.errors import ModelLoadFailed, SequenceError
 from localsmc.ggml import bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.context import LlamaContext
-from localsmc.llama.devices import devices
+from localsmc.llama.devices import Device, devices
 from localsmc.llama.options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
 from localsmc.model import TokenIds
 from localsmc.prompts import ChatTemplate
@@ -131,8 +131,12 @@ class LlamaModel:
     @property
     def device(self) -> str:
         """Where the layers are: the GPUs' names, or the CPU's."""
-        gpus = [device.description for device in devices() if device.is_gpu and self._is_offloaded]
-        return ", ".join(gpus) if gpus else "CPU"
+        return ", ".join(gpu.description for gpu in self.gpus) or "CPU"
+
+    @property
+    def gpus(self) -> list[Device]:
+        """The GPUs that layers were offloaded to; none where all are on the CPU."""
+        return [device for device in devices() if device.is_gpu] if self._is_offloaded else []
 
     def metadata(self, key: str) -> str | None:
         """A metadata value as text."""
