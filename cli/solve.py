@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,8 +57,8 @@ def solve(session: Session, /, **given: Any) -> None:
     output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
     problem = read_problem(given["problem"], given["prompt"], given["file"])
     job = _job(problem, given)
-    with Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
-        result, outcome = _solve(session, job, trace)
+    with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
+        result, outcome = _solve(session, job, trace, until_told)
         if given["as_json"]:
             output.json(result.to_json())
         else:
@@ -95,8 +96,11 @@ def _job(problem: str, given: options.Given) -> _Job:
     )
 
 
-def _solve(session: Session, job: _Job, trace: Trace) -> tuple[Result, str]:
-    """The result, and whether it is "done" or cut short by the "budget" or "interrupted"."""
+def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> tuple[Result, str]:
+    """The result, and whether it is "done" or cut short by the "budget" or "interrupted".
+
+    Once there is something to lose, Ctrl-C waits, `until_told` ends.
+    """
     from localsmc import loading, solver
     from localsmc.catalog import EMBEDDED
     from localsmc_models import card
@@ -111,6 +115,7 @@ def _solve(session: Session, job: _Job, trace: Trace) -> tuple[Result, str]:
             with solver.start(
                 model, job.problem, method=_method(model, job), settings=job.settings
             ) as solving:
+                until_told.enter_context(session.interrupts.gentle())
                 return _run(session, solving, trace, panel)
 
 
@@ -125,14 +130,13 @@ def _run(session: Session, solving: Solving, trace: Trace, panel: Panel | None) 
     for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
         output.detail(line)
     trace.start(solving)
-    with session.interrupts.gentle():
-        for step in solving:
-            trace.step(step, solving)
-            if panel is not None:
-                panel.step(step, solving)
-            if session.interrupts.is_requested:
-                break
-        result, outcome = solving.result(), _outcome(solving)
+    for step in solving:
+        trace.step(step, solving)
+        if panel is not None:
+            panel.step(step, solving)
+        if session.interrupts.is_requested:
+            break
+    result, outcome = solving.result(), _outcome(solving)
     trace.end(result, outcome)
     return result, outcome
 

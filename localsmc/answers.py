@@ -75,6 +75,10 @@ STATED = re.compile(
 )
 
 
+MIXED = re.compile(r"[+-]?\d+ ?(?:\\frac\{\d+\}\{\d+\}|(?<= )\d+/\d+)")
+"""A whole number and a fraction, 2 1/2: left as text, since it is no product and no quotient."""
+
+
 def extract(text: str) -> str | None:
     r"""The final answer of a text, normalised: its last box, else its last "answer is ...".
 
@@ -101,7 +105,10 @@ def normalise(answer: str) -> str:
 
 def key(answer: str) -> str:
     r"""What answers are grouped by: exact value where it is a number (0.5, 1/2, \frac{1}{2}), else text."""
-    compact = re.sub(r"\\frac\{(-?\d+)\}\{(\d+)\}", r"\1/\2", answer).replace(" ", "")
+    if MIXED.fullmatch(answer):
+        return answer
+    plain = re.sub(r"(?<!\d)\\frac\{(-?\d+)\}\{(\d+)\}", r"\1/\2", answer)
+    compact = re.sub(r"(?<!\d) | (?!\d)", "", plain)
     if re.fullmatch(r"[+-]?\d{1,200}(?:\.\d{0,200}|/0*[1-9]\d{0,200})?|[+-]?\.\d{1,200}", compact):
         return str(Fraction(compact))
     return compact

@@ -6,6 +6,7 @@ an enumerator that walks through every outcome, so that laws are asserted, not e
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -16,7 +17,7 @@ BLOCK = 512
 """Tokens a block: in a large vocabulary a draw looks at the blocks' sums first, then inside one block."""
 
 FEW = 100_000
-"""Up to so many draws times tokens, whole rows are summed: fewer calls of NumPy."""
+"""Up to so many masses whole rows are summed: fewer calls of NumPy."""
 
 
 class Draw(Protocol):
@@ -42,7 +43,7 @@ class RandomDraw:
 
 def inverse_cdf(mass: Floats, rows: Ints, points: Doubles) -> Ints:
     """The index in row rows[d] of `mass` (R, V) at the share points[d] in [0, 1) of its sum."""
-    if len(points) * mass.shape[1] > FEW:
+    if mass.size > FEW:
         return _by_blocks(mass, rows, points)
     edges = mass.cumsum(axis=1, dtype=np.float64)
     return _first_above(edges, mass, rows, points * edges[rows, -1])
@@ -75,10 +76,17 @@ def _by_blocks(mass: Floats, rows: Ints, points: Doubles) -> Ints:
 
 def _first_above(edges: Doubles, parts: Floats, rows: Ints, targets: Doubles) -> Ints:
     """The first column of edges[row] above its target whose part is not zero."""
+    found: Ints
     if len(edges) == 1:
-        found: Ints = edges[0].searchsorted(targets, side="right")
-    else:
+        found = edges[0].searchsorted(targets, side="right")
+    elif len(targets) <= 4 * len(edges):
         found = (edges[rows] <= targets[:, None]).sum(axis=1)
+    else:
+        found = np.empty(len(targets), dtype=np.int64)
+        order = np.argsort(rows, kind="stable")
+        bounds = np.searchsorted(rows[order], np.arange(len(edges) + 1))
+        for row, (start, stop) in enumerate(pairwise(bounds.tolist())):
+            found[order[start:stop]] = edges[row].searchsorted(targets[order[start:stop]], side="right")
     if found.max(initial=0) < edges.shape[1] and (parts[rows, found] > 0).all():
         return found
     # Round-off at the upper end passed the last part that has any mass.

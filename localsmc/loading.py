@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from localsmc import catalog, gguf, probe
@@ -14,7 +13,7 @@ from localsmc.llama import LlamaModel, LoadOptions
 from localsmc.methods import METHODS, Method, PowerSMC, from_options
 from localsmc.records import ModelInfo
 
-HASHED_SIZE = 256 * 1024 * 1024
+HASHED_SIZE = 64 * 1024 * 1024
 """Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
 
 
@@ -41,7 +40,7 @@ class Model:
         return ModelInfo(
             name=self.header.name or self.source.path.stem,
             path=str(self.source.path),
-            sha256=self.source.sha256 or _sha256(self.source.path),
+            sha256=self.source.sha256,
             params=self.llama.n_params,
             quantization=self.header.file_type,
             n_ctx=n_ctx,
@@ -67,10 +66,11 @@ def load(path: str | Path | None = None, options: LoadOptions | None = None) -> 
     header = gguf.read_header(source.path)
     if not source.is_embedded:
         probe.ensure_loadable(source.path, header)
+    if source.sha256 is None:
+        source = replace(source, sha256=_sha256(source.path))
     return Model(LlamaModel(source.path, options), source, header)
 
 
-@lru_cache
 def _sha256(path: Path) -> str | None:
     if path.stat().st_size > HASHED_SIZE:
         return None

@@ -30,7 +30,7 @@ from localsmc.numerics import (
     normalised,
 )
 from localsmc.prompts import StopRule, StopState
-from localsmc.resampling import Scheme, thin
+from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
 
 LIVE, STOPPED, OUT_OF_LENGTH = 0, 1, 2
@@ -235,8 +235,8 @@ class Particles:
             slot=old.slot[parents],
             stop=stop,
         )
-        self._release_except(children, old.slot[~done])
         self.histories = old.take(done).followed_by(children) if done.any() else children
+        self._release_except(children, old.slot[~done])
         return np.concatenate((increments[done], increments[parents]))
 
     def reweight(self, increments: Doubles) -> None:
@@ -288,10 +288,8 @@ class Particles:
         kept = thin(np.exp(log_totals[live] - top), n_histories, self._draw)
         # Each survivor's weight is carried by as many particles as are its share of the live ones:
         # splitting a weight evenly changes no expectation, and the ESS stays meaningful.
-        n_live_particles = int(self.histories.count[live].sum())
-        share = np.rint(kept / kept.sum() * n_live_particles).astype(np.int64)
         counts, logw = self.histories.count.copy(), self.histories.logw.copy()
-        counts[live] = np.where(kept > 0, np.maximum(share, 1), 0)
+        counts[live] = apportion(kept, int(counts[live].sum()))
         with np.errstate(divide="ignore"):
             logw[live] = np.log(kept) + top - np.log(np.maximum(counts[live], 1))
         self.reductions += 1

@@ -48,11 +48,37 @@ class ChatTemplate:
             values["enable_thinking"] = thinking
         try:
             return environment.from_string(self.source).render(messages=list(messages), **values)
-        except (TemplateError, TypeError, ValueError, AttributeError, KeyError) as error:
+        except Exception as error:  # a template is a program of somebody else's: it can fail in any way
             raise PromptError(
                 f"the model's chat template fails: {error}",
                 hint="`--raw` sends the text as it is, without a template",
             ) from error
+
+    def parts(
+        self, messages: Sequence[Message], control_texts: Sequence[str], *, thinking: bool | None = None
+    ) -> list[tuple[str, bool]]:
+        """The rendered text in parts, (text, whether control tokens may be read in it).
+
+        One part as a rule. Where a message spells a control token, the messages are parts of their
+        own, so that nobody can end a turn from inside of it; raises PromptError where the template
+        rewrites them, so that they cannot be told from it.
+        """
+        text = self.render(messages, thinking=thinking)
+        if not any(name in message["content"] for message in messages for name in control_texts):
+            return [(text, True)]
+        marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
+        marked = [{**message, "content": mark} for message, mark in zip(messages, marks, strict=True)]
+        rest, parts = self.render(marked, thinking=thinking), []
+        for message, mark in zip(messages, marks, strict=True):
+            before, _, rest = rest.partition(mark)
+            parts += [(before, True), (message["content"], False)]
+        parts.append((rest, True))
+        if "".join(part for part, _ in parts) != text:
+            raise PromptError(
+                "the chat template rewrites a text that spells one of the model's control tokens",
+                hint=f"take such names ({', '.join(control_texts[:4])}) out of the problem",
+            )
+        return [part for part in parts if part[0]]
 
 
 def _refuse(message: str) -> NoReturn:
@@ -124,23 +150,3 @@ class StopRule:
         """A finished text without its stop string and what follows it in the last token."""
         starts = [text.find(needle) for needle in self._needles if needle in text]
         return text[: min(starts)] if starts else text
-
-
-def separated(text: str, contents: Sequence[str], control_texts: Sequence[str]) -> list[tuple[str, bool]]:
-    """A rendered prompt in parts, (text, whether control tokens may be read in it).
-
-    One part as a rule. Where a user's content spells a control token, the contents are parts of
-    their own, so that nobody can end a turn from inside of it.
-    """
-    risky = [content for content in contents if any(name in content for name in control_texts)]
-    parts: list[tuple[str, bool]] = [(text, True)]
-    for content in risky:
-        before, found, after = parts[-1][0].partition(content.strip())
-        if not found:
-            names = ", ".join(name for name in control_texts if name in content)
-            raise PromptError(
-                "the chat template changes a text that spells one of the model's control tokens",
-                hint=f"take {names} out of the problem",
-            )
-        parts[-1:] = [(before, True), (found, False), (after, True)]
-    return [part for part in parts if part[0]]

@@ -30,10 +30,17 @@ def multinomial(weights: Doubles, n: int, draw: Draw) -> Ints:
 def stratified(weights: Doubles, n: int, draw: Draw) -> Ints:
     """One draw in each of n equal strata of the cumulative weights."""
     edges = _edges(weights, n)
-    strata = np.arange(n)[:, None]
-    overlap = np.minimum(edges[1:], strata + 1) - np.maximum(edges[:-1], strata)
-    drawn = draw(np.maximum(overlap, 0.0), np.ones(n, dtype=np.int64))
-    return np.bincount(drawn, minlength=len(weights))
+    strata = np.arange(n)
+    first = np.searchsorted(edges[1:], strata, side="right")
+    last = np.searchsorted(edges[1:], strata + 1, side="left")
+    counts = np.bincount(first[first == last], minlength=len(weights))
+    # Only strata that an edge cuts are left to chance: fewer than there are histories.
+    cut = strata[first != last][:, None]
+    if len(cut):
+        overlap = np.minimum(edges[1:], cut + 1) - np.maximum(edges[:-1], cut)
+        drawn = draw(np.maximum(overlap, 0.0), np.ones(len(cut), dtype=np.int64))
+        counts += np.bincount(drawn, minlength=len(weights))
+    return counts
 
 
 def systematic(weights: Doubles, n: int, draw: Draw) -> Ints:
@@ -92,3 +99,19 @@ def thin(weights: Doubles, n: int, draw: Draw) -> Doubles:
     light = np.where(keep, 0.0, weights)
     kept = systematic(light / light.sum(), n - int(keep.sum()), draw)
     return np.where(keep, weights, kept * (light.sum() / (n - int(keep.sum()))))
+
+
+def apportion(weights: Doubles, n: int) -> Ints:
+    """n particles in proportion to the weights, at least one where a weight is positive.
+
+    n is at least the number of positive weights. No chance in it: largest remainders.
+    """
+    share = weights / weights.sum() * n
+    counts = np.where(weights > 0, np.maximum(np.floor(share), 1), 0).astype(np.int64)
+    while (excess := int(counts.sum()) - n) != 0:
+        surplus = counts - share
+        if excess > 0:
+            counts[np.where(counts > 1, surplus, -np.inf).argmax()] -= 1
+        else:
+            counts[np.where(weights > 0, surplus, np.inf).argmin()] += 1
+    return counts

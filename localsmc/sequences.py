@@ -66,6 +66,8 @@ class Sequences:
 
     def fork(self, slot: int) -> int:
         """A new slot with the same history."""
+        if not self._is_held[slot]:
+            raise SequenceError(f"slot {slot} is free: it has no history to fork")
         new = self._take()
         self.model.copy(slot, new)
         length = self._length[slot]
@@ -99,6 +101,8 @@ class Sequences:
 
     def append(self, slots: Ints, tokens: Ints) -> Floats:
         """Decode one token for each slot (R,); returns logits (R, V), valid until the next call."""
+        if not self._is_held[slots].all():
+            raise SequenceError("a slot is free: it has no history to append to")
         if not self.can_append(len(slots)):
             raise ContextFull(f"no free cells for {len(slots)} rows")
         lengths = self._length[slots]
@@ -113,7 +117,3 @@ class Sequences:
         self.peak_rows = max(self.peak_rows, len(slots))
         self.peak_cells = max(self.peak_cells, self.cells_used)
         return logits
-
-    def close(self) -> None:
-        """Empty the model's memory."""
-        self.model.clear()

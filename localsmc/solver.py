@@ -101,43 +101,43 @@ class Solving:
         self.method = model.method() if method is None else method
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
-        self.prompt_text = self._render(problem)
-        self.prompt = self._tokenize(problem)
+        parts = self._parts(problem)
+        self.prompt_text = "".join(text for text, _ in parts)
+        self.prompt = self._tokenize(parts)
         self.n_tokens = self._horizon()
         self.was_cut = False
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
         self.context = self._open_context()
-        self.run = self._start()
+        if model.llama.is_hybrid:
+            self.notices.append(
+                "this model is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
+                " sequences of such models in a batch (issue 29002)"
+            )
+        try:
+            self.run = self._start()
+        except BaseException:
+            self.context.close()
+            raise
 
     # --- the prompt ---
 
-    def _messages(self, problem: str) -> list[dict[str, str]]:
-        return prompts.conversation(problem, self.settings.system, self.model.source.defaults.instruction)
-
-    def _render(self, problem: str) -> str:
-        template = self.model.llama.chat_template
-        if self.settings.raw:
-            return problem
-        if template is None:
+    def _parts(self, problem: str) -> list[tuple[str, bool]]:
+        """The prompt's text in parts, (text, whether control tokens may be read in it)."""
+        settings, llama = self.settings, self.model.llama
+        if settings.raw:
+            return [(problem, False)]
+        messages = prompts.conversation(problem, settings.system, self.model.source.defaults.instruction)
+        if llama.chat_template is None:
             # A base model: the problem as it is, its instruction below it.
-            return "\n\n".join(turn["content"] for turn in self._messages(problem)) + "\n"
-        return template.render(self._messages(problem), thinking=self.settings.thinking)
+            return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
+        return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
 
-    def _tokenize(self, problem: str) -> TokenIds:
+    def _tokenize(self, parts: Sequence[tuple[str, bool]]) -> TokenIds:
         llama = self.model.llama
-        if self.settings.raw or llama.chat_template is None:
-            tokens = llama.tokenize(self.prompt_text, special=False, add_bos=llama.adds_bos)
-        else:
-            texts = [turn["content"] for turn in self._messages(problem)]
-            tokens = np.concatenate(
-                [
-                    llama.tokenize(text, special=is_template)
-                    for text, is_template in prompts.separated(self.prompt_text, texts, llama.control_texts)
-                ]
-            )
+        tokens = np.concatenate([llama.tokenize(text, special=special) for text, special in parts])
         if not len(tokens):
             raise ConfigError("the problem has no tokens", hint="write a few words")
-        return tokens
+        return llama.with_bos(tokens)
 
     def _horizon(self) -> int:
         asked = self.settings.n_predict or self.model.source.defaults.n_predict
@@ -162,7 +162,7 @@ class Solving:
 
     def _open_context(self) -> LlamaContext:
         n_particles = getattr(self.method, "particles", 1)
-        n_seq_max = min(MAX_SEQUENCES, n_particles)
+        n_seq_max = min(MAX_SEQUENCES, n_particles, self.settings.n_batch)
         return self.model.llama.context(
             ContextOptions(
                 n_ctx=self.settings.n_ctx or self._default_cells(n_particles),
@@ -280,7 +280,9 @@ class Solving:
         return [] if self.run is None else [self._completion(ending) for ending in self.run.endings()]
 
     def _completion(self, ending: Ending) -> Completion:
-        text = self.stop.shown(self.model.llama.text(ending.tokens)).decode(errors="replace")
+        # An end token may have a spelling of its own, which nobody wants to read.
+        tokens = ending.tokens[~self.context.is_eog[ending.tokens]]
+        text = self.stop.shown(self.model.llama.text(tokens)).decode(errors="replace")
         if ending.finish_reason != "stop":
             # A character may have been cut in the middle.
             text = text.rstrip("\ufffd")

@@ -7,7 +7,7 @@ Its next-token law depends on the whole history, so a wrong cell shows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,10 @@ from localsmc.numerics import Doubles, Floats, Ints
 
 
 class ToyModel:
-    """Random logits for every history over a tiny vocabulary; token 0 ends a generation."""
+    """Random logits for every history over a tiny vocabulary; token 0 ends a generation.
+
+    `laws` gives the next-token probabilities of some histories, prompt included.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class ToyModel:
         n_cells: int = 1024,
         n_seq_max: int = 64,
         n_batch: int = 64,
+        laws: Mapping[tuple[int, ...], Sequence[float]] | None = None,
     ) -> None:
         self.n_vocab, self.n_cells, self.n_seq_max, self.n_batch = n_vocab, n_cells, n_seq_max, n_batch
         self.n_length = n_cells
@@ -38,7 +42,10 @@ class ToyModel:
         self.pieces = [b"" if end else bytes([97 + i]) for i, end in enumerate(self.is_eog)]
         self.decode_seconds = 0.0
         self._seed, self._scale = seed, scale
-        self._table: dict[tuple[int, ...], Doubles] = {}
+        with np.errstate(divide="ignore"):
+            self._table: dict[tuple[int, ...], Doubles] = {
+                history: np.log(np.array(law, float)) for history, law in (laws or {}).items()
+            }
         # A cell is (position, token, the sequences that hold it), as in llama.cpp's unified cache.
         self._cells: list[tuple[int, int, set[int]]] = []
 
@@ -48,7 +55,8 @@ class ToyModel:
         if key not in self._table:
             rng = np.random.default_rng([self._seed, len(key), *key])
             self._table[key] = self._scale * rng.normal(size=self.n_vocab)
-        return self._table[key]
+        found: Doubles = self._table[key]
+        return found
 
     def logp(self, history: Sequence[int]) -> Doubles:
         """(V,) log-probabilities after a whole history."""

@@ -182,7 +182,7 @@ def _prompt(model: Model, question: str) -> TokenIds:
     llama = model.llama
     messages = prompts.conversation(question, None, model.source.defaults.instruction)
     if llama.chat_template is None:
-        return llama.tokenize(messages[0]["content"], special=False, add_bos=llama.adds_bos)
+        return llama.with_bos(llama.tokenize(messages[0]["content"], special=False))
     return llama.tokenize(llama.chat_template.render(messages), special=True)
 
 

@@ -110,7 +110,7 @@ MISTAKES = [
     (["x", "-ts", "3,x"], 2, "`--tensor-split`: '3,x'"),
     (["x", "-fa", "maybe"], 2, "`--flash-attn`: 'maybe'"),
     (["x", "-ctk", "f17"], 2, "`--cache-type-k`: 'f17'"),
-    (["x", "-b", "4"], 2, "`batch-size` is 4"),
+    (["x", "-b", "0"], 2, "`--batch-size`"),
     (["x", "-q", "-v"], 2, "exclude each other"),
     (["x", "--stop", ""], 2, "`--stop` is empty"),
     (["x", "-m"], 2, "option '-m' requires an argument"),

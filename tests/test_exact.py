@@ -14,6 +14,8 @@ import numpy as np
 import pytest
 from enumeration import outcomes
 
+from localsmc.draws import RandomDraw
+from localsmc.errors import DecodeFailed, SequenceError
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
 from localsmc.prompts import StopRule
 from localsmc.resampling import SCHEMES
@@ -127,11 +129,13 @@ PRESSURE = {
 
 
 @pytest.mark.parametrize("share", [True, False], ids=["shared", "unshared"])
+@pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("case", PRESSURE)
-def test_reduction_under_memory_pressure_keeps_the_law(case, share):
+def test_reduction_under_memory_pressure_keeps_the_law(case, scheme, share):
     method, memory, n_tokens = PRESSURE[case]
     model = toy(**{"eog": (), **memory})
-    assert assert_properly_weighted(replace(method, share=share), model, n_tokens) > 0
+    method = replace(method, resampling=scheme, share=share)
+    assert assert_properly_weighted(method, model, n_tokens) > 0
 
 
 def test_a_reduction_to_equal_weights_would_be_caught(monkeypatch):
@@ -229,6 +233,12 @@ TRUNCATIONS = {
     "top-k": (Sample(top_k=2), lambda p: p >= np.sort(p)[-2]),
     "top-k 1": (Sample(top_k=1), lambda p: p == p.max()),
     "min-p": (Sample(min_p=0.5), lambda p: p >= 0.5 * p.max()),
+    "top-p before min-p": (
+        Sample(top_p=0.95, min_p=0.3),
+        lambda p: (
+            (p >= np.sort(p)[::-1][np.argmax(np.cumsum(np.sort(p)[::-1]) >= 0.95)]) & (p >= 0.3 * p.max())
+        ),
+    ),
     "top-p": (
         Sample(top_p=0.6),
         lambda p: p >= np.sort(p)[::-1][np.argmax(np.cumsum(np.sort(p)[::-1]) >= 0.6)],
@@ -259,27 +269,42 @@ def test_greedy_takes_the_top_token_and_draws_nothing():
 
 
 def test_low_temperature_is_not_power():
-    """Row 7: ab .40, ba .25, bb .25 at α = 2: the power law favours a, tempering favours b."""
-    p = np.array([0.40, 0.25, 0.25]) / 0.9
-    power_a, power_b = p[0] ** 2, p[1] ** 2 + p[2] ** 2
-    cold_a, cold_b = p[0] ** 2, (p[1] + p[2]) ** 2
-    assert power_a > power_b
-    assert cold_a < cold_b
-    assert power_a / power_b == pytest.approx(0.160 / 0.125)
+    """Row 7: ab .40, ba .25, bb .25 (divided by .9), α = 2: the power law favours a, tempering favours b."""
+    laws = {PROMPT: (0, 4, 5), (*PROMPT, 1): (0, 0, 1), (*PROMPT, 2): (0, 1, 1)}
+    model = toy(eog=(), laws=laws)
+    cold = selection_law(Sample(temperature=0.5), model, 2)
+    cold_a, cold_b = cold[1, 2], cold[2, 1] + cold[2, 2]
     assert cold_a / cold_b == pytest.approx(0.160 / 0.250)
+    _, measure, _ = enumerated_measure(smc(alpha=2.0), model, 2)
+    power_a, power_b = measure[1, 2], measure[2, 1] + measure[2, 2]
+    assert power_a / power_b == pytest.approx(0.160 / 0.125)
 
 
-def test_the_tempered_proposal_is_the_one_of_least_variance():
-    """Row 1: Var_q[p^α / q] is 0 at τ = 1/α and positive elsewhere."""
-    p = np.random.default_rng(0).dirichlet(np.ones(6))
-    for alpha in (2.0, 4.0):
-        for tau in (0.1, 1 / alpha, 0.5 * (1 + 1 / alpha), 1.0):
-            q = p ** (1 / tau)
-            q /= q.sum()
-            ratio = p**alpha / q
-            variance = np.dot(q, ratio**2) - np.dot(q, ratio) ** 2
-            assert np.dot(q, ratio) == pytest.approx(np.sum(p**alpha))
-            assert abs(variance) <= 1e-15 if tau == 1 / alpha else variance > 1e-9
+def test_the_tempered_proposal_has_no_variance_and_others_have():
+    """Row 1: after one token every outcome has the same weight, at the exponent of the proposal only."""
+    model = toy()
+    evidence = [
+        run.log_z for _, run in outcomes(lambda draw: run_to_end(smc(particles=1, ramp=0), model, 1, draw))
+    ]
+    assert evidence == pytest.approx([evidence[0]] * 3, abs=1e-12)
+    # A ramp that is not over draws at a smaller exponent; the catch-up then differs by outcome.
+    evidence = [
+        run.log_z for _, run in outcomes(lambda draw: run_to_end(smc(particles=1, ramp=3), model, 1, draw))
+    ]
+    assert np.ptp(evidence) > 0.1
+
+
+def test_a_failed_step_ends_the_run_and_keeps_what_it_had(monkeypatch):
+    """Going on would draw from the logits of an earlier step."""
+    model = toy(eog=())
+    run = Sample(particles=2).start(request(model, 5, RandomDraw(np.random.default_rng(0))))
+    next(run)
+    monkeypatch.setattr(model, "decode", lambda *_, **__: (_ for _ in ()).throw(DecodeFailed("broken")))
+    with pytest.raises(DecodeFailed):
+        next(run)
+    with pytest.raises(SequenceError, match="failed"):
+        next(run)
+    assert sum(ending.weight for ending in run.endings()) == pytest.approx(1)
 
 
 def test_increments_sum_to_the_importance_weight():

@@ -75,10 +75,9 @@ def test_a_quantised_cache_decodes(model):
     assert np.isfinite(context.decode(np.array([1]), np.array([0]), np.array([0]))).all()
 
 
-@pytest.mark.parametrize("causal", [False])
-def test_a_model_that_attends_to_later_tokens_is_refused(tmp_path, causal):
+def test_a_model_that_attends_to_later_tokens_is_refused(tmp_path):
     with pytest.raises(ModelLoadFailed, match="no causal model"):
-        LlamaModel(write_llama(tmp_path / "m.gguf", causal=causal))
+        LlamaModel(write_llama(tmp_path / "m.gguf", causal=False))
 
 
 def test_llamas_own_words_are_in_the_error_and_nowhere_else(random_llama, tmp_path, capfd):
@@ -159,6 +158,38 @@ def test_closing_twice_and_using_after(random_llama):
         context.decode(np.array([1]), np.array([0]), np.array([0]))
     with pytest.raises(SequenceError, match="closed"):
         model.context(options())
+
+
+USES = {
+    "n_params": lambda model, _: model.n_params,
+    "n_vocab": lambda model, _: model.n_vocab,
+    "n_ctx_train": lambda model, _: model.n_ctx_train,
+    "chat_template": lambda model, _: model.chat_template,
+    "tokens": lambda model, _: model.tokenize("x", special=False),
+    "piece": lambda _, pieces: pieces[5],
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_nothing_reads_freed_weights(random_llama, use):
+    model = LlamaModel(random_llama)
+    pieces = model.pieces
+    model.close()
+    with pytest.raises(SequenceError, match="closed"):
+        USES[use](model, pieces)
+
+
+def test_a_batch_is_never_larger_than_the_context(model):
+    """llama.cpp lowers n_batch to n_ctx without a word, and aborts on a row more."""
+    context = model.context(options(n_ctx=256, n_batch=2048))
+    assert context.n_batch == 256
+    with pytest.raises(SequenceError, match="300 rows"):
+        context.decode(np.ones(300, int), np.arange(300), np.zeros(300, int))
+
+
+def test_more_shares_than_devices(random_llama):
+    with pytest.raises(ConfigError, match="shares"):
+        LlamaModel(random_llama, LoadOptions(tensor_split=(1.0,) * 100))
 
 
 def test_a_model_outlives_the_names_of_its_contexts(random_llama):

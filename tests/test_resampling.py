@@ -5,7 +5,7 @@ import pytest
 from enumeration import outcomes
 
 from localsmc.draws import RandomDraw
-from localsmc.resampling import SCHEMES, thin
+from localsmc.resampling import SCHEMES, apportion, thin
 
 RNG = np.random.default_rng(11)
 WEIGHTS = {
@@ -73,6 +73,15 @@ def test_thinning_keeps_heavy_histories_for_certain_and_gives_the_others_one_wei
         assert kept[0] == 0.7
         light = kept[1:][kept[1:] > 0]
         np.testing.assert_allclose(light, 0.15)
+
+
+@pytest.mark.parametrize("n", [4, 5, 7, 100, 20_000])
+def test_apportioned_particles_add_up_and_nobody_alive_goes_without(n):
+    weights = np.array([0.0, 1e-9, 0.2, 0.0, 0.3, 0.5])
+    counts = apportion(weights, n)
+    assert counts.sum() == n
+    assert ((counts > 0) == (weights > 0)).all()
+    assert np.abs(counts - n * weights / weights.sum()).max() <= 2
 
 
 def test_thinning_leaves_few_histories_alone():

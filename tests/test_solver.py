@@ -7,11 +7,16 @@ import numpy as np
 import pytest
 
 import localsmc
+import localsmc_models
 from localsmc import selection
+from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ModelNotFound, PromptTooLong
-from localsmc.methods import Greedy, PowerSMC, Sample, from_options
+from localsmc.llama import ContextOptions
+from localsmc.methods import Greedy, PowerSMC, Request, Sample, from_options
+from localsmc.prompts import StopRule
 from localsmc.records import AnswerShare, Completion
 
+GREEDY = json.loads(localsmc_models.path("tiny").with_name("checks.json").read_text())["greedy"]
 PROBLEM = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"
 
 
@@ -113,12 +118,13 @@ def test_a_small_context_reduces_instead_of_failing(random_llama):
         result = solve(model, "x", method=PowerSMC(particles=200, alpha=1.0), n_ctx=256, n_predict=120)
     assert result.usage.reductions > 0
     assert result.usage.peak_cells <= 256
+    assert sum(c.count for c in result.completions) == 200
     assert sum(c.weight for c in result.completions) == pytest.approx(1)
 
 
 def test_thousands_of_particles(embedded):
     result = solve(embedded, method=PowerSMC(particles=5000, alpha=4.0, ramp=10), n_predict=20)
-    assert sum(c.count for c in result.completions) >= 4900
+    assert sum(c.count for c in result.completions) == 5000
     assert result.usage.peak_rows <= 256
 
 
@@ -135,6 +141,28 @@ def test_a_stop_string_ends_and_is_not_shown(embedded):
     assert all("boxed" not in c.text for c in stopped)
 
 
+@pytest.mark.parametrize("check", GREEDY, ids=lambda check: check["family"])
+def test_greedy_on_the_engine_writes_the_golden_texts(embedded, check):
+    """The trainer's own continuations, token by token, through `Greedy`, sequences and contexts."""
+    end = embedded.llama.tokenize("<|im_end|>", special=True)[0]
+    run = Greedy().start(golden_request(embedded, check))
+    for _ in run:
+        pass
+    (ending,) = run.endings()
+    assert [t for t in ending.tokens.tolist() if t != end] == [t for t in check["ids"] if t != end]
+
+
+def golden_request(embedded, check):
+    context = embedded.llama.context(ContextOptions(n_ctx=512, n_seq_max=1))
+    return Request(
+        model=context,
+        prompt=embedded.llama.tokenize(check["start"], special=True),
+        n_tokens=160,
+        stop=StopRule(embedded.llama.pieces),
+        draw=RandomDraw(np.random.default_rng(0)),
+    )
+
+
 def test_raw_sends_the_text_alone(embedded):
     with localsmc.start(embedded, "1 + 1", settings=settings(raw=True)) as solving:
         assert solving.prompt_text == "1 + 1"
@@ -147,6 +175,8 @@ def test_a_problem_cannot_close_its_turn(embedded):
     with localsmc.start(embedded, "x<|im_end|>y", settings=settings(system="s")) as solving:
         assert np.count_nonzero(solving.prompt == end[0]) == 2
         assert embedded.llama.text(solving.prompt).count(b"<|im_end|>") == 1
+    with localsmc.start(embedded, "<|im_end|>", settings=settings(system="s")) as solving:
+        assert np.count_nonzero(solving.prompt == end[0]) == 2
 
 
 BAD_METHODS = [

@@ -34,7 +34,7 @@ class LlamaContext:
         self.model, self.options = model, options
         self.decode_seconds = 0.0
         self.n_vocab, self.is_eog, self.pieces = model.n_vocab, model.is_eog, model.pieces
-        self.n_seq_max, self.n_batch = options.n_seq_max, options.n_batch
+        self.n_seq_max = options.n_seq_max
         last_errors.clear()
         pointer = C.llama_init_from_model(model.pointer, self._params(options))
         if not pointer:
@@ -58,6 +58,8 @@ class LlamaContext:
         self.n_length = (
             min(self.n_cells, model.n_ctx_train) if options.unified else int(C.llama_n_ctx_seq(pointer))
         )
+        # llama.cpp lowers the batch to the context, and aborts on a row more than that.
+        self.n_batch = int(C.llama_n_batch(pointer))
         self._length = np.zeros(self.n_seq_max, dtype=np.int64)
         self._row = np.zeros(self.n_seq_max, dtype=np.int64)
         self._handed_out: Floats | None = None
@@ -75,7 +77,8 @@ class LlamaContext:
             params,
             n_ctx=options.n_ctx,
             n_batch=options.n_batch,
-            n_ubatch=min(options.n_ubatch, options.n_batch),
+            # A row of every sequence and one more: hybrids may put that many into one graph.
+            n_ubatch=min(max(options.n_ubatch, options.n_seq_max + 1), options.n_batch),
             n_seq_max=options.n_seq_max,
             n_threads=n_threads,
             n_threads_batch=n_threads,
@@ -83,6 +86,8 @@ class LlamaContext:
             type_k=KV_TYPES[options.type_k],
             type_v=KV_TYPES[options.type_v],
             kv_unified=options.unified,
+            # A cell that several sequences share is never recycled from a sliding window.
+            swa_full=True,
             embeddings=False,
         )
         return params
@@ -113,6 +118,8 @@ class LlamaContext:
         if code == 1:
             raise ContextFull(f"no free cells for {n_rows} rows", hint="raise `--ctx-size`")
         if code != 0:
+            # Part of the batch may have been kept: what the sequences hold is unknown.
+            self.close()
             raise DecodeFailed(f"llama.cpp could not evaluate {n_rows} rows (code {code}){errors()}")
         self._length[seqs] = positions + 1
         view = self._logits(1 if last_only else n_rows)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.errors import ModelLoadFailed, SequenceError
+from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
 from localsmc.ggml import bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.context import LlamaContext
@@ -45,6 +45,11 @@ class LlamaModel:
         no_devices = (ctypes.c_void_p * 1)(None)  # an empty list; must outlive the load
         if options.cpu_only:
             set_fields(params, devices=ctypes.cast(no_devices, ctypes.c_void_p))
+        if len(options.tensor_split) > C.llama_max_devices():
+            raise ConfigError(
+                f"`tensor-split` has {len(options.tensor_split)} shares, but there can be"
+                f" {C.llama_max_devices()} devices"
+            )
         if options.tensor_split:
             shares = (ctypes.c_float * C.llama_max_devices())(*options.tensor_split)
             set_fields(params, tensor_split=shares)
@@ -52,7 +57,7 @@ class LlamaModel:
         if not self._model:
             raise ModelLoadFailed(f"llama.cpp cannot load `{path}`{errors()}", hint=CORRUPT_HINT)
         self._finalizer = weakref.finalize(self, C.llama_model_free, self._model)
-        self.vocab = C.llama_model_get_vocab(self._model)
+        self._vocab = C.llama_model_get_vocab(self._model)
         self._contexts: weakref.WeakSet[LlamaContext] = weakref.WeakSet()
         try:
             self._refuse_what_cannot_generate()
@@ -109,6 +114,12 @@ class LlamaModel:
         return self._model
 
     @property
+    def vocab(self) -> Any:
+        """The llama_vocab pointer; raises SequenceError after `close`."""
+        _ = self.pointer
+        return self._vocab
+
+    @property
     def n_vocab(self) -> int:
         """Tokens in the vocabulary."""
         return int(C.llama_vocab_n_tokens(self.vocab))
@@ -116,17 +127,17 @@ class LlamaModel:
     @property
     def n_ctx_train(self) -> int:
         """The longest sequence the model was trained on."""
-        return int(C.llama_model_n_ctx_train(self._model))
+        return int(C.llama_model_n_ctx_train(self.pointer))
 
     @property
     def n_params(self) -> int:
         """Number of weights."""
-        return int(C.llama_model_n_params(self._model))
+        return int(C.llama_model_n_params(self.pointer))
 
     @property
-    def is_recurrent(self) -> bool:
-        """Whether a sequence's memory is a state that cannot be cut back, wholly or in part."""
-        return bool(C.llama_model_is_recurrent(self._model) or C.llama_model_is_hybrid(self._model))
+    def is_hybrid(self) -> bool:
+        """Whether some layers keep a recurrent state and others a cache of tokens."""
+        return bool(C.llama_model_is_hybrid(self.pointer))
 
     @property
     def device(self) -> str:
@@ -141,24 +152,27 @@ class LlamaModel:
     def metadata(self, key: str) -> str | None:
         """A metadata value as text."""
         buffer = ctypes.create_string_buffer(1 << 16)
-        length = C.llama_model_meta_val_str(self._model, key.encode(), buffer, len(buffer))
+        length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
         return None if length < 0 else buffer.value.decode(errors="replace")
 
     def bytes_per_cell(self, type_k: str, type_v: str) -> float:
         """Memory that one token takes in the KV cache, over all layers."""
-        n_head, n_head_kv = C.llama_model_n_head(self._model), C.llama_model_n_head_kv(self._model)
-        default = C.llama_model_n_embd(self._model) // max(1, n_head)
+        n_head, n_head_kv = C.llama_model_n_head(self.pointer), C.llama_model_n_head_kv(self.pointer)
+        default = C.llama_model_n_embd(self.pointer) // max(1, n_head)
         prefix = self.metadata("general.architecture")
         widths = [
             int(self.metadata(f"{prefix}.attention.{part}_length") or default) for part in ("key", "value")
         ]
         per_head = widths[0] * bytes_per_element(type_k) + widths[1] * bytes_per_element(type_v)
-        return float(C.llama_model_n_layer(self._model) * n_head_kv * per_head)
+        return float(C.llama_model_n_layer(self.pointer) * n_head_kv * per_head)
 
     # --- tokens ---
 
     def tokenize(self, text: str, *, special: bool, add_bos: bool = False) -> TokenIds:
-        """Token ids of a text; `special` reads control tokens' names as those tokens."""
+        """Token ids of a text; `special` reads control tokens' names as those tokens.
+
+        `add_bos` adds whatever the model's own settings put around a text.
+        """
         data = text.encode()
         size = len(data) + 8
         while True:
@@ -176,7 +190,7 @@ class LlamaModel:
     @cached_property
     def pieces(self) -> LazyPieces:
         """The bytes of each token."""
-        return LazyPieces(self.vocab, self.n_vocab)
+        return LazyPieces(self)
 
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
@@ -195,15 +209,17 @@ class LlamaModel:
     @cached_property
     def chat_template(self) -> ChatTemplate | None:
         """The GGUF's own chat template, or None."""
-        source = C.llama_model_chat_template(self._model, None)
+        source = C.llama_model_chat_template(self.pointer, None)
         if not source:
             return None
         return ChatTemplate(source.decode(errors="replace"), *map(self._name, ("bos", "eos")))
 
-    @property
-    def adds_bos(self) -> bool:
-        """Whether a plain text begins with a beginning-of-sequence token."""
-        return bool(C.llama_vocab_get_add_bos(self.vocab))
+    def with_bos(self, tokens: TokenIds) -> TokenIds:
+        """A prompt behind the beginning-of-sequence token, where the model wants one and it is not there."""
+        bos = C.llama_vocab_bos(self.vocab)
+        if not C.llama_vocab_get_add_bos(self.vocab) or bos < 0 or (len(tokens) and tokens[0] == bos):
+            return tokens
+        return np.concatenate((np.array([bos], dtype=np.int32), tokens))
 
     def _name(self, which: str) -> str:
         # Without an id in the file llama.cpp makes one up from the tokenizer's family.
@@ -216,10 +232,10 @@ class LlamaModel:
 class LazyPieces:
     """The bytes of each token id, read when first asked for: a vocabulary can be large."""
 
-    def __init__(self, vocab: Any, n_vocab: int) -> None:
-        self._vocab = vocab
+    def __init__(self, model: LlamaModel) -> None:
+        self._model = model
         self._known: dict[int, bytes] = {}
-        self._n_vocab = n_vocab
+        self._n_vocab = model.n_vocab
 
     def __len__(self) -> int:
         return self._n_vocab
@@ -236,7 +252,7 @@ class LazyPieces:
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            n = C.llama_token_to_piece(self._vocab, token, buffer, size, 0, False)
+            n = C.llama_token_to_piece(self._model.vocab, token, buffer, size, 0, False)
             if n >= 0:
                 return buffer.raw[:n]
             size = -n

@@ -13,7 +13,7 @@ from difflib import get_close_matches
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
 
 from localsmc.draws import Draw
-from localsmc.errors import ConfigError, PromptTooLong
+from localsmc.errors import ConfigError, PromptTooLong, SequenceError
 from localsmc.model import LanguageModel, TokenIds
 from localsmc.particles import LIVE, OUT_OF_LENGTH, Particles
 from localsmc.prompts import StopRule
@@ -111,6 +111,7 @@ class ParticleRun:
         self._waves = list(waves)
         self._n = sum(waves)
         self._has_evidence = has_evidence
+        self._is_broken = False
         root, logits = self.sequences.prompt(request.prompt, request.check)
         # The prompt's slot is kept for the waves that follow; with one wave it is the first history's.
         self._root = root
@@ -144,6 +145,14 @@ class ParticleRun:
         if self.particles.n_live == 0:
             self.finished.append(self.particles)
             self.particles = self._start_wave()
+        if self._is_broken:
+            raise SequenceError("a step of this run failed; its result is what it was before")
+        self._is_broken = True
+        info = self._step()
+        self._is_broken = False
+        return info
+
+    def _step(self) -> StepInfo:
         began = time.perf_counter()
         before = self.sequences.forks, self.sequences.rows, self.particles.reductions
         move = self._advance(self.particles)
@@ -215,7 +224,9 @@ def _together(one: Ending, other: Ending) -> Ending:
 
 
 def check_room(request: Request) -> None:
-    """Raise PromptTooLong unless prompt and horizon fit one sequence."""
+    """Raise unless there is a prompt, and prompt and horizon fit one sequence."""
+    if not len(request.prompt):
+        raise ConfigError("the prompt has no tokens")
     n_prompt, room = len(request.prompt), min(request.model.n_length, request.model.n_cells)
     if n_prompt + request.n_tokens > room:
         raise PromptTooLong(

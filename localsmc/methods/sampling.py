@@ -21,6 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from localsmc.errors import ContextFull
 from localsmc.methods.base import Move, ParticleRun, Request, require
 from localsmc.numerics import Chunk, Floats
 from localsmc.particles import Particles, Proposal
@@ -64,16 +65,17 @@ class Sample:
             mass[logits < self._lowest_logit(logits)] = 0.0
 
     def _lowest_logit(self, logits: Floats) -> float:
-        top = float(logits.max())
-        lowest = -np.inf if self.min_p == 0.0 else top + np.log(self.min_p)
+        top, lowest = float(logits.max()), -np.inf
         if 0 < self.top_k < len(logits):
-            lowest = max(lowest, float(np.partition(logits, -self.top_k)[-self.top_k]))
+            lowest = float(np.partition(logits, -self.top_k)[-self.top_k])
         if self.top_p < 1.0:
             falling = np.sort(logits[logits >= lowest])[::-1]
             p = np.exp((falling - top).astype(np.float64))
             # The fewest tokens whose probabilities reach top_p, as llama.cpp counts them.
             reached = np.cumsum(p) >= self.top_p * p.sum()
             lowest = float(falling[int(np.argmax(reached))])
+        if self.min_p > 0.0:
+            lowest = max(lowest, top + float(np.log(self.min_p)))
         return lowest
 
 
@@ -105,6 +107,8 @@ def wave_sizes(n: int, request: Request) -> list[int]:
     together = min(model.n_seq_max, (model.n_cells - len(request.prompt)) // request.n_tokens)
     if n <= together:
         return [n]
+    if model.n_seq_max < 2:
+        raise ContextFull("several samples that do not fit together need at least two sequences")
     # One slot stays with the prompt, from which every wave starts.
     size = max(1, min(together, model.n_seq_max - 1))
     return [size] * (n // size) + ([n % size] if n % size else [])
