@@ -56,16 +56,14 @@ class BoxScan:
 
 def boxes(text: str) -> list[str]:
     r"""The contents of all complete, non-empty ``\boxed{...}`` in a text, in order."""
-    data = text.encode()
-    found, scan, opened = [], BoxScan(), 0
-    for i in range(len(data)):
-        was_inside = scan.depth > 0
-        scan = scan.feed(data[i : i + 1])
-        if scan.depth and not was_inside:
-            opened = i + 1
+    data, found, start = text.encode(), [], 0
+    while (opened := data.find(BOX, start) + len(BOX)) >= len(BOX):
+        scan, start = BoxScan(depth=1), opened
+        while scan.depth and start < len(data):
+            scan = scan.feed(data[start : start + 1])
+            start += 1
         if scan.complete:
-            found.append(data[opened:i].decode(errors="replace"))
-            scan = BoxScan()
+            found.append(data[opened : start - 1].decode(errors="replace"))
     return found
 
 

@@ -128,4 +128,5 @@ def effective_sample_size(logw: Doubles, counts: Ints) -> float:
     if not np.isfinite(top):
         return 0.0
     w = np.exp(logw - top)
-    return float(np.dot(counts, w) ** 2 / np.dot(counts, w * w))
+    weighted = counts * w
+    return float(weighted.sum() ** 2 / (weighted * w).sum())

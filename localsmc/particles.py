@@ -15,7 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.draws import Draw
+from localsmc.draws import FEW, Draw
 from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.numerics import (
@@ -210,8 +210,14 @@ class Particles:
         if not self._share or len(drawn) == len(live):
             return rows, drawn, np.ones_like(drawn)
         n_vocab = chunk.mass.shape[1]
-        keys, count = np.unique(rows * n_vocab + drawn, return_counts=True)
-        return keys // n_vocab, keys % n_vocab, count
+        keys = rows * n_vocab + drawn
+        if chunk.mass.size <= FEW:
+            # The same as np.unique, at a fraction of its fixed cost.
+            tally = np.bincount(keys)
+            found = tally.nonzero()[0]
+            return found // n_vocab, found % n_vocab, tally[found]
+        found, count = np.unique(keys, return_counts=True)
+        return found // n_vocab, found % n_vocab, count
 
     def _replace_live(
         self, parents: Ints, tokens: Ints, counts: Ints, logps: Doubles, increments: Doubles
@@ -241,7 +247,8 @@ class Particles:
 
     def reweight(self, increments: Doubles) -> None:
         """Add increments (H,) to the log-weights."""
-        self.histories = replace(self.histories, logw=self.histories.logw + increments)
+        h = self.histories
+        self.histories = Histories(h.node, h.count, h.logw + increments, h.logp, h.finish, h.slot, h.stop)
 
     def resample(self, scheme: Scheme) -> None:
         """n particles drawn from the weighted ones, each with the mean weight; log_z stays."""

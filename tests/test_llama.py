@@ -70,8 +70,8 @@ def test_logits_are_read_only(model):
         logits[0, 0] = 1.0
 
 
-def test_a_quantised_cache_decodes(model):
-    context = model.context(options(type_k="q8_0", type_v="f16"))
+def test_a_quantised_cache_decodes(embedded):
+    context = embedded.llama.context(options(type_k="q8_0", type_v="q8_0"))
     assert np.isfinite(context.decode(np.array([1]), np.array([0]), np.array([0]))).all()
 
 
