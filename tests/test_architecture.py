@@ -19,7 +19,7 @@ LAYERS = [
     {"methods"},
     {"loading", "solver"},
 ]
-"""Imports point down, or sideways to what stands earlier; `methods` siblings import `base` only."""
+"""Imports point down or sideways."""
 
 
 def layer(module):
@@ -55,10 +55,10 @@ def test_imports_point_down_the_layers(path):
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "localsmc/methods").glob("*.py")), ids=lambda path: path.name)
-def test_methods_import_no_sibling_but_base_and_sampling(path):
+def test_methods_import_no_sibling_but_base(path):
     siblings = {name.split(".")[2] for name in imports(path) if name.startswith("localsmc.methods.")}
     if path.stem not in ("__init__", "base"):
-        assert siblings <= {"base", "sampling"}
+        assert siblings <= {"base"}
 
 
 @pytest.mark.parametrize(
