@@ -49,8 +49,6 @@ def open_model(kind, request):
             n_batch=64,
             n_threads=1,
             unified=unified,
-            # With it a CPU adds up in fp16: the same history in other cells differs by more.
-            flash_attention="off",
             guard_views=True,
         )
         return model.context(options)

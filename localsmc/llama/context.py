@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ContextError, ContextFull, DecodeFailed, ModelLoadFailed, SequenceError
-from localsmc.ggml import KV_TYPES
+from localsmc.ggml import KV_TYPES, bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.options import FLASH_ATTENTION, ContextOptions
@@ -67,6 +67,11 @@ class LlamaContext:
         self._batch = _Batch(self.n_batch)
 
     def _params(self, options: ContextOptions) -> Any:
+        flash = options.flash_attention
+        if flash == "auto" and not self.model.gpus and bytes_per_element(options.type_v) >= 2:
+            # On a CPU it is slower for many rows and no faster for few, and adds values up in fp16, so
+            # that equal histories in other cells differ. A quantised cache of values needs it.
+            flash = "off"
         n_threads = options.n_threads or default_threads(self.model.n_params)
         params = C.llama_context_default_params()
         set_fields(
@@ -78,7 +83,7 @@ class LlamaContext:
             n_seq_max=options.n_seq_max,
             n_threads=n_threads,
             n_threads_batch=n_threads,
-            flash_attn_type=FLASH_ATTENTION[options.flash_attention],
+            flash_attn_type=FLASH_ATTENTION[flash],
             type_k=KV_TYPES[options.type_k],
             type_v=KV_TYPES[options.type_v],
             kv_unified=options.unified,
