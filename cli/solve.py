@@ -99,7 +99,7 @@ def _job(problem: str, given: options.Given) -> _Job:
 def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> tuple[Result, str]:
     """The result, and whether it is "done" or cut short by the "budget" or "interrupted".
 
-    Once there is something to lose, Ctrl-C waits, `until_told` ends.
+    From the first step on Ctrl-C waits for `until_told` to close: there is a result to lose.
     """
     from localsmc import loading, solver
     from localsmc.catalog import EMBEDDED
