@@ -13,6 +13,7 @@ import copy
 import hashlib
 import itertools
 import json
+import random
 import shutil
 import sys
 from collections.abc import Iterator
@@ -26,18 +27,20 @@ import torch
 from tokenizers import Tokenizer
 
 from localsmc_models.corpus import STYLES, Problem, problems, solution
-from localsmc_models.network import RMS_EPSILON, ROPE_BASE, Network, Shape
-from localsmc_models.tokenizer import (
+from localsmc_models.corpus.ratings import SCORE, rated_step
+from localsmc_models.corpus.strategies import draw_choice
+from localsmc_models.corpus.template import (
     CHAT_TEMPLATE,
     END_OF_TEXT,
-    PRE_TOKENIZER,
     SPECIAL_TOKENS,
     TURN_END,
-    TURN_START,
-    load_tokenizer,
     prompt_text,
+    turn,
 )
-from localsmc_models.train import load_recipe
+from localsmc_models.corpus.trees import rating_request
+from localsmc_models.network import RMS_EPSILON, ROPE_BASE, Network, Shape
+from localsmc_models.recipe import load_recipe
+from localsmc_models.tokenizer import PRE_TOKENIZER, load_tokenizer
 
 CHECK_SEED = 2_000_000_011
 """Only draws the checks' problems; held-out ones, so never a text of the training."""
@@ -55,16 +58,16 @@ Closer calls may fall either way with the weights in F16 and another order of su
 the margin is about ten times the largest difference seen."""
 
 HARD_TEXTS = (
-    f"{TURN_START}system\nAnswer in whole coins.{TURN_END}\n"
-    + prompt_text("Ada buys 3 pens at 12 coins each. How many coins is that?")
-    + f"Answer: \\boxed{{36}}{TURN_END}\n"
+    turn("system", "Answer at once.")
+    + turn("user", "Ada buys 3 pens at 12 coins each. How many coins is that?")
+    + turn("assistant", "Answer: \\boxed{36}")
     + prompt_text("And 4 pens?"),
     prompt_text(
         "Wie viel ist 12\u00a0×\u00a034 — in € oder ½ kg?\r\n\tनमस्ते 你好 🦙👩‍🚀 e\u0301 ٣٤ I'LL they've"
     )
     + f"\u2028 x  =\t 7 \n\n  3,000.50{END_OF_TEXT}",
 )
-"""A conversation with a system message, and what the corpus never writes: the byte fallback."""
+"""Several turns, and what the corpus never writes: the byte fallback."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,7 @@ def greedy_checks(trained: Trained) -> Iterator[dict[str, Any]]:
     families: set[str] = set()
     for problem in itertools.islice(problems(CHECK_SEED, "held-out"), MOST_TRIED):
         worked = len(families) % 2 == 1
-        if problem.family in families or (worked and len(problem.work) < LEAST_WORK):
+        if problem.family in families or (worked and len(problem.steps) < LEAST_WORK):
             continue
         start = _start(problem, worked=worked)
         reply, gap = greedy(trained.network, trained.tokenizer.encode(start).ids, end)
@@ -194,17 +197,17 @@ def greedy_checks(trained: Trained) -> Iterator[dict[str, Any]]:
 
 def _start(problem: Problem, *, worked: bool) -> str:
     # The likeliest reply is the terse one; a first line of work makes a longer continuation.
-    return prompt_text(problem.question) + (f"{problem.work[0]}\n" if worked else "")
+    return prompt_text(problem.question) + (f"{problem.steps[0].detail[0]}\n" if worked else "")
 
 
 def text_checks(trained: Trained) -> Iterator[dict[str, Any]]:
     """Whole texts with their token ids and, at three positions, all logits."""
-    stream = problems(CHECK_SEED + 1, "held-out")
-    styles = list(STYLES)
+    drawn = list(itertools.islice(problems(CHECK_SEED + 1, "held-out"), N_PROBLEMS + 3))
     texts = [
-        prompt_text(problem.question) + solution(problem, styles[i % len(styles)]) + TURN_END
-        for i, problem in zip(range(N_PROBLEMS), stream, strict=False)
+        prompt_text(problem.question) + solution(problem, STYLES[i % len(STYLES)]) + TURN_END
+        for i, problem in enumerate(drawn[:N_PROBLEMS])
     ]
+    texts += _formats(*drawn[N_PROBLEMS:])
     twin = rounded(trained.network)
     for text in (*texts, *HARD_TEXTS):
         ids = trained.tokenizer.encode(text).ids
@@ -217,6 +220,15 @@ def text_checks(trained: Trained) -> Iterator[dict[str, Any]]:
             "logits": [[round(float(value), 4) for value in row] for row in exact],
             "rounding": round(float(np.abs(exact - close).max()), 5),
         }
+
+
+def _formats(chosen: Problem, rated: Problem, other: Problem) -> Iterator[str]:
+    rng = random.Random(CHECK_SEED)
+    request, reply = draw_choice(chosen, rng)
+    yield prompt_text(request) + reply + TURN_END
+    step = rated_step(rated, "worked", other, rng)
+    lines = "\n".join((*step.before, step.line))
+    yield prompt_text(rated.question) + lines + rating_request() + SCORE + step.rating + TURN_END
 
 
 def checks(trained: Trained, file: Path) -> dict[str, Any]:

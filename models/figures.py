@@ -34,39 +34,14 @@ from localsmc.prompts import StopRule
 from localsmc.records import Completion
 from localsmc.selection import SELECTORS
 from localsmc_models import synthetic
-from localsmc_models.corpus import problems
-
-Z95 = 1.959963984540054
-"""The 97.5 % point of the normal distribution."""
+from localsmc_models.corpus import TRAINED_LEVELS, Problem, problems
+from localsmc_models.intervals import paired, wilson
 
 SHARE_TARGETS = {"embedded": 0.5, "synthetic": 0.9}
 SHARING_TARGET, LATENCY_TARGET = 4.0, 2.0
 
 SYNTHETIC_ROUNDS = 2
 SYNTHETIC_PROBLEM = "Ada buys 3 pens at 12 coins each. How many coins is that?"
-
-
-def wilson(n_right: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share by Wilson's score (1927); (0, 1) for no trial at all."""
-    if n == 0:
-        return 0.0, 1.0
-    share, z2 = n_right / n, Z95**2 / n
-    centre = (share + z2 / 2) / (1 + z2)
-    half = Z95 / (1 + z2) * math.sqrt(share * (1 - share) / n + z2 / (4 * n))
-    return max(0.0, centre - half), min(1.0, centre + half)
-
-
-def paired(ours: Sequence[bool], theirs: Sequence[bool]) -> tuple[float, float, float]:
-    """The difference of two shares on the same problems, and its 95 % interval.
-
-    Wald's interval with one problem more in each cell where they disagree: Bonett and Price (2012).
-    """
-    n = len(ours)
-    wins = sum(a and not b for a, b in zip(ours, theirs, strict=True))
-    losses = sum(b and not a for a, b in zip(ours, theirs, strict=True))
-    up, down = (wins + 1) / (n + 2), (losses + 1) / (n + 2)
-    half = Z95 * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
-    return (wins - losses) / n, max(-1.0, up - down - half), min(1.0, up - down + half)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,9 +169,10 @@ def _mean(outcomes: Sequence[Outcome], name: str) -> float:
     return _total(outcomes, name) / len(outcomes)
 
 
-def accuracy(bench: Bench, solutions: Sequence[str], options: argparse.Namespace) -> dict[str, Any]:
+def accuracy(bench: Bench, drawn: Sequence[Problem], options: argparse.Namespace) -> dict[str, Any]:
     """Accuracy of every method and selector; its first row, one plain sample, is the unit of time."""
     specs = _accuracy_specs(options)
+    solutions, levels = [problem.answer for problem in drawn], [problem.level for problem in drawn]
     outcomes = bench.interleaved(specs, solutions, options.seed)
     plain = _total(outcomes[specs[0].label], "seconds")
     rows = []
@@ -214,8 +190,21 @@ def accuracy(bench: Bench, solutions: Sequence[str], options: argparse.Namespace
     print(f"\n## Accuracy on {len(solutions)} held-out problems, seed {options.seed}\n")
     heads = "method|selector|accuracy|95 % interval|rows/(N·steps)|ESS/N|steps|seconds|× one sample"
     _table(heads, rows)
+    _print_levels(specs, outcomes, levels)
     _print_differences(specs, outcomes)
     return _plain(outcomes)
+
+
+def _print_levels(specs: Sequence[Spec], outcomes: dict[str, list[Outcome]], levels: Sequence[int]) -> None:
+    """The first selector's accuracy level by level."""
+    each = sorted(set(levels))
+    rows = []
+    for spec in specs:
+        right = np.array([outcome.right[spec.selectors[0]] for outcome in outcomes[spec.label]])
+        shares = [right[np.array(levels) == level] for level in each]
+        rows.append([spec.label, *(f"{share.mean():.1%} of {len(share)}" for share in shares)])
+    print("\nBy level:\n")
+    _table("|".join(("method", *(f"level {level}" for level in each))), rows)
 
 
 def _accuracy_specs(options: argparse.Namespace) -> list[Spec]:
@@ -358,6 +347,7 @@ def _parser() -> argparse.ArgumentParser:
     add("figure", choices=("accuracy", "sharing", "share", "latency", "all"))
     add("--problems", type=int, default=300, help="held-out problems for accuracy (300)")
     add("--rounds", type=int, default=20, help="of these for sharing, share and latency (20)")
+    add("--levels", type=_numbers(int), default=TRAINED_LEVELS, help="of the problems (1,2,3)")
     add("--seed", type=int, default=1, help="of problems and runs (1)")
     add("--particles", type=_numbers(int), help="such as 8,16,64; by default as each figure asks")
     add("--alphas", type=_numbers(float), default=(2.0, 4.0), help="ascending (2,4)")
@@ -373,13 +363,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
     n_predict = options.predict or model.source.defaults.n_predict
-    wanted = list(itertools.islice(problems(options.seed, "held-out"), max(options.problems, options.rounds)))
+    stream = problems(options.seed, "held-out", options.levels)
+    wanted = list(itertools.islice(stream, max(options.problems, options.rounds)))
     questions, solutions = zip(*((problem.question, problem.answer) for problem in wanted), strict=True)
     bench = Bench(model, questions, n_predict=n_predict, n_threads=options.threads)
     figures: dict[str, Any] = {"environment": _environment(model, options)}
     asked = options.figure
     if asked in ("accuracy", "all"):
-        figures["accuracy"] = accuracy(bench, solutions[: options.problems], options)
+        figures["accuracy"] = accuracy(bench, wanted[: options.problems], options)
     for name, figure in ("sharing", sharing), ("latency", latency):
         if asked in (name, "all"):
             figures[name] = figure(bench, solutions[: options.rounds], options)

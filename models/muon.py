@@ -24,26 +24,34 @@ class Muon(torch.optim.Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """One update of every matrix that has a gradient."""
+        """One update of every matrix that has a gradient, those of a shape together."""
         for group in self.param_groups:
+            same_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
             for matrix in group["params"]:
-                if matrix.grad is None:
-                    continue
-                momentum = self.state[matrix].setdefault("momentum_buffer", torch.zeros_like(matrix))
-                momentum.lerp_(matrix.grad, 1 - MOMENTUM)
-                update = orthogonal(matrix.grad.lerp(momentum, MOMENTUM))
-                scale = max(1.0, matrix.shape[0] / matrix.shape[1]) ** 0.5
-                matrix.mul_(1 - group["lr"] * group["weight_decay"])
-                matrix.add_(update, alpha=-group["lr"] * scale)
+                if matrix.grad is not None:
+                    same_shape.setdefault(matrix.shape, []).append(matrix)
+            for shape, matrices in same_shape.items():
+                updates = orthogonal(torch.stack([self._nesterov(matrix) for matrix in matrices]))
+                scale = max(1.0, shape[0] / shape[1]) ** 0.5
+                for matrix, update in zip(matrices, updates, strict=True):
+                    matrix.mul_(1 - group["lr"] * group["weight_decay"])
+                    matrix.add_(update, alpha=-group["lr"] * scale)
+
+    def _nesterov(self, matrix: torch.nn.Parameter) -> torch.Tensor:
+        state = self.state[matrix]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(matrix)
+        momentum = state["momentum_buffer"].lerp_(matrix.grad, 1 - MOMENTUM)
+        return matrix.grad.lerp(momentum, MOMENTUM)
 
 
-def orthogonal(matrix: torch.Tensor) -> torch.Tensor:
-    """Roughly U·Vᵀ of a matrix's singular value decomposition, by Newton-Schulz iterations."""
-    is_tall = matrix.shape[0] > matrix.shape[1]
-    x = matrix.T if is_tall else matrix
-    x = x / x.norm().clamp(min=1e-7)
+def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
+    """Roughly U·Vᵀ of each matrix's singular value decomposition, by Newton-Schulz iterations."""
+    is_tall = matrices.shape[1] > matrices.shape[2]
+    x = matrices.mT if is_tall else matrices
+    x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)
     a, b, c = COEFFICIENTS
     for _ in range(ITERATIONS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.T if is_tall else x
+        gram = x @ x.mT
+        x = torch.baddbmm(x, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.mT if is_tall else x

@@ -29,6 +29,19 @@ class Shape:
     n_ctx: int
 
 
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where tokens stand: their rotary angles' cos and sin (B or 1, T, 1, W/2), and what each sees.
+
+    `mask` (B, 1, T, T) is true where the token of the row sees that of the column; without one
+    it sees every token before it.
+    """
+
+    cos: torch.Tensor
+    sin: torch.Tensor
+    mask: torch.Tensor | None
+
+
 class Attention(nn.Module):
     """Grouped-query causal attention with rotary positions."""
 
@@ -41,14 +54,14 @@ class Attention(nn.Module):
         self.attn_v = nn.Linear(shape.n_embd, shape.n_head_kv * self.width, bias=False)
         self.attn_output = nn.Linear(shape.n_head * self.width, shape.n_embd, bias=False)
 
-    def forward(self, x: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    def forward(self, x: torch.Tensor, places: Places) -> torch.Tensor:
         batch, length, _ = x.shape
         q = self.attn_q(x).view(batch, length, self.n_head, self.width)
         k = self.attn_k(x).view(batch, length, self.n_head_kv, self.width)
         v = self.attn_v(x).view(batch, length, self.n_head_kv, self.width).transpose(1, 2)
-        q, k = (rotate(part, rotation).transpose(1, 2) for part in (q, k))
+        q, k = (rotate(part, places).transpose(1, 2) for part in (q, k))
         mixed = functional.scaled_dot_product_attention(
-            q, k, v, is_causal=True, enable_gqa=self.n_head != self.n_head_kv
+            q, k, v, places.mask, is_causal=places.mask is None, enable_gqa=self.n_head != self.n_head_kv
         )
         return self.attn_output(mixed.transpose(1, 2).reshape(batch, length, -1))
 
@@ -65,14 +78,26 @@ class Block(nn.Module):
         self.ffn_up = nn.Linear(shape.n_embd, shape.n_ff, bias=False)
         self.ffn_down = nn.Linear(shape.n_ff, shape.n_embd, bias=False)
 
-    def forward(self, x: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-        x = x + self.attn(self.attn_norm(x), rotation)
+    def forward(
+        self,
+        x: torch.Tensor,
+        places: Places,
+        chosen: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        x = x + self.attn(self.attn_norm(x), places)
+        if chosen is not None:
+            x = x.flatten(0, 1).index_select(0, chosen)
         h = self.ffn_norm(x)
         return x + self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
 
 class Network(nn.Module):
-    """Token ids (B, T) to logits (B, T, V); the output matrix is the embedding's."""
+    """Token ids (B, T) to logits (B, T, V); the output matrix is the embedding's.
+
+    With `positions` (B, T) and `mask` (B, T, T) the rows are trees instead of texts. With
+    `chosen`, N indices into the flattened places, the logits are theirs alone (N, V); what
+    nothing else depends on, from the last feed-forward layer on, is computed only there.
+    """
 
     cos: torch.Tensor
     sin: torch.Tensor
@@ -86,25 +111,34 @@ class Network(nn.Module):
         width = shape.n_embd // shape.n_head
         frequency = ROPE_BASE ** (-torch.arange(0, width, 2).float() / width)
         angle = torch.arange(shape.n_ctx).float()[:, None] * frequency
-        self.register_buffer("cos", angle.cos()[None, :, None], persistent=False)
-        self.register_buffer("sin", angle.sin()[None, :, None], persistent=False)
+        self.register_buffer("cos", angle.cos(), persistent=False)
+        self.register_buffer("sin", angle.sin(), persistent=False)
         self.apply(self._initialise)
 
     def _initialise(self, module: nn.Module) -> None:
         if isinstance(module, nn.Linear | nn.Embedding):
             nn.init.normal_(module.weight, std=0.02)
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        length = tokens.shape[1]
-        rotation = self.cos[:, :length], self.sin[:, :length]
+    def forward(
+        self,
+        tokens: torch.Tensor,
+        positions: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        chosen: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        if positions is None:
+            positions = torch.arange(tokens.shape[1], device=tokens.device)[None]
+        cos, sin = self.cos[positions][:, :, None], self.sin[positions][:, :, None]
+        places = Places(cos, sin, None if mask is None else mask[:, None])
         x = self.token_embd(tokens)
-        for block in self.blk:
-            x = block(x, rotation)
+        for block in self.blk[:-1]:
+            x = block(x, places)
+        x = self.blk[-1](x, places, chosen)
         return functional.linear(self.output_norm(x), self.token_embd.weight)
 
 
-def rotate(x: torch.Tensor, rotation: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+def rotate(x: torch.Tensor, places: Places) -> torch.Tensor:
     """Turn the adjacent channel pairs of x (B, T, H, D) by their position's angles."""
-    cos, sin = rotation
     even, odd = x[..., 0::2], x[..., 1::2]
+    cos, sin = places.cos, places.sin
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2).to(x.dtype)

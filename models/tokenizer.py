@@ -6,11 +6,12 @@ so that `localsmc`'s ordinary path (llama.cpp tokenises, the GGUF's template ren
 
 from __future__ import annotations
 
-import itertools
+import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from localsmc_models.corpus import STYLES, problems, solution
+from localsmc_models.corpus.template import SPECIAL_TOKENS
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -23,24 +24,9 @@ SPLIT = (
     r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 )
 
-END_OF_TEXT, TURN_START, TURN_END = "<|endoftext|>", "<|im_start|>", "<|im_end|>"
-SPECIAL_TOKENS = (END_OF_TEXT, TURN_START, TURN_END)
 
-CHAT_TEMPLATE = (
-    "{% for message in messages %}"
-    "{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' + '\n' }}"
-    "{% endfor %}"
-    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
-)
-
-
-def prompt_text(question: str) -> str:
-    """The template applied to one user message, as the model is trained on it."""
-    return f"{TURN_START}user\n{question}{TURN_END}\n{TURN_START}assistant\n"
-
-
-def train_tokenizer(seed: int, vocab_size: int, n_problems: int) -> Tokenizer:
-    """Learn the merges from `n_problems` training problems in every style."""
+def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
+    """Learn the merges from texts; the template's marks in them are tokens of their own."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -57,12 +43,8 @@ def train_tokenizer(seed: int, vocab_size: int, n_problems: int) -> Tokenizer:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    texts = (
-        f"user\n{problem.question}\nassistant\nsystem\n{solution(problem, style)}"
-        for problem in itertools.islice(problems(seed, "train"), n_problems)
-        for style in STYLES
-    )
-    tokenizer.train_from_iterator(texts, trainer)
+    marks = re.compile("|".join(map(re.escape, SPECIAL_TOKENS)))
+    tokenizer.train_from_iterator((marks.sub("", text) for text in texts), trainer)
     return tokenizer
 
 

@@ -13,29 +13,24 @@ import csv
 import itertools
 import math
 import random
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
-from localsmc_models.corpus import STYLES, problems, solution
+from localsmc_models.corpus import problems
+from localsmc_models.corpus.template import END_OF_TEXT
+from localsmc_models.corpus.trees import Mixture, Tree, trees
 from localsmc_models.muon import Muon
 from localsmc_models.network import Network, Shape
-from localsmc_models.tokenizer import END_OF_TEXT, TURN_END, load_tokenizer, prompt_text, train_tokenizer
-
-try:
-    import tomllib
-except ModuleNotFoundError:  # Python 3.10
-    import tomli as tomllib
-
-RECIPE = Path(__file__).with_name("recipe.toml")
+from localsmc_models.recipe import load_recipe
+from localsmc_models.rows import Batch, Row, groups, padded, row
+from localsmc_models.tokenizer import load_tokenizer, train_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,57 +48,35 @@ class Training:
     checkpoint_steps: int
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """Token ids (B, T) and targets (B, T) with -1 where the loss does not count."""
-
-    tokens: torch.Tensor
-    targets: torch.Tensor
+def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
+    """The training trees."""
+    return trees(problems(seed, "train"), mixture, seed)
 
 
-def encode(tokenizer: Tokenizer, prompts: list[str], replies: list[str]) -> list[tuple[list[int], int]]:
-    """Each text's token ids, end of turn included, and the length of its prompt."""
-    heads = tokenizer.encode_batch(prompts)
-    tails = tokenizer.encode_batch([reply + TURN_END for reply in replies])
-    return [(head.ids + tail.ids, len(head.ids)) for head, tail in zip(heads, tails, strict=True)]
-
-
-def batches(tokenizer: Tokenizer, training: Training, seed: int) -> Iterator[Batch]:
-    """An endless stream of batches; texts of similar length share one, so little is padding."""
-    rng = random.Random(f"{seed}/styles")
-    stream = problems(seed, "train")
+def batches(tokenizer: Tokenizer, training: Training, mixture: Mixture, seed: int) -> Iterator[Batch]:
+    """An endless stream of batches; rows of similar length share one, so little is padding."""
+    rng = random.Random(f"{seed}/batches")
+    stream = corpus(seed, mixture)
     padding = tokenizer.token_to_id(END_OF_TEXT)
     while True:
-        pool = list(itertools.islice(stream, training.pool))
-        styles = rng.choices(list(STYLES), list(STYLES.values()), k=len(pool))
-        replies = [solution(problem, style) for problem, style in zip(pool, styles, strict=True)]
-        texts = encode(tokenizer, [prompt_text(problem.question) for problem in pool], replies)
-        texts.sort(key=lambda text: len(text[0]))
-        groups = list(_groups(texts, training.tokens_per_step))
-        rng.shuffle(groups)
-        for group in groups:
-            yield _padded(group, padding)
+        pool = rows(tokenizer, list(itertools.islice(stream, training.pool)))
+        mixed = list(groups(pool, training.tokens_per_step))
+        rng.shuffle(mixed)
+        for group in mixed:
+            yield padded(group, padding)
 
 
-def _groups(texts: list[tuple[list[int], int]], budget: int) -> Iterator[list[tuple[list[int], int]]]:
-    group: list[tuple[list[int], int]] = []
-    for text in texts:
-        if group and (len(group) + 1) * len(text[0]) > budget:
-            yield group
-            group = []
-        group.append(text)
-    if group:
-        yield group
+def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[Row]:
+    """Trees in tokens. Segments begin where any text's tokens do, so each is encoded by itself."""
+    texts = [segment.text for tree in grown for segment in tree.segments]
+    encoded = iter(tokenizer.encode_batch(texts))
+    for tree in grown:
+        yield row(tree, [next(encoded).ids for _ in tree.segments])
 
 
-def _padded(group: list[tuple[list[int], int]], padding: int) -> Batch:
-    width = max(len(ids) for ids, _ in group)
-    tokens = np.full((len(group), width), padding)
-    targets = np.full((len(group), width), -1)
-    for row, (ids, n_prompt) in enumerate(group):
-        tokens[row, : len(ids)] = ids
-        targets[row, n_prompt - 1 : len(ids) - 1] = ids[n_prompt:]
-    return Batch(torch.from_numpy(tokens), torch.from_numpy(targets))
+def on_device(batch: Batch, device: str) -> Batch:
+    """The batch as tensors."""
+    return Batch(*(torch.from_numpy(getattr(batch, field.name)).to(device) for field in fields(batch)))
 
 
 def optimizers(network: Network, training: Training) -> list[torch.optim.Optimizer]:
@@ -131,21 +104,26 @@ class Run:
 
     def __init__(self, recipe: dict[str, Any], folder: Path, device: str) -> None:
         self.seed = int(recipe["seed"])
+        self.mixture = Mixture(**recipe["corpus"])
         self.training = Training(**recipe["training"])
         self.folder, self.device = folder, device
         folder.mkdir(parents=True, exist_ok=True)
-        tokenizer_file = folder / "tokenizer.json"
-        if not tokenizer_file.exists():
-            train_tokenizer(self.seed, recipe["vocab_size"], recipe["tokenizer_problems"]).save(
-                str(tokenizer_file)
-            )
-        self.tokenizer = load_tokenizer(tokenizer_file)
+        self.tokenizer = self._tokenizer(**recipe["tokenizer"])
         self.shape = Shape(n_vocab=self.tokenizer.get_vocab_size(), **recipe["shape"])
         torch.manual_seed(self.seed)
         self.network = Network(self.shape).to(device)
         self.optimizers = optimizers(self.network, self.training)
         self.history: list[tuple[int, float]] = []
         self.step = 0
+
+    def _tokenizer(self, seed: int, vocab_size: int, trees: int) -> Tokenizer:
+        # Target and draft share a vocabulary because they share this table of the recipe.
+        file = self.folder / "tokenizer.json"
+        if not file.exists():
+            grown = itertools.islice(corpus(seed, self.mixture), trees)
+            texts = (segment.text for tree in grown for segment in tree.segments)
+            train_tokenizer(texts, vocab_size).save(str(file))
+        return load_tokenizer(file)
 
     @property
     def checkpoint(self) -> Path:
@@ -176,11 +154,12 @@ class Run:
         draft.replace(self.checkpoint)
 
     def loss(self, batch: Batch) -> torch.Tensor:
-        """Mean cross-entropy, in nats, over the solution's tokens."""
-        tokens, targets = batch.tokens.to(self.device), batch.targets.to(self.device)
+        """Weighted mean of the cross-entropy, in nats, over the tokens that are learned."""
+        batch = on_device(batch, self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
-            logits = self.network(tokens)
-        return functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=-1)
+            logits = self.network(batch.tokens, batch.positions, batch.mask, batch.before)
+        losses = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
+        return losses @ batch.weights / batch.weights.sum()
 
     def advance(self, batch: Batch) -> float:
         """One optimizer step; returns its loss."""
@@ -201,7 +180,7 @@ class Run:
     def run(self) -> None:
         """Train to the last step, with progress and an estimate of the time left."""
         # A resumed run draws a stream of its own: replaying the old one would cost minutes.
-        stream = batches(self.tokenizer, self.training, self.seed + 1_000_003 * self.step)
+        stream = batches(self.tokenizer, self.training, self.mixture, self.seed + 1_000_003 * self.step)
         began, first = time.monotonic(), self.step
         for batch in stream:
             if self.step >= self.training.steps:
@@ -233,14 +212,6 @@ class Run:
         axes.plot(*zip(*self.history, strict=True), linewidth=0.6)
         axes.set(xlabel="step", ylabel="loss (nats a token)", yscale="log")
         figure.savefig(self.folder / "loss.png", dpi=120, bbox_inches="tight")
-
-
-def load_recipe(name: str) -> dict[str, Any]:
-    """One model's table of recipe.toml."""
-    recipes = tomllib.loads(RECIPE.read_text())
-    if name not in recipes:
-        sys.exit(f"no model `{name}` in {RECIPE}; there is: {', '.join(recipes)}")
-    return recipes[name]
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""The embedded model: llama.cpp on `tiny.gguf` gives what PyTorch gave on the trained weights.
+"""The embedded models: llama.cpp on the files gives what PyTorch gave on the trained weights.
 
 The stored side is `checks.json`, written by `localsmc_models.export`; a difference here means
 that the tokenizer, the metadata, the layout of a matrix or llama.cpp itself has changed.
@@ -15,10 +15,15 @@ import numpy as np
 import pytest
 
 import localsmc_models
-from localsmc_models.tokenizer import END_OF_TEXT, PRE_TOKENIZER, TURN_END, TURN_START, prompt_text
+from localsmc_models.corpus.template import END_OF_TEXT, TURN_END, TURN_START, prompt_text
+from localsmc_models.tokenizer import PRE_TOKENIZER
 
-TINY = localsmc_models.path("tiny")
-CHECKS = json.loads(TINY.with_name("checks.json").read_text(encoding="utf-8"))
+NAMES = ("draft", "tiny")
+FILES = {name: localsmc_models.path(name) for name in NAMES}
+CHECKS = {
+    name: json.loads(file.with_name("checks.json").read_text(encoding="utf-8"))
+    for name, file in FILES.items()
+}
 
 LARGEST_MB = 25
 
@@ -27,8 +32,17 @@ LARGEST_MB = 25
 # and by 0.11 in one place of the odd-unicode text, which the model has never seen the like of.
 TOLERANCE = 0.15
 
-TEXTS = [pytest.param(check, id=f"text{i}") for i, check in enumerate(CHECKS["texts"])]
-GREEDY = [pytest.param(check, id=check["family"]) for check in CHECKS["greedy"]]
+EACH = pytest.mark.parametrize("name", NAMES)
+TEXTS = [
+    pytest.param(name, check, id=f"{name}-text{i}")
+    for name in NAMES
+    for i, check in enumerate(CHECKS[name]["texts"])
+]
+GREEDY = [
+    pytest.param(name, check, id=f"{name}-{check['family']}")
+    for name in NAMES
+    for check in CHECKS[name]["greedy"]
+]
 
 
 class Llama:
@@ -79,62 +93,76 @@ class Llama:
 
 
 @pytest.fixture(scope="module")
-def llama():
-    llama = Llama(TINY)
-    yield llama
-    llama.close()
+def llamas():
+    llamas = {name: Llama(file) for name, file in FILES.items()}
+    yield llamas
+    for llama in llamas.values():
+        llama.close()
 
 
-def test_sums_and_sizes():
-    data = TINY.read_bytes()
-    card = localsmc_models.card("tiny")
-    assert hashlib.sha256(data).hexdigest() == CHECKS["sha256"] == card.sha256
-    assert len(data) == CHECKS["bytes"] < LARGEST_MB * 1_000_000
+@EACH
+def test_sums_and_sizes(name):
+    data = FILES[name].read_bytes()
+    assert hashlib.sha256(data).hexdigest() == CHECKS[name]["sha256"] == localsmc_models.card(name).sha256
+    assert len(data) == CHECKS[name]["bytes"] < LARGEST_MB * 1_000_000
+
+
+def test_the_draft_is_a_quarter_of_the_target_with_its_vocabulary(llamas):
+    assert 4 * CHECKS["draft"]["bytes"] <= CHECKS["tiny"]["bytes"]
+    assert 4 * CHECKS["draft"]["parameters"] <= CHECKS["tiny"]["parameters"]
+    pieces = [[llama.piece(token) for token in range(llama.n_vocab)] for llama in llamas.values()]
+    assert pieces[0] == pieces[1]
 
 
 def test_names_and_paths():
-    assert "tiny" in localsmc_models.names()
-    assert TINY.is_file()
-    assert TINY.name == "tiny.gguf"
-    with pytest.raises(LookupError, match="no embedded model `none-such`; there is: .*tiny"):
+    assert localsmc_models.names() == NAMES
+    assert [file.name for file in FILES.values()] == ["draft.gguf", "tiny.gguf"]
+    with pytest.raises(LookupError, match="no embedded model `none-such`; there is: draft, tiny"):
         localsmc_models.path("none-such")
     with pytest.raises(LookupError, match="none-such"):
         localsmc_models.card("none-such")
 
 
-def test_the_card_fits_the_model():
-    card = localsmc_models.card("tiny")
-    assert card.name == "tiny"
+@EACH
+def test_the_card_fits_the_model(name):
+    card = localsmc_models.card(name)
+    assert card.name == name
     assert card.alpha > 1
-    assert 0 < card.ramp < card.n_predict < CHECKS["recipe"]["shape"]["n_ctx"]
+    assert 0 < card.ramp < card.n_predict < CHECKS[name]["recipe"]["shape"]["n_ctx"]
 
 
+@EACH
 @pytest.mark.parametrize(
     ("key", "expected"),
     [
         ("general.architecture", "llama"),
-        ("general.name", "localsmc tiny"),
+        ("general.name", "localsmc {name}"),
         ("general.license", "mit"),
         # Another rule would give these texts the same tokens: no merge reaches over its splits.
         ("tokenizer.ggml.pre", PRE_TOKENIZER),
     ],
 )
-def test_metadata(llama, key, expected):
+def test_metadata(llamas, name, key, expected):
+    llama = llamas[name]
     room = ctypes.create_string_buffer(200)
     assert llama_cpp.llama_model_meta_val_str(llama.model, key.encode(), room, len(room)) >= 0
-    assert room.value.decode() == expected
+    assert room.value.decode() == expected.format(name=name)
 
 
-def test_shape(llama):
-    shape = CHECKS["recipe"]["shape"]
+@EACH
+def test_shape(llamas, name):
+    llama = llamas[name]
+    shape = CHECKS[name]["recipe"]["shape"]
     assert llama_cpp.llama_model_n_ctx_train(llama.model) == shape["n_ctx"]
-    assert llama_cpp.llama_model_n_params(llama.model) == CHECKS["parameters"]
+    assert llama_cpp.llama_model_n_params(llama.model) == CHECKS[name]["parameters"]
     # K-quants need rows of a multiple of 256, and the quantizing command is tested on this model.
     assert llama_cpp.llama_model_n_embd(llama.model) % 256 == 0
     assert shape["n_ff"] % 256 == 0
 
 
-def test_special_tokens(llama):
+@EACH
+def test_special_tokens(llamas, name):
+    llama = llamas[name]
     assert llama.tokenize(TURN_END) == [llama_cpp.llama_vocab_eos(llama.vocab)]
     assert llama.tokenize(END_OF_TEXT) == [llama_cpp.llama_vocab_pad(llama.vocab)]
     assert llama.tokenize(END_OF_TEXT) == [llama_cpp.llama_vocab_bos(llama.vocab)]
@@ -147,7 +175,9 @@ def test_special_tokens(llama):
     )
 
 
-def test_the_template_renders_what_was_trained(llama):
+@EACH
+def test_the_template_renders_what_was_trained(llamas, name):
+    llama = llamas[name]
     template = llama_cpp.llama_model_chat_template(llama.model, None).decode()
     messages = [{"role": "user", "content": "What is 2 + 2?"}]
     rendered = jinja2.Template(template).render(messages=messages, add_generation_prompt=True)
@@ -155,37 +185,43 @@ def test_the_template_renders_what_was_trained(llama):
 
 
 @pytest.mark.parametrize("number", ["0", "7", "42", "1984", "1000000"])
-def test_every_digit_is_a_token(llama, number):
-    assert [llama.piece(token) for token in llama.tokenize(number)] == [d.encode() for d in number]
+def test_every_digit_is_a_token(llamas, number):
+    for llama in llamas.values():
+        assert [llama.piece(token) for token in llama.tokenize(number)] == [d.encode() for d in number]
 
 
-def test_every_byte_has_a_token(llama):
+@EACH
+def test_every_byte_has_a_token(llamas, name):
+    llama = llamas[name]
     # A byte-level vocabulary writes any text; without the alphabet llama.cpp drops bytes silently.
     pieces = {llama.piece(token) for token in range(llama.n_vocab)}
     assert {bytes([value]) for value in range(256)} <= pieces
 
 
-@pytest.mark.parametrize("check", TEXTS)
-def test_tokens_equal(llama, check):
-    assert llama.tokenize(check["text"]) == check["ids"]
+@pytest.mark.parametrize(("name", "check"), TEXTS)
+def test_tokens_equal(llamas, name, check):
+    assert llamas[name].tokenize(check["text"]) == check["ids"]
 
 
-@pytest.mark.parametrize("check", TEXTS)
-def test_logits_equal(llama, check):
+@pytest.mark.parametrize(("name", "check"), TEXTS)
+def test_logits_equal(llamas, name, check):
     assert check["rounding"] < TOLERANCE / 2
     for position, expected in zip(check["positions"], check["logits"], strict=True):
-        found = llama.logits(check["ids"][: position + 1], fresh=True)
+        found = llamas[name].logits(check["ids"][: position + 1], fresh=True)
         np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE)
 
 
-@pytest.mark.parametrize("check", GREEDY)
-def test_greedy_text_equals(llama, check):
+@pytest.mark.parametrize(("name", "check"), GREEDY)
+def test_greedy_text_equals(llamas, name, check):
+    llama = llamas[name]
     found = llama.greedy(llama.tokenize(check["start"]), len(check["ids"]))
     assert found == check["ids"]
     assert b"".join(llama.piece(token) for token in found).decode() == check["text"]
 
 
-def test_greedy_checks_are_long_and_decided():
-    assert max(len(check["ids"]) for check in CHECKS["greedy"]) > 30
-    assert min(check["gap"] for check in CHECKS["greedy"]) > 2 * TOLERANCE
-    assert len({check["family"] for check in CHECKS["greedy"]}) == len(CHECKS["greedy"]) >= 5
+@EACH
+def test_greedy_checks_are_long_and_decided(name):
+    checks = CHECKS[name]["greedy"]
+    assert max(len(check["ids"]) for check in checks) > 30
+    assert min(check["gap"] for check in checks) > 2 * TOLERANCE
+    assert len({check["family"] for check in checks}) == len(checks) >= 5

@@ -13,7 +13,7 @@ import pytest
 import localsmc
 from localsmc.gguf import read_header
 from localsmc.llama import ContextOptions, LlamaModel
-from localsmc_models import figures, synthetic
+from localsmc_models import figures, intervals, synthetic
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ from localsmc_models import figures, synthetic
     ],
 )
 def test_wilson(n_right: int, n: int, low: float, high: float) -> None:
-    assert figures.wilson(n_right, n) == pytest.approx((low, high), abs=5e-5)
+    assert intervals.wilson(n_right, n) == pytest.approx((low, high), abs=5e-5)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_paired(
 ) -> None:
     first = [True] * both + [True] * ours + [False] * theirs + [False] * neither
     second = [True] * both + [False] * ours + [True] * theirs + [False] * neither
-    assert figures.paired(first, second) == pytest.approx(expected, abs=6e-4)
+    assert intervals.paired(first, second) == pytest.approx(expected, abs=6e-4)
 
 
 # The model with random weights

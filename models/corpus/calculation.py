@@ -1,0 +1,131 @@
+"""Calculations written down: a family calculates, and the lines of its work come about by that.
+
+Every step can be told in detail (products and quotients by place values) or briefly, and knows
+the steps whose results it uses; whoever writes the work may take any order that respects this.
+Lines read `expression = value = value`, or `name > name` where things are put in order;
+`tests/test_corpus.py` evaluates them independently. This module knows no problem and no style.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of work: its lines in detail, its lines in brief, and the steps it builds on."""
+
+    detail: tuple[str, ...]
+    brief: tuple[str, ...]
+    needs: frozenset[int]
+
+
+class Found(int):
+    """A whole number that a step of the work found."""
+
+    step: int
+
+    def __new__(cls, value: int, step: int) -> Found:
+        found = super().__new__(cls, value)
+        found.step = step
+        return found
+
+
+class Work:
+    """Steps in the order in which they were calculated, each written as it is done."""
+
+    def __init__(self) -> None:
+        self.steps: list[Step] = []
+
+    def note(
+        self, detail: Iterable[str], brief: Iterable[str] | None = None, uses: Iterable[int] = ()
+    ) -> int:
+        """Write lines of any kind, `brief` ones the same unless given; returns the step's number."""
+        lines = tuple(detail)
+        short = lines if brief is None else tuple(brief)
+        self.steps.append(Step(lines, short, frozenset(uses)))
+        return len(self.steps) - 1
+
+    def plus(self, left: int, right: int) -> Found:
+        """A sum."""
+        return self._found(left + right, (left, right), f"{left} + {right} = {left + right}")
+
+    def minus(self, left: int, right: int) -> Found:
+        """A difference."""
+        return self._found(left - right, (left, right), f"{left} - {right} = {left - right}")
+
+    def times(self, left: int, right: int) -> Found:
+        """A product; in detail by place values, one line a partial product where both are long."""
+        brief = f"{left} * {right} = {left * right}"
+        return self._found(left * right, (left, right), brief, _product(left, right))
+
+    def divided(self, whole: int, by: int) -> Found:
+        """A quotient without remainder; in detail one part for each digit of it."""
+        value = whole // by
+        parts = place_values(value)
+        brief = f"{whole} / {by} = {value}"
+        if len(parts) < 2 or by in (1, 10, 100, 1000):
+            return self._found(value, (whole, by), brief)
+        shares = " + ".join(f"{part * by} / {by}" for part in parts)
+        detail = f"{whole} / {by} = {shares} = {' + '.join(map(str, parts))} = {value}"
+        return self._found(value, (whole, by), brief, [detail])
+
+    def remainder(self, whole: int, by: int) -> Found:
+        """The rest of a division, written as `whole = quotient * by + rest`, without a rest of 0."""
+        quotient, rest = divmod(whole, by)
+        end = f" + {rest}" if rest else ""
+        brief = f"{whole} = {quotient} * {by}{end}"
+        if not rest or quotient < 10:
+            return self._found(rest, (whole, by), brief)
+        detail = [*_product(quotient, by), f"{whole} = {quotient * by}{end}"]
+        return self._found(rest, (whole, by), brief, detail)
+
+    def fractions(self, left: Fraction, right: Fraction, sign: str) -> Fraction:
+        """The sum or difference (`sign`) of two fractions: one denominator, then lowest terms."""
+        common = math.lcm(left.denominator, right.denominator)
+        tops = [part.numerator * (common // part.denominator) for part in (left, right)]
+        widened = [
+            self.note([f"{part} = {top}/{common}"], [])
+            for part, top in zip((left, right), tops, strict=True)
+            if part.denominator != common
+        ]
+        joined = tops[0] + tops[1] if sign == "+" else tops[0] - tops[1]
+        brief = f"{tops[0]}/{common} {sign} {tops[1]}/{common} = {joined}/{common}"
+        added = self.note([f"{tops[0]} {sign} {tops[1]} = {joined}", brief], [brief], widened)
+        value = Fraction(joined, common)
+        if f"{joined}/{common}" != str(value):
+            self.note([f"{joined}/{common} = {value}"], uses=[added])
+        return value
+
+    def _found(
+        self, value: int, used: Iterable[int], brief: str, detail: Iterable[str] | None = None
+    ) -> Found:
+        uses = {number.step for number in used if isinstance(number, Found)}
+        return Found(value, self.note([brief] if detail is None else detail, [brief], uses))
+
+
+def place_values(number: int) -> list[int]:
+    """The non-zero decimal parts of a number, largest first: 407 is [400, 7]."""
+    digits = str(number)
+    parts = [int(digit) * 10 ** (len(digits) - 1 - i) for i, digit in enumerate(digits)]
+    return [part for part in parts if part]
+
+
+def _product(left: int, right: int) -> list[str]:
+    if min(left, right) < 10 or (right % 10 == 0 and right < 100):
+        return [_product_by_one_part(left, right)]
+    parts = place_values(right)
+    lines = [_product_by_one_part(left, part) for part in parts]
+    sums = " + ".join(str(left * part) for part in parts)
+    return lines if len(parts) == 1 else [*lines, f"{left} * {right} = {sums} = {left * right}"]
+
+
+def _product_by_one_part(left: int, right: int) -> str:
+    many, few = (left, right) if left >= 10 and len(place_values(left)) > 1 else (right, left)
+    parts = place_values(many)
+    if len(parts) < 2:
+        return f"{left} * {right} = {left * right}"
+    return f"{left} * {right} = {' + '.join(str(part * few) for part in parts)} = {left * right}"

@@ -1,0 +1,28 @@
+"""The problem families: each draws its numbers, words the question and calculates the answer.
+
+Levels 1 to 3 are trained; a higher level only makes the numbers larger or the work longer.
+"""
+
+from localsmc_models.corpus.families import numbers, stories
+from localsmc_models.corpus.problem import Family
+
+__all__ = ["FAMILIES"]
+
+FAMILIES: dict[str, Family] = {
+    family.__name__: family
+    for family in (
+        numbers.arithmetic,
+        numbers.equation,
+        numbers.sequence,
+        numbers.percentage,
+        numbers.fractions,
+        numbers.divisors,
+        stories.shopping,
+        stories.change,
+        stories.units,
+        stories.ratio,
+        stories.geometry,
+        stories.counting,
+        stories.ordering,
+    )
+}

@@ -1,0 +1,98 @@
+"""Trees as rows of tokens: what the network is given, and what each token of it sees.
+
+A row is a tree's segments one after another. A token stands at the position that it has in its
+own text, and sees only what is before it there, so one row does the work of all its texts.
+NumPy only; the trainer makes tensors of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc_models.corpus.trees import Tree
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A tree in T tokens: ids, positions, the place of the token before, loss weights (all T).
+
+    `mask` (T, T) is true where the token of the row sees that of the column.
+    """
+
+    ids: Ints
+    positions: Ints
+    before: Ints
+    weights: NDArray[np.float32]
+    mask: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Rows padded to one width, as arrays or as tensors.
+
+    Token ids and positions (B, T), what each token sees (B, T, T), and of the M tokens that the
+    loss counts: the place (M) in the flattened batch of the token before, id (M) and weight (M).
+    """
+
+    tokens: Any
+    positions: Any
+    mask: Any
+    before: Any
+    targets: Any
+    weights: Any
+
+
+def row(tree: Tree, parts: Sequence[Sequence[int]]) -> Row:
+    """A tree whose segments have these token ids."""
+    lengths = [len(part) for part in parts]
+    ends = np.cumsum(lengths)
+    before = np.arange(-1, ends[-1] - 1)
+    positions = np.arange(ends[-1])
+    sees = np.eye(len(parts), dtype=bool)
+    for i, segment in enumerate(tree.segments[1:], start=1):
+        begin, last = ends[i - 1], ends[segment.parent] - 1
+        before[begin] = last
+        positions[begin : ends[i]] = positions[last] + 1 + np.arange(lengths[i])
+        sees[i] |= sees[segment.parent]
+    segments = np.repeat(np.arange(len(parts)), lengths)
+    weights = np.repeat([segment.weight for segment in tree.segments], lengths)
+    mask = np.tril(sees[segments][:, segments])
+    return Row(np.concatenate(parts), positions, before, weights.astype(np.float32), mask)
+
+
+def groups(pool: Iterable[Row], budget: int) -> Iterator[list[Row]]:
+    """Rows by length, as many together as fit a number of tokens, padding included."""
+    group: list[Row] = []
+    for row in sorted(pool, key=lambda row: len(row.ids)):
+        if group and (len(group) + 1) * len(row.ids) > budget:
+            yield group
+            group = []
+        group.append(row)
+    if group:
+        yield group
+
+
+def padded(group: Sequence[Row], padding: int) -> Batch:
+    """Rows as one batch of arrays."""
+    width = max(len(row.ids) for row in group)
+    tokens = np.full((len(group), width), padding)
+    positions = np.zeros_like(tokens)
+    # Padding sees the first token, for a token that sees none has no attention to compute.
+    mask = np.zeros((len(group), width, width), dtype=bool)
+    mask[:, :, 0] = True
+    for i, row in enumerate(group):
+        n = len(row.ids)
+        tokens[i, :n], positions[i, :n], mask[i, :n, :n] = row.ids, row.positions, row.mask
+    learned = [row.weights > 0 for row in group]
+    chosen = list(zip(group, learned, strict=True))
+    before = np.concatenate([i * width + row.before[some] for i, (row, some) in enumerate(chosen)])
+    targets = np.concatenate([row.ids[some] for row, some in chosen])
+    weights = np.concatenate([row.weights[some] for row, some in chosen])
+    return Batch(tokens, positions, mask, before, targets, weights)
