@@ -46,6 +46,8 @@ class Training:
     weight_decay: float
     pool: int
     checkpoint_steps: int
+    rating_steps: int
+    """The last steps, in which steps of work are rated: before, nothing is known to rate them by."""
 
 
 def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
@@ -53,17 +55,21 @@ def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
     return trees(problems(seed, "train"), mixture, seed)
 
 
-def batches(tokenizer: Tokenizer, training: Training, mixture: Mixture, seed: int) -> Iterator[Batch]:
-    """An endless stream of batches; rows of similar length share one, so little is padding."""
+def batches(
+    tokenizer: Tokenizer, training: Training, mixture: Mixture, step: int, seed: int
+) -> Iterator[Batch]:
+    """The batches from a step on, endless; rows of similar length share one, so little is padding."""
     rng = random.Random(f"{seed}/batches")
-    stream = corpus(seed, mixture)
+    plain, rated = (corpus(seed, some) for some in (replace(mixture, ratings=0), mixture))
     padding = tokenizer.token_to_id(END_OF_TEXT)
     while True:
+        stream = rated if step >= training.steps - training.rating_steps else plain
         pool = rows(tokenizer, list(itertools.islice(stream, training.pool)))
         mixed = list(groups(pool, training.tokens_per_step))
         rng.shuffle(mixed)
         for group in mixed:
             yield padded(group, padding)
+        step += len(mixed)
 
 
 def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[Row]:
@@ -116,11 +122,11 @@ class Run:
         self.history: list[tuple[int, float]] = []
         self.step = 0
 
-    def _tokenizer(self, seed: int, vocab_size: int, trees: int) -> Tokenizer:
+    def _tokenizer(self, seed: int, vocab_size: int, trees: int, ratings: int) -> Tokenizer:
         # Target and draft share a vocabulary because they share this table of the recipe.
         file = self.folder / "tokenizer.json"
         if not file.exists():
-            grown = itertools.islice(corpus(seed, self.mixture), trees)
+            grown = itertools.islice(corpus(seed, replace(self.mixture, ratings=ratings)), trees)
             texts = (segment.text for tree in grown for segment in tree.segments)
             train_tokenizer(texts, vocab_size).save(str(file))
         return load_tokenizer(file)
@@ -180,7 +186,8 @@ class Run:
     def run(self) -> None:
         """Train to the last step, with progress and an estimate of the time left."""
         # A resumed run draws a stream of its own: replaying the old one would cost minutes.
-        stream = batches(self.tokenizer, self.training, self.mixture, self.seed + 1_000_003 * self.step)
+        seed = self.seed + 1_000_003 * self.step
+        stream = batches(self.tokenizer, self.training, self.mixture, self.step, seed)
         began, first = time.monotonic(), self.step
         for batch in stream:
             if self.step >= self.training.steps:

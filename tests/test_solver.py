@@ -102,7 +102,7 @@ def test_a_budget_that_is_spent_before_the_first_token(embedded):
 
 def test_the_horizon_is_lowered_to_what_fits_and_said(embedded):
     with localsmc.start(embedded, PROBLEM, settings=settings(n_predict=10_000)) as solving:
-        assert len(solving.prompt) + solving.n_tokens == 512
+        assert len(solving.prompt) + solving.n_tokens == embedded.llama.n_ctx_train == 1024
         assert "lowered" in solving.notices[0]
 
 
