@@ -34,6 +34,7 @@ from localsmc.prompts import StopRule
 from localsmc.records import Completion
 from localsmc.selection import SELECTORS
 from localsmc_models import synthetic
+from localsmc_models.command import run
 from localsmc_models.corpus import TRAINED_LEVELS, Problem, problems
 from localsmc_models.intervals import paired, wilson
 
@@ -400,4 +401,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run(main)

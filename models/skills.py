@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import random
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +27,7 @@ from localsmc.methods import Method, Request, Sample
 from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc_models import path
+from localsmc_models.command import run
 from localsmc_models.corpus import Problem, problems
 from localsmc_models.corpus.ratings import SCORE, RatedStep, rated_step
 from localsmc_models.corpus.solutions import STYLES
@@ -227,7 +227,4 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except KeyboardInterrupt:
-        sys.exit(130)
+    run(main)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -127,3 +129,15 @@ def test_bad_arguments(arguments, message, capsys):
         skills.main(arguments)
     assert stopped.value.code == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["skills agreement --problems 2", "figures latency --rounds 1"])
+def test_a_missing_model_is_one_sentence(command, tmp_path):
+    module, *arguments = command.split()
+    missing = str(tmp_path / "no such.gguf")
+    run = [sys.executable, "-m", f"localsmc_models.{module}", *arguments, "--model", missing]
+    done = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    first, hint = done.stderr.splitlines()
+    assert first == f"error: no model at `{missing}`"
+    assert hint.startswith("give the path of a GGUF file")
