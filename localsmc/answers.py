@@ -110,3 +110,8 @@ def key(answer: str) -> str:
     if re.fullmatch(r"[+-]?\d{1,200}(?:\.\d{0,200}|/0*[1-9]\d{0,200})?|[+-]?\.\d{1,200}", compact):
         return str(Fraction(compact))
     return compact
+
+
+def same(found: str | None, answer: str) -> bool:
+    """Whether a found answer is this one; none found is none."""
+    return found is not None and key(found) == key(answer)

@@ -131,7 +131,7 @@ class Bench:
         right = {}
         for name in selectors:
             found = SELECTORS[name](completions, np.random.default_rng(stream)).answer
-            right[name] = found is not None and answers.key(found) == answers.key(answer)
+            right[name] = answers.same(found, answer)
         return right
 
     def _completion(self, ending: Ending) -> Completion:
@@ -337,7 +337,10 @@ def _environment(model: Model, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _numbers(kind: type[int] | type[float]) -> Any:
-    return lambda text: tuple(kind(part) for part in text.split(","))
+    def numbers(text: str) -> tuple[float, ...]:
+        return tuple(kind(part) for part in text.split(","))
+
+    return numbers
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -31,9 +31,9 @@ from localsmc_models.command import run
 from localsmc_models.corpus import Problem, problems
 from localsmc_models.corpus.ratings import SCORE, RatedStep, rated_step
 from localsmc_models.corpus.solutions import STYLES
-from localsmc_models.corpus.strategies import STRATEGIES, choice_request, style_under, under
+from localsmc_models.corpus.strategies import BEST, STRATEGIES, choice_request, style_under, under
 from localsmc_models.corpus.template import prompt_text
-from localsmc_models.corpus.trees import rating_request, segments_of
+from localsmc_models.corpus.trees import rating_request
 from localsmc_models.intervals import paired, resampled, wilson
 
 LEAST_ACCEPTED = 7
@@ -82,8 +82,7 @@ class Reader:
     def is_right(self, problem: Problem, prompt: str, seed: Sequence[int]) -> bool:
         """Whether one reply at temperature 1 has the right answer."""
         text = self.model.llama.text(self.reply(prompt, Sample(), seed)).decode(errors="replace")
-        found = answers.extract(text)
-        return found is not None and answers.key(found) == answers.key(problem.answer)
+        return answers.same(answers.extract(text), problem.answer)
 
 
 def agreement(target: Reader, draft: Reader, drawn: Sequence[Problem], seed: int) -> None:
@@ -110,7 +109,7 @@ def agreement(target: Reader, draft: Reader, drawn: Sequence[Problem], seed: int
 
 def p_accepted(reader: Reader, problem: Problem, step: RatedStep) -> float:
     """P(rating ≥ 7) among the ten digits."""
-    lines = "".join(segments_of((*step.before, step.line)))
+    lines = "\n".join((*step.before, step.line))
     ids = reader.tokens(prompt_text(problem.question) + lines + rating_request() + SCORE)
     digits = [int(reader.tokens(str(digit))[0]) for digit in range(10)]
     p = np.exp(reader.logp(ids)[-1, digits])
@@ -185,7 +184,7 @@ def strategies(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
 
 def choose(reader: Reader, problem: Problem, listed: Sequence[str]) -> int:
     """The likeliest of the listed strategies to be named first."""
-    ids = reader.tokens(prompt_text(choice_request(problem.question, listed, 1)) + "Best:")
+    ids = reader.tokens(prompt_text(choice_request(problem.question, listed, 1)) + BEST)
     codes = [int(reader.tokens(f" {code}")[0]) for code in ascii_uppercase[: len(listed)]]
     return int(reader.logp(ids)[-1, codes].argmax())
 

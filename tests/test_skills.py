@@ -141,3 +141,13 @@ def test_a_missing_model_is_one_sentence(command, tmp_path):
     first, hint = done.stderr.splitlines()
     assert first == f"error: no model at `{missing}`"
     assert hint.startswith("give the path of a GGUF file")
+
+
+def test_a_reader_that_goes_away_ends_the_command_quietly():
+    run = [sys.executable, "-m", "localsmc_models.figures", "latency", "--rounds", "1", "--particles", "2"]
+    with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        errors = process.stderr.read()
+    assert process.returncode == 141
+    assert "Traceback" not in errors
+    assert "BrokenPipe" not in errors

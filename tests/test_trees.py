@@ -4,6 +4,7 @@ import collections
 import itertools
 import random
 import re
+from dataclasses import replace
 
 import jinja2
 import numpy as np
@@ -88,7 +89,7 @@ def test_what_comes_into_a_segment_goes_on(kind):
 
 
 def test_styles_have_the_frequencies_of_the_recipe():
-    mixture = Mixture(kinds={}, styles=MIXTURE.styles, rated_styles={}, ratings=0, any_order=0.0, system=0.0)
+    mixture = replace(MIXTURE, ratings=0, any_order=0.0, system=0.0)
     stream = problems(6, "train")
     for _ in range(200):
         tree = KINDS["solve"](stream, mixture, random.Random(1))
@@ -102,7 +103,7 @@ def test_styles_have_the_frequencies_of_the_recipe():
 
 
 def test_solutions_stand_in_the_tree_whole():
-    mixture = Mixture(kinds={}, styles=MIXTURE.styles, rated_styles={}, ratings=0, any_order=0.0, system=0.0)
+    mixture = replace(MIXTURE, ratings=0, any_order=0.0, system=0.0)
     stream, again = problems(7, "train"), problems(7, "train")
     for problem in itertools.islice(again, 100):
         tree = KINDS["solve"](stream, mixture, random.Random(1))
@@ -111,7 +112,7 @@ def test_solutions_stand_in_the_tree_whole():
 
 
 def test_system_messages_ask_for_a_style():
-    mixture = Mixture(kinds={}, styles=MIXTURE.styles, rated_styles={}, ratings=0, any_order=0.0, system=1.0)
+    mixture = replace(MIXTURE, ratings=0, any_order=0.0, system=1.0)
     n_replies = collections.defaultdict(set)
     for tree in grown("solve", 200, mixture):
         system = messages(texts(tree)[0])[0]["content"]

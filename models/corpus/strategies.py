@@ -32,6 +32,9 @@ STRATEGIES: dict[str, dict[str, int]] = {
 }  # fmt: skip
 """Each strategy with the families that it fits or helps."""
 
+BEST = "Best:"
+"""What the reply to a choice begins with; the codes follow."""
+
 STYLE_OF_FIT = {FITS: "worked", HELPS: "brief", 0: "terse"}
 
 
@@ -53,7 +56,7 @@ def choice_request(question: str, strategies: Sequence[str], n: int) -> str:
 
 def choice_reply(codes: Sequence[str]) -> str:
     """The reply to `choice_request`: the codes, best first."""
-    return f"Best: {', '.join(codes)}"
+    return f"{BEST} {', '.join(codes)}"
 
 
 def best_codes(family: str, strategies: Sequence[str], n: int) -> list[str]:
