@@ -38,10 +38,11 @@ class Source:
 def resolve(model: str | Path | None) -> Source:
     """The file of a model given by path, or of the embedded one; raises ModelNotFound."""
     if model is None:
-        card = localsmc_models.card(EMBEDDED)
-        defaults = Defaults(alpha=card.alpha, ramp=card.ramp, n_predict=card.n_predict, instruction=None)
         return Source(
-            path=localsmc_models.path(EMBEDDED), defaults=defaults, is_embedded=True, sha256=card.sha256
+            path=localsmc_models.path(EMBEDDED),
+            defaults=_from_card(EMBEDDED),
+            is_embedded=True,
+            sha256=localsmc_models.card(EMBEDDED).sha256,
         )
     path = Path(model).expanduser()
     if not path.exists():
@@ -53,3 +54,20 @@ def resolve(model: str | Path | None) -> Source:
     blob = path.resolve().name
     is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
     return Source(path=path, defaults=Defaults(), sha256=blob if is_hash else None)
+
+
+def recommended(name: str | None) -> Defaults:
+    """The defaults for a GGUF by its own name (`general.name`).
+
+    The embedded models are known by theirs wherever the file lies, and so are copies of them
+    in other quantizations, which keep it.
+    """
+    for embedded in localsmc_models.names():
+        if name == localsmc_models.title(embedded):
+            return _from_card(embedded)
+    return Defaults()
+
+
+def _from_card(name: str) -> Defaults:
+    card = localsmc_models.card(name)
+    return Defaults(alpha=card.alpha, ramp=card.ramp, n_predict=card.n_predict, instruction=None)

@@ -66,6 +66,7 @@ def load(path: str | Path | None = None, options: LoadOptions | None = None) -> 
     header = gguf.read_header(source.path)
     if not source.is_embedded:
         probe.ensure_loadable(source.path, header)
+        source = replace(source, defaults=catalog.recommended(header.name))
     if source.sha256 is None:
         source = replace(source, sha256=_sha256(source.path))
     return Model(LlamaModel(source.path, options), source, header)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-__all__ = ["Card", "card", "names", "path"]
+__all__ = ["Card", "card", "names", "path", "title"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,11 @@ def names() -> tuple[str, ...]:
     """The embedded models that this installation holds."""
     folder = Path(str(resources.files(__name__)))
     return tuple(sorted(file.stem for file in folder.glob("*/*.gguf") if file.stem == file.parent.name))
+
+
+def title(name: str) -> str:
+    """The name that an embedded model's GGUF carries (`general.name`), which its quantized copies keep."""
+    return f"localsmc {name}"
 
 
 def path(name: str) -> Path:

@@ -26,6 +26,7 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
+from localsmc_models import title
 from localsmc_models.corpus import STYLES, Problem, problems, solution
 from localsmc_models.corpus.ratings import SCORE, rated_step
 from localsmc_models.corpus.strategies import draw_choice
@@ -101,7 +102,7 @@ def write_gguf(trained: Trained, file: Path) -> None:
     """The model in llama.cpp's format."""
     writer = gguf.GGUFWriter(file, arch="llama")
     _add_shape(writer, trained.network.shape)
-    writer.add_name(f"localsmc {trained.name}")
+    writer.add_name(title(trained.name))
     writer.add_license("mit")
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
     _add_tokenizer(writer, trained.tokenizer)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -221,6 +222,17 @@ def test_any_other_gguf_works_without_a_template(random_llama):
     assert result.method.config["alpha"] == 2.0
     assert result.model.sha256
     assert "boxed" in model.source.defaults.instruction
+
+
+@pytest.mark.parametrize("name", localsmc_models.names())
+def test_an_embedded_model_is_known_wherever_its_file_lies(name, tmp_path):
+    copy = shutil.copy(localsmc_models.path(name), tmp_path / "a copy.gguf")
+    card = localsmc_models.card(name)
+    with localsmc.load(copy) as model:
+        found = model.source.defaults
+        assert (found.alpha, found.ramp, found.n_predict) == (card.alpha, card.ramp, card.n_predict)
+        assert found.instruction is None
+        assert model.source.sha256 == card.sha256
 
 
 def test_recurrent_models_run_too(random_mamba):
