@@ -89,9 +89,9 @@ class Trained:
 
 
 def load(name: str, folder: Path) -> Trained:
-    """Read a training folder's tokenizer and newest checkpoint."""
+    """Read a training folder's newest checkpoint."""
     recipe = load_recipe(name)
-    tokenizer = load_tokenizer(folder / "tokenizer.json")
+    tokenizer = load_tokenizer()
     network = Network(Shape(n_vocab=tokenizer.get_vocab_size(), **recipe["shape"]))
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state["network"])

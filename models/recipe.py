@@ -14,10 +14,15 @@ except ModuleNotFoundError:  # Python 3.10
 RECIPE = Path(__file__).with_name("recipe.toml")
 
 
+def tables() -> dict[str, Any]:
+    """The whole recipe."""
+    return tomllib.loads(RECIPE.read_text(encoding="utf-8"))
+
+
 def load_recipe(name: str) -> dict[str, Any]:
     """One model's table, with the tables that all models share; exits where there is none."""
-    recipes = tomllib.loads(RECIPE.read_text(encoding="utf-8"))
-    models = recipes.pop("models")
+    shared = tables()
+    models = shared.pop("models")
     if name not in models:
         sys.exit(f"no model `{name}` in {RECIPE}; there is: {', '.join(models)}")
-    return {**recipes, **models[name]}
+    return {**shared, **models[name]}

@@ -30,7 +30,7 @@ from localsmc_models.muon import Muon
 from localsmc_models.network import Network, Shape
 from localsmc_models.recipe import load_recipe
 from localsmc_models.rows import Batch, Row, groups, padded, row
-from localsmc_models.tokenizer import load_tokenizer, train_tokenizer
+from localsmc_models.tokenizer import load_tokenizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,22 +114,13 @@ class Run:
         self.training = Training(**recipe["training"])
         self.folder, self.device = folder, device
         folder.mkdir(parents=True, exist_ok=True)
-        self.tokenizer = self._tokenizer(**recipe["tokenizer"])
+        self.tokenizer = load_tokenizer()
         self.shape = Shape(n_vocab=self.tokenizer.get_vocab_size(), **recipe["shape"])
         torch.manual_seed(self.seed)
         self.network = Network(self.shape).to(device)
         self.optimizers = optimizers(self.network, self.training)
         self.history: list[tuple[int, float]] = []
         self.step = 0
-
-    def _tokenizer(self, seed: int, vocab_size: int, trees: int, ratings: int) -> Tokenizer:
-        # Target and draft share a vocabulary because they share this table of the recipe.
-        file = self.folder / "tokenizer.json"
-        if not file.exists():
-            grown = itertools.islice(corpus(seed, replace(self.mixture, ratings=ratings)), trees)
-            texts = (segment.text for tree in grown for segment in tree.segments)
-            train_tokenizer(texts, vocab_size).save(str(file))
-        return load_tokenizer(file)
 
     @property
     def checkpoint(self) -> Path:

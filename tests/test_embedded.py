@@ -6,17 +6,22 @@ that the tokenizer, the metadata, the layout of a matrix or llama.cpp itself has
 
 import ctypes
 import hashlib
+import itertools
 import json
 from pathlib import Path
 
+import gguf
 import jinja2
 import llama_cpp  # noqa: TID251 - the file is checked below the library, on llama.cpp itself
 import numpy as np
 import pytest
 
 import localsmc_models
+from localsmc_models.corpus import problems
 from localsmc_models.corpus.template import END_OF_TEXT, TURN_END, TURN_START, prompt_text
-from localsmc_models.tokenizer import PRE_TOKENIZER
+from localsmc_models.corpus.trees import Mixture, trees
+from localsmc_models.recipe import load_recipe
+from localsmc_models.tokenizer import PRE_TOKENIZER, TOKENIZER
 
 NAMES = ("draft", "tiny")
 FILES = {name: localsmc_models.path(name) for name in NAMES}
@@ -173,6 +178,28 @@ def test_special_tokens(llamas, name):
     assert (
         sorted(llama.tokenize(TURN_END) + llama.tokenize(END_OF_TEXT) + llama.tokenize(TURN_START)) == control
     )
+
+
+@EACH
+def test_the_vocabulary_is_that_of_the_tokenizer(name):
+    learned = json.loads(TOKENIZER.read_text(encoding="utf-8"))
+    fields = gguf.GGUFReader(FILES[name]).fields
+    ids = learned["model"]["vocab"] | {token["content"]: token["id"] for token in learned["added_tokens"]}
+    assert fields["tokenizer.ggml.tokens"].contents() == sorted(ids, key=ids.get)
+    merges = [" ".join(pair) for pair in learned["model"]["merges"]]
+    assert fields["tokenizer.ggml.merges"].contents() == merges
+
+
+def test_texts_of_a_tree_have_the_tokens_of_its_segments(llamas):
+    # The trainer encodes each segment by itself; a model is asked in whole texts.
+    llama, mixture = llamas["tiny"], Mixture(**load_recipe("tiny")["corpus"])
+    for tree in itertools.islice(trees(problems(4, "train"), mixture, 4), 150):
+        texts, tokens = {-1: ""}, {-1: []}
+        for i, segment in enumerate(tree.segments):
+            texts[i] = texts[segment.parent] + segment.text
+            tokens[i] = tokens[segment.parent] + llama.tokenize(segment.text)
+        for leaf in set(texts) - {segment.parent for segment in tree.segments}:
+            assert llama.tokenize(texts[leaf]) == tokens[leaf]
 
 
 @EACH
