@@ -29,7 +29,7 @@ from tokenizers import Tokenizer
 from localsmc_models import title
 from localsmc_models.corpus import STYLES, Problem, problems, solution
 from localsmc_models.corpus.ratings import SCORE, rated_step
-from localsmc_models.corpus.strategies import draw_choice
+from localsmc_models.corpus.strategies import STRATEGIES, draw_choice
 from localsmc_models.corpus.template import (
     CHAT_TEMPLATE,
     END_OF_TEXT,
@@ -225,7 +225,7 @@ def text_checks(trained: Trained) -> Iterator[dict[str, Any]]:
 
 def _formats(chosen: Problem, rated: Problem, other: Problem) -> Iterator[str]:
     rng = random.Random(CHECK_SEED)
-    request, reply = draw_choice(chosen, rng)
+    request, reply = draw_choice(chosen, list(STRATEGIES), rng)
     yield prompt_text(request) + reply + TURN_END
     step = rated_step(rated, "worked", other, rng)
     lines = "\n".join((*step.before, step.line))

@@ -162,24 +162,30 @@ def _auc_of(scored: Sequence[Scored], kinds: Sequence[str], styles: Sequence[str
 
 
 def strategies(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
-    """One reply at temperature 1 under the strategy that the model chooses, and under a random one."""
-    rng = random.Random(f"{seed}/strategies")
-    right: dict[str, list[bool]] = {"chosen": [], "random": [], "none named": []}
-    n_fitting = 0
+    """One reply at temperature 1 under the strategy that the model chooses, and under a random one.
+
+    It chooses from the whole pool twice: listed in its own order, and in a random one.
+    """
+    rng, pool = random.Random(f"{seed}/strategies"), list(STRATEGIES)
+    names = ("chosen", "chosen, list shuffled", "random", "none named")
+    right: dict[str, list[bool]] = {name: [] for name in names}
+    fits: dict[str, list[bool]] = {name: [] for name in names[:-1]}
     for i, problem in enumerate(drawn):
-        listed = rng.sample(list(STRATEGIES), len(STRATEGIES))
-        chosen = listed[choose(reader, problem, listed)]
-        n_fitting += style_under(chosen, problem.family) == "worked"
-        named = {"chosen": chosen, "random": rng.choice(listed), "none named": None}
-        for k, (name, strategy) in enumerate(named.items()):
-            question = problem.question if strategy is None else under(strategy, problem.question)
+        lists = pool, rng.sample(pool, len(pool))
+        named = [*(listed[choose(reader, problem, listed)] for listed in lists), rng.choice(pool), None]
+        for k, (name, strategy) in enumerate(zip(names, named, strict=True)):
+            question = problem.question
+            if strategy is not None:
+                fits[name].append(style_under(strategy, problem.family) == "worked")
+                question = under(strategy, question)
             right[name].append(reader.is_right(problem, prompt_text(question), (seed, i, k)))
     print(f"\n## Strategies, {len(drawn)} held-out problems, one reply at temperature 1\n")
-    print(f"the chosen strategy fits the family: {_share(n_fitting, len(drawn))}")
+    print("| strategy | fits the family | right |\n| --- | --- | --- |")
     for name, found in right.items():
-        print(f"right, strategy {name}: {_share(sum(found), len(drawn))}")
+        fit = _share(sum(fits[name]), len(drawn)) if name in fits else ""
+        print(f"| {name} | {fit} | {_share(sum(found), len(drawn))} |")
     points = [f"{100 * value:+.1f}" for value in paired(right["chosen"], right["random"])]
-    print(f"chosen minus random, percentage points: {points[0]} ({points[1]} to {points[2]})", flush=True)
+    print(f"\nchosen minus random, percentage points: {points[0]} ({points[1]} to {points[2]})", flush=True)
 
 
 def choose(reader: Reader, problem: Problem, listed: Sequence[str]) -> int:

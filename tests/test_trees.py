@@ -14,7 +14,16 @@ from localsmc_models.corpus import STYLES, TRAINED_LEVELS, problems, solution
 from localsmc_models.corpus.ratings import RATING_REQUEST
 from localsmc_models.corpus.strategies import STRATEGIES
 from localsmc_models.corpus.template import CHAT_TEMPLATE, TURN_END, TURN_START, prompt_text
-from localsmc_models.corpus.trees import KINDS, SYSTEMS, Mixture, Tree, rating_request, segments_of, trees
+from localsmc_models.corpus.trees import (
+    CHOICES,
+    KINDS,
+    SYSTEMS,
+    Mixture,
+    Tree,
+    rating_request,
+    segments_of,
+    trees,
+)
 from localsmc_models.recipe import load_recipe
 from localsmc_models.rows import groups, padded, row
 
@@ -133,9 +142,9 @@ def test_kinds_are_as_frequent_as_the_recipe_says():
     stream = trees(problems(8, "train"), MIXTURE, 1)
     drawn = collections.Counter()
     for tree in itertools.islice(stream, 2000):
-        question = tree.segments[0].text
-        drawn["strategy"] += "\nStrategy: " in question
-        drawn["choose"] += "\nStrategies:" in question
+        text = texts(tree)[0]
+        drawn["strategy"] += "\nStrategy: " in text
+        drawn["choose"] += "\nStrategies:" in text
     for kind in ("strategy", "choose"):
         assert drawn[kind] / 2000 == pytest.approx(MIXTURE.kinds[kind], abs=0.03)
 
@@ -148,9 +157,22 @@ def test_trees_follow_their_seed():
     assert first(1) == first(1) != first(2)
 
 
-def test_strategies_are_named_in_their_own_words():
-    named = {re.search(r"Strategy: (.*)\.<", tree.segments[0].text)[1] for tree in grown("strategy", 300)}
-    assert named == set(STRATEGIES)
+def test_a_problem_is_solved_under_strategies_that_fit_and_others():
+    named = collections.Counter()
+    for tree in grown("strategy", 300):
+        named.update(found := [re.search(r"Strategy: (.*)\.<", text)[1] for text in texts(tree)])
+        assert 2 <= len(found) == len(set(found)) <= 3
+    assert set(named) == set(STRATEGIES)
+
+
+def test_choices_from_one_list_are_below_it():
+    whole = 0
+    for tree in grown("choose", 50):
+        assert sum(segment.parent == 0 for segment in tree.segments) == CHOICES
+        listed = re.findall(r"^[A-L]: (.*)$", tree.segments[0].text, re.MULTILINE)
+        assert 3 <= len(set(listed)) == len(listed)
+        whole += listed == list(STRATEGIES)
+    assert 15 <= whole <= 35, "every second list is the pool as it is"
 
 
 def test_lines_as_segments():

@@ -49,9 +49,12 @@ def under(strategy: str, question: str) -> str:
 
 
 def choice_request(question: str, strategies: Sequence[str], n: int) -> str:
-    """The request to choose the n best of listed strategies, lettered from A."""
+    """The request to choose the n best of listed strategies, lettered from A.
+
+    The list comes first: it is the same for every problem, so a cache of prompts holds it once.
+    """
     listed = "\n".join(f"{code}: {name}" for code, name in zip(ascii_uppercase, strategies, strict=False))
-    return f"{question}\nStrategies:\n{listed}\nChoose the best {n}."
+    return f"Strategies:\n{listed}\n{question}\nChoose the best {n}."
 
 
 def choice_reply(codes: Sequence[str]) -> str:
@@ -65,8 +68,13 @@ def best_codes(family: str, strategies: Sequence[str], n: int) -> list[str]:
     return [ascii_uppercase[i] for i in ranked[:n]]
 
 
-def draw_choice(problem: Problem, rng: random.Random) -> tuple[str, str]:
-    """A request for a choice from a shuffled list, and its right reply."""
-    listed = rng.sample(list(STRATEGIES), rng.randint(3, len(STRATEGIES)))
+def draw_list(rng: random.Random) -> list[str]:
+    """The whole pool in its own order, or as often some of it in another."""
+    pool = list(STRATEGIES)
+    return pool if rng.random() < 0.5 else rng.sample(pool, rng.randint(3, len(pool)))
+
+
+def draw_choice(problem: Problem, listed: Sequence[str], rng: random.Random) -> tuple[str, str]:
+    """A request for the one to three best of a list, and its right reply."""
     n = rng.randint(1, 3)
     return choice_request(problem.question, listed, n), choice_reply(best_codes(problem.family, listed, n))

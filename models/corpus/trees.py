@@ -9,6 +9,7 @@ This module knows no tokenizer.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from dataclasses import dataclass
 from localsmc_models.corpus.problem import Problem
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE, RatedStep, rated_step
 from localsmc_models.corpus.solutions import STYLES, any_order, solution
-from localsmc_models.corpus.strategies import STRATEGIES, draw_choice, style_under, under
+from localsmc_models.corpus.strategies import STRATEGIES, draw_choice, draw_list, style_under, under
 from localsmc_models.corpus.template import REPLY_START, TURN_END, prompt_text, turn
 
 SYSTEMS: dict[str, str | None] = {
@@ -28,6 +29,9 @@ SYSTEMS: dict[str, str | None] = {
     "Show all your work.": "worked",
 }
 """System messages, with the style that they ask for, if any."""
+
+CHOICES = 6
+"""Problems below one list of strategies: the list is long and a choice short."""
 
 
 @dataclass(slots=True)
@@ -67,6 +71,8 @@ class Mixture:
     rated_styles: dict[str, float]
     ratings: int
     """Most ratings below one question; each number from 0 up is as frequent."""
+    skill_weight: float
+    """Weight of ratings and of choices, whose few tokens would be lost among those of solutions."""
     any_order: float
     """Share of the solutions whose steps stand in a random valid order instead of the usual one."""
     system: float
@@ -95,13 +101,14 @@ def _solve(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> T
         weight = mixture.weight(style) if asked_style is None else 1.0
         tree.add((root, *reply), (0, *(weight for _ in reply)))
     for _ in range(rng.randint(0, mixture.ratings)):
-        _add_rating(tree, root, rated_step(problem, _drawn(mixture.rated_styles, rng), next(stream), rng))
+        step = rated_step(problem, _drawn(mixture.rated_styles, rng), next(stream), rng)
+        _add_rating(tree, root, step, mixture.skill_weight)
     return tree
 
 
-def _add_rating(tree: Tree, root: str, step: RatedStep) -> None:
+def _add_rating(tree: Tree, root: str, step: RatedStep, weight: float) -> None:
     path = (root, *segments_of((*step.before, step.line)), rating_request(), SCORE + step.rating + TURN_END)
-    tree.add(path, (*(0 for _ in path[1:]), 1.0))
+    tree.add(path, (*(0 for _ in path[1:]), weight))
 
 
 def rating_request() -> str:
@@ -124,19 +131,29 @@ def _several(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) ->
 
 
 def _under_strategy(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """A problem solved under a strategy that fits, helps or does neither."""
-    problem, strategy, tree = next(stream), rng.choice(list(STRATEGIES)), Tree()
-    reply = _reply(problem, style_under(strategy, problem.family), mixture, rng)
-    tree.add((prompt_text(under(strategy, problem.question)), *reply), (0, *(1.0 for _ in reply)))
+    """A problem solved under a strategy that fits, and under others that mostly do not."""
+    problem, tree = next(stream), Tree()
+    fitting = [name for name in STRATEGIES if style_under(name, problem.family) == "worked"]
+    for strategy in {rng.choice(fitting): None} | dict.fromkeys(rng.sample(list(STRATEGIES), 2)):
+        reply = _reply(problem, style_under(strategy, problem.family), mixture, rng)
+        request = prompt_text(under(strategy, problem.question))
+        tree.add((*_parted(request, "Strategy: "), *reply), (0, 0, *(1.0 for _ in reply)))
     return tree
 
 
 def _choose(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """The best strategies for a problem, chosen from a list."""
-    request, reply = draw_choice(next(stream), rng)
-    tree = Tree()
-    tree.add((prompt_text(request), reply + TURN_END), (0, 1.0))
+    """The best strategies of one list for several problems."""
+    listed, tree = draw_list(rng), Tree()
+    for problem in itertools.islice(stream, CHOICES):
+        request, reply = draw_choice(problem, listed, rng)
+        path = (*_parted(prompt_text(request), problem.question), reply + TURN_END)
+        tree.add(path, (0, 0, mixture.skill_weight))
     return tree
+
+
+def _parted(text: str, at: str) -> tuple[str, str]:
+    i = text.index(at)
+    return text[:i], text[i:]
 
 
 KINDS: dict[str, Callable[[Iterator[Problem], Mixture, random.Random], Tree]] = {

@@ -11,12 +11,13 @@ from localsmc_models.corpus.problem import Problem
 
 
 def arithmetic(rng: random.Random, level: int) -> Problem:
-    """Expressions of three or four numbers with products, sums and brackets."""
+    """Expressions of two to four numbers with products, sums and brackets."""
     top = (30, 60, 99)[min(level, 3) - 1] + 100 * max(0, level - 3)
     a, b, c, d = rng.randint(11, top), rng.randint(3, 9), rng.randint(11, top), rng.randint(3, 9)
     work = Work()
-    shape = rng.randrange(min(level + 1, 4))
-    if shape == 0:
+    if rng.random() < 0.2:
+        expression, value = f"{a} * {c}", work.times(a, c)
+    elif (shape := rng.randrange(min(level + 1, 4))) == 0:
         more = rng.randint(11, 3 * top)
         expression, value = f"{a} * {b} + {more}", work.plus(work.times(a, b), more)
     elif shape == 1:
