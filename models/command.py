@@ -24,3 +24,7 @@ def run(main: Callable[[], None]) -> None:
         # Python would try to flush once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
+    except OSError as error:
+        where = f" `{error.filename}`" if error.filename else ""
+        print(f"error:{where} {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)

@@ -26,7 +26,8 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 
-from localsmc_models import title
+from localsmc.errors import ConfigError
+from localsmc_models import command, title
 from localsmc_models.corpus import STYLES, Problem, problems, solution
 from localsmc_models.corpus.ratings import SCORE, rated_step
 from localsmc_models.corpus.strategies import STRATEGIES, draw_choice
@@ -91,6 +92,11 @@ class Trained:
 def load(name: str, folder: Path) -> Trained:
     """Read a training folder's newest checkpoint."""
     recipe = load_recipe(name)
+    if not (folder / "checkpoint.pt").exists():
+        raise ConfigError(
+            f"no checkpoint in `{folder}`",
+            hint=f"train it: python -m localsmc_models.train {name} --out {folder}",
+        )
     tokenizer = load_tokenizer()
     network = Network(Shape(n_vocab=tokenizer.get_vocab_size(), **recipe["shape"]))
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
@@ -288,4 +294,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

@@ -17,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from localsmc_models import command
 from localsmc_models.corpus import problems
 from localsmc_models.corpus.template import SPECIAL_TOKENS
 from localsmc_models.corpus.trees import Mixture, trees
@@ -82,4 +83,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)

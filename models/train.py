@@ -13,6 +13,7 @@ import csv
 import itertools
 import math
 import random
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
@@ -23,6 +24,8 @@ import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
 
+from localsmc.errors import ConfigError
+from localsmc_models import command
 from localsmc_models.corpus import problems
 from localsmc_models.corpus.template import END_OF_TEXT
 from localsmc_models.corpus.trees import Mixture, Tree, trees
@@ -132,6 +135,11 @@ class Run:
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
+        shapes = {name: tensor.shape for name, tensor in self.network.state_dict().items()}
+        if shapes != {name: tensor.shape for name, tensor in state["network"].items()}:
+            raise ConfigError(
+                f"`{self.checkpoint}` is of a model with another shape", hint="give another folder as `--out`"
+            )
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
@@ -175,7 +183,18 @@ class Run:
         return float(loss.detach())
 
     def run(self) -> None:
-        """Train to the last step, with progress and an estimate of the time left."""
+        """Train to the last step; where it is interrupted, the newest checkpoint stays."""
+        try:
+            self._run()
+        except KeyboardInterrupt:
+            # Not saved here: it may have come in the middle of an update.
+            kept = self.step // self.training.checkpoint_steps * self.training.checkpoint_steps
+            print(f"interrupted: the same command goes on from step {kept}", file=sys.stderr)
+            raise
+        self.save()
+        self.write_losses()
+
+    def _run(self) -> None:
         # A resumed run draws a stream of its own: replaying the old one would cost minutes.
         seed = self.seed + 1_000_003 * self.step
         stream = batches(self.tokenizer, self.training, self.mixture, self.step, seed)
@@ -194,8 +213,6 @@ class Run:
                 )
             if self.step % self.training.checkpoint_steps == 0:
                 self.save()
-        self.save()
-        self.write_losses()
 
     def write_losses(self) -> None:
         """The loss curve as numbers and as a picture."""
@@ -230,4 +247,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    command.run(main)
