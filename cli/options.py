@@ -18,7 +18,7 @@ from localsmc_cli.problem import checked_text
 
 if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
-    from localsmc.solver import Settings
+    from localsmc.settings import Settings
 
 METHODS = ("power-smc", "sample", "greedy")
 RESAMPLING = ("systematic", "stratified", "residual", "multinomial")
@@ -56,11 +56,12 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 Decorator = Callable[[CommandT], CommandT]
 
 
-def _section(name: str) -> Callable[..., Decorator[Any]]:
+def section(name: str) -> Callable[..., Decorator[Any]]:
+    """What makes options under a heading; those that are not given are None."""
     return functools.partial(click.option, cls=Option, section=name, default=None)
 
 
-def _together(*options: Decorator[Any]) -> Decorator[Any]:
+def together(*options: Decorator[Any]) -> Decorator[Any]:
     """Several options as one decorator, listed in the order given."""
 
     def decorate(command: CommandT) -> CommandT:
@@ -73,8 +74,8 @@ def _together(*options: Decorator[Any]) -> Decorator[Any]:
 
 # --- the options --------------------------------------------------------------------------------
 
-_problem = _section("Problem")
-problem_options = _together(
+_problem = section("Problem")
+problem_options = together(
     _problem("-p", "--prompt", metavar="TEXT", help="The problem, as an option."),
     _problem("-f", "--file", metavar="FILE", help="A text file with the problem; - is standard input."),
     _problem("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message."),
@@ -94,8 +95,8 @@ problem_options = _together(
     ),
 )
 
-_method = _section("Method")
-method_options = _together(
+_method = section("Method")
+method_options = together(
     _method(
         "--method",
         type=click.Choice(METHODS),
@@ -172,8 +173,8 @@ method_options = _together(
     ),
 )
 
-_limits = _section("Limits")
-limit_options = _together(
+_limits = section("Limits")
+limit_options = together(
     _limits(
         "-n",
         "--predict",
@@ -196,8 +197,8 @@ limit_options = _together(
     ),
 )
 
-_output = _section("Output")
-output_options = _together(
+_output = section("Output")
+output_options = together(
     _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
     _output("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON."),
     _output("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
@@ -210,15 +211,23 @@ output_options = _together(
     ),
 )
 
-_model = _section("Model")
-model_options = _together(
-    _model(
-        "-m",
-        "--model",
-        metavar="FILE",
-        envvar="LLAMA_ARG_MODEL",
-        help="A GGUF file.  [default: the embedded model]",
-    ),
+_model = section("Model")
+model_option = _model(
+    "-m",
+    "--model",
+    metavar="FILE",
+    envvar="LLAMA_ARG_MODEL",
+    help="A GGUF file.  [default: the embedded model]",
+)
+models_option = _model(
+    "-m",
+    "--model",
+    "models",
+    multiple=True,
+    metavar="FILE",
+    help="A GGUF file; may be given several times.  [default: the embedded model]",
+)
+loading_options = together(
     _model(
         "-ngl",
         "--gpu-layers",
@@ -254,8 +263,8 @@ model_options = _together(
     ),
 )
 
-_context = _section("Context")
-context_options = _together(
+_context = section("Context")
+context_options = together(
     _context(
         "-c",
         "--ctx-size",
@@ -364,7 +373,7 @@ def load_options(given: Given) -> LoadOptions:
 
 def settings(given: Given) -> Settings:
     """How to put and answer the problem."""
-    from localsmc.solver import Settings
+    from localsmc.settings import Settings
 
     for text in given["stop"]:
         if not checked_text(text, "`--stop`"):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.loading import Model
     from localsmc.records import Result
-    from localsmc.solver import Settings, Solving
+    from localsmc.settings import Settings
+    from localsmc.solver import Solving
     from localsmc_cli.live import Panel
 
 _EXAMPLES = """\b
@@ -43,7 +44,8 @@ environment, whose variables are llama.cpp's.
 @options.method_options
 @options.limit_options
 @options.output_options
-@options.model_options
+@options.model_option
+@options.loading_options
 @options.context_options
 @click.pass_obj
 def solve(session: Session, /, **given: Any) -> None:

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from localsmc.loading import Model, load
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
     from localsmc.records import Result, StepInfo
-    from localsmc.solver import Settings, Solving, solve, start
+    from localsmc.settings import Settings
+    from localsmc.solver import Solving, solve, start
     from localsmc.toy import ToyModel
 
 _HOMES = {
@@ -35,7 +36,7 @@ _HOMES = {
     "PowerSMC": "methods",
     "Result": "records",
     "Sample": "methods",
-    "Settings": "solver",
+    "Settings": "settings",
     "Solving": "solver",
     "StepInfo": "records",
     "ToyModel": "toy",

@@ -6,22 +6,19 @@
 
 from __future__ import annotations
 
-import math
+import contextlib
 import secrets
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, fields
 
 import numpy as np
-import psutil
 
-from localsmc import __version__, answers, prompts
+from localsmc import __version__, answers, layout
 from localsmc.draws import RandomDraw
-from localsmc.errors import ConfigError, PromptTooLong
-from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
+from localsmc.llama import LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
-from localsmc.methods import Ending, Method, ParticleRun, Request, Sample
-from localsmc.model import TokenIds
+from localsmc.methods import Ending, Method, ParticleRun, Request
 from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.prompts import StopRule
 from localsmc.records import (
@@ -35,55 +32,16 @@ from localsmc.records import (
     Usage,
 )
 from localsmc.selection import SELECTORS, answer_shares
-
-AS_MANY_AS_FIT = -1
-"""As a token limit, llama.cpp's spelling."""
-
-MEMORY_SHARE = 0.5
-"""The default context takes at most this share of the free memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """How a problem is put and answered. None is the model's own default.
-
-    `n_predict` −1 is as many tokens as fit.
-    `n_ctx` are cells shared by all particles, 0 to choose from prompt, particles, token limit
-    and free memory. `budget` is in seconds, prompt included.
-    """
-
-    n_predict: int | None = None
-    seed: int | None = None
-    select: str = "draw"
-    system: str | None = None
-    raw: bool = False
-    thinking: bool | None = None
-    stop: tuple[str, ...] = ()
-    stop_at_box: bool = False
-    budget: float | None = None
-    n_ctx: int = 0
-    n_batch: int = 2048
-    n_ubatch: int = 512
-    n_threads: int = 0
-    flash_attention: str = "auto"
-    type_k: str = "f16"
-    type_v: str = "f16"
-
-    def __post_init__(self) -> None:
-        if self.select not in SELECTORS:
-            raise ConfigError(f"`select` is `{self.select}`", hint=f"there is: {', '.join(SELECTORS)}")
-        if self.n_predict is not None and self.n_predict != AS_MANY_AS_FIT and self.n_predict < 1:
-            raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")
-        if self.budget is not None and not self.budget > 0:
-            raise ConfigError(f"`budget` is {self.budget:g} seconds, but must be above 0")
-        if self.seed is not None and self.seed < 0:
-            raise ConfigError(f"`seed` is {self.seed}, but must not be negative")
-
+from localsmc.settings import Settings
 
 _STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length"}
 
 
 _COUNTS = tuple(field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "seconds"))
+
+
+Extract = Callable[[str], str | None]
+"""Finds the answer in a text; None where there is none."""
 
 
 class _BudgetSpent(Exception):
@@ -93,21 +51,36 @@ class _BudgetSpent(Exception):
 class Solving:
     """A problem being solved: iterate its steps, ask for its result at any moment, close it."""
 
-    def __init__(self, model: Model, problem: str, method: Method | None, settings: Settings) -> None:
-        if not problem.strip():
-            raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
+    def __init__(
+        self,
+        model: Model,
+        problem: str,
+        method: Method | None,
+        settings: Settings,
+        *,
+        extract: Extract = answers.extract,
+        context: LlamaContext | None = None,
+    ) -> None:
         self._began = time.perf_counter()
-        self.model, self.settings = model, settings
+        self.model, self.settings, self._extract = model, settings, extract
         self.method = model.method() if method is None else method
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
-        parts = self._parts(problem)
-        self.prompt_text = "".join(text for text, _ in parts)
-        self.prompt = self._tokenize(parts)
-        self.n_tokens = self._horizon()
+        self.prompt_text, self.prompt = layout.put(model, problem, settings)
+        self.n_tokens = layout.horizon(model, len(self.prompt), settings)
+        if self.n_tokens < (settings.n_predict or 0):
+            self.notices.append(
+                f"--predict {settings.n_predict} is lowered to {self.n_tokens}: prompt and answer share"
+                f" {len(self.prompt) + self.n_tokens} tokens"
+            )
         self.was_cut = False
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
-        self.context = self._open_context()
+        self._closes = contextlib.ExitStack()
+        if context is None:
+            n_cells = layout.cells(model, self.method, len(self.prompt), self.n_tokens, settings)
+            context = layout.open_context(model, self.method, n_cells, settings)
+            self._closes.callback(context.close)
+        self.context = context
         if model.llama.is_hybrid:
             self.notices.append(
                 "this model is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
@@ -116,80 +89,10 @@ class Solving:
         try:
             self.run = self._start()
         except BaseException:
-            self.context.close()
+            self.close()
             raise
 
-    # --- the prompt ---
-
-    def _parts(self, problem: str) -> list[tuple[str, bool]]:
-        """The prompt's text in parts, (text, whether control tokens may be read in it)."""
-        settings, llama = self.settings, self.model.llama
-        if settings.raw:
-            return [(problem, False)]
-        messages = prompts.conversation(problem, settings.system, self.model.source.defaults.instruction)
-        if llama.chat_template is None:
-            # A base model: the problem as it is, its instruction below it.
-            return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
-        return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
-
-    def _tokenize(self, parts: Sequence[tuple[str, bool]]) -> TokenIds:
-        llama = self.model.llama
-        tokens = np.concatenate([llama.tokenize(text, special=special) for text, special in parts])
-        if not len(tokens):
-            raise ConfigError("the problem has no tokens", hint="write a few words")
-        return llama.with_bos(tokens)
-
-    def _horizon(self) -> int:
-        asked = self.settings.n_predict or self.model.source.defaults.n_predict
-        length = self.model.llama.n_ctx_train
-        if self.settings.n_ctx:
-            length = min(length, self.settings.n_ctx)
-        room = length - len(self.prompt)
-        if room < 1:
-            raise PromptTooLong(
-                f"the prompt has {len(self.prompt)} tokens, but the context holds {length}",
-                hint="shorten the problem, or raise `--ctx-size` as far as the model was trained",
-            )
-        if asked == AS_MANY_AS_FIT:
-            return room
-        if asked > room and self.settings.n_predict is not None:
-            self.notices.append(
-                f"--predict {asked} is lowered to {room}: prompt and answer share {length} tokens"
-            )
-        return min(asked, room)
-
     # --- the run ---
-
-    def _open_context(self) -> LlamaContext:
-        n_particles = getattr(self.method, "particles", 1)
-        n_seq_max = min(MAX_SEQUENCES, n_particles, self.settings.n_batch)
-        return self.model.llama.context(
-            ContextOptions(
-                n_ctx=self.settings.n_ctx or self._default_cells(n_particles),
-                n_seq_max=n_seq_max,
-                n_batch=self.settings.n_batch,
-                n_ubatch=self.settings.n_ubatch,
-                n_threads=self.settings.n_threads,
-                flash_attention=self.settings.flash_attention,
-                type_k=self.settings.type_k,
-                type_v=self.settings.type_v,
-            )
-        )
-
-    def _default_cells(self, n_particles: int) -> int:
-        # Histories share their beginnings, so half as many cells as separate particles would take
-        # are rarely used up; when they are, histories are reduced without bias.
-        together = max(min(n_particles, 4), math.ceil(min(n_particles, MAX_SEQUENCES) / 2))
-        if isinstance(self.method, Sample):
-            together = min(n_particles, MAX_SEQUENCES)
-        wanted = len(self.prompt) + self.n_tokens * together
-        per_cell = self.model.llama.bytes_per_cell(self.settings.type_k, self.settings.type_v)
-        gpus = self.model.llama.gpus
-        free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
-        affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
-        # llama.cpp pads to a multiple of 256.
-        cells = max(len(self.prompt) + self.n_tokens, min(wanted, affordable))
-        return -(-cells // 256) * 256
 
     def _start(self) -> ParticleRun | None:
         streams = np.random.SeedSequence(self.seed).spawn(2)
@@ -232,8 +135,8 @@ class Solving:
         return next(self.run)
 
     def close(self) -> None:
-        """Free the context."""
-        self.context.close()
+        """Free the context, where it was opened here."""
+        self._closes.close()
 
     def __enter__(self) -> Solving:
         return self
@@ -288,7 +191,7 @@ class Solving:
             text = text.rstrip("\ufffd")
         return Completion(
             text=text,
-            answer=answers.extract(text),
+            answer=self._extract(text),
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),

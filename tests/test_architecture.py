@@ -13,11 +13,11 @@ import localsmc
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "numerics", "records", "answers", "ggml"},
-    {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy"},
+    {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks"},
     {"toy", "llama", "sequences", "probe"},
-    {"particles", "selection"},
+    {"particles", "selection", "settings"},
     {"methods"},
-    {"loading", "solver"},
+    {"loading", "layout", "solver"},
 ]
 """Imports point down or sideways."""
 

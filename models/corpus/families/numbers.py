@@ -65,6 +65,7 @@ def sequence(rng: random.Random, level: int) -> Problem:
     work = Work()
     found = work.minus(terms[0], terms[1]) if falls else work.minus(terms[1], terms[0])
     onward = work.minus if falls else work.plus
+    asks: tuple[str, ...]
     if position == 5:
         asks = ("What comes next: {s}?", "Continue the sequence {s}.", "Which number follows {s}?")
         value = onward(terms[3], found)
@@ -82,6 +83,7 @@ def percentage(rng: random.Random, level: int) -> Problem:
     whole = unit * rng.randint(2, max(20, 200 * level // unit))
     work = Work()
     part = work.divided(work.times(whole, percent), 100)
+    asks: tuple[str, ...]
     if level == 1 or rng.random() < 0.5:
         asks = ("What is {p}% of {w}?", "Find {p}% of {w}.", "A tank holds {w} litres. How many are {p}%?")
         value = part

@@ -97,6 +97,7 @@ def geometry(rng: random.Random, level: int) -> Problem:
     wide, high = rng.randint(4, 20 + 20 * level), rng.randint(3, 18 + 12 * level)
     work = Work()
     shape = rng.randrange(2 if level == 1 else 3)
+    asks: tuple[str, ...]
     if shape == 0:
         asks = (
             "A rectangle is {w} cm wide and {h} cm high. What is its perimeter in cm?",

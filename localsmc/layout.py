@@ -1,0 +1,92 @@
+"""How a problem lies in a model's memory: the prompt's tokens, room for the answer, cells for histories."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import psutil
+
+from localsmc import prompts
+from localsmc.errors import ConfigError, PromptTooLong
+from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
+from localsmc.loading import Model
+from localsmc.methods import Method, Sample
+from localsmc.model import TokenIds
+from localsmc.settings import AS_MANY_AS_FIT, Settings
+
+MEMORY_SHARE = 0.5
+"""The default context takes at most this share of the free memory."""
+
+
+def put(model: Model, problem: str, settings: Settings) -> tuple[str, TokenIds]:
+    """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one."""
+    if not problem.strip():
+        raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
+    parts = _parts(model, problem, settings)
+    tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
+    if not len(tokens):
+        raise ConfigError("the problem has no tokens", hint="write a few words")
+    return "".join(text for text, _ in parts), model.llama.with_bos(tokens)
+
+
+def _parts(model: Model, problem: str, settings: Settings) -> list[tuple[str, bool]]:
+    """The prompt's text in parts, (text, whether control tokens may be read in it)."""
+    llama = model.llama
+    if settings.raw:
+        return [(problem, False)]
+    messages = prompts.conversation(problem, settings.system, model.source.defaults.instruction)
+    if llama.chat_template is None:
+        # A base model: the problem as it is, its instruction below it.
+        return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
+    return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
+
+
+def horizon(model: Model, n_prompt: int, settings: Settings) -> int:
+    """Tokens that an answer may have: what is asked for, where prompt and answer fit one sequence."""
+    asked = settings.n_predict or model.source.defaults.n_predict
+    length = model.llama.n_ctx_train
+    if settings.n_ctx:
+        length = min(length, settings.n_ctx)
+    room = length - n_prompt
+    if room < 1:
+        raise PromptTooLong(
+            f"the prompt has {n_prompt} tokens, but the context holds {length}",
+            hint="shorten the problem, or raise `--ctx-size` as far as the model was trained",
+        )
+    return room if asked == AS_MANY_AS_FIT else min(asked, room)
+
+
+def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: Settings) -> int:
+    """Cells for all histories of a run, where the settings leave it open."""
+    if settings.n_ctx:
+        return settings.n_ctx
+    # Histories share their beginnings, so half as many cells as separate particles would take
+    # are rarely used up; when they are, histories are reduced without bias.
+    n_particles = min(getattr(method, "particles", 1), MAX_SEQUENCES)
+    together = max(min(n_particles, 4), math.ceil(n_particles / 2))
+    if isinstance(method, Sample):
+        together = n_particles
+    wanted = n_prompt + n_tokens * together
+    per_cell = model.llama.bytes_per_cell(settings.type_k, settings.type_v)
+    gpus = model.llama.gpus
+    free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
+    affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
+    # llama.cpp pads to a multiple of 256.
+    return -(-max(n_prompt + n_tokens, min(wanted, affordable)) // 256) * 256
+
+
+def open_context(model: Model, method: Method, n_cells: int, settings: Settings) -> LlamaContext:
+    """A context for runs of a method."""
+    return model.llama.context(
+        ContextOptions(
+            n_ctx=n_cells,
+            n_seq_max=min(MAX_SEQUENCES, getattr(method, "particles", 1), settings.n_batch),
+            n_batch=settings.n_batch,
+            n_ubatch=settings.n_ubatch,
+            n_threads=settings.n_threads,
+            flash_attention=settings.flash_attention,
+            type_k=settings.type_k,
+            type_v=settings.type_v,
+        )
+    )

@@ -1,0 +1,48 @@
+"""How a problem is put and answered, whatever the method."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localsmc.errors import ConfigError
+from localsmc.selection import SELECTORS
+
+AS_MANY_AS_FIT = -1
+"""As a token limit, llama.cpp's spelling."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """How a problem is put and answered. None is the model's own default.
+
+    `n_predict` −1 is as many tokens as fit.
+    `n_ctx` are cells shared by all particles, 0 to choose from prompt, particles, token limit
+    and free memory. `budget` is in seconds, prompt included.
+    """
+
+    n_predict: int | None = None
+    seed: int | None = None
+    select: str = "draw"
+    system: str | None = None
+    raw: bool = False
+    thinking: bool | None = None
+    stop: tuple[str, ...] = ()
+    stop_at_box: bool = False
+    budget: float | None = None
+    n_ctx: int = 0
+    n_batch: int = 2048
+    n_ubatch: int = 512
+    n_threads: int = 0
+    flash_attention: str = "auto"
+    type_k: str = "f16"
+    type_v: str = "f16"
+
+    def __post_init__(self) -> None:
+        if self.select not in SELECTORS:
+            raise ConfigError(f"`select` is `{self.select}`", hint=f"there is: {', '.join(SELECTORS)}")
+        if self.n_predict is not None and self.n_predict != AS_MANY_AS_FIT and self.n_predict < 1:
+            raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")
+        if self.budget is not None and not self.budget > 0:
+            raise ConfigError(f"`budget` is {self.budget:g} seconds, but must be above 0")
+        if self.seed is not None and self.seed < 0:
+            raise ConfigError(f"`seed` is {self.seed}, but must not be negative")

@@ -1,0 +1,113 @@
+"""Reading rows from JSON, JSONL, CSV and Parquet files; what is wrong is named by its line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from localsmc.errors import TaskError
+
+Row = Mapping[str, Any]
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a file by its ending; raises TaskError."""
+    reader = READERS.get(path.suffix.lower())
+    if reader is None:
+        raise TaskError(
+            f"`{path}` is of no kind that can be read",
+            hint=f"give a file that ends with {', '.join(READERS)}",
+        )
+    try:
+        rows = list(reader(path))
+    except FileNotFoundError:
+        raise TaskError(f"no file at `{path}`", hint="check the path of `--data`") from None
+    except OSError as error:
+        raise TaskError(f"`{path}` cannot be read: {error.strerror}", hint="check `--data`") from error
+    except UnicodeDecodeError as error:
+        raise TaskError(
+            f"`{path}` is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
+            hint="save it as UTF-8",
+        ) from error
+    if not rows:
+        raise TaskError(f"`{path}` has no rows", hint="give a file with at least one problem")
+    return rows
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    for number, line in enumerate(path.read_text(encoding="utf-8-sig").split("\n"), start=1):
+        if line.strip():
+            yield _object(_parsed(line, f"line {number} of `{path}`"), f"line {number} of `{path}`")
+
+
+def _json(path: Path) -> Iterator[Row]:
+    text = path.read_text(encoding="utf-8-sig")
+    value = _parsed(text, f"`{path}`")
+    if isinstance(value, dict):
+        # A set wrapped in an object, such as {"data": [...]}.
+        lists = [part for part in value.values() if isinstance(part, list)]
+        value = lists[0] if len(lists) == 1 else value
+    if not isinstance(value, list):
+        raise TaskError(f"`{path}` is not a list of problems", hint="give a JSON list of objects")
+    for number, part in enumerate(value, start=1):
+        yield _object(part, f"entry {number} of `{path}`")
+
+
+def _csv(path: Path) -> Iterator[Row]:
+    with io.StringIO(path.read_text(encoding="utf-8-sig"), newline="") as file:
+        rows = csv.DictReader(file, strict=True)
+        while True:
+            try:
+                row = next(rows)
+            except StopIteration:
+                return
+            except csv.Error as error:
+                raise TaskError(
+                    f"line {rows.line_num} of `{path}` is broken: {error}", hint="mend or remove the line"
+                ) from error
+            if None in row or None in row.values():
+                raise TaskError(
+                    f"line {rows.line_num} of `{path}` has not the {len(rows.fieldnames or ())} fields of the"
+                    " first line",
+                    hint="mend or remove the line",
+                )
+            yield row
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    try:
+        from pyarrow import ArrowInvalid, parquet
+    except ImportError as error:
+        raise TaskError(
+            f"reading `{path.name}` needs pyarrow", hint="install it: pip install 'localsmc[eval]'"
+        ) from error
+    try:
+        yield from parquet.read_table(path).to_pylist()
+    except ArrowInvalid as error:
+        raise TaskError(f"`{path}` is not a Parquet file", hint="check the file") from error
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        column = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
+        raise TaskError(f"{where} is not JSON: {error.msg} at {column}", hint="mend or remove it") from error
+
+
+def _object(value: Any, where: str) -> Row:
+    if not isinstance(value, dict):
+        raise TaskError(f"{where} is not an object with fields", hint="mend or remove it")
+    return value
+
+
+READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _jsonl,
+    ".json": _json,
+    ".csv": _csv,
+    ".parquet": _parquet,
+}

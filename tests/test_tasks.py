@@ -1,0 +1,185 @@
+"""Sets of problems: what rows become, and what is said of rows that become nothing."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+
+from localsmc.errors import ConfigError, TaskError
+from localsmc.tasks import TASKS, load_task, user_task
+from localsmc.tasks import hub as hub_module
+from localsmc.tasks.table import letter
+from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS
+
+GSM8K = [
+    {"question": "Ada has 3 boxes of 400 nails. How many?", "answer": "3*400=<<3*400=1200>>1200\n#### 1,200"},
+    {"question": "And without 2?", "answer": "1200-2=1198\n#### 1198"},
+]
+MATH = [{"problem": "What is $1/2+1/3$?", "answer": "\\frac{5}{6}", "subject": "Algebra", "level": 2,
+         "unique_id": "test/algebra/1.json"}]  # fmt: skip
+GPQA = [
+    {"Question": f"Which is right ({i})?", "Correct Answer": "this", "Incorrect Answer 1": "that",
+     "Incorrect Answer 2": "none", "Incorrect Answer 3": "all", "Record ID": f"rec{i}"}
+    for i in range(20)
+]  # fmt: skip
+
+
+def written(tmp_path, name, content):
+    path = tmp_path / name
+    path.write_text(content if isinstance(content, str) else json.dumps(content), encoding="utf-8")
+    return path
+
+
+def jsonl(rows):
+    return "\n".join(map(json.dumps, rows)) + "\n"
+
+
+def test_standard_sets_from_a_file(tmp_path):
+    task = load_task("gsm8k", data=written(tmp_path, "a set.jsonl", jsonl(GSM8K)))
+    assert [(item.problem_id, item.gold) for item in task.items] == [("1", "1200"), ("2", "1198")]
+    assert (task.name, task.grader, task.version) == ("gsm8k", "numeric", 1)
+    [item] = load_task("math-500", data=written(tmp_path, "math.json", MATH)).items
+    assert (item.gold, item.family, item.level) == ("\\frac{5}{6}", "Algebra", 2)
+    assert item.problem_id == "test/algebra/1.json"
+
+
+def test_choices_are_lettered_in_an_order_of_their_own(tmp_path):
+    header = ",".join(GPQA[0])
+    rows = "\n".join(",".join(row.values()) for row in GPQA)
+    task = load_task("gpqa", data=written(tmp_path, "gpqa.csv", f"{header}\n{rows}\n"))
+    for item in task.items:
+        assert f"\n{item.gold}) this\n" in item.question
+        assert item.question.endswith("Answer with the letter of one option.")
+    assert {item.gold for item in task.items} == set("ABCD")
+    assert task.items == load_task("gpqa", data=tmp_path / "gpqa.csv").items
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("\\boxed{B}", "B"),
+        ("\\boxed{(C)}", "C"),
+        ("The answer is D.", "D"),
+        ("Answer: A) this", "A"),
+        ("\\boxed{\\text{B}}", "B"),
+        ("\\boxed{Berlin}", None),
+        ("I think so.", None),
+    ],
+)
+def test_letters(text, found):
+    assert letter(text) == found
+
+
+def test_generated_problems_are_held_out_and_the_same_again():
+    task = load_task("tiny", limit=50)
+    assert task == load_task("tiny", limit=50)
+    assert len(task.items) == 50
+    assert {item.level for item in task.items} <= set(TRAINED_LEVELS)
+    assert {item.family for item in task.items} <= set(FAMILIES)
+    assert task.digest != load_task("tiny:seed=2", limit=50).digest
+    harder = load_task("tiny:levels=4-5,family=shopping", limit=5)
+    assert {(item.family, item.level) for item in harder.items} <= {("shopping", 4), ("shopping", 5)}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "golds"),
+    [
+        (
+            "x.jsonl",
+            jsonl([{"question": "1+1?", "answer": 2}, {"question": "2+2?", "answer": 4}]),
+            {},
+            ["2", "4"],
+        ),
+        ("x.json", {"data": [{"prompt": "1+1?", "gold": "2"}]}, {}, ["2"]),
+        ("x.csv", 'q,a\n"1,\n+1?",2\n', {"question": "q", "answer": "a"}, ["2"]),
+        ("x.jsonl", jsonl([{"question": "1+1?"}]), {}, [None]),
+        ("bom.csv", "\ufeffquestion,answer\n1+1?,2\n", {}, ["2"]),
+    ],
+)
+def test_files_of_the_user(tmp_path, name, content, options, golds):
+    task = user_task(written(tmp_path, name, content), **options)
+    assert [item.gold for item in task.items] == golds
+    assert task.name == name.split(".")[0]
+
+
+def test_names_that_are_not_all_different_become_numbers(tmp_path):
+    rows = [{"id": "a", "question": "1?"}, {"id": "a", "question": "2?"}, {"id": "b", "question": "3?"}]
+    task = user_task(written(tmp_path, "x.jsonl", jsonl(rows)))
+    assert [item.problem_id for item in task.items] == ["1", "2", "3"]
+    assert user_task(written(tmp_path, "y.jsonl", jsonl(rows[1:]))).items[1].problem_id == "b"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "options", "message", "hint"),
+    [
+        ("x.jsonl", '{"question": "1?"}\n{broken\n', {}, "line 2 of", "mend or remove"),
+        ("x.jsonl", "[1]\n", {}, "line 1 of `.*` is not an object", "mend"),
+        ("x.json", '{"a": 1}', {}, "is not a list of problems", "JSON list"),
+        ("x.json", "[", {}, "is not JSON: Expecting value", "mend"),
+        ("x.json", "[]", {}, "has no rows", "at least one"),
+        ("x.csv", "question,answer\n1,2\n3\n", {}, "line 3 of .* has not the 2 fields", "mend"),
+        ("x.csv", 'question,answer\n"1,2\n', {}, "is broken", "mend"),
+        ("x.txt", "1+1?", {}, "is of no kind", ".jsonl, .json"),
+        ("x.jsonl", '{"question": "1?", "answr": "2"}\n', {"answer": "answer"}, "no field `answer`",
+         "did you mean `--answer answr`"),
+        ("x.jsonl", '{"question": "1?", "answer": ""}\n', {}, "row 1 of .* has an empty answer", "mend"),
+        ("x.jsonl", '{"question": " ", "answer": "2"}\n', {}, "empty question", "mend"),
+        ("x.jsonl", '{"text": "1?"}\n', {}, "no field `question` or `problem`", "it has: `text`"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_file(tmp_path, name, content, options, message, hint):
+    with pytest.raises(TaskError, match=message) as caught:
+        user_task(written(tmp_path, name, content), **options)
+    assert hint in caught.value.hint
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(TaskError, match="no file at"):
+        user_task(tmp_path / "none.jsonl")
+    (tmp_path / "x.jsonl").write_bytes(b'{"question": "\xff"}')
+    with pytest.raises(TaskError, match="not UTF-8: byte 14 is 0xff"):
+        user_task(tmp_path / "x.jsonl")
+    (tmp_path / "dir.json").mkdir()
+    with pytest.raises(TaskError, match="cannot be read: Is a directory"):
+        user_task(tmp_path / "dir.json")
+
+
+@pytest.mark.parametrize(
+    ("spec", "message", "hint"),
+    [
+        ("gsm8", "no task is called `gsm8`", "did you mean `gsm8k`"),
+        ("nothing", "no task", ", ".join(TASKS)),
+        ("gsm8k:levels=1", "takes no options", "write `gsm8k`"),
+        ("tiny:level=4", "`level=4` is no option", "levels, family and seed"),
+        ("tiny:levels=4-", "is not a whole number", "levels=2"),
+        ("tiny:levels=5-4", "no range of levels", "levels=4-5"),
+        ("tiny:family=shoping", "no family `shoping`", "did you mean `shopping`"),
+        ("tiny:seed=x", "is not a whole number", "seed=2"),
+    ],
+)
+def test_tasks_that_do_not_exist(spec, message, hint):
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_task(spec)
+    assert hint in caught.value.hint
+
+
+def test_a_set_that_is_not_cached_is_named_when_offline(tmp_path, monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(TaskError, match="`openai/gsm8k` is not in the Hugging Face cache") as caught:
+        load_task("gsm8k", offline=True)
+    assert "--data" in caught.value.hint
+
+
+def test_a_gated_set_names_the_page_of_its_terms(monkeypatch):
+    import huggingface_hub
+    from huggingface_hub.errors import GatedRepoError
+
+    def refuse(*_, **__):
+        raise GatedRepoError("gated", response=SimpleNamespace(headers={}, request=None))
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
+    with pytest.raises(TaskError, match="only to who accepts its terms") as caught:
+        hub_module.fetch("Idavidrein/gpqa", "gpqa_diamond.csv")
+    assert "https://huggingface.co/datasets/Idavidrein/gpqa" in caught.value.hint
