@@ -10,7 +10,12 @@ import click
 from localsmc import __version__
 from localsmc.errors import ConfigError
 
-COMMANDS = {"solve": "localsmc_cli.solve"}
+COMMANDS = {
+    "solve": "localsmc_cli.solve",
+    "eval": "localsmc_cli.eval",
+    "report": "localsmc_cli.report",
+    "quantize": "localsmc_cli.quantize",
+}
 """Command to the module that has it, under the same name."""
 
 

@@ -95,8 +95,10 @@ def normalise(answer: str) -> str:
     answer = answer.strip().strip("$").strip()
     answer = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}", r"\1", answer)
     answer = re.sub(r"\\[dt]frac", r"\\frac", answer)
-    answer = re.sub(r"\\(?:left|right|displaystyle)(?![a-zA-Z])|\\[!,;: ]", "", answer)
-    answer = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer)
+    answer = re.sub(r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", "", answer)
+    if not answer.startswith(("(", "[", "\\{", "{")):
+        # Elsewhere commas part thousands; (6,310) is a pair.
+        answer = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer)
     answer = answer.replace("\\%", "%").replace("\\$", "").rstrip(".").strip()
     return re.sub(r"\s+", " ", answer)
 

@@ -33,10 +33,10 @@ from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import Completion
 from localsmc.selection import SELECTORS
+from localsmc.statistics import paired, wilson
 from localsmc_models import synthetic
 from localsmc_models.command import run
 from localsmc_models.corpus import TRAINED_LEVELS, Problem, problems
-from localsmc_models.intervals import paired, wilson
 
 SHARE_TARGETS = {"embedded": 0.5, "synthetic": 0.9}
 SHARING_TARGET, LATENCY_TARGET = 4.0, 2.0

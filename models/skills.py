@@ -26,6 +26,7 @@ from localsmc.llama import ContextOptions
 from localsmc.methods import Method, Request, Sample
 from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
+from localsmc.statistics import paired, resampled, wilson
 from localsmc_models import path
 from localsmc_models.command import run
 from localsmc_models.corpus import Problem, problems
@@ -34,7 +35,6 @@ from localsmc_models.corpus.solutions import STYLES
 from localsmc_models.corpus.strategies import BEST, STRATEGIES, choice_request, style_under, under
 from localsmc_models.corpus.template import prompt_text
 from localsmc_models.corpus.trees import rating_request
-from localsmc_models.intervals import paired, resampled, wilson
 
 LEAST_ACCEPTED = 7
 """A step is accepted where its rating is at least this, as in SpecReason."""

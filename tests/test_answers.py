@@ -17,7 +17,8 @@ EXTRACTED = [
     ("\\boxe\\boxed{3}", "3"),
     ("\\boxed{x\\}", None),
     ("\\boxed{1,234,567}", "1234567"),
-    ("\\boxed{(1,234)}", "(1234)"),
+    ("\\boxed{(1,234)}", "(1,234)"),  # a pair: elsewhere commas part thousands
+    ("\\boxed{\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}}", "\\begin{pmatrix} 1 \\\\ 2 \\end{pmatrix}"),
     ("\\boxed{(1,2)}", "(1,2)"),
     ("\\boxed{$12$}", "12"),
     ("\\boxed{12\\%}", "12%"),

@@ -12,12 +12,13 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "numerics", "records", "answers", "ggml"},
-    {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks"},
+    {"errors", "numerics", "records", "answers", "ggml", "statistics"},
+    {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks", "grading"},
     {"toy", "llama", "sequences", "probe"},
     {"particles", "selection", "settings"},
     {"methods"},
     {"loading", "layout", "solver"},
+    {"evaluation", "report"},
 ]
 """Imports point down or sideways."""
 

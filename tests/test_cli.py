@@ -152,7 +152,7 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     ("arguments", "hint"),
     [
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], "there is: solve"),
+        (["frobnicate"], "there is: solve, eval, report, quantize"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )
@@ -439,10 +439,10 @@ def test_an_older_trace_is_replaced_only_by_a_new_one(cli, tmp_path):
     assert trace.read_text().startswith('{"event": "start"')
 
 
-def test_a_model_in_a_folder_with_spaces(tmp_path):
+def test_a_model_in_a_folder_with_spaces(random_llama, tmp_path):
     folder = tmp_path / "my models"
     folder.mkdir()
-    (folder / "a model.gguf").write_bytes(localsmc_models.path("tiny").read_bytes())
+    (folder / "a model.gguf").write_bytes(random_llama.read_bytes())
     code, out, err = process("solve", "2 + 2", *SMALL, "-m", folder / "a model.gguf", "--json", "-v")
     result = json.loads(out)
     assert code == 0

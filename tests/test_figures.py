@@ -1,4 +1,4 @@
-"""The measuring command: intervals against published values, the random model, one small run of all."""
+"""The measuring command: the random model, one small run of all."""
 
 from __future__ import annotations
 
@@ -13,42 +13,7 @@ import pytest
 import localsmc
 from localsmc.gguf import read_header
 from localsmc.llama import ContextOptions, LlamaModel
-from localsmc_models import figures, intervals, synthetic
-
-
-@pytest.mark.parametrize(
-    ("n_right", "n", "low", "high"),
-    [
-        # Newcombe, Statistics in Medicine 17 (1998), 857-872, table I, method 3.
-        pytest.param(81, 263, 0.2553, 0.3662, id="81/263"),
-        pytest.param(15, 148, 0.0624, 0.1605, id="15/148"),
-        pytest.param(0, 20, 0.0, 0.1611, id="none of 20"),
-        pytest.param(1, 29, 0.0061, 0.1718, id="1/29"),
-        pytest.param(20, 20, 0.8389, 1.0, id="all of 20"),
-        pytest.param(0, 0, 0.0, 1.0, id="no trial"),
-    ],
-)
-def test_wilson(n_right: int, n: int, low: float, high: float) -> None:
-    assert intervals.wilson(n_right, n) == pytest.approx((low, high), abs=5e-5)
-
-
-@pytest.mark.parametrize(
-    ("both", "ours", "theirs", "neither", "expected"),
-    [
-        # Fagerland, Lydersen and Laake, Statistics in Medicine 33 (2014), 2850-2875: 21 children.
-        pytest.param(1, 1, 7, 12, (-0.286, -0.508, -0.013), id="published"),
-        pytest.param(1, 7, 1, 12, (0.286, 0.013, 0.508), id="the other way"),
-        # Nobody differs: (1 + 1) / 12 over 12, and an interval all the same.
-        pytest.param(5, 0, 0, 5, (0.0, -0.231, 0.231), id="no difference"),
-    ],
-)
-def test_paired(
-    both: int, ours: int, theirs: int, neither: int, expected: tuple[float, float, float]
-) -> None:
-    first = [True] * both + [True] * ours + [False] * theirs + [False] * neither
-    second = [True] * both + [False] * ours + [True] * theirs + [False] * neither
-    assert intervals.paired(first, second) == pytest.approx(expected, abs=6e-4)
-
+from localsmc_models import figures, synthetic
 
 # The model with random weights
 

@@ -17,7 +17,6 @@ from localsmc_models import path, skills
 from localsmc_models.corpus import problems
 from localsmc_models.corpus.ratings import rated_step
 from localsmc_models.corpus.template import prompt_text
-from localsmc_models.intervals import resampled
 
 
 @pytest.fixture(scope="module")
@@ -48,16 +47,6 @@ def test_auc_counts_the_pairs_in_the_right_order(right, wrong, expected):
 
 def test_auc_without_one_side_is_no_number():
     assert np.isnan(skills.auc(np.array([]), np.array([0.5])))
-
-
-def test_resampled_intervals():
-    values = np.random.default_rng(5).normal(3.0, 2.0, 400)
-    mean, low, high = resampled(len(values), lambda some: float(values[some].mean()))
-    assert mean == pytest.approx(values.mean())
-    # The normal interval of a mean of 400 values, which the percentiles come close to.
-    half = 1.96 * values.std() / 20
-    assert (low, high) == pytest.approx((mean - half, mean + half), abs=0.03)
-    assert resampled(400, lambda some: float(values[some].mean())) == (mean, low, high)
 
 
 def test_log_probabilities_are_those_of_the_next_token(target):

@@ -1,0 +1,180 @@
+"""`localsmc eval`: problems × models × methods × seeds into a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError, RunError
+from localsmc_cli import options
+from localsmc_cli.interrupt import INTERRUPTED
+from localsmc_cli.kinds import Count, Switch
+from localsmc_cli.progress import progress
+from localsmc_cli.session import Session
+
+if TYPE_CHECKING:
+    from localsmc.evaluation import Plan
+    from localsmc.tasks import Task
+
+_EXAMPLES = """\b
+Examples:
+  localsmc eval --task tiny --method power-smc:N=16,alpha=4 --method sample -o run
+  localsmc eval --task gsm8k -m q8.gguf -m q4.gguf --method greedy --limit 100 -o run
+  localsmc eval --data mine.csv --question text --answer solution -m model.gguf -o run
+  localsmc report run
+
+A method is written with its options as solve has them: power-smc:N=16,alpha=4,select=majority.
+The same command goes on where a run was stopped; what is in the folder is not run again.
+"""
+
+_problems = options.section("Problems")
+problems_options = options.together(
+    _problems(
+        "--task",
+        "tasks",
+        multiple=True,
+        metavar="NAME",
+        help="tiny (made for the embedded model; tiny:levels=4-5,family=shopping), or from the Hugging Face"
+        " hub gsm8k, math-500, aime-2024, aime-2025, gpqa; may be given several times.",
+    ),
+    _problems(
+        "--data",
+        metavar="FILE",
+        help="Problems of your own: JSONL, JSON, CSV or Parquet; with --task, a copy of that set.",
+    ),
+    _problems("--question", metavar="FIELD", help="Where --data has the problem.  [default: question]"),
+    _problems(
+        "--answer",
+        metavar="FIELD",
+        help="Where --data has the right answer; without any, nothing is graded.  [default: answer]",
+    ),
+    _problems(
+        "--grader",
+        type=click.Choice(("math", "numeric", "exact", "choice")),
+        help="How answers of --data are compared.  [default: math]",
+    ),
+    _problems("--limit", type=Count(1), metavar="N", help="The first N problems only."),
+    _problems("--offline", is_flag=True, default=False, help="Take sets from the cache only."),
+    _problems("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message."),
+    _problems(
+        "-rea",
+        "--reasoning",
+        type=Switch(),
+        metavar="on|off|auto",
+        envvar="LLAMA_ARG_REASONING",
+        help="Thinking, where the chat template has a switch for it.  [default: auto, the template's own]",
+    ),
+)
+
+_runs = options.section("Runs")
+runs_options = options.together(
+    _runs(
+        "--method",
+        "methods",
+        multiple=True,
+        metavar="METHOD",
+        help="A method with its options; may be given several times.  [default: power-smc and sample]",
+    ),
+    _runs("--seeds", type=Count(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
+    _runs("-o", "--output", metavar="FOLDER", help="Where the results go, and a stopped run goes on."),
+    _runs("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
+    _runs("-v", "--verbose", is_flag=True, default=False, help="llama.cpp's log on standard error."),
+)
+
+
+@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure methods on a set of problems.")
+@problems_options
+@runs_options
+@options.models_option
+@options.loading_options
+@options.limit_options
+@options.context_options
+@click.pass_obj
+def eval(session: Session, /, **given: Any) -> None:
+    """Run problems with several models and methods, and write every result to a folder.
+
+    Standard output has the folder, for `localsmc report`; everything else is on standard error.
+    """
+    output = session.output
+    if given["quiet"] and given["verbose"]:
+        raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
+    output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
+    if given["output"] is None:
+        raise ConfigError("no folder is given for the results", hint="add `-o run`")
+    plan = _plan(given)
+    with output.library_log():
+        n_failed, is_whole = _run(session, plan, Path(given["output"]))
+    output.text(given["output"])
+    if not is_whole:
+        raise click.exceptions.Exit(INTERRUPTED)
+    if n_failed:
+        raise RunError(
+            f"{n_failed} of {len(plan)} runs failed", hint="the lines with `error` in results.jsonl say why"
+        )
+
+
+def _plan(given: options.Given) -> Plan:
+    from localsmc.evaluation import Plan, parse_method, parse_models
+
+    methods = tuple(parse_method(text) for text in given["methods"] or ("power-smc", "sample"))
+    labels = [method.label for method in methods]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ConfigError(f"the method `{label}` is given twice", hint="leave one of them out")
+    settings = options.settings({**given, "seed": -1, "select": None, "raw": False})
+    return Plan(
+        tasks=_tasks(given),
+        models=parse_models(given["models"]),
+        methods=methods,
+        seeds=tuple(range(given["seeds"])),
+        settings=settings,
+        load=options.load_options(given),
+    )
+
+
+def _tasks(given: options.Given) -> tuple[Task, ...]:
+    from localsmc.tasks import load_task, user_task
+
+    names, data = given["tasks"], None if given["data"] is None else Path(given["data"]).expanduser()
+    if not names and data is None:
+        raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
+    if names and data is not None and len(names) > 1:
+        raise ConfigError("`--data` goes with one `--task`", hint="leave the other tasks out")
+    if len(set(names)) < len(names):
+        raise ConfigError("a task is given twice", hint="leave one of them out")
+    for option in ("question", "answer", "grader"):
+        if given[option] is not None and (names or data is None):
+            raise ConfigError(f"`--{option}` is for `--data` without `--task`", hint="leave it out")
+    if names:
+        return tuple(
+            load_task(name, data=data, limit=given["limit"], offline=given["offline"]) for name in names
+        )
+    assert data is not None  # noqa: S101 - asked above
+    task = user_task(
+        data, question=given["question"], answer=given["answer"], grader=given["grader"] or "math"
+    )
+    return (task.first(given["limit"]),)
+
+
+def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
+    """How many runs of the whole plan failed, and whether it is finished."""
+    from localsmc.evaluation import Evaluation, RunFolder
+
+    output = session.output
+    with session.interrupts.gentle(), RunFolder(path, plan.manifest()) as folder:
+        for notice in folder.notices:
+            output.warn(notice)
+        if folder.n_cut:
+            output.warn(f"a line that was cut short ({folder.n_cut} bytes) is taken off and run again")
+        evaluation = Evaluation(plan, folder, should_stop=lambda: session.interrupts.is_requested)
+        n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
+        with progress(output, len(plan), folder.lines) as show:
+            for line in evaluation:
+                show(line)
+                n_failed += line["verdict"] == "failed"
+        if evaluation.n_left:
+            done = len(plan) - evaluation.n_left
+            output.note(f"stopped after {done} of {len(plan)} runs; the same command goes on from there")
+        return n_failed, not evaluation.n_left

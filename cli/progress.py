@@ -1,0 +1,71 @@
+"""How an evaluation stands: a bar on a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from localsmc_cli.output import Output
+
+PERIOD = 15.0
+"""Seconds between two plain lines."""
+
+Line = dict[str, Any]
+
+
+class Tally:
+    """Right answers so far, method by method."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        self.n = 0
+        self._graded: dict[str, list[int]] = {}
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: Line) -> None:
+        """Count a line."""
+        self.n += 1
+        if line["correct"] is not None:
+            right, n = self._graded.get(line["method"], (0, 0))
+            self._graded[line["method"]] = [right + line["correct"], n + 1]
+
+    def __str__(self) -> str:
+        return " · ".join(f"{method} {right / n:.0%}" for method, (right, n) in self._graded.items())
+
+
+@contextlib.contextmanager
+def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable[[Line], None]]:
+    """What to call with every new line; `lines` are those of earlier runs."""
+    tally, n_before = Tally(lines), len(lines)
+    began = time.monotonic()
+
+    def left() -> str:
+        done = tally.n - n_before
+        return _duration((time.monotonic() - began) / done * (n - tally.n)) if done else "?"
+
+    def text() -> str:
+        return f"{tally.n}/{n} · {left()} left · {tally}"
+
+    with output.panel() as panel:
+        shown = began
+
+        def show(line: Line) -> None:
+            nonlocal shown
+            tally.add(line)
+            if line["error"]:
+                output.warn(f"{line['problem_id']}, {line['method']}: {line['error']}")
+            if panel is not None:
+                panel.status(text())
+            elif time.monotonic() - shown >= PERIOD or tally.n == n:
+                shown = time.monotonic()
+                output.note(text())
+
+        yield show
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,0 +1,231 @@
+"""`localsmc report`: run folders and traces as tables, files and a page."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError, RunError
+from localsmc_cli import options
+from localsmc_cli.output import is_terminal
+from localsmc_cli.session import Session
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from localsmc.report import Report
+    from localsmc.report.tables import Column, Table
+
+_EXAMPLES = """\b
+Examples:
+  localsmc report run
+  localsmc report run --html report.html
+  localsmc report q8 q4 --against sample --markdown report.md
+  localsmc report run --csv - | head
+  localsmc solve "What is 17 * 23?" --trace run.jsonl && localsmc report run.jsonl --html run.html
+
+A RUN is a folder that eval has written, finished or not, or a file of `solve --trace`. Several are
+put together. The tables are on standard output, unless something else goes there by `-`.
+"""
+
+_tables = options.section("Tables")
+_files = options.section("Files")
+
+
+@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tables and a page of what eval measured.")
+@click.argument("runs", nargs=-1, metavar="RUN...")
+@_tables("--against", metavar="METHOD", help="Compare the others with this one.  [default: the first]")
+@_files(
+    "--html", metavar="FILE", help="A page with charts, every problem and its particles; needs no network."
+)
+@_files("--csv", metavar="FILE|-", help="Accuracy and cost as CSV, a row a method, selector and part.")
+@_files("--json", metavar="FILE|-", help="All tables as JSON, unrounded.")
+@_files("--markdown", metavar="FILE|-", help="All tables as Markdown.")
+@_files("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors.")
+@click.pass_obj
+def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
+    """Tell what came out of runs: accuracy with intervals, cost, differences, calibration.
+
+    Reads what eval and `solve --trace` write; loads no model.
+    """
+    output = session.output
+    output.is_quiet = given["quiet"]
+    targets = _targets(given)
+    if not runs:
+        raise ConfigError("no run is given", hint="localsmc report RUN, the folder of `localsmc eval -o RUN`")
+    from localsmc.report import report as read
+
+    found = read([Path(run).expanduser() for run in runs], given["against"])
+    for line in found.heading:
+        output.note(line)
+    for kind, target in targets.items():
+        text = _WRITERS[kind](found)
+        if target == "-":
+            output.text(text.removesuffix("\n"))
+        else:
+            _write(Path(target).expanduser(), text)
+            output.note(f"wrote {target}")
+    if "-" not in targets.values():
+        output.text(_shown(found))
+
+
+def _page(found: Report) -> str:
+    from localsmc.report import page
+
+    return page(found)
+
+
+def _json(found: Report) -> str:
+    return json.dumps(found.to_json(), ensure_ascii=False, indent=1) + "\n"
+
+
+_WRITERS: dict[str, Callable[[Report], str]] = {
+    "html": _page,
+    "csv": lambda found: found.to_csv(),
+    "json": _json,
+    "markdown": lambda found: found.to_markdown(),
+}
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _targets(given: options.Given) -> dict[str, str]:
+    """What goes where; every mistake that can be found before anything is read."""
+    targets = {kind: given[kind] for kind in _WRITERS if given[kind] is not None}
+    files = list(targets.values())
+    if files.count("-") > 1:
+        raise ConfigError("standard output is given twice", hint="write one of them to a file")
+    for kind, target in targets.items():
+        if target != "-":
+            _check(kind, Path(target).expanduser())
+        if target != "-" and files.count(target) > 1:
+            raise ConfigError(f"two outputs go to `{target}`", hint="give each a file of its own")
+    return targets
+
+
+def _check(kind: str, path: Path) -> None:
+    parent = path.resolve().parent
+    reason = None
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not parent.is_dir():
+        reason = f"there is no folder `{parent}`"
+    elif not os.access(path if path.exists() else parent, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        hint = f"`--{kind}` takes a file in a folder that you may write to"
+        raise ConfigError(f"`{path}` cannot be written: {reason}", hint=hint)
+
+
+def _write(path: Path, text: str) -> None:
+    """The whole file or nothing: what was there before stays until all of it is written."""
+    data = text.encode(errors="replace")
+    target = path.resolve()
+    # A pipe or a device cannot be put in the place of another.
+    draft = (
+        target.with_name(f".{target.name}.{os.getpid()}")
+        if target.is_file() or not target.exists()
+        else target
+    )
+    try:
+        try:
+            draft.write_bytes(data)
+            if draft is not target:
+                os.replace(draft, target)
+        finally:
+            if draft is not target:
+                draft.unlink(missing_ok=True)
+    except OSError as error:
+        raise RunError(
+            f"`{path}` cannot be written: {error.strerror}", hint="make room, or give a file elsewhere"
+        ) from error
+
+
+# --- standard output ------------------------------------------------------------------------------
+
+_GAP = 2
+"""Characters between two columns."""
+
+_NAME = 14
+"""Characters that a name has at least, before it gets a line of its own."""
+
+
+def _shown(found: Report) -> str:
+    """The tables: drawn on a terminal, Markdown for a reader that is a program."""
+    if not is_terminal(sys.stdout):
+        from localsmc.report.tables import markdown
+
+        return "\n\n".join(map(markdown, found.tables))
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False)
+    with console.capture() as captured:
+        for table in found.tables:
+            _print(console, table)
+    return captured.get().rstrip("\n")
+
+
+def _print(console: Console, table: Table) -> None:
+    """A table as the window has room for it; no number is ever cut off."""
+    from rich.text import Text
+
+    from localsmc.report.tables import markdown
+
+    columns, rows = table.cells()
+    whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows)
+    console.print(Text(table.title, style="bold"))
+    if _fits(console, whole):
+        console.print(whole)
+    elif _fits(console, numbered):
+        console.print(Text(names), numbered, sep="\n")
+    else:
+        console.print(Text(markdown(table).split("\n\n")[1]), soft_wrap=True)
+    if table.note:
+        console.print(Text(table.note, style="dim"))
+    console.print()
+
+
+def _fits(console: Console, drawn: RichTable) -> bool:
+    least = [column.width or column.min_width or 0 for column in drawn.columns]
+    return sum(least) + _GAP * (len(least) - 1) <= console.width
+
+
+def _numbered(columns: list[Column], rows: list[list[str]]) -> tuple[str, RichTable]:
+    """The words of each row on a numbered line, and a table of the numbers below."""
+    from localsmc.report.tables import Column, count
+
+    words = [
+        [cell for cell, one in zip(row, columns, strict=True) if not one.is_number and cell] for row in rows
+    ]
+    names = "\n".join(f"{k:>3} {' · '.join(some)}" for k, some in enumerate(words, 1))
+    kept = [k for k, column in enumerate(columns) if column.is_number]
+    cells = [[str(i), *(row[k] for k in kept)] for i, row in enumerate(rows, 1)]
+    return names, _drawn([Column("", "", count), *(columns[k] for k in kept)], cells)
+
+
+def _drawn(columns: list[Column], rows: list[list[str]]) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for k, column in enumerate(columns):
+        # Where there is little room the names of methods are folded, and no number or word is.
+        cells = [row[k] for row in rows]
+        if column.is_number:
+            least = max(map(len, [*column.head.split(), *cells]))
+            drawn.add_column(Text(column.head), justify="right", width=least)
+        else:
+            least = min(_NAME, max(map(len, [column.head, *cells])))
+            drawn.add_column(Text(column.head), overflow="fold", min_width=least)
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    return drawn

@@ -1,0 +1,9 @@
+"""Evaluation runs: problems × models × methods × seeds, one line of JSON each, resumable."""
+
+from __future__ import annotations
+
+from localsmc.evaluation.evaluate import Evaluation, Plan
+from localsmc.evaluation.folder import RunFolder
+from localsmc.evaluation.specs import MethodSpec, ModelSpec, parse_method, parse_models
+
+__all__ = ["Evaluation", "MethodSpec", "ModelSpec", "Plan", "RunFolder", "parse_method", "parse_models"]

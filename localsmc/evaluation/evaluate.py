@@ -1,0 +1,247 @@
+"""Running every problem with every method, and writing down what came out.
+
+Every run begins from the same memory layout (one context a model and task, cleared) and from a
+seed that its own names give, so it is the same whatever ran before it: a run that was killed
+and goes on ends with the lines of an undisturbed one, timings apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from localsmc import __version__, layout, loading
+from localsmc.errors import LocalSMCError
+from localsmc.evaluation.folder import Key, RunFolder, key_of
+from localsmc.evaluation.specs import MethodSpec, ModelSpec
+from localsmc.grading import Grade, Grader
+from localsmc.llama import LlamaContext, LoadOptions, build_info, devices
+from localsmc.loading import Model
+from localsmc.records import Completion, Result, StepInfo
+from localsmc.settings import Settings
+from localsmc.solver import Solving
+from localsmc.tasks import Item, Task
+
+Line = dict[str, Any]
+
+GRADING_LIMIT = 10.0
+"""Seconds for one answer; formulas take tenths, but machines are busy while they evaluate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run: everything with everything. `settings.seed` and `settings.select` are not used."""
+
+    tasks: tuple[Task, ...]
+    models: tuple[ModelSpec, ...]
+    methods: tuple[MethodSpec, ...]
+    seeds: tuple[int, ...]
+    settings: Settings = Settings()
+    load: LoadOptions = LoadOptions()
+
+    def __len__(self) -> int:
+        items = sum(len(task.items) for task in self.tasks)
+        return items * len(self.models) * len(self.methods) * len(self.seeds)
+
+    def manifest(self) -> dict[str, Any]:
+        """What a run folder says of its lines; reads models that have no known hash."""
+        kept = {
+            name: value for name, value in asdict(self.settings).items() if name not in ("seed", "select")
+        }
+        return {
+            "tasks": [
+                {
+                    "name": task.name,
+                    "version": task.version,
+                    "source": task.source,
+                    "grader": task.grader,
+                    "n_problems": len(task.items),
+                    "digest": task.digest,
+                }
+                for task in self.tasks
+            ],
+            "models": [model.to_json() for model in self.models],
+            "methods": [method.to_json() for method in self.methods],
+            "seeds": list(self.seeds),
+            "settings": kept,
+            "version": __version__,
+            "machine": {
+                "system": f"{platform.system()} {platform.machine()}",
+                "llama.cpp": build_info(),
+                "devices": [device.description for device in devices()],
+            },
+        }
+
+
+class _Stopped(Exception):
+    """Asked to stop in the middle of a problem."""
+
+
+class Evaluation:
+    """A plan at work in a folder: iterate the lines that were not there yet."""
+
+    def __init__(
+        self, plan: Plan, folder: RunFolder, *, should_stop: Callable[[], bool] = lambda: False
+    ) -> None:
+        self.plan, self._folder, self._should_stop = plan, folder, should_stop
+        self._done = {key_of(line) for line in folder.lines}
+
+    @property
+    def n_left(self) -> int:
+        """Lines that are not there yet."""
+        return len(self.plan) - len(self._done)
+
+    def __iter__(self) -> Iterator[Line]:
+        """Run what is left; each line is in the folder before it is given."""
+        try:
+            for spec in self.plan.models:
+                yield from self._with_model(spec)
+        except _Stopped:
+            return
+
+    def _with_model(self, spec: ModelSpec) -> Iterator[Line]:
+        missing = [task for task in self.plan.tasks if any(self._missing(spec, task))]
+        if not missing:
+            return
+        with loading.load(spec.file, self.plan.load) as model:
+            for task in missing:
+                with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
+                    for key, item, method in self._missing(spec, task):
+                        line = self._line(bench, key, item, method)
+                        self._folder.append(line)
+                        self._done.add(key)
+                        yield line
+
+    def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
+        # Methods take turns within a problem: whatever else the machine does hits them alike.
+        for item in task.items:
+            for seed in self.plan.seeds:
+                for method in self.plan.methods:
+                    key = Key(task.name, item.problem_id, spec.name, method.label, seed)
+                    if key not in self._done:
+                        yield key, item, method
+
+    def _cells_before(self, spec: ModelSpec, task: Task) -> int:
+        """The context's cells in the lines that are there: free memory may have changed since."""
+        for line in self._folder.lines:
+            if (line["model"], line["task"]) == (spec.name, task.name) and line["result"]:
+                return int(line["result"]["model"]["n_ctx"])
+        return 0
+
+    def _line(self, bench: _Bench, key: Key, item: Item, method: MethodSpec) -> Line:
+        about = {**key._asdict(), "family": item.family, "level": item.level}
+        about |= {"question": item.question, "gold": item.gold}
+        try:
+            return about | bench.run(key, item, method, self._should_stop)
+        except _Stopped:
+            raise
+        except Exception as error:
+            sentence = str(error) if isinstance(error, LocalSMCError) else f"{type(error).__name__}: {error}"
+            return about | {
+                "answer": None, "correct": None, "verdict": "failed", "error": sentence,
+                "verdicts": {}, "result": None, "steps": None,
+            }  # fmt: skip
+
+
+class _Bench:
+    """A model with a task: the context that all its runs share, and the grader."""
+
+    def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
+        self._plan, self._model, self._task = plan, model, task
+        self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
+        self._closes = ExitStack()
+        self._context = self._closes.enter_context(closing(self._open(n_cells)))
+        self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
+        self._grades: dict[tuple[str, str], Grade] = {}
+
+    def __enter__(self) -> _Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closes.close()
+
+    def _open(self, n_cells: int) -> LlamaContext:
+        """A context that is large enough for the longest problem that fits, under every method."""
+        settings, methods = self._plan.settings, list(self._methods.values())
+        room = settings.n_ctx or self._model.llama.n_ctx_train
+        lengths = [len(layout.put(self._model, item.question, settings)[1]) for item in self._task.items]
+        longest = max((length for length in lengths if length < room), default=1)
+        n_tokens = layout.horizon(self._model, longest, settings)
+        if not n_cells:
+            n_cells = max(layout.cells(self._model, one, longest, n_tokens, settings) for one in methods)
+        widest = max(methods, key=lambda method: getattr(method, "particles", 1))
+        return layout.open_context(self._model, widest, n_cells, settings)
+
+    def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
+        """One problem with one method."""
+        settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
+        steps: list[StepInfo] = []
+        with Solving(
+            self._model,
+            item.question,
+            self._methods[spec.label],
+            settings,
+            extract=self._task.extract,
+            context=self._context,
+        ) as solving:
+            for step in solving:
+                if should_stop():
+                    raise _Stopped
+                steps.append(step)
+            result = solving.result()
+            endings = [] if solving.run is None else solving.run.endings()
+        record = result.to_json()
+        for completion, ending in zip(record["completions"], endings, strict=True):
+            completion["tokens"] = ending.tokens.tolist()
+        return self._graded(result, item.gold) | {"result": record, "steps": _columns(steps)}
+
+    def _grade(self, answer: str, gold: str) -> Grade:
+        # Methods give the same answers to a problem, and a grader may think about each for long.
+        if (answer, gold) not in self._grades:
+            self._grades[answer, gold] = self._grader.grade(answer, gold)
+        return self._grades[answer, gold]
+
+    def _graded(self, result: Result, gold: str | None) -> dict[str, Any]:
+        found = {share.answer for share in result.answers} | {result.answer}
+        verdicts: dict[str, str] = {}
+        error = None
+        for answer in sorted(answer for answer in found if answer is not None) if gold is not None else ():
+            grade = self._grade(answer, str(gold))
+            verdicts[answer] = "grader-failed" if grade.verdict == "failed" else grade.verdict
+            error = grade.reason if grade.verdict == "failed" and answer == result.answer else error
+        verdict = _verdict(result, gold, verdicts)
+        correct = None if verdict in ("ungraded", "grader-failed") else verdict == "right"
+        return {
+            "answer": result.answer, "correct": correct, "verdict": verdict, "error": error,
+            "verdicts": verdicts,
+        }  # fmt: skip
+
+
+def seed_of(key: Key) -> int:
+    """The seed of a run, by its names; the model is left out, so models are compared on equal chances."""
+    text = f"{key.seed}/{key.task}/{key.problem_id}/{key.method}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+
+
+def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
+    if gold is None:
+        return "ungraded"
+    if result.answer is not None:
+        return verdicts[result.answer]
+    return "no-answer" if _chosen(result).finish_reason == "stop" else "truncated"
+
+
+def _chosen(result: Result) -> Completion:
+    return next(completion for completion in result.completions if completion.text == result.text)
+
+
+def _columns(steps: Sequence[StepInfo]) -> dict[str, list[float]]:
+    return {
+        "ess": [round(step.ess, 3) for step in steps],
+        "histories": [step.histories for step in steps],
+        "rows": [step.rows for step in steps],
+    }

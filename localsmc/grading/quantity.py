@@ -1,0 +1,121 @@
+r"""A number with its unit: `\$32,348`, `15 \text{ cm}^2`, `5.4 cents`, `90^\circ`, `137 \frac{1}{2}`.
+
+Takes text as `spelling.spelled` leaves it. Values are exact fractions; units are one word each.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+from localsmc import answers
+
+# No more than 200 digits, as in answers.key: a longer number is compared as text.
+_FRACTION = re.compile(r"([+-]?) ?\\frac\{ *([+-]?\d{1,200}) *\}\{ *([+-]?\d{1,200}) *\}")
+_EXACT = re.compile(r"-?\d{1,400}(?:/\d{1,400})?")
+
+_ALIASES = {
+    "centimeter": "cm", "centimetre": "cm", "millimeter": "mm", "millimetre": "mm", "kilometer": "km",
+    "kilometre": "km", "meter": "m", "metre": "m", "inche": "in", "inch": "in", "feet": "ft", "foot": "ft",
+    "yard": "yd", "mile": "mi", "gram": "g", "kilogram": "kg", "pound": "lb", "second": "s", "sec": "s",
+    "minute": "min", "hour": "h", "hr": "h", "day": "day", "week": "week", "month": "month", "year": "year",
+    "cent": "cent", "¢": "cent", "dollar": "dollar", "degree": "degree", "deg": "degree",
+    "radian": "radian", "rad": "radian", "percent": "percent",
+}  # fmt: skip
+_KNOWN = frozenset(_ALIASES.values())
+_SHORT = "cm|mm|km|in|ft|yd|mi|kg|lbs?|sec|min|hrs?|deg|rad|mph|kph"
+_LETTERS = "m|g|s|h|l"
+_NO_UNIT = "sqrt|frac|alpha|beta|gamma|delta|theta|infty|cdot|times|circ"
+_POWER = r"(?:\s*\^\s*\{?\s*([23])\s*\}?)?"
+
+_FRONT = re.compile(r"^([+-]?)\s*(?:(?:\\?\$)+|\\text\{\s*\$\s*\}|£|€|¥)\s*")
+_MARKED = re.compile(rf"\s*\\text\s*\{{\s*([^{{}}]*?)\s*\}}{_POWER}$")
+_SIGN = re.compile(r"\s*(\^\\circ|\\?%|¢)$")
+_WORDS = re.compile(
+    rf"(?<![\\a-zA-Z])\s*(?<=[\d}}) ])((?:(?:square|sq|cubic|cu)\.? )?"
+    rf"(?:(?!{_NO_UNIT})[a-zA-Z]{{4,}}|{_SHORT})(?: [a-zA-Z]+)*"
+    rf"|(?:square|sq|cubic|cu)\.? (?:{_LETTERS}))\.?{_POWER}$"
+)
+_LETTER = re.compile(rf"(?<=[\d}}) ])\s*({_LETTERS}){_POWER}$")
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """What is left of an answer without its unit, and the unit: None where it has none that we know."""
+
+    core: str
+    unit: str | None = None
+
+    def clashes(self, other: Quantity) -> bool:
+        """Whether both name a known unit, and not the same: cents for dollars, cm for cm^2."""
+        return self.unit is not None and other.unit is not None and self.unit != other.unit
+
+
+def quantity(text: str, *, letters: bool = False) -> Quantity:
+    """Take the units off; `letters` also takes m, g, s, h and l, which elsewhere are variables."""
+    unit, bare = None, _FRONT.sub(r"\1", text).strip()
+    if bare != text.strip():
+        unit = "dollar" if "$" in text else None
+    for _ in range(3):  # 30^\circ\text{C}
+        shorter, name = _peeled(bare, letters)
+        if not shorter:
+            break
+        bare, unit = shorter, _known(name) or unit
+    return Quantity(bare, unit)
+
+
+def _peeled(text: str, letters: bool) -> tuple[str, str]:
+    """The text without its last unit, and that unit; an empty text where it has none."""
+    if found := _SIGN.search(text):
+        name = {"^\\circ": "degree", "¢": "cent"}.get(found[1], "percent")
+        return text[: found.start()].strip(), name
+    patterns = [_MARKED, _WORDS, *([_LETTER] if letters else [])]
+    for found in filter(None, (pattern.search(text) for pattern in patterns)):
+        return text[: found.start()].strip(), f"{found[1]}^{found[2]}" if found[2] else found[1]
+    return "", ""
+
+
+def _known(name: str) -> str | None:
+    """One name for a unit and its power, `cm^2` for "square centimeters"; None where we do not know it."""
+    name, power = name.lower().strip(" ."), ""
+    if found := re.fullmatch(r"(.*)\^([23])", name):
+        name, power = found[1], found[2]
+    if found := re.fullmatch(r"(square|sq|cubic|cu)\.? (.*)", name):
+        name, power = found[2], "2" if found[1].startswith("sq") else "3"
+    single = name.strip(" .")
+    single = single[:-1] if single.endswith("s") and len(single) > 1 else single
+    base = _ALIASES.get(single, single)
+    if base not in _KNOWN:
+        return None
+    return f"{base}^{power}" if power else base
+
+
+def joined(text: str) -> str:
+    """1,234 without the comma; not in (1,234), which is a pair."""
+    if re.search(r"[(\[]|\\\{", text):
+        return text
+    return re.sub(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", lambda found: found[0].replace(",", ""), text)
+
+
+def value(core: str) -> Fraction | None:
+    r"""The exact value of a plain number, fraction, decimal or mixed number; None where it is none of them.
+
+    `2\frac{1}{2}` and `2 1/2` are mixed: nobody writes a product as a final answer that way.
+    """
+    core = re.sub(r"^([+-]) ", r"\1", core.strip())
+    if answers.MIXED.fullmatch(core):
+        return _mixed(core)
+    if found := _FRACTION.fullmatch(core):
+        top, bottom = int(found[2]), int(found[3])
+        return Fraction(-top if found[1] == "-" else top, bottom) if bottom else None
+    key = answers.key(core)
+    return Fraction(key) if _EXACT.fullmatch(key) and not key.endswith("/0") else None
+
+
+def _mixed(core: str) -> Fraction | None:
+    numbers = [int(digits) for digits in re.findall(r"\d{1,200}", core)]
+    if len(numbers) != 3 or numbers[2] == 0:
+        return None
+    size = numbers[0] + Fraction(numbers[1], numbers[2])
+    return -size if core.startswith("-") else size

@@ -1,0 +1,414 @@
+"""A model in another quantization, written by llama.cpp's own quantizer.
+
+Owns the table of types, the child process that does the work (llama.cpp aborts on some files) and the
+temporary file beside the target, which takes its name only when it is whole.  The child outlives nobody:
+when its standard input ends, whether the parent is done or was killed, it removes the temporary file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import json
+import logging
+import os
+import re
+import shlex
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from localsmc.errors import ConfigError, LocalSMCError, ModelLoadFailed, RunError
+from localsmc.ggml import FILE_TYPES, rows
+from localsmc.gguf import Header, read_header
+from localsmc.llama.binding import C, last_errors, logger, set_fields
+from localsmc.llama.devices import default_threads
+from localsmc.llama.weights import CORRUPT_HINT
+from localsmc.probe import _die_quietly, _last_words, _printable
+
+# By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
+BITS_PER_WEIGHT = {
+    name: float(bits)
+    for name, bits in rows(
+        "F32 32.00, F16 16.00, BF16 16.00, Q8_0 8.50, MXFP4_MOE 8.50, Q6_K 6.56, Q5_1 6.04, Q5_K_M 5.70, "
+        "Q5_K_S 5.57, Q5_0 5.57, Q4_1 5.10, Q4_K_M 4.89, IQ4_NL 4.68, Q4_K_S 4.67, Q4_0 4.64, IQ4_XS 4.46, "
+        "Q3_K_L 4.30, Q3_K_M 4.00, IQ3_M 3.76, IQ3_S 3.66, Q3_K_S 3.64, Q2_K 3.16, Q2_0 2.68, TQ2_0 2.52, "
+        "TQ1_0 2.19, Q1_0 1.48"
+    )
+}
+"""The types that llama.cpp writes without an importance matrix, largest first, and their size."""
+
+REMARKS = {
+    "MXFP4_MOE": "experts at 4.25, all else Q8_0",
+    "Q2_0": "for models trained in it",
+    "TQ2_0": "for ternary models",
+    "TQ1_0": "for ternary models",
+    "Q1_0": "for models trained in it",
+}
+
+NEED_IMATRIX = "IQ3_XS IQ3_XXS Q2_K_S IQ2_M IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S".split()
+
+_ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}  # as llama-quantize has them
+_ALIGNMENT = 32  # GGUF_DEFAULT_ALIGNMENT, whatever the source has
+_UNQUANTIZED = ("F32", "F16", "BF16", "F64", "I8", "I16", "I32", "I64")
+
+_SERVE = f"from {__name__} import serve; serve(sys.argv[1])"
+_TENSOR = re.compile(r"\[ *(\d+)/ *(\d+)\] ")
+_FALLBACK = re.compile(r"falling back to +(\w+)")
+_N_FALLBACKS = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
+_NEW_SIZE = re.compile(r"quant size += +([\d.]+) MiB")
+
+OnTensor = Callable[[int, int], None]
+"""Told which tensor is at work, from 1, and how many there are."""
+
+
+def find_type(text: str) -> str:
+    """A type by llama.cpp's name, in any case; raises ConfigError with what may have been meant."""
+    name = _ALIASES.get(text.upper(), text.upper())
+    if name in BITS_PER_WEIGHT:
+        return name
+    if name in NEED_IMATRIX:
+        raise ConfigError(
+            f"{name} needs an importance matrix, which localsmc does not compute",
+            hint="take Q2_K or IQ3_S, or use llama.cpp's own llama-imatrix and llama-quantize",
+        )
+    near = get_close_matches(name, BITS_PER_WEIGHT, 1)
+    hint = f"did you mean {near[0]}?" if near else "to see all types: localsmc quantize --types"
+    raise ConfigError(f"no quantization is called `{text}`", hint=hint)
+
+
+def readable(n_bytes: float) -> str:
+    """A size for people, as "4.6 GiB"."""
+    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantization:
+    """What to write; the flags are llama-quantize's, and n_threads 0 is the number of physical cores."""
+
+    type: str
+    n_threads: int = 0
+    allow_requantize: bool = False
+    leave_output_tensor: bool = False
+    pure: bool = False
+
+    def __post_init__(self) -> None:
+        if find_type(self.type) != self.type or self.n_threads < 0:
+            raise ConfigError("`type` must be one of BITS_PER_WEIGHT, and `n_threads` not negative")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantized:
+    """The file that was written: size in bytes, seconds that it took, and where the type did not fit."""
+
+    header: Header
+    seconds: float
+    n_fallbacks: int
+    fallback_types: tuple[str, ...]
+
+    @property
+    def bits_per_weight(self) -> float:
+        """Of all tensors, without the metadata."""
+        return 8 * sum(tensor.n_bytes for tensor in self.header.tensors) / self.header.n_params
+
+
+def quantize(
+    source: Header,
+    target: Path,
+    options: Quantization,
+    *,
+    overwrite: bool = False,
+    on_tensor: OnTensor | None = None,
+) -> Quantized:
+    """Write a model in another quantization to `target`, with all of its metadata, or write nothing.
+
+    Raises ConfigError for a target that cannot be, ModelLoadFailed where llama.cpp does not take the
+    source, RunError where the disk is too small.
+    """
+    began = time.perf_counter()
+    _check_source(source, options)
+    _check_target(source, target, overwrite)
+    log = _Log(target, on_tensor)
+    with _scratch(target) as scratch, _Child(source, scratch, options) as child:
+        child.follow(log)
+        written = _read_back(source, scratch, target)
+        try:
+            scratch.replace(target)
+        except OSError as error:
+            raise _unwritable(target, error) from error
+    return Quantized(
+        header=written,
+        seconds=time.perf_counter() - began,
+        n_fallbacks=log.n_fallbacks,
+        fallback_types=tuple(log.fallback_types),
+    )
+
+
+def _check_source(source: Header, options: Quantization) -> None:
+    alignment = source.metadata.get("general.alignment", _ALIGNMENT)
+    if alignment != _ALIGNMENT:  # it would keep the number, and put the tensors elsewhere
+        raise ModelLoadFailed(
+            f"`{source.path}` aligns its tensors to {alignment} bytes, which llama.cpp's quantizer cannot",
+            hint=f"convert the model again, with the usual alignment of {_ALIGNMENT} bytes",
+        )
+    if options.allow_requantize or all(tensor.type in _UNQUANTIZED for tensor in source.tensors):
+        return
+    raise ConfigError(
+        f"`{source.path}` is quantized already ({source.file_type}), and each further time costs accuracy",
+        hint="start from the model's F16, BF16 or F32 file, or add `--allow-requantize`",
+    )
+
+
+def _check_target(source: Header, target: Path, overwrite: bool) -> None:
+    folder = target.parent
+    if not os.path.exists(folder):
+        raise ConfigError(
+            f"the folder `{folder}` does not exist", hint=f"run: mkdir -p {shlex.quote(str(folder))}"
+        )
+    try:
+        is_file = stat.S_ISREG(target.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    if target.exists() and any(part.samefile(target) for part in source.parts):
+        raise ConfigError(f"`{target}` is the model that is read", hint="give another name for the output")
+    if not (is_file or target.is_symlink()):
+        raise ConfigError(f"`{target}` is not a regular file", hint="give the name of a file to write")
+    if not overwrite:
+        raise ConfigError(
+            f"`{target}` exists", hint="add `--force` to replace it, or give another name for the output"
+        )
+
+
+@contextlib.contextmanager
+def _scratch(target: Path) -> Iterator[Path]:
+    """An empty file beside the target, so that taking its name is one step; gone at the end."""
+    path = target.with_name(f"{target.stem[:40]}.{os.getpid()}.part")  # a name can be too long already
+    try:
+        path.open("wb").close()
+    except OSError as error:
+        raise _unwritable(target, error) from error
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _unwritable(target: Path, error: OSError) -> ConfigError:
+    return ConfigError(
+        f"`{target}` cannot be written: {error.strerror}",
+        hint="give an output in a folder that you may write to",
+    )
+
+
+def _read_back(source: Header, scratch: Path, target: Path) -> Header:
+    """The header of what was written, which must be whole: llama.cpp does not see all its mistakes."""
+    with scratch.open("rb") as file:
+        if not any(file.read(4)):  # the header comes last, and nothing comes after a write that failed
+            raise _no_room(target)
+    try:
+        written = read_header(scratch)
+    except LocalSMCError as error:
+        reason = str(error).replace(str(scratch), str(target))
+        raise ModelLoadFailed(f"llama.cpp wrote a bad file: {reason}", hint=CORRUPT_HINT) from error
+    if _contents(written) != _contents(source):
+        raise ModelLoadFailed(f"llama.cpp did not write all tensors of `{source.path}`", hint=CORRUPT_HINT)
+    return written
+
+
+def _contents(header: Header) -> set[tuple[str, tuple[int, ...]]]:
+    return {(tensor.name, tensor.shape) for tensor in header.tensors}
+
+
+def _no_room(target: Path) -> RunError:
+    free = readable(shutil.disk_usage(target.parent).free)
+    return RunError(
+        f"`{target}` could not be written to its end",
+        hint=f"make room in `{target.parent}`, where {free} are free now, or give an output on another disk",
+    )
+
+
+class _Log:
+    """Reads llama.cpp's log, first of a dry run: the size to come, the tensor at work, the fallbacks."""
+
+    def __init__(self, target: Path, on_tensor: OnTensor | None) -> None:
+        self.target, self._on_tensor = target, on_tensor
+        self.n_fallbacks = 0
+        self.fallback_types: dict[str, None] = {}  # a set that keeps the order
+
+    def read_dry(self, line: str) -> None:
+        """Raise RunError where the disk is too small."""
+        if found := _NEW_SIZE.search(line):
+            needed, free = float(found[1]) * 2**20, shutil.disk_usage(self.target.parent).free
+            if needed > free:
+                raise RunError(
+                    f"`{self.target}` will need {readable(needed)}, and {readable(free)} are free",
+                    hint=f"make room in `{self.target.parent}`, or give an output on another disk",
+                )
+
+    def read(self, level: int, line: str) -> None:
+        """A line of the real run."""
+        logger.log(level, line)
+        if self._on_tensor and (found := _TENSOR.match(line)):
+            self._on_tensor(int(found[1]), int(found[2]))
+        if found := _FALLBACK.search(line):
+            self.fallback_types[found[1].upper()] = None
+        if found := _N_FALLBACKS.search(line):
+            self.n_fallbacks = int(found[1])
+
+
+class _Child:
+    """The child seen from the parent: its lines are its own JSON, or the last words of llama.cpp."""
+
+    def __init__(self, source: Header, scratch: Path, options: Quantization) -> None:
+        self._source = source
+        job = {
+            "source": str(source.path.absolute()),
+            "scratch": str(scratch.absolute()),
+            **asdict(options),
+            "n_threads": options.n_threads or default_threads(source.n_params),
+        }
+        # Ctrl-C reaches the child as well: it must hear nothing before it can clean up.
+        code = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"
+            f" sys.path[:] = {sys.path!r}; {_SERVE}"
+        )
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", code, json.dumps(job)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                encoding="utf-8",
+                errors="replace",
+                # Without this ggml_abort starts a debugger, if there is one, and takes seconds to die.
+                env=os.environ | {"GGML_NO_BACKTRACE": "1"},
+            )
+        except OSError as error:
+            message = f"the child process that quantizes cannot be started: {error.strerror}"
+            raise ModelLoadFailed(message, hint="check the machine's limits on processes") from error
+
+    def __enter__(self) -> _Child:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        with self._process:  # closes the pipes
+            self._process.wait()
+
+    def follow(self, log: _Log) -> None:
+        """Until all is written; raises where it will not be."""
+        words: list[str] = []
+        for line in self._process.stdout or ():
+            said = _heard(line)
+            if said is None:
+                words.append(line)
+            elif "end" in said:
+                return self._check(said["end"], log)
+            elif said["is_dry"]:
+                log.read_dry(said["line"])
+            else:
+                log.read(said["level"], said["line"])
+        raise self._death(words)
+
+    def _check(self, reason: str, log: _Log) -> None:
+        if "iostream error" in reason:
+            raise _no_room(log.target)
+        if reason:
+            raise ModelLoadFailed(
+                f"llama.cpp cannot quantize `{self._source.path}`: {_printable(reason)}", hint=CORRUPT_HINT
+            )
+
+    def _death(self, words: list[str]) -> ModelLoadFailed:
+        code = self._process.wait()
+        how = signal.Signals(-code).name if -code in set(signal.Signals) else f"exit code {code}"
+        hint = "memory ran out, most likely: close other programs" if how == "SIGKILL" else CORRUPT_HINT
+        path = self._source.path
+        return ModelLoadFailed(
+            f"llama.cpp aborted while quantizing `{path}`: {_last_words(words)} ({how})", hint=hint
+        )
+
+
+def _heard(line: str) -> dict[str, Any] | None:
+    """What the child said, or None for what llama.cpp itself wrote."""
+    try:
+        said = json.loads(line)
+    except ValueError:
+        return None
+    return said if isinstance(said, dict) else None
+
+
+# --- in the child ---
+
+
+def serve(text: str) -> None:
+    """The child: do the job that the JSON tells, then wait for the parent to be done or gone."""
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # they reach the parent too, and its end is heard
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    _die_quietly()
+    job = json.loads(text)
+    guard = threading.Thread(target=_clean_up, args=(job["scratch"],), daemon=True)
+    guard.start()
+    logger.setLevel(logging.INFO)
+    # The dry run takes no time, and tells the size while the disk may still be changed.
+    _say(end=_run(job, is_dry=True) or _run(job, is_dry=False))
+    guard.join()
+
+
+def _clean_up(scratch: str) -> None:
+    """Wait for the end of standard input, which is the parent's; then leave at once."""
+    while os.read(0, 1):
+        pass
+    with contextlib.suppress(OSError):  # it has its name already
+        os.unlink(scratch)
+    os._exit(0)
+
+
+def _run(job: dict[str, Any], *, is_dry: bool) -> str:
+    """Quantize; returns what went wrong, or nothing."""
+    params = C.llama_model_quantize_default_params()
+    set_fields(
+        params,
+        nthread=job["n_threads"],
+        ftype=FILE_TYPES.index(job["type"].removesuffix("_MOE")),
+        allow_requantize=job["allow_requantize"],
+        quantize_output_tensor=not job["leave_output_tensor"],
+        pure=job["pure"],
+        dry_run=is_dry,
+    )
+    last_errors.clear()
+    handler = _Teller(is_dry)
+    logger.addHandler(handler)
+    source, scratch = os.fsencode(job["source"]), os.fsencode(job["scratch"])
+    code = C.llama_model_quantize(source, scratch, ctypes.byref(params))
+    logger.removeHandler(handler)
+    if not code:
+        return ""
+    reason = last_errors[-1] if last_errors else f"code {code}"
+    return re.sub(r"^\w+: failed to quantize: ", "", reason).strip()
+
+
+class _Teller(logging.Handler):
+    def __init__(self, is_dry: bool) -> None:
+        super().__init__()
+        self._is_dry = is_dry
+
+    def emit(self, record: logging.LogRecord) -> None:
+        _say(is_dry=self._is_dry, level=record.levelno, line=record.getMessage())
+
+
+def _say(**what: object) -> None:
+    # Nobody may be there to hear: the guard is about to leave.
+    with contextlib.suppress(OSError):
+        os.write(1, json.dumps(what).encode() + b"\n")

@@ -1,0 +1,151 @@
+"""How often answers are right: all in all, by family, by level, by seed, and of k samples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from localsmc.report import tables
+from localsmc.report.cost import Costs
+from localsmc.report.groups import Group, Scored
+from localsmc.report.lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, Line
+from localsmc.report.tables import Column, Table
+from localsmc.statistics import pass_at_k, resampled_mean
+
+WHERE = (Column("run", "run"), Column("task", "task"), Column("model", "model"), Column("method", "method"))
+SELECT = Column("select", "select")
+
+COLUMNS = (
+    *WHERE,
+    SELECT,
+    Column("problems", "problems", tables.count),
+    Column("accuracy", "right", tables.percent),
+    Column("interval", "95 % interval", tables.interval),
+    Column("no_answer", "no answer", tables.percent_or_none),
+    Column("truncated", "truncated", tables.percent_or_none),
+    Column("grader_failed", "grader failed", tables.percent_or_none),
+    Column("failed", "failed", tables.percent_or_none),
+    Column("times_seconds", "seconds ×", tables.figure),
+)
+
+NOTE = (
+    "The unit is the problem. Intervals are Wilson's for one seed; for several, and for expected draws, those"
+    " of 2,000 resamplings of the problems' means. Whatever is not right counts as wrong; why, has a column"
+    " of its own. An expected draw is the weight of the right answers, where the run has selected by"
+    " something else."
+)
+
+
+def where(group: Group) -> tuple[str, str, str, str]:
+    """The cells under WHERE."""
+    return group.run, group.task, group.model, group.method
+
+
+def accuracy(groups: Sequence[Group], costs: Costs) -> Table | None:
+    """Every method and selector with its interval; None where nothing is graded."""
+    rows = [_row(scored, costs) for group in groups if group.graded for scored in group.by_selector()]
+    if not rows:
+        return None
+    return Table(name="accuracy", title="Accuracy", columns=COLUMNS, rows=tuple(rows), note=NOTE)
+
+
+def _row(scored: Scored, costs: Costs) -> tuple[Any, ...]:
+    estimate, group = scored.accuracy, scored.group
+    verdicts = [scored.share(verdict) for verdict in (NO_ANSWER, TRUNCATED, GRADER_FAILED, FAILED)]
+    return (
+        *where(group),
+        scored.told,
+        len(scored.means),
+        None if estimate is None else estimate[0],
+        None if estimate is None else estimate[1:],
+        *verdicts,
+        costs.ratio(group, "seconds"),
+    )
+
+
+Part = Callable[[Line], Any]
+PARTS: dict[str, Part] = {"family": lambda line: line.family, "level": lambda line: line.level}
+
+
+def parts_of(groups: Iterable[Group], part: Part) -> list[Any]:
+    """The families or levels that there are, in order."""
+    return sorted({part(line) for group in groups for line in group.lines} - {None})
+
+
+def by_part(groups: Sequence[Group], name: str) -> Table | None:
+    """Each method's own selector, family by family or level by level; None where all is one part."""
+    part = PARTS[name]
+    values = parts_of(groups, part)
+    rows = []
+    for value in values if len(values) > 1 else ():
+        for group in groups:
+            scored = group.of(line for line in group.lines if part(line) == value).scored(group.main)
+            if (estimate := scored.accuracy) is not None:
+                head = (*where(group), told_main(group), value)
+                rows.append((*head, len(scored.means), estimate[0], estimate[1:]))
+    if not rows:
+        return None
+    columns = (*WHERE, SELECT, Column("value", name), *COLUMNS[5:8])
+    return Table(name=name, title=f"By {name}", columns=columns, rows=tuple(rows))
+
+
+def told_main(group: Group) -> str:
+    """The selector that the run has used, as tables have it."""
+    return "" if group.particles == 1 else group.main
+
+
+def by_seed(groups: Sequence[Group]) -> Table | None:
+    """Each method's own selector, seed by seed; None where there is one seed."""
+    rows = []
+    for group in groups:
+        for seed in sorted({line.seed for line in group.graded}) if group.n_seeds > 1 else ():
+            scored = group.of(line for line in group.lines if line.seed == seed).scored(group.main)
+            estimate = scored.accuracy
+            if estimate is not None:
+                head = (*where(group), told_main(group), seed)
+                rows.append((*head, len(scored.means), estimate[0], estimate[1:]))
+    if not rows:
+        return None
+    columns = (*WHERE, SELECT, Column("value", "seed"), *COLUMNS[5:8])
+    return Table(
+        name="seed", title="By seed", columns=columns, rows=tuple(rows), note="Intervals are Wilson's."
+    )
+
+
+# --- the best of k samples ------------------------------------------------------------------------
+
+
+def pass_table(groups: Sequence[Group], names: dict[str, str]) -> tuple[Table | None, str]:
+    """pass@k of independent samples, or why there is none. `names` are the methods' by their labels."""
+    fitting = [one for one in groups if names[one.method] == "sample" and one.particles > 1 and one.graded]
+    if not fitting:
+        return None, "pass@k is left out: it needs independent samples, `sample` with N of 2 or more"
+    drawn = [line.drawn for group in fitting for line in group.lines if line.drawn is not None]
+    if any(one.spent.reductions for one in drawn):
+        return None, "pass@k is left out: memory was short, and the samples are not independent"
+    columns = (
+        *WHERE,
+        Column("k", "k", tables.count),
+        COLUMNS[5],
+        Column("pass", "pass@k", tables.percent),
+        COLUMNS[7],
+    )
+    note = "1 − C(n − c, k) / C(n, k) from c right ones of n samples a problem, those of all seeds together."
+    rows = tuple(row for group in fitting for row in _pass_rows(group))
+    title = "At least one of k samples is right"
+    return Table(name="pass", title=title, columns=columns, rows=rows, note=note), ""
+
+
+def _pass_rows(group: Group) -> list[tuple[Any, ...]]:
+    counts: dict[str, tuple[int, int]] = {}
+    for line in group.graded:
+        n, n_right = counts.get(line.problem, (0, 0))
+        n_drawn = sum(one.count for one in line.drawn.completions) if line.drawn is not None else 0
+        # What failed has as many samples as the others, none of them right.
+        counts[line.problem] = n + (n_drawn or group.particles), n_right + line.n_right
+    most = min(n for n, _ in counts.values())
+    rows = []
+    for k in sorted({*(2**i for i in range(most.bit_length())), most}):
+        mean, low, high = resampled_mean([pass_at_k(n, c, k) for n, c in counts.values()])
+        rows.append((*where(group), k, len(counts), mean, (low, high)))
+    return rows

@@ -1,0 +1,146 @@
+"""What is there and what is not, who agrees with whom, and how answers are spread."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from localsmc import answers
+from localsmc.report import tables
+from localsmc.report.accuracy import WHERE, where
+from localsmc.report.folder import Run
+from localsmc.report.groups import Group
+from localsmc.report.lines import RIGHT, Line
+from localsmc.report.tables import Column, Table
+
+
+def completeness(run: Run) -> str:
+    """How much of a run is done: "300 of 300 problems", each model, method and seed counted."""
+    done, all_of_it = len(run.lines), run.manifest.n_lines
+    told = f"{done:,} of {all_of_it:,} problems are done (every model, method and seed counts)"
+    n_failed = sum(line.drawn is None for line in run.lines)
+    failed = f"; {n_failed:,} of them failed" if n_failed else ""
+    return told + failed + ("" if done >= all_of_it else ": the run is unfinished")
+
+
+def missing(runs: Sequence[Run]) -> Table | None:
+    """The models and methods of unfinished runs that lack problems; None where all is there."""
+    rows = []
+    for run in runs:
+        seeds = len(run.manifest.seeds)
+        for task, model, method in itertools.product(
+            run.manifest.tasks, run.manifest.models, run.manifest.methods
+        ):
+            key = task.name, model, method
+            done = sum((line.task, line.model, line.method) == key for line in run.lines)
+            wanted = task.n_problems * seeds
+            if done < wanted:
+                rows.append((run.name, *key, done, wanted))
+    if not rows:
+        return None
+    columns = (*WHERE, Column("done", "done", tables.count), Column("wanted", "of", tables.count))
+    note = "Comparisons use the problems that both sides have done; the other figures, all that are there."
+    return Table(name="missing", title="Not done yet", columns=columns, rows=tuple(rows), note=note)
+
+
+def agreement(groups: Sequence[Group]) -> Table | None:
+    """How often two methods on the same model give the same answer; None where there is no pair."""
+    rows = []
+    for first, second in itertools.combinations(groups, 2):
+        if first.place == second.place:
+            theirs = {(line.problem, line.seed): line for line in second.lines}
+            pairs = [
+                (line, theirs[line.problem, line.seed])
+                for line in first.lines
+                if (line.problem, line.seed) in theirs
+            ]
+            if pairs:
+                told = f"{second.method} ({second.run})" if second.run else second.method
+                rows.append((*where(first), told, *_agreed(pairs)))
+    if not rows:
+        return None
+    columns = (
+        *WHERE,
+        Column("other", "and"),
+        Column("problems", "problems", tables.count),
+        Column("same", "same answer", tables.percent),
+        Column("both", "both right", tables.percent),
+        Column("first", "only the first", tables.percent),
+        Column("second", "only the second", tables.percent),
+        Column("neither", "neither", tables.percent),
+    )
+    note = "Answers as the run has selected them, problem and seed alike; no answer agrees with nothing."
+    return Table(name="agreement", title="Agreement", columns=columns, rows=tuple(rows), note=note)
+
+
+def _agreed(pairs: Sequence[tuple[Line, Line]]) -> tuple[Any, ...]:
+    n_problems = len({line.problem for line, _ in pairs})
+    same = [b.answer is not None and answers.same(a.answer, b.answer) for a, b in pairs]
+    graded: list[tuple[bool, ...]] = [
+        (a.verdict == RIGHT, b.verdict == RIGHT) for a, b in pairs if a.gold is not None
+    ]
+    if not graded:
+        return n_problems, float(np.mean(same)), None, None, None, None
+    shares = [graded.count(case) / len(graded) for case in itertools.product((True, False), repeat=2)]
+    return n_problems, float(np.mean(same)), *shares
+
+
+def spread(groups: Sequence[Group]) -> Table | None:
+    """How many answers each method finds, and how much weight they have; None with one particle."""
+    rows = []
+    for group in groups:
+        drawn = [line.drawn for line in group.lines if line.drawn is not None and line.drawn.shares]
+        if group.particles > 1 and drawn:
+            heaviest = [max(share.weight for share in one.shares) for one in drawn]
+            unanswered = [sum(share.weight for share in one.shares if share.answer is None) for one in drawn]
+            ess = [line.steps.ess.mean() / group.particles for line in group.lines if line.steps.ess.size]
+            n_answers = [sum(share.answer is not None for share in one.shares) for one in drawn]
+            cells = (n_answers, heaviest, unanswered, ess)
+            rows.append(
+                (*where(group), len(drawn), *(float(np.mean(some)) if some else None for some in cells))
+            )
+    if not rows:
+        return None
+    columns = (
+        *WHERE,
+        Column("runs", "runs", tables.count),
+        Column("answers", "different answers", tables.figure),
+        Column("heaviest", "heaviest weight", tables.percent),
+        Column("unanswered", "weight without answer", tables.percent_or_none),
+        Column("ess", "ESS/N", tables.figure),
+    )
+    note = "Means over problems and seeds; ESS over the steps of each run, too."
+    return Table(name="spread", title="Spread of answers", columns=columns, rows=tuple(rows), note=note)
+
+
+N_SHOWN = 5
+
+
+def distributions(groups: Sequence[Group]) -> Table | None:
+    """Problem by problem the answers with their weights, for runs without known answers; else None."""
+    lines = [(group, line) for group in groups if not group.graded for line in group.lines]
+    rows = sorted(
+        [(*where(group), line.problem, line.seed, _shown(line)) for group, line in lines],
+        key=lambda row: (row[1], row[4]),
+    )
+    if not rows:
+        return None
+    columns = (
+        *WHERE,
+        Column("problem", "problem"),
+        Column("seed", "seed"),
+        Column("answers", "answers by weight"),
+    )
+    note = "No answer is known for these problems, and so nothing is graded."
+    return Table(name="answers", title="Answers", columns=columns, rows=tuple(rows), note=note)
+
+
+def _shown(line: Line) -> str:
+    if line.drawn is None:
+        return f"failed: {line.error or 'no reason is given'}"
+    told = [f"{share.answer or 'no answer'} {share.weight:.0%}" for share in line.drawn.shares]
+    more = [f"{len(told) - N_SHOWN} others"] if len(told) > N_SHOWN else []
+    return " · ".join([*told[:N_SHOWN], *more])

@@ -1,0 +1,116 @@
+"""Whether the weight of an answer is its chance to be right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from localsmc.report import tables
+from localsmc.report.accuracy import WHERE, where
+from localsmc.report.groups import Group
+from localsmc.report.lines import RIGHT, Line
+from localsmc.report.tables import Column, Table
+from localsmc.statistics import Bin, brier, calibration_bins, calibration_error, resampled
+
+NOTE = (
+    "Of every problem the heaviest answer with its weight; problems without any answer are left out. Brier is"
+    " the mean squared distance of weight and outcome, ECE the mean distance of the bins: both are best at 0."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """A group's heaviest answers: bins, Brier score with its interval, expected calibration error."""
+
+    group: Group
+    n: int
+    n_problems: int
+    bins: list[Bin]
+    brier: tuple[float, float, float]
+    error: float
+
+
+def calibration(group: Group) -> Calibration | None:
+    """None where one particle has no weights to speak of, or nothing is graded."""
+    claims = [claim for claim in map(_claim, group.graded) if claim is not None]
+    if not claims or group.particles == 1:
+        return None
+    problems = [problem for problem, _, _ in claims]
+    weights, rights = (np.array([claim[k] for claim in claims], dtype=np.float64) for k in (1, 2))
+    bins = calibration_bins(weights, rights, problems)
+    squares: dict[str, list[float]] = {}
+    for problem, square in zip(problems, (weights - rights) ** 2, strict=True):
+        squares.setdefault(problem, []).append(float(square))
+    by_problem = np.array([np.mean(some) for some in squares.values()])
+    _, low, high = resampled(len(by_problem), lambda some: float(by_problem[some].mean()))
+    return Calibration(
+        group=group,
+        n=len(claims),
+        n_problems=len(squares),
+        bins=bins,
+        brier=(brier(weights, rights), low, high),
+        error=calibration_error(bins),
+    )
+
+
+def _claim(line: Line) -> tuple[str, float, float] | None:
+    """The problem, the weight of its heaviest answer, and whether that is right."""
+    given = line.drawn.shares if line.drawn is not None else ()
+    shares = [share for share in given if share.answer is not None]
+    if not shares:
+        return None
+    heaviest = max(shares, key=lambda share: share.weight)
+    return line.problem, min(1.0, heaviest.weight), float(line.verdict_of(heaviest.answer) == RIGHT)
+
+
+def scores(found: Sequence[Calibration]) -> Table | None:
+    """The scores of every method with weights; None where there is none."""
+    rows = [(*where(one.group), one.n_problems, one.brier[0], one.brier[1:], one.error) for one in found]
+    columns = (
+        *WHERE,
+        Column("problems", "problems", tables.count),
+        Column("brier", "Brier", tables.figure),
+        Column("interval", "95 % interval", lambda ends: f"{ends[0]:.3f} to {ends[1]:.3f}"),
+        Column("ece", "ECE", tables.figure),
+    )
+    if not rows:
+        return None
+    return Table(
+        name="calibration",
+        title="Calibration of answer weights",
+        columns=columns,
+        rows=tuple(rows),
+        note=NOTE,
+    )
+
+
+def bins(found: Sequence[Calibration]) -> Table | None:
+    """The bins of every method with weights; None where there is none."""
+    rows = [
+        (
+            *where(one.group),
+            f"{each.low:.0%} to {each.high:.0%}",
+            each.n,
+            each.n_problems,
+            each.weight,
+            each.right,
+            each.interval,
+        )
+        for one in found
+        for each in one.bins
+    ]
+    columns = (
+        *WHERE,
+        Column("bin", "weight"),
+        Column("answers", "answers", tables.count),
+        Column("problems", "problems", tables.count),
+        Column("weight", "mean weight", tables.percent),
+        Column("accuracy", "right", tables.percent),
+        Column("interval", "95 % interval", tables.interval),
+    )
+    if not rows:
+        return None
+    note = "Does 80 % mean 80 %? The share that is right should lie near the mean weight."
+    return Table(name="bins", title="Calibration, bin by bin", columns=columns, rows=tuple(rows), note=note)

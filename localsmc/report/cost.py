@@ -1,0 +1,118 @@
+"""What answers cost: rows, tokens and seconds, against plain sampling on the same problems."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from localsmc.report import tables
+from localsmc.report.groups import Group, means
+from localsmc.report.tables import Column, Table
+
+PARTS = ("rows", "tokens", "seconds")
+
+COLUMNS = (
+    Column("run", "run"),
+    Column("task", "task"),
+    Column("model", "model"),
+    Column("method", "method"),
+    Column("particles", "N", tables.count),
+    Column("rows_share", "rows/(N·steps)", tables.figure),
+    Column("steps", "steps", tables.figure),
+    Column("rows", "rows", tables.figure),
+    Column("tokens", "tokens", tables.figure),
+    Column("seconds", "seconds", tables.figure),
+    Column("times_rows", "rows ×", tables.figure),
+    Column("times_tokens", "tokens ×", tables.figure),
+    Column("times_seconds", "seconds ×", tables.figure),
+)
+
+
+class Costs:
+    """The groups' costs a problem, and each group's baseline: plain sampling where there is any.
+
+    `names` are the methods' by their labels, `configs` their configurations.
+    """
+
+    def __init__(
+        self, groups: Sequence[Group], names: Mapping[str, str], configs: Mapping[str, Mapping[str, Any]]
+    ) -> None:
+        self._names, self._configs = names, configs
+        self._spent = {id(group): _by_problem(group) for group in groups}
+        self._baselines = {id(group): self._baseline(group, groups) for group in groups}
+
+    def baseline(self, group: Group) -> Group | None:
+        """What the group's cost is told relative to; None where no cost is known."""
+        return self._baselines[id(group)]
+
+    def ratio(self, group: Group, part: str) -> float | None:
+        """The cost over the baseline's, on the problems that both have done.
+
+        None where there is none, and for seconds of different machines.
+        """
+        base = self.baseline(group)
+        if base is None or (part == "seconds" and base.machine != group.machine):
+            return None
+        ours, theirs = self._spent[id(group)], self._spent[id(base)]
+        common = ours.keys() & theirs.keys()
+        below = math.fsum(theirs[problem][part] for problem in common)
+        return math.fsum(ours[problem][part] for problem in common) / below if below > 0 else None
+
+    def mean(self, group: Group, part: str) -> float | None:
+        """The mean over the problems; None where none was answered."""
+        spent = self._spent[id(group)].values()
+        return math.fsum(one[part] for one in spent) / len(spent) if spent else None
+
+    def _baseline(self, group: Group, groups: Sequence[Group]) -> Group | None:
+        rivals = [one for one in groups if one.place == group.place and self._spent[id(one)]]
+        here = [one for one in rivals if one.sources == group.sources] or rivals
+        plain = [one for one in here if self._names[one.method] == "sample" and one.particles == 1]
+        as_it_is = [one for one in plain if self._configs[one.method].get("temperature", 1) == 1]
+        simple = [one for one in here if self._names[one.method] in ("sample", "greedy")]
+        for some in (as_it_is, plain, simple, here):
+            if some:
+                return min(some, key=lambda one: self.mean(one, "rows") or 0.0)
+        return None
+
+    def table(self, groups: Sequence[Group]) -> Table | None:
+        """All costs; None where nothing was answered."""
+        rows = [self._row(group) for group in groups if self._spent[id(group)]]
+        if not rows:
+            return None
+        return Table(
+            name="cost", title="Cost a problem", columns=COLUMNS, rows=tuple(rows), note=self.note(groups)
+        )
+
+    def note(self, groups: Iterable[Group]) -> str:
+        """Which method × 1 is."""
+        bases = [self.baseline(group) for group in groups]
+        told = " or ".join(dict.fromkeys(f"`{base.method}`" for base in bases if base is not None))
+        return (
+            f"× is relative to {told} on the problems that both have done."
+            " Loading a model is not counted; tokens are those of the distinct histories that are kept."
+        )
+
+    def _row(self, group: Group) -> tuple[Any, ...]:
+        steps, rows = self.mean(group, "steps"), self.mean(group, "rows")
+        full = group.particles * steps if steps else 0.0
+        return (
+            group.run,
+            *group.place,
+            group.method,
+            group.particles,
+            rows / full if rows is not None and full else None,
+            steps,
+            *(self.mean(group, part) for part in PARTS),
+            *(self.ratio(group, part) for part in PARTS),
+        )
+
+
+def _by_problem(group: Group) -> dict[str, dict[str, float]]:
+    """By problem what it took, the mean over the seeds; without those that failed."""
+    done = [(line, line.drawn.spent) for line in group.lines if line.drawn is not None]
+    parts = {
+        part: means({(line.problem, line.seed): float(getattr(spent, part)) for line, spent in done})
+        for part in (*PARTS, "steps")
+    }
+    return {problem: {part: parts[part][problem] for part in parts} for problem in parts["rows"]}

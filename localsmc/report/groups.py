@@ -1,0 +1,189 @@
+"""The lines of all runs, put together by task, model and method, and scored under every selector."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from localsmc.report.folder import Run
+from localsmc.report.lines import RIGHT, UNGRADED, Line
+from localsmc.selection import SELECTORS
+from localsmc.statistics import Estimate, mean_share
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """All lines of one method on one model and task. `run` is empty where it need not be told.
+
+    `machine` and `sources` say where the seconds come from and which folders took part.
+    """
+
+    run: str
+    task: str
+    model: str
+    method: str
+    lines: tuple[Line, ...]
+    machine: str = ""
+    sources: tuple[str, ...] = ()
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """What is compared with each other: the same task by the same model."""
+        return self.task, self.model
+
+    @cached_property
+    def particles(self) -> int:
+        """N, the most where lines differ; 1 where nothing was drawn."""
+        return max((line.drawn.particles for line in self.lines if line.drawn is not None), default=1)
+
+    @cached_property
+    def main(self) -> str:
+        """The selector that the run has used."""
+        return next((line.drawn.select for line in self.lines if line.drawn is not None), "draw")
+
+    @property
+    def selectors(self) -> tuple[str, ...]:
+        """The selectors that make a difference, the run's own first."""
+        if self.particles == 1:
+            return (self.main,)
+        return (self.main, *(name for name in SELECTORS if name != self.main))
+
+    @cached_property
+    def graded(self) -> tuple[Line, ...]:
+        """The lines whose answers can be right."""
+        return tuple(line for line in self.lines if line.verdict != UNGRADED and line.gold is not None)
+
+    @cached_property
+    def n_seeds(self) -> int:
+        """How many seeds there are."""
+        return len({line.seed for line in self.lines})
+
+    def of(self, lines: Iterable[Line]) -> Group:
+        """The same with some of the lines only."""
+        return replace(self, lines=tuple(lines))
+
+    def scored(self, selector: str) -> Scored:
+        """The group under one selector."""
+        outcomes = {(line.problem, line.seed): line.outcome(selector) for line in self.graded}
+        return Scored(group=self, selector=selector, outcomes=outcomes)
+
+    def by_selector(self) -> Iterator[Scored]:
+        """The group under each of its selectors."""
+        return map(self.scored, self.selectors)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scored:
+    """A group under a selector: the probability of each verdict, by problem and seed."""
+
+    group: Group
+    selector: str
+    outcomes: dict[tuple[str, int], dict[str, float]]
+
+    @property
+    def told(self) -> str:
+        """The selector as tables have it: nothing for one particle, and whether draws were made."""
+        if self.group.particles == 1:
+            return ""
+        is_expected = self.selector == "draw" != self.group.main
+        return "draw, expected" if is_expected else self.selector
+
+    @cached_property
+    def rights(self) -> dict[tuple[str, int], float]:
+        """By problem and seed, 1 for right, 0 for anything else, in between for expected draws."""
+        return {key: outcome.get(RIGHT, 0.0) for key, outcome in self.outcomes.items()}
+
+    @cached_property
+    def means(self) -> dict[str, float]:
+        """By problem, the mean over its seeds."""
+        return means(self.rights)
+
+    @property
+    def accuracy(self) -> Estimate | None:
+        """The share of right with its interval; None where nothing is graded."""
+        if not self.means:
+            return None
+        return mean_share(list(self.means.values()), len({seed for _, seed in self.rights}))
+
+    def share(self, verdict: str) -> float | None:
+        """How often the verdict is this one; None where nothing is graded."""
+        if not self.outcomes:
+            return None
+        return float(np.mean([outcome.get(verdict, 0.0) for outcome in self.outcomes.values()]))
+
+
+def means(values: dict[tuple[str, int], float]) -> dict[str, float]:
+    """Values by problem and seed, averaged within each problem."""
+    by_problem: dict[str, list[float]] = {}
+    for (problem, _), value in values.items():
+        by_problem.setdefault(problem, []).append(value)
+    return {problem: sum(some) / len(some) for problem, some in by_problem.items()}
+
+
+def grouped(runs: Sequence[Run]) -> list[Group]:
+    """The groups of all runs in the order of their manifests; runs are told apart where they must be."""
+    is_apart = _overlap(runs)
+    names = _distinct_names(runs)
+    versions = _task_versions(runs)
+    found: list[Group] = []
+    for run, name in zip(runs, names, strict=True):
+        by_key: dict[tuple[str, str, str], list[Line]] = {}
+        for line in run.lines:
+            by_key.setdefault((line.task, line.model, line.method), []).append(line)
+        for task in run.manifest.tasks:
+            label = f"{task.name} v{task.version}" if len(versions[task.name]) > 1 else task.name
+            found += [
+                Group(
+                    run=name if is_apart else "",
+                    task=label,
+                    model=model,
+                    method=method,
+                    lines=tuple(by_key[task.name, model, method]),
+                    machine=repr(run.manifest.raw.get("machine")),
+                    sources=(name,),
+                )
+                for model in run.manifest.models
+                for method in run.manifest.methods
+                if (task.name, model, method) in by_key
+            ]
+    return _in_order(found)
+
+
+def _in_order(groups: list[Group]) -> list[Group]:
+    """Tasks, models and methods together, each in the order of its first appearance."""
+    tasks, models, methods = (
+        {name: i for i, name in enumerate(dict.fromkeys(getattr(group, part) for group in groups))}
+        for part in ("task", "model", "method")
+    )
+    return sorted(groups, key=lambda one: (tasks[one.task], models[one.model], methods[one.method]))
+
+
+def _overlap(runs: Sequence[Run]) -> bool:
+    """Whether names do not tell the runs apart: the same work twice, or two things of one name."""
+    work = Counter(key for run in runs for key in {(one.task, one.model, one.method) for one in run.lines})
+    configs: dict[str, set[str]] = {}
+    hashes: dict[str, set[str | None]] = {}
+    for run in runs:
+        for label, config in run.manifest.methods.items():
+            configs.setdefault(label, set()).add(repr(sorted(config.items())))
+        for model, sha256 in run.manifest.models.items():
+            hashes.setdefault(model, set()).add(sha256)
+    return any(n > 1 for n in (*work.values(), *map(len, configs.values()), *map(len, hashes.values())))
+
+
+def _distinct_names(runs: Sequence[Run]) -> list[str]:
+    """The folders' names, or their paths where two have the same name."""
+    counts = Counter(run.name for run in runs)
+    return [run.name if counts[run.name] == 1 else str(run.path) for run in runs]
+
+
+def _task_versions(runs: Sequence[Run]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for run in runs:
+        for task in run.manifest.tasks:
+            found.setdefault(task.name, set()).add(task.version)
+    return found

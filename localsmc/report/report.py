@@ -1,0 +1,185 @@
+"""A report: runs and traces that have been read, and everything that is said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from localsmc import __version__
+from localsmc.errors import RunError
+from localsmc.report import accuracy, agreement, calibration, differences, tracetables
+from localsmc.report.calibration import Calibration
+from localsmc.report.cost import Costs
+from localsmc.report.folder import MAKE, Run, read_run
+from localsmc.report.groups import Group, grouped
+from localsmc.report.tables import Table, csv_text, markdown, text
+from localsmc.report.tracefile import Trace, read_trace
+
+
+def report(paths: Sequence[Path], against: str | None = None) -> Report:
+    """Read run folders and traces and put them together.
+
+    `against` is the label of the method that others are compared with, the first by default. Raises
+    RunError where one cannot be read, and ConfigError where no method has that label.
+    """
+    runs: list[Run] = []
+    traces: list[Trace] = []
+    for path in _each_once(paths):
+        if path.is_dir():
+            runs.append(read_run(path))
+        elif path.name == "results.jsonl" and (path.parent / "manifest.json").exists():
+            raise RunError(f"`{path}` is a part of a run", hint=f"localsmc report {path.parent}")
+        elif path.exists():
+            traces.append(read_trace(path))
+        else:
+            raise RunError(f"there is no run at `{path}`", hint=MAKE)
+    found = Report(runs=tuple(runs), traces=tuple(traces), against=against)
+    if runs:
+        differences.checked_against(found.groups, against)
+    return found
+
+
+def _each_once(paths: Sequence[Path]) -> list[Path]:
+    """Without a folder that was given twice, by whatever names."""
+    return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """What was read, the groups of its lines, and the tables that there is something for."""
+
+    runs: tuple[Run, ...]
+    traces: tuple[Trace, ...]
+    against: str | None = None
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """The lines by task, model and method."""
+        return grouped(self.runs)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The methods' names by their labels."""
+        return {label: name for run in self.runs for label, name in run.manifest.names.items()}
+
+    @cached_property
+    def costs(self) -> Costs:
+        """What the groups took."""
+        configs = {label: config for run in self.runs for label, config in run.manifest.methods.items()}
+        return Costs(self.groups, self.names, configs)
+
+    @cached_property
+    def calibrations(self) -> list[Calibration]:
+        """The groups that have weights, and problems with known answers."""
+        found = [calibration.calibration(group) for group in self.groups]
+        return [one for one in found if one is not None]
+
+    @cached_property
+    def tables(self) -> tuple[Table, ...]:
+        """Every table that there is something for, in the order to read them."""
+        groups = self.groups
+        candidates = [
+            agreement.missing(self.runs),
+            accuracy.accuracy(groups, self.costs),
+            self.costs.table(groups),
+            differences.between_methods(groups, self.against),
+            differences.between_models(groups),
+            accuracy.by_part(groups, "family"),
+            accuracy.by_part(groups, "level"),
+            accuracy.by_seed(groups),
+            self._pass[0],
+            calibration.scores(self.calibrations),
+            calibration.bins(self.calibrations),
+            agreement.agreement(groups),
+            agreement.spread(groups),
+            agreement.distributions(groups),
+            *self._traced(),
+        ]
+        return tuple(table for table in candidates if table is not None)
+
+    def _traced(self) -> list[Table | None]:
+        if not self.traces:
+            return []
+        return [
+            tracetables.account(self.traces),
+            tracetables.shares(self.traces),
+            tracetables.steps(self.traces),
+        ]
+
+    @cached_property
+    def _pass(self) -> tuple[Table | None, str]:
+        return accuracy.pass_table(self.groups, self.names)
+
+    @cached_property
+    def heading(self) -> tuple[str, ...]:
+        """What was read, a line each, and what there is to know of it."""
+        lines = []
+        for run in self.runs:
+            lines.append(f"{text(run.path)}: {agreement.completeness(run)}")
+            lines.append(f"{', '.join(map(_task, run.manifest.raw['tasks']))}; seeds {_seeds(run)}")
+            lines += run.notes
+        for trace in self.traces:
+            lines.append(f"{text(trace.path)}: a trace of {text(trace.method)}, {len(trace.steps)} steps")
+            lines += trace.notes
+        if self.runs and not any(group.graded for group in self.groups):
+            lines.append("accuracy is left out: no answer is known for any of these problems")
+        elif self._pass[1] and self.runs:
+            lines.append(self._pass[1])
+        return tuple(lines)
+
+    def table(self, name: str) -> Table | None:
+        """A table by its name."""
+        return next((table for table in self.tables if table.name == name), None)
+
+    # --- what is written ---
+
+    def to_markdown(self) -> str:
+        """All tables in Markdown."""
+        head = "\n".join(f"- {line}" for line in self.heading)
+        return "\n\n".join(["# localsmc report", head, *map(markdown, self.tables)]) + "\n"
+
+    def to_json(self) -> dict[str, Any]:
+        """All tables by name, unrounded, and what was read."""
+        return {
+            "version": __version__,
+            "runs": [
+                {
+                    "path": str(run.path),
+                    "done": len(run.lines),
+                    "of": run.manifest.n_lines,
+                    "manifest": run.manifest.raw,
+                }
+                for run in self.runs
+            ],
+            "traces": [str(trace.path) for trace in self.traces],
+            "notes": list(self.heading),
+            "tables": {table.name: table.to_json() for table in self.tables},
+        }
+
+    def to_csv(self) -> str:
+        """Accuracy or, where nothing is graded, cost: a row a method and selector, then by parts.
+
+        A report of traces has their steps.
+        """
+        tables = {table.name: table for table in self.tables}
+        main = next((tables[name] for name in ("accuracy", "cost", "steps") if name in tables), None)
+        if main is None:
+            return ""
+        if main.name == "accuracy":
+            parts = [
+                ({"by": str(name)}, tables[name]) for name in ("family", "level", "seed") if name in tables
+            ]
+            return csv_text([({"by": "", "value": ""}, main), *parts])
+        return csv_text([({}, main)])
+
+
+def _task(task: dict[str, Any]) -> str:
+    source = f", {task['source']}" if task.get("source") else ""
+    return text(f"{task['name']} v{task.get('version', '?')} ({task['n_problems']} problems{source})")
+
+
+def _seeds(run: Run) -> str:
+    return ", ".join(map(str, run.manifest.seeds))

@@ -1,0 +1,579 @@
+"""Reports of made-up runs: figures by hand, broken folders, files, and the page in a browser."""
+
+from __future__ import annotations
+
+import csv
+import html.parser
+import io
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import numpy as np
+import pytest
+import run_folder
+
+import localsmc
+from localsmc import statistics
+from localsmc.report import page, report, tables
+from localsmc.report.fields import Fields
+from localsmc.report.folder import read_run
+from localsmc.report.lines import line_of
+from localsmc.report.tracefile import read_trace
+from localsmc.report.tree import prefix_tree, trace_tree
+from localsmc_cli.main import run
+from localsmc_cli.trace import Trace
+
+POWER = "power-smc:N=16,alpha=4,select=majority"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    made = run_folder.lines()
+    made[3] = run_folder.failed(made[3])
+    return run_folder.write(tmp_path_factory.mktemp("runs") / "run", made)
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return report([folder])
+
+
+@pytest.fixture
+def small(tmp_path):
+    return run_folder.write(tmp_path / "small", n_problems=3, models={"m": 0.0}, seeds=(0,))
+
+
+@pytest.fixture(scope="module")
+def trace_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("traces") / "run.jsonl"
+    with localsmc.load() as model, Trace(path) as trace:
+        settings = localsmc.Settings(seed=3)
+        method = model.method("power-smc", particles=16, alpha=4.0)
+        with localsmc.start(model, "What is 47 * 6 + 112?", method=method, settings=settings) as solving:
+            trace.start(solving)
+            for step in solving:
+                trace.step(step, solving)
+            trace.end(solving.result(), "done")
+    return path
+
+
+@pytest.fixture
+def cli(capsys):
+    def call(*arguments):
+        code = run(["report", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def rows(found, name):
+    return found.table(name).to_json()
+
+
+# --- figures --------------------------------------------------------------------------------------
+
+
+def test_every_method_and_selector_has_a_row(found):
+    told = [(row["model"], row["method"], row["select"]) for row in rows(found, "accuracy")]
+    power = [(POWER, "majority"), (POWER, "draw, expected"), (POWER, "argmax")]
+    each = [("sample", ""), ("greedy", ""), *power]
+    assert told == [(model, *one) for model in run_folder.MODELS for one in each]
+
+
+def test_accuracy_is_the_mean_of_the_problems_with_what_went_wrong_beside_it(folder, found):
+    lines = [json.loads(text) for text in (folder / "results.jsonl").read_text().splitlines()]
+    for row in rows(found, "accuracy"):
+        if row["select"] in ("", "majority"):
+            ours = [one for one in lines if (one["model"], one["method"]) == (row["model"], row["method"])]
+            assert row["accuracy"] == pytest.approx(np.mean([one["verdict"] == "right" for one in ours]))
+            assert row["truncated"] == pytest.approx(np.mean([one["verdict"] == "truncated" for one in ours]))
+            assert row["failed"] == pytest.approx(np.mean([one["verdict"] == "failed" for one in ours]))
+            assert row["problems"] == 40
+            assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
+
+
+def test_one_seed_has_wilsons_interval_and_mcnemars_test(tmp_path):
+    made = run_folder.lines(seeds=(0,), models={"m": 0.0})
+    found = report(
+        [run_folder.write(tmp_path / "one", made, run_folder.manifest(seeds=(0,), models={"m": 0.0}))]
+    )
+    right = {
+        label: [one["verdict"] == "right" for one in made if one["method"] == label]
+        for label in run_folder.METHODS
+    }
+    for row in rows(found, "accuracy"):
+        if row["select"] != "draw, expected":
+            n_right = round(row["accuracy"] * 40)
+            assert row["interval"] == pytest.approx(statistics.wilson(n_right, 40))
+    (row,) = [row for row in rows(found, "differences") if row["method"] == "greedy"]
+    assert (row["difference"], *row["interval"]) == statistics.paired(right["greedy"], right["sample"])
+    assert row["p"] == (statistics.mcnemar(round(row["won"]), round(row["lost"])),)
+    assert row["against"] == "sample"
+
+
+def one_line(**changes):
+    """A line with two answers: 7 is right and has 0.6 of the weight, in two histories of 0.3."""
+    completions = [
+        run_folder.completion("9", ["a"], 0.4, 2),
+        run_folder.completion("7", ["b"], 0.3, 1),
+        run_folder.completion("14/2", ["c"], 0.3, 1),
+    ]
+    line = run_folder.line(np.random.default_rng(0), 0, POWER, "tiny-F16", 0)
+    line["result"]["completions"] = completions
+    line["result"]["answers"] = [
+        {"answer": "7", "weight": 0.6, "count": 2},
+        {"answer": "9", "weight": 0.4, "count": 2},
+    ]
+    verdicts = {"7": "right", "9": "wrong"}
+    return {**line, "gold": "7", "answer": "7", "verdict": "right", "verdicts": verdicts, **changes}
+
+
+def test_selectors_are_computed_from_the_weighted_set():
+    line = line_of(Fields(one_line(), "here", "hint"))
+    assert line.outcome("majority") == {"right": 1.0}
+    assert line.outcome("argmax") == {"wrong": 1.0}
+    assert line.outcome("draw") == pytest.approx({"right": 0.6, "wrong": 0.4})
+
+
+def test_a_draw_that_was_made_is_taken_as_it_is():
+    raw = one_line(answer="9", verdict="wrong")
+    raw["result"]["method"]["config"]["select"] = "draw"
+    line = line_of(Fields(raw, "here", "hint"))
+    assert line.outcome("draw") == {"wrong": 1.0}
+    assert line.outcome("majority") == {"right": 1.0}
+
+
+def test_what_is_cut_off_or_was_not_graded_counts_under_its_name():
+    raw = one_line(verdicts={"9": "wrong"})
+    raw["result"]["completions"].append(run_folder.completion(None, ["d"], 1.0, 1, "length"))
+    line = line_of(Fields(raw, "here", "hint"))
+    assert line.outcome("draw") == pytest.approx({"wrong": 0.2, "grader-failed": 0.3, "truncated": 0.5})
+
+
+def test_cost_is_relative_to_plain_sampling(folder, found):
+    lines = [json.loads(text) for text in (folder / "results.jsonl").read_text().splitlines()]
+    (row,) = [one for one in rows(found, "cost") if (one["model"], one["method"]) == ("tiny-Q4_K_M", POWER)]
+    ours, base = (
+        [one["result"]["usage"] for one in lines if (one["model"], one["method"]) == ("tiny-Q4_K_M", method)]
+        for method in (POWER, "sample")
+    )
+    assert row["times_rows"] == pytest.approx(sum(u["rows"] for u in ours) / sum(u["rows"] for u in base))
+    seconds = [sum(u["seconds"]["total"] - u["seconds"]["load"] for u in some) for some in (ours, base)]
+    assert row["times_seconds"] == pytest.approx(seconds[0] / seconds[1])
+    assert row["rows_share"] == pytest.approx(
+        sum(u["rows"] for u in ours) / sum(16 * u["steps"] for u in ours)
+    )
+    assert "× is relative to `sample`" in found.table("cost").note
+
+
+def test_the_parts_add_up_to_the_whole(found):
+    (whole,) = [
+        row for row in rows(found, "accuracy") if (row["model"], row["method"]) == ("tiny-F16", "greedy")
+    ]
+    for name in ("family", "level", "seed"):
+        parts = [row for row in rows(found, name) if (row["model"], row["method"]) == ("tiny-F16", "greedy")]
+        n = sum(row["problems"] for row in parts)
+        assert sum(row["accuracy"] * row["problems"] for row in parts) / n == pytest.approx(whole["accuracy"])
+
+
+def test_pass_at_k_needs_independent_samples(tmp_path, found):
+    assert found.table("pass") is None
+    assert any("pass@k is left out" in line for line in found.heading)
+    methods = {"sample:N=8": ("sample", 8, 0.3, "majority")}
+    shape = {"methods": methods, "models": {"m": 0.0}, "n_problems": 10}
+    with_samples = report([run_folder.write(tmp_path / "samples", **shape)])
+    told = rows(with_samples, "pass")
+    assert [row["k"] for row in told] == [1, 2, 4, 8, 16]
+    assert [row["pass"] for row in told] == sorted(row["pass"] for row in told)
+    per_problem = {}
+    for one in run_folder.lines(**shape):
+        right = sum(c["count"] for c in one["result"]["completions"] if c["answer"] == one["gold"])
+        per_problem[one["problem_id"]] = per_problem.get(one["problem_id"], 0) + right
+    assert told[0]["pass"] == pytest.approx(np.mean([right / 16 for right in per_problem.values()]))
+
+
+def test_weights_are_held_against_outcomes(tmp_path):
+    made = [one_line(problem_id=f"p{k}", gold="7" if k < 3 else "9") for k in range(4)]
+    made[3] |= {"verdict": "wrong", "verdicts": {"7": "wrong", "9": "right"}}
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    found = report([run_folder.write(tmp_path / "few", made, about)])
+    (row,) = rows(found, "calibration")
+    assert row["brier"] == pytest.approx((3 * 0.4**2 + 0.6**2) / 4)
+    assert row["ece"] == pytest.approx(0.15)
+    (each,) = rows(found, "bins")
+    assert (each["answers"], each["weight"], each["accuracy"]) == (4, pytest.approx(0.6), 0.75)
+
+
+def test_another_method_can_be_the_one_to_compare_with(folder):
+    told = rows(report([folder], against="greedy"), "differences")
+    assert {row["against"] for row in told} == {"greedy"}
+    assert {row["method"] for row in told} == {"sample", POWER}
+
+
+def test_models_are_compared_by_the_same_method(found):
+    told = rows(found, "models")
+    assert {(row["model"], row["against"]) for row in told} == {("tiny-Q4_K_M", "tiny-F16")}
+
+
+# --- several runs ---------------------------------------------------------------------------------
+
+
+def test_runs_of_different_work_are_put_together(tmp_path, folder):
+    other = run_folder.write(tmp_path / "other", methods={"sample:N=4": ("sample", 4, 0.3, "draw")})
+    found = report([folder, other])
+    assert {group.run for group in found.groups} == {""}
+    assert any(
+        row["against"] == "sample" and row["method"] == "sample:N=4" for row in rows(found, "differences")
+    )
+
+
+def test_runs_of_the_same_work_are_told_apart(tmp_path, folder):
+    again = run_folder.write(tmp_path / "again", n_problems=5)
+    found = report([folder, again, folder])
+    assert {row["run"] for row in rows(found, "accuracy")} == {"run", "again"}
+    assert "| run " in found.to_markdown()
+
+
+def test_an_unfinished_run_says_so(tmp_path, cli):
+    made = run_folder.lines()[:100]
+    folder = run_folder.write(tmp_path / "part", made, run_folder.manifest())
+    text = (folder / "results.jsonl").read_text()
+    (folder / "results.jsonl").write_text(text[:-40])
+    code, out, err = cli(folder)
+    assert code == 0
+    assert "99 of 480 problems are done" in err
+    assert "the run is unfinished" in err
+    assert "line 100 of" in err
+    assert "is cut short" in err
+    assert "## Not done yet" in out
+
+
+def test_without_answers_there_are_distributions_only(tmp_path, cli):
+    folder = run_folder.write(tmp_path / "asked", is_graded=False, n_problems=4)
+    code, out, err = cli(folder, "--html", tmp_path / "asked.html")
+    assert code == 0
+    assert "accuracy is left out" in err
+    assert "## Accuracy" not in out
+    assert "## Answers" in out
+    assert "## Spread of answers" in out
+    assert "By family and level" not in (tmp_path / "asked.html").read_text()
+
+
+# --- what cannot be read --------------------------------------------------------------------------
+
+
+def broken(folder, number, text):
+    lines = (folder / "results.jsonl").read_text().splitlines()
+    lines[number - 1] = text(lines[number - 1]) if callable(text) else text
+    (folder / "results.jsonl").write_text("\n".join(lines) + "\n")
+
+
+def changed(**fields):
+    return lambda line: json.dumps({**json.loads(line), **fields})
+
+
+MISTAKES = [
+    (lambda folder: folder / "nowhere", 7, "there is no run at"),
+    (lambda folder: folder.parent, 7, "it has no manifest.json"),
+    (lambda folder: folder / "results.jsonl", 7, "is a part of a run", "localsmc report "),
+    (lambda folder: folder / "manifest.json", 7, "is neither a run folder nor a trace"),
+    (lambda folder: (folder / "results.jsonl").unlink(), 7, "no problem of the run", "goes on"),
+    (lambda folder: (folder / "results.jsonl").write_text(""), 7, "no problem of the run"),
+    (lambda folder: (folder / "manifest.json").write_text("{"), 7, "manifest.json` is not JSON"),
+    (lambda folder: (folder / "manifest.json").write_text("[]"), 7, "is not a JSON object"),
+    (lambda folder: (folder / "manifest.json").write_text('{"format": 2}'), 7, "has format 2", "pip install"),
+    (lambda folder: (folder / "manifest.json").write_text('{"format": 1}'), 7, "`tasks` is missing"),
+    (lambda folder: broken(folder, 2, '{"task": '), 7, "line 2 of", "remove the line"),
+    (lambda folder: broken(folder, 2, "\x00\xff"), 7, "line 2 of"),
+    (lambda folder: broken(folder, 2, "[" * 5000), 7, "line 2 of"),
+    (lambda folder: broken(folder, 2, "3"), 7, "is not a JSON object"),
+    (lambda folder: broken(folder, 9, changed(verdict="fine")), 7, "`verdict` is not one of right, wrong"),
+    (lambda folder: broken(folder, 9, changed(seed="0")), 7, "line 9 of", "`seed` is not an integer"),
+    (
+        lambda folder: broken(folder, 9, changed(model="gpt")),
+        7,
+        "the model `gpt` is not in the run's manifest",
+    ),
+    (lambda folder: broken(folder, 9, changed(result={})), 7, "line 9 of", "is missing"),
+    (lambda folder: broken(folder, 9, changed(verdicts={"1": 2})), 7, "`verdicts` is not an object of texts"),
+]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "code", "parts"),
+    [pytest.param(one, code, parts, id=parts[-1]) for one, code, *parts in MISTAKES],
+)
+def test_mistakes_are_said_in_a_sentence(cli, small, mistake, code, parts):
+    asked = mistake(small)
+    found, out, err = cli(asked if isinstance(asked, Path) else small)
+    assert (found, out) == (code, "")
+    assert "Traceback" not in err
+    assert "hint: " in err
+    for part in parts:
+        assert part in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        ([], "no run is given"),
+        (["{run}", "--html", "{tmp}/none/page.html"], "cannot be written: there is no folder"),
+        (["{run}", "--csv", "{tmp}"], "cannot be written: it is a folder"),
+        (["{run}", "--csv", "-", "--json", "-"], "standard output is given twice"),
+        (["{run}", "--csv", "{tmp}/x", "--json", "{tmp}/x"], "two outputs go to"),
+        (["{run}", "--against", "gredy"], "no method of these runs is called `gredy`"),
+        (["{run}", "--hmtl", "x"], "no option is called `--hmtl`"),
+    ],
+)
+def test_usage_mistakes(cli, small, tmp_path, arguments, part):
+    code, out, err = cli(*(one.format(run=small, tmp=tmp_path) for one in arguments))
+    assert (code, out) == (2, "")
+    assert part in err
+    assert "hint: " in err
+
+
+def test_numbers_that_no_float_holds_are_refused(small, cli):
+    broken(small, 2, lambda line: line.replace('"log_z": null', f'"log_z": {"9" * 400}'))
+    code, _, err = cli(small)
+    assert code == 7
+    assert "`log_z` is not a finite number" in err
+
+
+# --- what is written ------------------------------------------------------------------------------
+
+
+def test_files_and_standard_output(cli, small, tmp_path):
+    targets = {kind: tmp_path / f"report.{kind}" for kind in ("html", "csv", "json", "markdown")}
+    code, out, err = cli(small, *(part for kind, path in targets.items() for part in (f"--{kind}", path)))
+    assert code == 0
+    assert out.startswith("## Accuracy\n\n| method")
+    assert "wrote" in err
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    told = json.loads(targets["json"].read_text())
+    assert told["runs"][0]["done"] == told["runs"][0]["of"] == 9
+    assert told["tables"]["accuracy"][0]["method"] == "sample"
+    read = list(csv.DictReader(io.StringIO(targets["csv"].read_text())))
+    assert [row["by"] for row in read if row["method"] == "greedy"] == ["", "family", "family", "family"] + [
+        "level"
+    ] * 3
+    assert float(read[0]["low"]) <= float(read[0]["accuracy"]) <= float(read[0]["high"])
+    assert targets["markdown"].read_text().startswith("# localsmc report\n")
+    # Columns stand below each other.
+    lines = [line for line in out.split("\n\n")[1].splitlines()]
+    assert len({len(line) for line in lines}) == 1
+
+
+@pytest.mark.parametrize("kind", ["csv", "json", "markdown", "html"])
+def test_one_of_them_may_go_to_standard_output(cli, small, kind):
+    code, out, _ = cli(small, f"--{kind}", "-", "-q")
+    assert code == 0
+    assert out.startswith({"csv": "by,value", "json": "{", "markdown": "# local", "html": "<!DOCTYPE"}[kind])
+
+
+def test_a_disk_that_is_full_leaves_what_was_there(cli, small, tmp_path, monkeypatch):
+    target = tmp_path / "page.html"
+    target.write_text("old")
+
+    def full(path, data):
+        path.open("w").close()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    code, out, err = cli(small, "--html", target)
+    assert (code, out) == (7, "")
+    assert "No space left on device" in err
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if "page" in path.name] == ["page.html"]
+
+
+@pytest.mark.parametrize("width", [40, 80, 120, 200])
+def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
+    from localsmc_cli import report as command
+
+    monkeypatch.setattr(command, "is_terminal", lambda _: True)
+    monkeypatch.setenv("COLUMNS", str(width))
+    shown = command._shown(found)
+    first = shown.split("Cost a problem")[0]
+    for column, value in (("interval", tables.interval), ("times_seconds", tables.figure)):
+        for row in rows(found, "accuracy"):
+            assert value(row[column]) in first
+    if width >= 80:
+        assert max(map(len, shown.splitlines())) <= width
+
+
+# --- trees and traces -----------------------------------------------------------------------------
+
+
+def leaves(tree, before=""):
+    text = before + tree["t"]
+    if "k" not in tree:
+        yield text, tree
+    for child in tree.get("k", ()):
+        yield from leaves(child, text)
+
+
+def test_the_tree_of_final_histories_spells_each_of_them(found):
+    for group in found.groups:
+        for line in group.lines:
+            if line.drawn is not None:
+                tree, n_dropped = prefix_tree(line)
+                told = sorted((text, leaf["w"], leaf["c"]) for text, leaf in leaves(tree))
+                wanted = sorted((one.text, round(one.weight, 5), one.count) for one in line.drawn.completions)
+                assert (told, n_dropped) == (wanted, 0)
+                assert tree["w"] == pytest.approx(1, abs=1e-3)
+
+
+def test_a_trace_gives_the_tree_with_its_dead_branches(trace_file):
+    trace = read_trace(trace_file)
+    tree, n_dropped = trace_tree(trace)
+    alive = [(text, leaf) for text, leaf in leaves(tree) if "d" not in leaf]
+    assert trace.text in [text for text, _ in alive]
+    assert sum(leaf["w"] for _, leaf in alive) == pytest.approx(1, abs=1e-3)
+    assert sum(leaf["c"] for _, leaf in alive) == 16
+    assert n_dropped == 0
+    seen = {(node.wave, node.node) for step in trace.steps for node in step.population}
+
+    def n_tokens(node):
+        return node["n"] + sum(map(n_tokens, node.get("k", ())))
+
+    assert n_tokens(tree) == len(seen)
+
+
+def test_a_trace_is_reported_the_same_way(cli, trace_file, tmp_path):
+    code, out, err = cli(trace_file, "--html", tmp_path / "trace.html", "--csv", tmp_path / "steps.csv")
+    assert code == 0
+    assert "a trace of power-smc" in err
+    assert "## Steps of the traces" in out
+    assert "log Z" in out
+    assert "alpha" in (tmp_path / "steps.csv").read_text()
+
+
+def test_a_trace_that_was_cut_short(cli, trace_file, tmp_path):
+    cut = tmp_path / "cut.jsonl"
+    cut.write_bytes(trace_file.read_bytes()[:9000])
+    code, out, err = cli(cut)
+    assert code == 0
+    assert "is cut short" in err
+    assert "cut short" in out
+    text = trace_file.read_text().splitlines()
+    cut.write_text("\n".join([text[0], text[1][:50], *text[2:]]))
+    code, _, err = cli(cut)
+    assert code == 7
+    assert "line 2 of" in err
+
+
+# --- the page -------------------------------------------------------------------------------------
+
+EVIL = (
+    "</script><script>document.title='evil'</script><img src=x onerror=\"document.title='evil'\"> & \u2028 "
+)
+
+
+@pytest.fixture(scope="module")
+def evil_page(tmp_path_factory, trace_file):
+    folder = tmp_path_factory.mktemp("page")
+    made = run_folder.lines(n_problems=6)
+    for one in made:
+        one["question"], one["family"] = EVIL + one["question"], f"<b>{one['family']}"
+        for completion in one["result"]["completions"]:
+            completion["text"] = EVIL + completion["text"]
+    target = folder / "page.html"
+    found = report([run_folder.write(folder / "<i>run", made, run_folder.manifest(n_problems=6)), trace_file])
+    target.write_text(page(found), encoding="utf-8")
+    return target
+
+
+class Tags(html.parser.HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.tags, self.addresses = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "srcset")]
+
+
+def test_the_page_asks_nobody_for_anything_and_escapes_everything(evil_page):
+    text = evil_page.read_text(encoding="utf-8")
+    tags = Tags()
+    tags.feed(text)
+    assert tags.tags.count("script") == 2
+    assert not {"img", "b", "i", "iframe"} & set(tags.tags)
+    assert set(tags.addresses) == {"data:,"}
+    assert "default-src 'none'" in text
+    assert "url(" not in text
+    assert "@import" not in text
+    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1]
+    assert json.loads(data)["problems"][0]["q"].startswith(EVIL)
+
+
+def test_the_page_keeps_within_bounds(folder, monkeypatch):
+    from localsmc.report import pagedata
+
+    found = report([folder])
+    monkeypatch.setattr(pagedata, "MOST_DETAIL", 20_000)
+    data = pagedata.page_data(found)
+    n_trees = sum("tree" in line for line in data["lines"])
+    assert 0 < n_trees < 80
+    assert data["bare"] == 479 - n_trees
+    assert {line["s"] for line in data["lines"] if "tree" in line} == {0}
+
+
+def browsed(address, profile, *options):
+    """The DOM that a browser ends with, and the lines of its console."""
+    command = [
+        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
+        *("--enable-logging=stderr", f"--user-data-dir={profile}", "--virtual-time-budget=2000"),
+        *(*options, "--dump-dom", address),
+    ]
+    environment = {**os.environ, "HOME": str(profile)}
+    done = subprocess.run(command, capture_output=True, timeout=300, env=environment, check=True)
+    log = done.stderr.decode(errors="replace").splitlines()
+    return done.stdout.decode(), [line for line in log if "CONSOLE" in line]
+
+
+# A window cannot be as narrow as a telephone, a frame can.
+FRAME = """<!DOCTYPE html><iframe src="page.html" width="360" height="800" style="border: 0" onload="
+  const page = this.contentDocument.documentElement;
+  document.title = [page.scrollWidth, page.clientWidth, page.dataset.drawn, page.dataset.error].join(' ')
+"></iframe>"""
+
+
+@needs_browser
+def test_the_page_fits_a_telephone(evil_page, tmp_path):
+    frame = evil_page.with_name("frame.html")
+    frame.write_text(FRAME)
+    dom, console = browsed(frame.as_uri(), tmp_path, "--allow-file-access-from-files")
+    assert console == []
+    width, window, n_drawn, *error = re.search("<title>(.*)</title>", dom)[1].split()
+    # The window is 360 less its scroll bar; nothing but tables and trees scrolls sideways, each by itself.
+    assert (width, error) == (window, [])
+    assert int(window) <= 360
+    assert int(n_drawn) > 20
+
+
+@needs_browser
+def test_the_page_draws_itself_in_a_browser(evil_page, tmp_path):
+    dom, console = browsed(evil_page.as_uri(), tmp_path)
+    assert console == []
+    (opening,) = re.findall(r"<html[^>]*>", dom)
+    assert "data-error" not in opening
+    n_drawn = int(re.search(r'data-drawn="(\d+)"', opening)[1])
+    assert n_drawn > 20
+    assert dom.count('class="edge') > 10
+    assert 'class="edge dead"' in dom
+    assert 'class="open"' in dom
+    assert "<title>localsmc report: &lt;i&gt;run" in dom
+    assert "[object" not in dom
+
+
+def test_reading_a_run_twice_gives_the_same(folder, found):
+    assert report([folder]).to_json() == found.to_json()
+    assert read_run(folder).manifest.n_lines == 480
