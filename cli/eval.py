@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -170,11 +172,24 @@ def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
             output.warn(f"a line that was cut short ({folder.n_cut} bytes) is taken off and run again")
         evaluation = Evaluation(plan, folder, should_stop=lambda: session.interrupts.is_requested)
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
+        began, in_methods, n_new = time.perf_counter(), 0.0, 0
         with progress(output, len(plan), folder.lines) as show:
             for line in evaluation:
                 show(line)
                 n_failed += line["verdict"] == "failed"
+                in_methods, n_new = in_methods + _method_seconds(line), n_new + 1
+        seconds = time.perf_counter() - began
+        if n_new:
+            output.detail(f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of it in the methods")
         if evaluation.n_left:
             done = len(plan) - evaluation.n_left
             output.note(f"stopped after {done} of {len(plan)} runs; the same command goes on from there")
+        else:
+            output.note(f"to see what came out: localsmc report {shlex.quote(str(path))}")
         return n_failed, not evaluation.n_left
+
+
+def _method_seconds(line: dict[str, Any]) -> float:
+    """From putting the problem to the result; loading, grading and writing not counted."""
+    seconds = line["result"]["usage"]["seconds"] if line["result"] else {"total": 0.0, "load": 0.0}
+    return float(seconds["total"] - seconds["load"])

@@ -45,7 +45,7 @@ _files = options.section("Files")
 @_files(
     "--html", metavar="FILE", help="A page with charts, every problem and its particles; needs no network."
 )
-@_files("--csv", metavar="FILE|-", help="Accuracy and cost as CSV, a row a method, selector and part.")
+@_files("--csv", metavar="FILE|-", help="Accuracy as CSV, a row a method, selector and part.")
 @_files("--json", metavar="FILE|-", help="All tables as JSON, unrounded.")
 @_files("--markdown", metavar="FILE|-", help="All tables as Markdown.")
 @_files("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors.")

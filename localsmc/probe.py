@@ -131,7 +131,7 @@ class _Child:
         if not reply:
             return self._death(path)
         answer = json.loads(reply)
-        return ProbeResult(path, answer["outcome"], _printable(answer["message"]), _printable(answer["hint"]))
+        return ProbeResult(path, answer["outcome"], printable(answer["message"]), printable(answer["hint"]))
 
     def stop(self) -> None:
         """Kill the child, if it still lives, and close its pipes."""
@@ -156,7 +156,7 @@ class _Child:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=_SECONDS)
         self.stop()
-        code, words = self._process.returncode, _last_words(self._stderr)
+        code, words = self._process.returncode, last_words(self._stderr)
         if not self._is_ready:
             message = f"llama.cpp cannot be started to try `{path}`: {words}"
             return ProbeResult(path, "died", message, "reinstall llama-cpp-python and localsmc")
@@ -178,16 +178,16 @@ def _pump(stream: IO[str] | None, put: Callable[[str], None]) -> threading.Threa
     return thread
 
 
-def _last_words(lines: Iterable[str]) -> str:
+def last_words(lines: Iterable[str]) -> str:
     """What ggml_abort or std::terminate wrote, or else the last line of all."""
     spoken = [line.strip() for line in lines if line.strip()]
     telling = [line for line in spoken if "GGML_ASSERT" in line or line.startswith("what():")]
     words = (telling or spoken or ["it left no message"])[-1].removeprefix("what():")
     words = words[max(0, words.find("GGML_ASSERT")) :]  # without the path of a source file
-    return _printable(words).strip()
+    return printable(words).strip()
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """llama.cpp quotes the file, and a damaged file can say anything to a terminal."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
@@ -195,7 +195,7 @@ def _printable(text: str) -> str:
 def serve() -> None:
     """The child: try the path on each line of standard input, answer each with a line of JSON."""
     replies = _claim_stdout()
-    _die_quietly()
+    die_quietly()
     from localsmc.llama import probe_load  # here only: the parent may never need llama.cpp
 
     _answer(replies, "ready")
@@ -221,7 +221,7 @@ def _answer(replies: IO[str], outcome: str, message: str = "", hint: str = "") -
     replies.flush()
 
 
-def _die_quietly() -> None:
+def die_quietly() -> None:
     """No core file of a model's size, no dialog box."""
     if sys.platform == "win32":
         import ctypes

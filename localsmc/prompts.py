@@ -7,12 +7,13 @@ whole last token included, is what has a probability. Knows no model and no weig
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, NoReturn
 
-from jinja2 import TemplateError
+from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from localsmc.answers import BoxScan
@@ -38,16 +39,11 @@ class ChatTemplate:
 
         Raises PromptError where the template is broken or refuses the messages.
         """
-        environment = ImmutableSandboxedEnvironment(
-            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-        )
-        environment.globals["raise_exception"] = _refuse
-        environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
         values: dict[str, Any] = {"bos_token": self.bos, "eos_token": self.eos, "add_generation_prompt": True}
         if thinking is not None:
             values["enable_thinking"] = thinking
         try:
-            return environment.from_string(self.source).render(messages=list(messages), **values)
+            return _compiled(self.source).render(messages=list(messages), **values)
         except Exception as error:  # a template is a program of somebody else's: it can fail in any way
             raise PromptError(
                 f"the model's chat template fails: {error}",
@@ -79,6 +75,17 @@ class ChatTemplate:
                 hint=f"take such names ({', '.join(control_texts[:4])}) out of the problem",
             )
         return [part for part in parts if part[0]]
+
+
+@functools.lru_cache(maxsize=8)
+def _compiled(source: str) -> Template:
+    # Compiling takes milliseconds, as long as a small model's whole prompt.
+    environment = ImmutableSandboxedEnvironment(
+        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
+    )
+    environment.globals["raise_exception"] = _refuse
+    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
+    return environment.from_string(source)
 
 
 def _refuse(message: str) -> NoReturn:

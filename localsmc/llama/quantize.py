@@ -33,7 +33,7 @@ from localsmc.gguf import Header, read_header
 from localsmc.llama.binding import C, last_errors, logger, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
-from localsmc.probe import _die_quietly, _last_words, _printable
+from localsmc.probe import die_quietly, last_words, printable
 
 # By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
 BITS_PER_WEIGHT = {
@@ -326,7 +326,7 @@ class _Child:
             raise _no_room(log.target)
         if reason:
             raise ModelLoadFailed(
-                f"llama.cpp cannot quantize `{self._source.path}`: {_printable(reason)}", hint=CORRUPT_HINT
+                f"llama.cpp cannot quantize `{self._source.path}`: {printable(reason)}", hint=CORRUPT_HINT
             )
 
     def _death(self, words: list[str]) -> ModelLoadFailed:
@@ -335,7 +335,7 @@ class _Child:
         hint = "memory ran out, most likely: close other programs" if how == "SIGKILL" else CORRUPT_HINT
         path = self._source.path
         return ModelLoadFailed(
-            f"llama.cpp aborted while quantizing `{path}`: {_last_words(words)} ({how})", hint=hint
+            f"llama.cpp aborted while quantizing `{path}`: {last_words(words)} ({how})", hint=hint
         )
 
 
@@ -356,7 +356,7 @@ def serve(text: str) -> None:
     for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # they reach the parent too, and its end is heard
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
-    _die_quietly()
+    die_quietly()
     job = json.loads(text)
     guard = threading.Thread(target=_clean_up, args=(job["scratch"],), daemon=True)
     guard.start()
