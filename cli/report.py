@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,13 @@ _files = options.section("Files")
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tables and a page of what eval measured.")
 @click.argument("runs", nargs=-1, metavar="RUN...")
+@_tables(
+    "--all",
+    "all_tables",
+    is_flag=True,
+    default=False,
+    help="By family, level and seed, pass@k, calibration, too.",
+)
 @_tables("--against", metavar="METHOD", help="Compare the others with this one.  [default: the first]")
 @_files(
     "--html", metavar="FILE", help="A page with charts, every problem and its particles; needs no network."
@@ -73,7 +80,10 @@ def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
             _write(Path(target).expanduser(), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
-        output.text(_shown(found))
+        tables = [table for table in found.tables if given["all_tables"] or table.name in _MAIN]
+        output.text(_shown(tables))
+        if n_more := len(found.tables) - len(tables):
+            output.note(f"{n_more} more tables with `--all`")
 
 
 def _page(found: Report) -> str:
@@ -158,17 +168,21 @@ _NAME = 14
 """Characters that a name has at least, before it gets a line of its own."""
 
 
-def _shown(found: Report) -> str:
+_MAIN = ("missing", "accuracy", "cost", "differences", "models", "answers", "traces", "shares")
+"""Tables that are shown unasked."""
+
+
+def _shown(tables: Sequence[Table]) -> str:
     """The tables: drawn on a terminal, Markdown for a reader that is a program."""
     if not is_terminal(sys.stdout):
         from localsmc.report.tables import markdown
 
-        return "\n\n".join(map(markdown, found.tables))
+        return "\n\n".join(map(markdown, tables))
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False)
     with console.capture() as captured:
-        for table in found.tables:
+        for table in tables:
             _print(console, table)
     return captured.get().rstrip("\n")
 

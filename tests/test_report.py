@@ -257,13 +257,23 @@ def test_an_unfinished_run_says_so(tmp_path, cli):
 
 def test_without_answers_there_are_distributions_only(tmp_path, cli):
     folder = run_folder.write(tmp_path / "asked", is_graded=False, n_problems=4)
-    code, out, err = cli(folder, "--html", tmp_path / "asked.html")
+    code, out, err = cli(folder, "--all", "--html", tmp_path / "asked.html")
     assert code == 0
     assert "accuracy is left out" in err
     assert "## Accuracy" not in out
     assert "## Answers" in out
     assert "## Spread of answers" in out
     assert "By family and level" not in (tmp_path / "asked.html").read_text()
+
+
+def test_the_rest_of_the_tables_is_asked_for(tmp_path, cli):
+    folder = run_folder.write(tmp_path / "run", n_problems=4)
+    _, main, err = cli(folder)
+    _, whole, _ = cli(folder, "--all")
+    assert "## Accuracy" in main
+    assert "## By family" not in main
+    assert "## By family" in whole
+    assert f"{whole.count('## ') - main.count('## ')} more tables with `--all`" in err
 
 
 # --- what cannot be read --------------------------------------------------------------------------
@@ -399,7 +409,7 @@ def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
 
     monkeypatch.setattr(command, "is_terminal", lambda _: True)
     monkeypatch.setenv("COLUMNS", str(width))
-    shown = command._shown(found)
+    shown = command._shown(found.tables)
     first = shown.split("Cost a problem")[0]
     for column, value in (("interval", tables.interval), ("times_seconds", tables.figure)):
         for row in rows(found, "accuracy"):
@@ -447,7 +457,9 @@ def test_a_trace_gives_the_tree_with_its_dead_branches(trace_file):
 
 
 def test_a_trace_is_reported_the_same_way(cli, trace_file, tmp_path):
-    code, out, err = cli(trace_file, "--html", tmp_path / "trace.html", "--csv", tmp_path / "steps.csv")
+    code, out, err = cli(
+        trace_file, "--all", "--html", tmp_path / "trace.html", "--csv", tmp_path / "steps.csv"
+    )
     assert code == 0
     assert "a trace of power-smc" in err
     assert "## Steps of the traces" in out

@@ -94,7 +94,7 @@ def test_ratings_tell_right_steps_from_nonsense(target):
         step = rated_step(problem, "brief", other, rng)
         found[step.kind].append(skills.p_accepted(target, problem, step))
     assert min(map(len, found.values())) >= 5
-    assert np.mean(found["right"]) > np.mean(found["nonsense"]) + 0.05
+    assert np.mean(found["right"]) > np.mean(found["slip"]) + 0.2 > np.mean(found["nonsense"]) + 0.3
 
 
 def test_the_command(capsys):
