@@ -16,9 +16,9 @@ from localsmc.sequences import Sequences
 from localsmc.toy import ToyModel
 
 PROMPT = [5, 7, 6, 8]
-TOLERANCE = {"toy": 1e-12, "embedded": 1e-2, "streams": 1e-2, "mamba": 1e-2}
+TOLERANCE = {"toy": 1e-12, "embedded": 3e-2, "streams": 3e-2, "mamba": 1e-2}
 """Absolute, on logits: float64 exactly; llama.cpp's differ by the batch's shape and the cells' order,
-with F16 weights and cache by up to 5e-3 on logits of size 20. A wrong history is off by 1 or more."""
+with F16 weights and cache by up to 1.2e-2 on logits of size 20. A wrong history is off by 1 or more."""
 
 
 NO_SHARED_CELLS = ("mamba", "streams")
