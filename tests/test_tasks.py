@@ -1,13 +1,16 @@
 """Sets of problems: what rows become, and what is said of rows that become nothing."""
 
 import json
-from types import SimpleNamespace
+import os
+import subprocess
+import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.tasks import TASKS, load_task, user_task
-from localsmc.tasks import hub as hub_module
 from localsmc.tasks.table import letter
 from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS
 
@@ -172,14 +175,91 @@ def test_a_set_that_is_not_cached_is_named_when_offline(tmp_path, monkeypatch):
     assert "--data" in caught.value.hint
 
 
-def test_a_gated_set_names_the_page_of_its_terms(monkeypatch):
-    import huggingface_hub
-    from huggingface_hub.errors import GatedRepoError
+# --- the hub, as a server of the tests' own --------------------------------------------------------
 
-    def refuse(*_, **__):
-        raise GatedRepoError("gated", response=SimpleNamespace(headers={}, request=None))
 
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", refuse)
-    with pytest.raises(TaskError, match="only to who accepts its terms") as caught:
-        hub_module.fetch("Idavidrein/gpqa", "gpqa_diamond.csv")
-    assert "https://huggingface.co/datasets/Idavidrein/gpqa" in caught.value.hint
+class Hub(BaseHTTPRequestHandler):
+    """Serves MATH in the place of MATH-500; everything else is gated."""
+
+    def do_HEAD(self):  # noqa: N802
+        self.answer()
+
+    def do_GET(self):  # noqa: N802
+        self.answer()
+
+    def answer(self):
+        found = self.path.endswith("/test.jsonl") and "MATH-500" in self.path
+        data = jsonl(MATH).encode() if found else b""
+        self.send_response(200 if found else 401)
+        if not found:
+            self.send_header("X-Error-Code", "GatedRepo")
+        self.send_header("X-Repo-Commit", "0" * 40)
+        self.send_header("ETag", '"1234"')
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data)
+        self.server.requests.append(self.path)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path):
+    """A function that loads a task from a loopback hub, in a process with a cache of its own."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        server.requests = []
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        closed = False
+
+        def load(name, *, up=True, offline=False):
+            nonlocal closed
+            if not up and not closed:
+                server.shutdown()
+                server.server_close()
+                closed = True
+            code = (
+                "import sys\nfrom localsmc.tasks import load_task\nfrom localsmc.errors import TaskError\n"
+                f"try: print(load_task({name!r}, offline={offline}).items[0].gold)\n"
+                "except TaskError as error: print(error, error.hint, sep='|')"
+            )
+            environment = {
+                **os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+                "HF_HOME": str(tmp_path / "hf home"), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
+                "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1",
+            }  # fmt: skip
+            environment.pop("HF_TOKEN", None)
+            done = subprocess.run(
+                [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
+            )
+            assert done.returncode == 0, done.stderr
+            return done.stdout.strip()
+
+        load.requests = server.requests
+        yield load
+        if not closed:
+            server.shutdown()
+        thread.join()
+
+
+def test_a_set_is_downloaded_once_and_then_there_without_a_network(hub):
+    assert hub("math-500") == "\\frac{5}{6}"
+    n_requests = len(hub.requests)
+    assert n_requests > 0
+    assert hub("math-500", offline=True) == "\\frac{5}{6}"
+    assert len(hub.requests) == n_requests
+    assert hub("math-500", up=False) == "\\frac{5}{6}"
+
+
+def test_a_set_that_nobody_serves_is_one_sentence(hub):
+    message, hint = hub("math-500", up=False).split("|")
+    assert message == "`HuggingFaceH4/MATH-500` is not in the Hugging Face cache and cannot be downloaded"
+    assert "--data FILE" in hint
+
+
+def test_a_gated_set_names_the_page_of_its_terms(hub):
+    message, hint = hub("gpqa").split("|")
+    assert message == "`Idavidrein/gpqa` is given only to who accepts its terms"
+    assert "https://huggingface.co/datasets/Idavidrein/gpqa" in hint

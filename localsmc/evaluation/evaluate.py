@@ -18,7 +18,7 @@ from localsmc import __version__, layout, loading
 from localsmc.errors import LocalSMCError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
 from localsmc.evaluation.specs import MethodSpec, ModelSpec
-from localsmc.grading import Grade, Grader
+from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, devices
 from localsmc.loading import Model
 from localsmc.records import Completion, Result, StepInfo
@@ -58,7 +58,7 @@ class Plan:
                     "name": task.name,
                     "version": task.version,
                     "source": task.source,
-                    "grader": task.grader,
+                    "grader": f"{task.grader} v{GRADERS[task.grader].version}",
                     "n_problems": len(task.items),
                     "digest": task.digest,
                 }
