@@ -253,12 +253,6 @@ def test_a_set_is_downloaded_once_and_then_there_without_a_network(hub):
     assert hub("math-500", up=False) == "\\frac{5}{6}"
 
 
-def test_a_set_that_nobody_serves_is_one_sentence(hub):
-    message, hint = hub("math-500", up=False).split("|")
-    assert message == "`HuggingFaceH4/MATH-500` is not in the Hugging Face cache and cannot be downloaded"
-    assert "--data FILE" in hint
-
-
 def test_a_gated_set_names_the_page_of_its_terms(hub):
     message, hint = hub("gpqa").split("|")
     assert message == "`Idavidrein/gpqa` is given only to who accepts its terms"
