@@ -63,6 +63,8 @@ def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable
                 output.note(text())
 
         yield show
+    if panel is not None and tally.n > n_before:
+        output.note(f"{tally.n}/{n} · {tally}")
 
 
 def _duration(seconds: float) -> str:
