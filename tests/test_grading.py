@@ -195,11 +195,11 @@ def test_no_answer_is_wrong(math):
 
 def test_an_answer_that_never_ends_costs_its_own_verdict_only():
     with Grader("math", limit=PATIENCE) as grader:
-        assert grader.grade("5", "5").is_right
+        assert grader.grade("5.5", "5.5").is_right
         grader.limit = 0.5
         assert grader.grade("9^{9^{9^9}}", r"\sqrt{5}") == Grade("failed", "took longer than 0.5 s")
         grader.limit = PATIENCE
-        assert grader.grade("5", "5").is_right
+        assert grader.grade("5.5", "5.5").is_right
 
 
 class TestWorker:
@@ -215,26 +215,26 @@ class TestWorker:
 
     def test_killed_between_two_answers_it_is_replaced(self):
         with Grader("numeric", PATIENCE) as grader:
-            grader.grade("7", "7")
+            grader.grade("7.5", "7.5")
             os.kill(grader._worker.pid, signal.SIGKILL)
             grader._worker._process.wait()
-            assert grader.grade("7", "7").is_right
+            assert grader.grade("7.5", "7.5").is_right
 
     @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs a signal that stops a process")
     def test_killed_while_it_grades_is_a_failure(self):
         with Grader("numeric", PATIENCE) as grader:
-            grader.grade("7", "7")
+            grader.grade("7.5", "7.5")
             os.kill(grader._worker.pid, signal.SIGSTOP)  # it cannot answer before it dies
             threading.Timer(0.2, os.kill, (grader._worker.pid, signal.SIGKILL)).start()
-            assert grader.grade("7", "7") == Grade("failed", "the worker died")
-            assert grader.grade("7", "7").is_right
+            assert grader.grade("7.5", "7.5") == Grade("failed", "the worker died")
+            assert grader.grade("7.5", "7.5").is_right
 
     def test_ctrl_c_does_not_reach_it(self):
         with Grader("numeric", PATIENCE) as grader:
-            grader.grade("7", "7")
+            grader.grade("7.5", "7.5")
             pid = grader._worker.pid
             os.kill(pid, signal.SIGINT)
-            assert grader.grade("7", "7").is_right
+            assert grader.grade("7.5", "7.5").is_right
             assert grader._worker.pid == pid
 
     def test_any_thread_may_grade(self):
@@ -242,7 +242,7 @@ class TestWorker:
         with Grader("numeric", PATIENCE) as grader:
 
             def grade(i):
-                verdicts.append(grader.grade(str(i), str(i)).verdict)
+                verdicts.append(grader.grade(f"{i}.5", f"{i}.5").verdict)
 
             threads = [threading.Thread(target=grade, args=(i,)) for i in range(8)]
             for thread in threads:
@@ -253,7 +253,7 @@ class TestWorker:
 
     def test_closing_ends_it(self):
         with Grader("numeric", PATIENCE) as grader:
-            grader.grade("7", "7")
+            grader.grade("7.5", "7.5")
             process = grader._worker._process
         assert process.poll() is not None
 
@@ -261,7 +261,7 @@ class TestWorker:
     def test_it_ends_with_its_parent(self):
         code = (
             "import os, signal; from localsmc.grading import Grader; grader = Grader('numeric', 60.0);"
-            "grader.grade('1', '1'); print(grader._worker.pid, flush=True);"
+            "grader.grade('1.5', '1.5'); print(grader._worker.pid, flush=True);"
             "os.kill(os.getpid(), signal.SIGKILL)"
         )
         assert has_ended(int(printed(code)))
@@ -343,3 +343,13 @@ def test_measuring_counts_and_lists_failures(tmp_path):
     assert not counts["last digit"].failures
     with pytest.raises(TaskError, match="holds no gold answers"):
         measure.golds(tmp_path / "none.json")
+
+
+@pytest.mark.parametrize("rule", ["math", "numeric", "exact", "choice"])
+@pytest.mark.parametrize(
+    ("answer", "gold"), [("7", "7"), ("07", "7"), ("-7", "7"), ("12", "7"), ("7.0", "7")]
+)
+def test_what_is_told_at_once_is_what_the_grader_tells(rule, answer, gold):
+    told = GRADERS[rule].at_once(answer, gold)
+    assert told is None or told == GRADERS[rule].grade(answer, gold)
+    assert (told is not None) == (rule in ("math", "numeric") and "." not in answer)

@@ -62,6 +62,8 @@ class Grader:
 
         Raises TaskError where no worker can be started, and nothing for the sake of an answer.
         """
+        if (known := self._rule.at_once(answer or "", gold)) is not None:
+            return known
         with self._lock:
             worker = self._living()
             try:

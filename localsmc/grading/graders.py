@@ -20,6 +20,7 @@ from localsmc.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grad
 _LONGEST = 1000
 """Characters of a numeric answer or a choice."""
 
+_WHOLE = re.compile(r"-?[0-9]{1,50}")
 _NUMBER = re.compile(
     r"[+-]? ?(?:\d+ ?\\frac\{\d+\}\{\d+\}|\d+ \d+/\d+|\\frac\{ *[+-]?\d+ *\}\{ *\d+ *\}"
     r"|(?:\d+\.?\d*|\.\d+)(?: ?/ ?\d+)?)"
@@ -30,12 +31,19 @@ _FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One way of grading; `is_slow` says that its first use imports SymPy."""
+    """One way of grading; `is_slow` says that its first use imports SymPy, `has_numbers` that 07 is 7."""
 
     name: str
     version: int
     grade: Callable[[str, str], Grade]
     is_slow: bool = False
+    has_numbers: bool = False
+
+    def at_once(self, answer: str, gold: str) -> Grade | None:
+        """The grade where it takes no time to find, for two whole numbers; else None."""
+        if self.has_numbers and _WHOLE.fullmatch(answer) and _WHOLE.fullmatch(gold):
+            return told(int(answer) == int(gold))
+        return None
 
 
 def numeric(answer: str, gold: str) -> Grade:
@@ -81,8 +89,8 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        Rule("math", 1, mathematics.grade, is_slow=True),
-        Rule("numeric", 1, numeric),
+        Rule("math", 1, mathematics.grade, is_slow=True, has_numbers=True),
+        Rule("numeric", 1, numeric, has_numbers=True),
         Rule("exact", 1, exact),
         Rule("choice", 1, choice),
     )
