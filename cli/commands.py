@@ -77,6 +77,7 @@ def localsmc(ctx: click.Context) -> None:
 
     \b
     localsmc solve "What is 17 * 23?"
+    localsmc eval --task tiny -o run && localsmc report run
     localsmc solve --help
     """
     if ctx.invoked_subcommand is None:
