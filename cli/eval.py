@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import time
 from pathlib import Path
@@ -103,17 +104,18 @@ def eval(session: Session, /, **given: Any) -> None:
     if given["quiet"] and given["verbose"]:
         raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
     output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
-    if given["output"] is None:
+    if not given["output"]:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
     plan = _plan(given)
     with output.library_log():
-        n_failed, is_whole = _run(session, plan, Path(given["output"]))
+        n_failed, is_whole = _run(session, plan, Path(given["output"]).expanduser())
     output.text(given["output"])
     if not is_whole:
         raise click.exceptions.Exit(INTERRUPTED)
     if n_failed:
         raise RunError(
-            f"{n_failed} of {len(plan)} runs failed", hint="the lines with `error` in results.jsonl say why"
+            f"{n_failed} of {len(plan)} runs failed",
+            hint="the lines with an `error` in results.jsonl say why; taken out, they are run again",
         )
 
 
@@ -128,12 +130,18 @@ def _plan(given: options.Given) -> Plan:
     settings = options.settings({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),
-        models=parse_models(given["models"]),
+        models=parse_models(given["models"] or _from_environment()),
         methods=methods,
         seeds=tuple(range(given["seeds"])),
         settings=settings,
         load=options.load_options(given),
     )
+
+
+def _from_environment() -> tuple[str, ...]:
+    # Not click's `envvar`: of an option that may be given several times it would split paths at spaces.
+    model = os.environ.get("LLAMA_ARG_MODEL")
+    return (model,) if model else ()
 
 
 def _tasks(given: options.Given) -> tuple[Task, ...]:
@@ -164,8 +172,8 @@ def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
     """How many runs of the whole plan failed, and whether it is finished."""
     from localsmc.evaluation import Evaluation, RunFolder
 
-    output = session.output
-    with session.interrupts.gentle(), RunFolder(path, plan.manifest()) as folder:
+    output, manifest = session.output, plan.manifest()
+    with session.interrupts.gentle(), RunFolder(path, manifest) as folder:
         for notice in folder.notices:
             output.warn(notice)
         if folder.n_cut:

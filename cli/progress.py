@@ -16,23 +16,29 @@ Line = dict[str, Any]
 
 
 class Tally:
-    """Right answers so far, method by method."""
+    """Right answers so far, method by method, of the task and model at work."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.n = 0
-        self._graded: dict[str, list[int]] = {}
+        self._graded: dict[tuple[str, str], dict[str, list[int]]] = {}
+        self._at = ("", "")
         for line in lines:
             self.add(line)
 
     def add(self, line: Line) -> None:
         """Count a line."""
         self.n += 1
+        self._at = line["task"], line["model"]
         if line["correct"] is not None:
-            right, n = self._graded.get(line["method"], (0, 0))
-            self._graded[line["method"]] = [right + line["correct"], n + 1]
+            counts = self._graded.setdefault(self._at, {}).setdefault(line["method"], [0, 0])
+            counts[0] += line["correct"]
+            counts[1] += 1
 
     def __str__(self) -> str:
-        return " · ".join(f"{method} {right / n:.0%}" for method, (right, n) in self._graded.items())
+        shares = self._graded.get(self._at, {}).items()
+        return " · ".join(
+            [", ".join(self._at), *(f"{method} {right / n:.0%}" for method, (right, n) in shares)]
+        )
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """One problem, one model, one method: from the text of a problem to a `Result`.
 
 `start` gives a `Solving`, an iterator of steps that can be asked for its result at any moment;
-`solve` runs it to the end. The command line is built on nothing else.
+`solve` runs it to the end.
 """
 
 from __future__ import annotations

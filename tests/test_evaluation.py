@@ -12,10 +12,11 @@ import sys
 import pytest
 
 import localsmc_models
-from localsmc.errors import ConfigError, LocalSMCError, RunError, TaskError
+from localsmc.errors import ConfigError, DecodeFailed, LocalSMCError, RunError, TaskError
 from localsmc.evaluation import Evaluation, Plan, RunFolder, parse_method, parse_models
 from localsmc.evaluation.evaluate import seed_of
 from localsmc.evaluation.folder import Key, key_of, read_manifest
+from localsmc.llama import LoadOptions
 from localsmc.settings import Settings
 from localsmc.tasks import Item, Task, load_task
 
@@ -123,6 +124,7 @@ def test_stopping_loses_the_problem_at_work_only(tmp_path, undisturbed):
         ({"tasks": (load_task("tiny", limit=4),)}, "tasks"),
         ({"tasks": (load_task("tiny:seed=2", limit=3),)}, "tasks"),
         ({"settings": Settings(n_predict=61)}, "settings"),
+        ({"load": LoadOptions(n_gpu_layers=3)}, "settings"),
         ({"models": parse_models([str(localsmc_models.path("draft"))])}, "models"),
     ],
 )
@@ -163,6 +165,67 @@ def test_verdicts_and_a_problem_that_fails(tmp_path):
         ),
     )  # fmt: skip
     assert (cut["verdict"], cut["answer"], cut["correct"]) == ("truncated", None, False)
+
+
+def test_a_failed_decode_fails_one_line(tmp_path, monkeypatch, undisturbed):
+    from localsmc.llama import LlamaContext
+
+    decode, calls = LlamaContext.decode, iter(range(10_000))
+
+    def broken(self, *arguments, **options):
+        if next(calls) == 20:
+            self.close()
+            raise DecodeFailed("llama.cpp failed to decode")
+        return decode(self, *arguments, **options)
+
+    monkeypatch.setattr(LlamaContext, "decode", broken)
+    run(tmp_path / "run")
+    found = lines(tmp_path / "run")
+    assert [line["error"] for line in found if line["error"]] == ["llama.cpp failed to decode"]
+    expected = {key_of(line): line for line in without_seconds(lines(undisturbed))}
+    assert all(line == expected[key_of(line)] for line in without_seconds(found) if not line["error"])
+
+
+def test_every_problem_has_the_cells_that_it_would_have_alone(tmp_path):
+    short, long = (
+        Item(problem_id=name, question=text) for name, text in (("s", "7 + 8"), ("l", "7 + 8. " * 120))
+    )
+    parts = {"methods": (parse_method("sample:N=8"),), "seeds": (0,), "settings": Settings(n_predict=-1)}
+    [alone] = run(tmp_path / "alone", plan(tasks=(custom(short),), **parts))
+    both = run(tmp_path / "both", plan(tasks=(custom(short, long),), **parts))
+    assert both[0]["cells"] == alone["cells"]
+
+
+@pytest.mark.parametrize(
+    ("question", "settings", "error"),
+    [
+        ("Compute 7 + 8. " * 400, Settings(n_ctx=8192, n_predict=5), "the context holds 1024"),
+        ("\ud83d", Settings(n_predict=5), "UnicodeEncodeError"),
+    ],
+)
+def test_what_cannot_be_asked_fails_in_a_line_of_its_own(tmp_path, question, settings, error):
+    task = custom(Item(problem_id="\ud83d", question=question), Item(problem_id="b", question="7 + 8"))
+    wanted = plan(tasks=(task,), methods=(parse_method("greedy"),), seeds=(0,), settings=settings)
+    bad, good = run(tmp_path / "run", wanted)
+    assert error in bad["error"]
+    assert good["result"] is not None
+    assert run(tmp_path / "run", wanted) == []
+
+
+def test_a_budget_that_ends_within_the_prompt_is_a_cut(tmp_path):
+    task = custom(Item(problem_id="a", question="7 + 8", gold="15"))
+    settings = Settings(n_predict=5, budget=1e-9)
+    [cut] = run(
+        tmp_path / "run",
+        plan(tasks=(task,), methods=(parse_method("greedy"),), settings=settings, seeds=(0,)),
+    )
+    assert (cut["verdict"], cut["error"], cut["answer"]) == ("truncated", None, None)
+
+
+def test_other_places_of_the_same_files_are_the_same_run(undisturbed, tmp_path):
+    copy = tmp_path / "tiny.gguf"
+    copy.write_bytes(localsmc_models.path("tiny").read_bytes())
+    assert run(undisturbed, plan(models=parse_models([str(copy)]))) == []
 
 
 def test_seeds_differ_by_everything_but_the_model():
@@ -222,6 +285,7 @@ def test_methods_as_they_are_written(text, name, options, select):
         ("power-smc:N=x", "`N=x` is not a whole number", "power-smc:N=4"),
         ("power-smc:alpha=x", "is not a number", "alpha=4"),
         ("power-smc:N=0", "`particles` is 0", None),
+        ("sample:N=2,N=4", "has an option twice", "leave one"),
         ("sample:select=best", "`select` is `best`", "draw, argmax, majority"),
     ],
 )
@@ -258,7 +322,7 @@ SMALL = ("--task", "tiny", "--limit", 2, "--method", "sample:N=2", "--method", "
 def test_the_command_writes_a_run_and_says_where(tmp_path):
     done = process(*SMALL, "-o", tmp_path / "a run")
     assert (done.returncode, done.stdout) == (0, f"{tmp_path / 'a run'}\n")
-    assert "4/4 · 0 s left · sample:N=2" in done.stderr
+    assert "4/4 · 0 s left · tiny, tiny · sample:N=2" in done.stderr
     assert len(lines(tmp_path / "a run")) == 4
 
 

@@ -345,6 +345,14 @@ def test_measuring_counts_and_lists_failures(tmp_path):
         measure.golds(tmp_path / "none.json")
 
 
+@pytest.mark.parametrize("gold", ["336^\\circ", "336^{\\circ}", "336"])
+def test_degrees_are_a_unit_of_numbers(gold):
+    # The gold of an AIME problem in some copies.
+    assert GRADERS["numeric"].grade("336", gold).is_right
+    assert GRADERS["numeric"].grade("336^\\circ", gold).is_right
+    assert not GRADERS["numeric"].grade("335", gold).is_right
+
+
 @pytest.mark.parametrize("rule", ["math", "numeric", "exact", "choice"])
 @pytest.mark.parametrize(
     ("answer", "gold"), [("7", "7"), ("07", "7"), ("-7", "7"), ("12", "7"), ("7.0", "7")]

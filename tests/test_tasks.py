@@ -67,6 +67,8 @@ def test_choices_are_lettered_in_an_order_of_their_own(tmp_path):
         ("\\boxed{\\text{B}}", "B"),
         ("\\boxed{Berlin}", None),
         ("I think so.", None),
+        ("The answer is A lower temperature.", None),  # a word, no option
+        ("\\boxed{(C) this}", "C"),
     ],
 )
 def test_letters(text, found):

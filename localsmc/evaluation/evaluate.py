@@ -1,25 +1,26 @@
 """Running every problem with every method, and writing down what came out.
 
 Every run begins from the same memory layout (one context a model and task, cleared) and from a
-seed that its own names give, so it is the same whatever ran before it: a run that was killed
-and goes on ends with the lines of an undisturbed one, timings apart.
+seed that its own names give, so without a time budget it is the same whatever ran before it: a run
+that was killed and goes on ends with the lines of an undisturbed one, timings apart.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from localsmc import __version__, layout, loading
-from localsmc.errors import LocalSMCError
+from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
 from localsmc.evaluation.specs import MethodSpec, ModelSpec
 from localsmc.grading import GRADERS, Grade, Grader
-from localsmc.llama import LlamaContext, LoadOptions, build_info, devices
+from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
 from localsmc.loading import Model
 from localsmc.records import Completion, Result, StepInfo
 from localsmc.settings import Settings
@@ -49,9 +50,8 @@ class Plan:
 
     def manifest(self) -> dict[str, Any]:
         """What a run folder says of its lines; reads models that have no known hash."""
-        kept = {
-            name: value for name, value in asdict(self.settings).items() if name not in ("seed", "select")
-        }
+        kept = asdict(self.settings) | {"load": asdict(self.load)}
+        del kept["seed"], kept["select"]
         return {
             "tasks": [
                 {
@@ -73,6 +73,9 @@ class Plan:
                 "system": f"{platform.system()} {platform.machine()}",
                 "llama.cpp": build_info(),
                 "devices": [device.description for device in devices()],
+                "threads": [
+                    self.settings.n_threads or default_threads(model.header.n_params) for model in self.models
+                ],
             },
         }
 
@@ -128,8 +131,8 @@ class Evaluation:
     def _cells_before(self, spec: ModelSpec, task: Task) -> int:
         """The context's cells in the lines that are there: free memory may have changed since."""
         for line in self._folder.lines:
-            if (line["model"], line["task"]) == (spec.name, task.name) and line["result"]:
-                return int(line["result"]["model"]["n_ctx"])
+            if (line["model"], line["task"]) == (spec.name, task.name) and line["cells"]:
+                return int(line["cells"])
         return 0
 
     def _line(self, bench: _Bench, key: Key, item: Item, method: MethodSpec) -> Line:
@@ -137,13 +140,14 @@ class Evaluation:
         about |= {"question": item.question, "gold": item.gold}
         try:
             return about | bench.run(key, item, method, self._should_stop)
-        except _Stopped:
+        except (_Stopped, TaskError):  # no grader: what is not written is run again
             raise
         except Exception as error:
+            bench.renew()
             sentence = str(error) if isinstance(error, LocalSMCError) else f"{type(error).__name__}: {error}"
             return about | {
                 "answer": None, "correct": None, "verdict": "failed", "error": sentence,
-                "verdicts": {}, "result": None, "steps": None,
+                "verdicts": {}, "result": None, "steps": None, "cells": None,
             }  # fmt: skip
 
 
@@ -153,8 +157,11 @@ class _Bench:
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
+        self._widest = max(self._methods.values(), key=lambda method: getattr(method, "particles", 1))
+        self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
-        self._context = self._closes.enter_context(closing(self._open(n_cells)))
+        self._context = self._open()
+        self._closes.callback(lambda: self._context.close())
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
 
@@ -164,17 +171,29 @@ class _Bench:
     def __exit__(self, *_: object) -> None:
         self._closes.close()
 
-    def _open(self, n_cells: int) -> LlamaContext:
-        """A context that is large enough for the longest problem that fits, under every method."""
-        settings, methods = self._plan.settings, list(self._methods.values())
-        room = settings.n_ctx or self._model.llama.n_ctx_train
-        lengths = [len(layout.put(self._model, item.question, settings)[1]) for item in self._task.items]
-        longest = max((length for length in lengths if length < room), default=1)
-        n_tokens = layout.horizon(self._model, longest, settings)
-        if not n_cells:
-            n_cells = max(layout.cells(self._model, one, longest, n_tokens, settings) for one in methods)
-        widest = max(methods, key=lambda method: getattr(method, "particles", 1))
-        return layout.open_context(self._model, widest, n_cells, settings)
+    def _cells(self) -> int:
+        """Enough for every problem that fits, under every method; the others fail in lines of their own."""
+        settings, found = self._plan.settings, {256}
+        for n_prompt in {self._length(item) for item in self._task.items}:
+            with contextlib.suppress(PromptTooLong):
+                n_tokens = layout.horizon(self._model, n_prompt, settings)
+                for method in self._methods.values():
+                    found.add(layout.cells(self._model, method, n_prompt, n_tokens, settings))
+        return max(found)
+
+    def _length(self, item: Item) -> int:
+        try:
+            return len(layout.put(self._model, item.question, self._plan.settings)[1])
+        except (LocalSMCError, UnicodeError):
+            return 1  # its own line says what is wrong with it
+
+    def _open(self) -> LlamaContext:
+        return layout.open_context(self._model, self._widest, self._n_cells, self._plan.settings)
+
+    def renew(self) -> None:
+        """Another context of the same layout: a failed decode leaves none that can be used."""
+        self._context.close()
+        self._context = self._open()
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """One problem with one method."""
@@ -197,7 +216,8 @@ class _Bench:
         record = result.to_json()
         for completion, ending in zip(record["completions"], endings, strict=True):
             completion["tokens"] = ending.tokens.tolist()
-        return self._graded(result, item.gold) | {"result": record, "steps": _columns(steps)}
+        found = {"result": record, "steps": _columns(steps), "cells": self._n_cells}
+        return self._graded(result, item.gold) | found
 
     def _grade(self, answer: str, gold: str) -> Grade:
         # Methods give the same answers to a problem, and a grader may think about each for long.
@@ -224,7 +244,7 @@ class _Bench:
 def seed_of(key: Key) -> int:
     """The seed of a run, by its names; the model is left out, so models are compared on equal chances."""
     text = f"{key.seed}/{key.task}/{key.problem_id}/{key.method}"
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")
+    return int.from_bytes(hashlib.sha256(text.encode(errors="backslashreplace")).digest()[:4], "big")
 
 
 def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
@@ -232,6 +252,8 @@ def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
         return "ungraded"
     if result.answer is not None:
         return verdicts[result.answer]
+    if not result.completions:
+        return "truncated"  # by a budget that ended within the prompt
     return "no-answer" if _chosen(result).finish_reason == "stop" else "truncated"
 
 

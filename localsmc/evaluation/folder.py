@@ -77,11 +77,11 @@ class RunFolder:
                     f"`{self.path}` has results but no manifest", hint="give another folder with `-o`"
                 )
             self.notices: list[str] = []
-            _write(file, json.dumps({"format": FORMAT, **manifest}, indent=1, ensure_ascii=False))
+            _write(file, json.dumps({"format": FORMAT, **manifest}, indent=1))
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
-            if found.get(part) != wanted[part]:
+            if _comparable(found.get(part)) != _comparable(wanted[part]):
                 raise RunError(
                     f"`{self.path}` was made with other {part}",
                     hint="give another folder with `-o`, or what its manifest.json says",
@@ -103,7 +103,8 @@ class RunFolder:
 
     def append(self, line: dict[str, Any]) -> None:
         """Write a line; raises RunError where the disk does not take it, and leaves no half of it."""
-        data = (json.dumps(line, ensure_ascii=False, allow_nan=False) + "\n").encode(errors="replace")
+        # In ASCII, so that names that are no valid Unicode come back as they were.
+        data = (json.dumps(line, allow_nan=False) + "\n").encode()
         size = os.fstat(self._file.fileno()).st_size
         try:
             while data:
@@ -158,8 +159,19 @@ def parse_lines(file: Path, data: bytes) -> Iterator[dict[str, Any]]:
         yield line
 
 
+def _comparable(part: Any) -> Any:
+    """A part of a manifest without the places of files, which hashes stand for."""
+    if not isinstance(part, list):
+        return part
+    rows = [row if isinstance(row, dict) else {"": row} for row in part]
+    return [{name: value for name, value in row.items() if name not in ("path", "source")} for row in rows]
+
+
 def _write(file: Path, text: str) -> None:
     """Whole or not at all."""
     draft = file.with_suffix(".writing")
-    draft.write_text(text + "\n", encoding="utf-8")
-    os.replace(draft, file)
+    try:
+        draft.write_text(text + "\n", encoding="utf-8")
+        os.replace(draft, file)
+    except OSError as error:
+        raise RunError(f"`{file}` cannot be written: {error.strerror}", hint="make room") from error

@@ -43,13 +43,16 @@ class MethodSpec:
 
 def parse_method(text: str) -> MethodSpec:
     """A method written as `power-smc:N=16,alpha=4,select=majority`; raises ConfigError."""
-    label = "".join(text.split())
+    label = "".join(text.split()).rstrip(":,")
     name, _, rest = label.partition(":")
     if name not in METHODS:
         near = get_close_matches(name, METHODS, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(METHODS)}"
         raise ConfigError(f"no method is called `{name}`", hint=hint)
-    options = dict(_option(name, part) for part in rest.split(",") if part)
+    pairs = [_option(name, part) for part in rest.split(",") if part]
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise ConfigError(f"`{label}` has an option twice", hint="leave one of them out")
     select = options.pop("select", "draw")
     if select not in SELECTORS:
         raise ConfigError(f"`select` is `{select}`", hint=f"there is: {', '.join(SELECTORS)}")
@@ -87,10 +90,11 @@ class ModelSpec:
 
     def to_json(self) -> dict[str, Any]:
         """For a manifest; hashes the file where its hash is not known."""
+        known = self.source.sha256 if len(self.header.parts) == 1 else None
         return {
             "name": self.name,
             "path": str(self.source.path),
-            "sha256": self.source.sha256 or sha256(self.header.parts),
+            "sha256": known or sha256(self.header.parts),
             "params": self.header.n_params,
             "quantization": self.header.file_type,
             "bytes": self.header.size,

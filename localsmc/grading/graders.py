@@ -61,7 +61,7 @@ def _number(text: str) -> Fraction | None:
     """The only number behind the last equals sign; None where there is none, or more than one."""
     if len(text) > _LONGEST:
         return None
-    bare = joined(spelled(text).split("=")[-1])
+    bare = joined(spelled(text).split("=")[-1]).replace("^\\circ", "")
     found = _NUMBER.findall(re.sub(r"\^\s*\{?[23]\}?", "", bare))  # cm^2
     is_alone = len(found) == 1 and not _FORMULA.search(bare)
     return value(found[0]) if is_alone else None

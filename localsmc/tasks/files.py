@@ -97,6 +97,8 @@ def _parsed(text: str, where: str) -> Any:
     except json.JSONDecodeError as error:
         column = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
         raise TaskError(f"{where} is not JSON: {error.msg} at {column}", hint="mend or remove it") from error
+    except (ValueError, RecursionError) as error:  # a number of thousands of digits, endless brackets
+        raise TaskError(f"{where} cannot be read: {error}", hint="mend or remove it") from error
 
 
 def _object(value: Any, where: str) -> Row:

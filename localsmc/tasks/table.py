@@ -48,7 +48,7 @@ def _after_hashes(text: str) -> str:
     return text.rsplit("####", 1)[-1].strip().replace(",", "")
 
 
-LETTER = re.compile(r"\(?([A-J])\)?(?:[.:)\s].*)?", re.DOTALL)
+LETTER = re.compile(r"\(?([A-J])(?:[.:,)]+(?:\s.*)?)?", re.DOTALL)
 
 
 def letter(text: str) -> str | None:
