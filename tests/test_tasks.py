@@ -138,6 +138,12 @@ def test_what_is_wrong_with_a_file(tmp_path, name, content, options, message, hi
     assert hint in caught.value.hint
 
 
+def test_a_file_that_is_no_copy_of_a_set_is_said_to_be_none(tmp_path):
+    with pytest.raises(TaskError, match="no field `question`") as caught:
+        load_task("gsm8k", data=written(tmp_path, "x.jsonl", '{"text": "1?", "answer": "2"}\n'))
+    assert "it is no copy of `gsm8k`" in caught.value.hint
+
+
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(TaskError, match="no file at"):
         user_task(tmp_path / "none.jsonl")

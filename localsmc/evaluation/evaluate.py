@@ -114,6 +114,8 @@ class Evaluation:
             for task in missing:
                 with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
                     for key, item, method in self._missing(spec, task):
+                        if self._should_stop():
+                            raise _Stopped
                         line = self._line(bench, key, item, method)
                         self._folder.append(line)
                         self._done.add(key)

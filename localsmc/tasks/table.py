@@ -141,7 +141,13 @@ def load_task(
         )
     row = STANDARD[name]
     path = data or fetch(row.repository, row.file, offline=offline)
-    items = _named_apart(_items(read_rows(path), row, path))
+    try:
+        items = _named_apart(_items(read_rows(path), row, path))
+    except _NoField as error:
+        error.hint = (
+            f"it is no copy of `{name}`: without `--task`, `--question` and `--answer` name the fields"
+        )
+        raise
     source = str(data) if data else f"{row.repository}/{row.file}"
     task = Task(
         name=name, version=row.version, source=source, grader=row.grader, items=items, extract=row.extract
@@ -171,6 +177,10 @@ def user_task(
 
 
 # --- rows of a file -----------------------------------------------------------------------------
+
+
+class _NoField(TaskError):
+    """A row without a field that is needed."""
 
 
 def _items(rows: Sequence[Row], known: Standard, path: Path) -> Iterator[Item]:
@@ -221,7 +231,7 @@ def _field(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str
     asked = " or ".join(f"`{name}`" for name in names)
     near = get_close_matches(names[0], map(str, row), 1)
     meant = f"did you mean `--{what} {near[0]}`? " if near else ""
-    raise TaskError(
+    raise _NoField(
         f"row {i + 1} of `{path}` has no field {asked}",
         hint=f"{meant}it has: {there}; name the right one with `--{what} FIELD`",
     )
