@@ -13,7 +13,7 @@ import click
 from localsmc.errors import ConfigError, RunError
 from localsmc_cli import options
 from localsmc_cli.interrupt import INTERRUPTED
-from localsmc_cli.kinds import Count, Switch
+from localsmc_cli.kinds import Count
 from localsmc_cli.progress import progress
 from localsmc_cli.session import Session
 
@@ -60,15 +60,8 @@ problems_options = options.together(
     ),
     _problems("--limit", type=Count(1), metavar="N", help="The first N problems only."),
     _problems("--offline", is_flag=True, default=False, help="Take sets from the cache only."),
-    _problems("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message."),
-    _problems(
-        "-rea",
-        "--reasoning",
-        type=Switch(),
-        metavar="on|off|auto",
-        envvar="LLAMA_ARG_REASONING",
-        help="Thinking, where the chat template has a switch for it.  [default: auto, the template's own]",
-    ),
+    options.system_option(_problems),
+    options.reasoning_option(_problems),
 )
 
 _runs = options.section("Runs")

@@ -72,27 +72,54 @@ def together(*options: Decorator[Any]) -> Decorator[Any]:
     return decorate
 
 
-# --- the options --------------------------------------------------------------------------------
+Heading = Callable[..., Decorator[Any]]
+"""What `section` gives."""
 
-_problem = section("Problem")
-problem_options = together(
-    _problem("-p", "--prompt", metavar="TEXT", help="The problem, as an option."),
-    _problem("-f", "--file", metavar="FILE", help="A text file with the problem; - is standard input."),
-    _problem("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message."),
-    _problem(
-        "--raw",
-        is_flag=True,
-        default=False,
-        help="Continue the problem's text as it is, without chat template and instruction.",
-    ),
-    _problem(
+
+def system_option(heading: Heading) -> Decorator[Any]:
+    """A system message."""
+    return heading("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message.")
+
+
+def reasoning_option(heading: Heading) -> Decorator[Any]:
+    """The switch for thinking."""
+    return heading(
         "-rea",
         "--reasoning",
         type=Switch(),
         metavar="on|off|auto",
         envvar="LLAMA_ARG_REASONING",
         help="Thinking, where the chat template has a switch for it.  [default: auto, the template's own]",
+    )
+
+
+def threads_option(heading: Heading) -> Decorator[Any]:
+    """The number of threads."""
+    return heading(
+        "-t",
+        "--threads",
+        "n_threads",
+        type=Count(-1),
+        metavar="N",
+        envvar="LLAMA_ARG_THREADS",
+        help="Threads.  [default: -1, the number of cores, fewer for tiny models]",
+    )
+
+
+# --- the options --------------------------------------------------------------------------------
+
+_problem = section("Problem")
+problem_options = together(
+    _problem("-p", "--prompt", metavar="TEXT", help="The problem, as an option."),
+    _problem("-f", "--file", metavar="FILE", help="A text file with the problem; - is standard input."),
+    system_option(_problem),
+    _problem(
+        "--raw",
+        is_flag=True,
+        default=False,
+        help="Continue the problem's text as it is, without chat template and instruction.",
     ),
+    reasoning_option(_problem),
 )
 
 _method = section("Method")
@@ -274,15 +301,7 @@ context_options = together(
         envvar="LLAMA_ARG_CTX_SIZE",
         help="Tokens in memory, all particles together.  [default: 0, by prompt, particles and free memory]",
     ),
-    _context(
-        "-t",
-        "--threads",
-        "n_threads",
-        type=Count(-1),
-        metavar="N",
-        envvar="LLAMA_ARG_THREADS",
-        help="Threads.  [default: -1, the number of cores, fewer for tiny models]",
-    ),
+    threads_option(_context),
     _context(
         "-fa",
         "--flash-attn",

@@ -15,7 +15,6 @@ import click
 from localsmc.errors import ConfigError
 from localsmc.ggml import FILE_TYPES
 from localsmc_cli import options
-from localsmc_cli.kinds import Count
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
@@ -90,15 +89,7 @@ _quantization_options = options.together(
 
 _running = options.section("Running")
 _running_options = options.together(
-    _running(
-        "-t",
-        "--threads",
-        "n_threads",
-        type=Count(-1),
-        metavar="N",
-        envvar="LLAMA_ARG_THREADS",
-        help="Threads.  [default: -1, the number of cores, fewer for tiny models]",
-    ),
+    options.threads_option(_running),
     _running("--force", is_flag=True, default=False, help="Replace OUT.gguf where it exists."),
     _running("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
     _running("-v", "--verbose", is_flag=True, default=False, help="llama.cpp's log on standard error."),

@@ -38,11 +38,12 @@ class Source:
 def resolve(model: str | Path | None) -> Source:
     """The file of a model given by path, or of the embedded one; raises ModelNotFound."""
     if model is None:
+        card = localsmc_models.card(EMBEDDED)
         return Source(
             path=localsmc_models.path(EMBEDDED),
-            defaults=_from_card(EMBEDDED),
+            defaults=_from(card),
             is_embedded=True,
-            sha256=localsmc_models.card(EMBEDDED).sha256,
+            sha256=card.sha256,
         )
     path = Path(model).expanduser()
     if not path.exists():
@@ -64,10 +65,9 @@ def recommended(name: str | None) -> Defaults:
     """
     for embedded in localsmc_models.names():
         if name == localsmc_models.title(embedded):
-            return _from_card(embedded)
+            return _from(localsmc_models.card(embedded))
     return Defaults()
 
 
-def _from_card(name: str) -> Defaults:
-    card = localsmc_models.card(name)
+def _from(card: localsmc_models.Card) -> Defaults:
     return Defaults(alpha=card.alpha, ramp=card.ramp, n_predict=card.n_predict, instruction=None)

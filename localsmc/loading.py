@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from localsmc.records import ModelInfo
 
 HASHED_SIZE = 64 * 1024 * 1024
 """Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
+
+CHUNK = 1 << 20
+"""Bytes hashed at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +71,16 @@ def load(path: str | Path | None = None, options: LoadOptions | None = None) -> 
     if not source.is_embedded:
         probe.ensure_loadable(source.path, header)
         source = replace(source, defaults=catalog.recommended(header.name))
-    if source.sha256 is None:
-        source = replace(source, sha256=_sha256(source.path))
+    if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
+        source = replace(source, sha256=sha256([source.path]))
     return Model(LlamaModel(source.path, options), source, header)
 
 
-def _sha256(path: Path) -> str | None:
-    if path.stat().st_size > HASHED_SIZE:
-        return None
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def sha256(parts: Sequence[Path]) -> str:
+    """The hash of a model's bytes, all parts in order."""
+    digest = hashlib.sha256()
+    for part in parts:
+        with part.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                digest.update(chunk)
+    return digest.hexdigest()

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import typing
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from localsmc import catalog, gguf
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
 from localsmc.gguf import Header
+from localsmc.loading import sha256
 from localsmc.methods import METHODS, from_options
 from localsmc.selection import SELECTORS
 
 ALIASES = {"N": "particles", "n": "particles", "temp": "temperature", "a": "alpha"}
 
 SWITCH = {"on": True, "off": False, "true": True, "false": False}
-
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,13 +111,3 @@ def parse_models(files: Sequence[str]) -> tuple[ModelSpec, ...]:
             name, i = f"{source.path.stem} ({i})", i + 1
         specs.append(ModelSpec(name=name, file=file, source=source, header=gguf.read_header(source.path)))
     return tuple(specs)
-
-
-def sha256(parts: Sequence[Path]) -> str:
-    """The hash of a model's bytes, all parts in order."""
-    digest = hashlib.sha256()
-    for part in parts:
-        with part.open("rb") as file:
-            while chunk := file.read(CHUNK):
-                digest.update(chunk)
-    return digest.hexdigest()
