@@ -166,7 +166,7 @@ def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
     from localsmc.evaluation import Evaluation, RunFolder
 
     output, manifest = session.output, plan.manifest()
-    with session.interrupts.gentle(), RunFolder(path, manifest) as folder:
+    with session.interrupts.gentle("what is finished is in the folder"), RunFolder(path, manifest) as folder:
         for notice in folder.notices:
             output.warn(notice)
         if folder.n_cut:

@@ -26,6 +26,7 @@ class Interrupts:
     def __init__(self, output: Output) -> None:
         self._output = output
         self._is_gentle = False
+        self._kept = "without a result"
         self.is_requested = False
 
     def __enter__(self) -> Interrupts:
@@ -53,9 +54,12 @@ class Interrupts:
         self._undo.callback(signal.signal, signal.SIGINT, previous)
 
     @contextlib.contextmanager
-    def gentle(self) -> Iterator[None]:
-        """Within, the first Ctrl-C only sets `is_requested`; the second ends the process."""
-        self._is_gentle = True
+    def gentle(self, kept: str = "") -> Iterator[None]:
+        """Within, the first Ctrl-C only sets `is_requested`; the second ends the process.
+
+        `kept` says what there is by then.
+        """
+        self._is_gentle, self._kept = True, kept or self._kept
         try:
             yield
         finally:
@@ -76,7 +80,7 @@ class Interrupts:
     def _quit(self) -> None:
         self._output.restore_terminal()
         with contextlib.suppress(OSError):
-            os.write(2, b"Interrupted, without a result\n")
+            os.write(2, f"Interrupted, {self._kept}\n".encode())
         os._exit(INTERRUPTED)
 
 

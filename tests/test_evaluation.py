@@ -70,7 +70,7 @@ def test_a_run_has_every_line_once_and_whole(undisturbed):
         assert len(line["steps"]["ess"]) == len(line["steps"]["rows"]) == result["usage"]["steps"]
         assert sum(line["steps"]["rows"]) <= result["usage"]["rows"]
         assert line["correct"] == (line["verdict"] == "right")
-        given = {share["answer"] for share in result["answers"]} - {None}
+        given = {completion["answer"] for completion in result["completions"]} - {None}
         assert given <= set(line["verdicts"])
         assert line["verdicts"].get(line["gold"], "right") == "right"
     assert {line["verdict"] for line in found} <= {"right", "wrong", "no-answer", "truncated"}

@@ -131,7 +131,7 @@ def one_line(**changes):
         {"answer": "7", "weight": 0.6, "count": 2},
         {"answer": "9", "weight": 0.4, "count": 2},
     ]
-    verdicts = {"7": "right", "9": "wrong"}
+    verdicts = {"7": "right", "14/2": "right", "9": "wrong"}
     return {**line, "gold": "7", "answer": "7", "verdict": "right", "verdicts": verdicts, **changes}
 
 
@@ -140,6 +140,11 @@ def test_selectors_are_computed_from_the_weighted_set():
     assert line.outcome("majority") == {"right": 1.0}
     assert line.outcome("argmax") == {"wrong": 1.0}
     assert line.outcome("draw") == pytest.approx({"right": 0.6, "wrong": 0.4})
+
+
+def test_each_spelling_has_the_verdict_of_its_own():
+    line = line_of(Fields(one_line(verdicts={"7": "right", "14/2": "wrong", "9": "wrong"}), "here", "hint"))
+    assert line.outcome("draw") == pytest.approx({"right": 0.3, "wrong": 0.7})
 
 
 def test_a_draw_that_was_made_is_taken_as_it_is():
@@ -201,7 +206,7 @@ def test_pass_at_k_needs_independent_samples(tmp_path, found):
 
 def test_weights_are_held_against_outcomes(tmp_path):
     made = [one_line(problem_id=f"p{k}", gold="7" if k < 3 else "9") for k in range(4)]
-    made[3] |= {"verdict": "wrong", "verdicts": {"7": "wrong", "9": "right"}}
+    made[3] |= {"verdict": "wrong", "verdicts": {"7": "wrong", "14/2": "wrong", "9": "right"}}
     about = run_folder.manifest(n_problems=4, seeds=(0,))
     found = report([run_folder.write(tmp_path / "few", made, about)])
     (row,) = rows(found, "calibration")

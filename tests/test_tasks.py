@@ -86,6 +86,13 @@ def test_generated_problems_are_held_out_and_the_same_again():
     assert {(item.family, item.level) for item in harder.items} <= {("shopping", 4), ("shopping", 5)}
 
 
+def test_no_question_is_generated_twice():
+    few = load_task("tiny:levels=1,family=percentage", limit=100)
+    assert 20 < len(few.items) < 40  # a family of few questions: as many as there are
+    assert len({item.question for item in few.items}) == len(few.items)
+    assert load_task("tiny:levels=1,family=percentage", limit=5).items == few.items[:5]
+
+
 @pytest.mark.parametrize(
     ("name", "content", "options", "golds"),
     [
@@ -129,6 +136,8 @@ def test_names_that_are_not_all_different_become_numbers(tmp_path):
          "did you mean `--answer answr`"),
         ("x.jsonl", '{"question": "1?", "answer": ""}\n', {}, "row 1 of .* has an empty answer", "mend"),
         ("x.jsonl", '{"question": " ", "answer": "2"}\n', {}, "empty question", "mend"),
+        ("x.jsonl", '{"question": "1\\ud83d?"}\n', {}, "in row 1 of .* has half a character, .ud83d",
+         "mend"),
         ("x.jsonl", '{"text": "1?"}\n', {}, "no field `question` or `problem`", "it has: `text`"),
     ],
 )  # fmt: skip
@@ -161,6 +170,7 @@ def test_files_that_cannot_be_read(tmp_path):
         ("gsm8", "no task is called `gsm8`", "did you mean `gsm8k`"),
         ("nothing", "no task", ", ".join(TASKS)),
         ("gsm8k:levels=1", "takes no options", "write `gsm8k`"),
+        ("tiny:seed=1,seed=2", "`seed` is given twice", "leave one"),
         ("tiny:level=4", "`level=4` is no option", "levels, family and seed"),
         ("tiny:levels=4-", "is not a whole number", "levels=2"),
         ("tiny:levels=5-4", "no range of levels", "levels=4-5"),

@@ -228,7 +228,8 @@ class _Bench:
         return self._grades[answer, gold]
 
     def _graded(self, result: Result, gold: str | None) -> dict[str, Any]:
-        found = {share.answer for share in result.answers} | {result.answer}
+        # Every spelling: to a grader, answers of one share need not be the same.
+        found = {completion.answer for completion in result.completions} | {result.answer}
         verdicts: dict[str, str] = {}
         error = None
         for answer in sorted(answer for answer in found if answer is not None) if gold is not None else ():

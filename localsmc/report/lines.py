@@ -8,7 +8,6 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc import answers
 from localsmc.records import AnswerShare, Completion, FinishReason
 from localsmc.report.fields import Fields
 from localsmc.selection import SELECTORS
@@ -69,10 +68,7 @@ class Drawn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A problem, who answered it, and the outcome; `drawn` is None where that failed.
-
-    `verdicts` are by `answers.key`.
-    """
+    """A problem, who answered it, and the outcome; `drawn` is None where that failed."""
 
     task: str
     problem: str
@@ -101,7 +97,7 @@ class Line:
             return UNGRADED
         if answer is None:
             return TRUNCATED if finish_reason == "length" else NO_ANSWER
-        return self.verdicts.get(answers.key(answer), GRADER_FAILED)
+        return self.verdicts.get(answer, GRADER_FAILED)
 
     def outcome(self, selector: str) -> dict[str, float]:
         """The probability of each verdict under a selector: that of one, but for draws not made.
@@ -147,7 +143,7 @@ def line_of(fields: Fields) -> Line:
         answer=fields.text_or_none("answer"),
         verdict=fields.one_of("verdict", VERDICTS),
         error=fields.text_or_none("error"),
-        verdicts={answers.key(a): verdict for a, verdict in fields.texts_by_text("verdicts").items()},
+        verdicts=fields.texts_by_text("verdicts"),
         drawn=None if result is None else _drawn(result),
         steps=_steps(steps or fields.around({})),
     )

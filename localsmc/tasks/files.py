@@ -27,7 +27,9 @@ def read_rows(path: Path) -> list[Row]:
     except FileNotFoundError:
         raise TaskError(f"no file at `{path}`", hint="check the path of `--data`") from None
     except OSError as error:
-        raise TaskError(f"`{path}` cannot be read: {error.strerror}", hint="check `--data`") from error
+        raise TaskError(
+            f"`{path}` cannot be read: {error.strerror or error}", hint="check `--data`"
+        ) from error
     except UnicodeDecodeError as error:
         raise TaskError(
             f"`{path}` is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}",
@@ -80,15 +82,15 @@ def _csv(path: Path) -> Iterator[Row]:
 
 def _parquet(path: Path) -> Iterator[Row]:
     try:
-        from pyarrow import ArrowInvalid, parquet
+        from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise TaskError(
             f"reading `{path.name}` needs pyarrow", hint="install it: pip install 'localsmc[eval]'"
         ) from error
     try:
         yield from parquet.read_table(path).to_pylist()
-    except ArrowInvalid as error:
-        raise TaskError(f"`{path}` is not a Parquet file", hint="check the file") from error
+    except ArrowException as error:
+        raise TaskError(f"`{path}` is not a Parquet file that can be read", hint="check the file") from error
 
 
 def _parsed(text: str, where: str) -> Any:

@@ -20,7 +20,10 @@ from localsmc.tasks.files import Row, read_rows
 from localsmc.tasks.hub import fetch
 
 DEFAULT_GENERATED = 300
-"""Problems of an endless task where no limit is given."""
+"""Problems of a generated task where no limit is given."""
+
+MAX_REPEATS = 1000
+"""So many repeats in a row, and a family is taken to have no other problems."""
 
 ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
 
@@ -226,7 +229,7 @@ def _with_choices(row: Row, i: int, known: Standard, path: Path) -> Item:
 def _field(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str:
     for name in names:
         if name in row:
-            return "" if row[name] is None else str(row[name])
+            return _valid("" if row[name] is None else str(row[name]), i, path, name)
     there = ", ".join(f"`{name}`" for name in row)
     asked = " or ".join(f"`{name}`" for name in names)
     near = get_close_matches(names[0], map(str, row), 1)
@@ -235,6 +238,19 @@ def _field(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str
         f"row {i + 1} of `{path}` has no field {asked}",
         hint=f"{meant}it has: {there}; name the right one with `--{what} FIELD`",
     )
+
+
+def _valid(text: str, i: int, path: Path, name: str) -> str:
+    """The text, unless half a character is in it, as JSON can spell one (a lone surrogate)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise TaskError(
+            f"`{name}` in row {i + 1} of `{path}` has half a character, {half}",
+            hint="mend or remove the row",
+        ) from error
+    return text
 
 
 def _identifier(row: Row, i: int) -> str:
@@ -254,7 +270,10 @@ def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
 
 def _options(spec: str, text: str) -> Mapping[str, str]:
     pairs = [part.partition("=") for part in text.split(",") if part]
+    names = [name for name, _, _ in pairs]
     for name, sign, value in pairs:
+        if names.count(name) > 1:
+            raise ConfigError(f"`{name}` is given twice in `{spec}`", hint="leave one of them out")
         if name not in ("levels", "family", "seed") or not sign or not value:
             raise ConfigError(
                 f"`{name}{sign}{value}` is no option of the task `tiny`",
@@ -274,7 +293,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(FAMILIES)}"
         raise ConfigError(f"the task `tiny` has no family `{family}`", hint=hint)
     stream = problems(seed, "held-out", levels)
-    wanted: Iterator[Any] = (one for one in stream if family in (None, one.family))
+    wanted = _distinct(one for one in stream if family in (None, one.family))
     items = tuple(
         Item(
             # The question is in the name: another version of the generator makes other problems.
@@ -286,7 +305,20 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         )
         for i, one in enumerate(itertools.islice(wanted, n), start=1)
     )
-    return Task(name=spec, version=1, source="localsmc_models.corpus, held out", grader="math", items=items)
+    return Task(name=spec, version=2, source="localsmc_models.corpus, held out", grader="math", items=items)
+
+
+def _distinct(stream: Iterator[Any]) -> Iterator[Any]:
+    """Each question once, until no new ones come."""
+    seen: set[str] = set()
+    repeats = 0
+    while repeats < MAX_REPEATS:
+        one = next(stream)
+        repeats += 1
+        if one.question not in seen:
+            seen.add(one.question)
+            repeats = 0
+            yield one
 
 
 def _levels(text: str) -> tuple[int, ...]:
