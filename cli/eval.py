@@ -113,7 +113,8 @@ def eval(session: Session, /, **given: Any) -> None:
 
 
 def _plan(given: options.Given) -> Plan:
-    from localsmc.evaluation import Plan, parse_method, parse_models
+    from localsmc.evaluation import Plan, parse_models
+    from localsmc.methods.spec import parse_method
 
     methods = tuple(parse_method(text) for text in given["methods"] or ("power-smc", "sample"))
     labels = [method.label for method in methods]

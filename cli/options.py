@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 METHODS = ("power-smc", "sample", "greedy")
 RESAMPLING = ("systematic", "stratified", "residual", "multinomial")
-SELECT = ("draw", "argmax", "majority")
+SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 SPLIT_MODES = ("none", "layer", "row", "tensor")
 

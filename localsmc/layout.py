@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import psutil
 
@@ -11,7 +9,7 @@ from localsmc import prompts
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
 from localsmc.loading import Model
-from localsmc.methods import Method, Sample
+from localsmc.methods import Method
 from localsmc.model import TokenIds
 from localsmc.settings import AS_MANY_AS_FIT, Settings
 
@@ -61,13 +59,7 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     """Cells for all histories of a run, where the settings leave it open."""
     if settings.n_ctx:
         return settings.n_ctx
-    # Histories share their beginnings, so half as many cells as separate particles would take
-    # are rarely used up; when they are, histories are reduced without bias.
-    n_particles = min(getattr(method, "particles", 1), MAX_SEQUENCES)
-    together = max(min(n_particles, 4), math.ceil(n_particles / 2))
-    if isinstance(method, Sample):
-        together = n_particles
-    wanted = n_prompt + n_tokens * together
+    wanted = n_prompt + n_tokens * min(method.room.texts, MAX_SEQUENCES)
     per_cell = model.llama.bytes_per_cell(settings.type_k, settings.type_v)
     gpus = model.llama.gpus
     free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
@@ -76,12 +68,12 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     return -(-max(n_prompt + n_tokens, min(wanted, affordable)) // 256) * 256
 
 
-def open_context(model: Model, method: Method, n_cells: int, settings: Settings) -> LlamaContext:
-    """A context for runs of a method."""
+def open_context(model: Model, n_sequences: int, n_cells: int, settings: Settings) -> LlamaContext:
+    """A context for runs of methods that would like so many sequences."""
     return model.llama.context(
         ContextOptions(
             n_ctx=n_cells,
-            n_seq_max=min(MAX_SEQUENCES, getattr(method, "particles", 1), settings.n_batch),
+            n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch),
             n_batch=settings.n_batch,
             n_ubatch=settings.n_ubatch,
             n_threads=settings.n_threads,

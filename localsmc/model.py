@@ -53,6 +53,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def can_forget(self) -> bool:
+        """Whether a sequence can forget its last tokens only; a recurrent state cannot."""
+        ...
+
+    @property
     def n_batch(self) -> int:
         """Rows that one decode can take."""
         ...

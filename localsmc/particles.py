@@ -33,7 +33,8 @@ from localsmc.prompts import StopRule, StopState
 from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
 
-LIVE, STOPPED, OUT_OF_LENGTH = 0, 1, 2
+LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
+"""How a history stands: not finished, ended by itself, at the last token allowed, given up."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Histories:
     logp: Doubles
     """Log-probability of its tokens under the model at temperature 1."""
     finish: NDArray[np.int8]
-    """LIVE, STOPPED or OUT_OF_LENGTH."""
+    """LIVE, STOPPED, OUT_OF_LENGTH or CUT."""
     slot: Ints
     """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
     stop: tuple[StopState, ...]
@@ -131,6 +132,8 @@ class Particles:
         self.genealogy = Genealogy()
         self.reductions = 0
         self.length = 0
+        self.ended: Ints = np.zeros(0, dtype=np.int64)
+        """The indices of the histories that ended with the last token drawn, until one is dropped."""
         self._draw, self._stop, self._share = draw, stop, share
         self._logits = logits
         self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
@@ -242,6 +245,7 @@ class Particles:
             stop=stop,
         )
         self.histories = old.take(done).followed_by(children) if done.any() else children
+        self.ended = int(done.sum()) + np.flatnonzero(children.finish != LIVE)
         self._release_except(children, old.slot[~done])
         return np.concatenate((increments[done], increments[parents]))
 
@@ -255,6 +259,16 @@ class Particles:
         log_z = self.log_z
         counts = scheme(self.weights, self.n, self._draw)
         self._keep(counts, np.full(len(counts), log_z - np.log(self.n)))
+
+    def cut(self, index: Ints) -> None:
+        """Give up some live histories; their particles stay on them as they are."""
+        if not len(index):
+            return
+        before = self.histories
+        finish = before.finish.copy()
+        finish[index] = CUT
+        self.histories = replace(before, finish=finish)
+        self._release_except(self.histories, before.slot[before.live])
 
     def evaluate(self) -> None:
         """Give every live history a slot of its own and decode its last token."""

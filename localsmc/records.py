@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "cancelled"]
-HistoryState = Literal["live", "stop", "length"]
+HistoryState = Literal["live", "stop", "length", "cut"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,10 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a run took. `rows` are token rows decoded after the prompt."""
+    """What a run took. `rows` are token rows decoded after the prompt.
+
+    `proposals` and `accepted` are Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -97,6 +100,10 @@ class Usage:
     resamples: int
     reductions: int
     forks: int
+    proposals: int
+    accepted: int
+    swap_proposals: int
+    swaps: int
     peak_rows: int
     peak_cells: int
     seconds: Seconds
@@ -125,7 +132,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The outcome of `solve`: the chosen text, the distribution over answers, and the account."""
+    """The outcome of `solve`: the chosen text, the distribution over answers, and the account.
+
+    `ess` says how many independent texts stand behind the distribution.
+    """
 
     answer: str | None
     text: str
@@ -136,6 +146,7 @@ class Result:
     answers: tuple[AnswerShare, ...]
     completions: tuple[Completion, ...]
     log_z: float | None
+    ess: float
     usage: Usage
 
     def to_json(self) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Choosing one completion of a weighted set, and the distribution over their answers.
 
 Shared by all methods. Pure functions of completions; the draw takes a generator of its own, so
-that choosing twice chooses the same.
+that choosing twice chooses the same. Ties go to the most probable text.
 """
 
 from __future__ import annotations
@@ -13,26 +13,52 @@ import numpy as np
 from localsmc import answers
 from localsmc.records import AnswerShare, Completion
 
+ROUND_OFF = 12
+"""Decimals of a weight that are compared: sums of equal shares are equal."""
+
+
+def choose(name: str, completions: Sequence[Completion], rng: np.random.Generator) -> Completion | None:
+    """One completion by the selector of this name; finished ones are preferred to unfinished ones.
+
+    None where there is none.
+    """
+    eligible = finished(completions) or completions
+    return SELECTORS[name](eligible, rng) if eligible else None
+
+
+def finished(completions: Sequence[Completion]) -> list[Completion]:
+    """Those that were not cut short by a budget, Ctrl-C or a method."""
+    return [completion for completion in completions if completion.finish_reason != "cancelled"]
+
 
 def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
     """The distribution over answers, the heaviest first; equal values count as one answer."""
-    groups: dict[str | None, list[Completion]] = {}
-    for completion in completions:
-        groups.setdefault(_key(completion), []).append(completion)
-    shares = [
+    groups = sorted(_by_answer(completions), key=lambda group: _rank(group, _weight(group)), reverse=True)
+    return tuple(
         AnswerShare(
             # The spelling that carries most weight stands for the group.
             answer=max(group, key=lambda completion: completion.weight).answer,
-            weight=sum(completion.weight for completion in group),
+            weight=_weight(group),
             count=sum(completion.count for completion in group),
         )
-        for group in groups.values()
-    ]
-    return tuple(sorted(shares, key=lambda share: -share.weight))
+        for group in groups
+    )
 
 
-def _key(completion: Completion) -> str | None:
-    return None if completion.answer is None else answers.key(completion.answer)
+def _by_answer(completions: Sequence[Completion]) -> list[list[Completion]]:
+    groups: dict[str | None, list[Completion]] = {}
+    for completion in completions:
+        key = None if completion.answer is None else answers.key(completion.answer)
+        groups.setdefault(key, []).append(completion)
+    return list(groups.values())
+
+
+def _weight(group: Sequence[Completion]) -> float:
+    return sum(completion.weight for completion in group)
+
+
+def _rank(group: Sequence[Completion], votes: float) -> tuple[float, float]:
+    return round(votes, ROUND_OFF), max(completion.logp for completion in group)
 
 
 def by_draw(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
@@ -43,18 +69,47 @@ def by_draw(completions: Sequence[Completion], rng: np.random.Generator) -> Comp
 
 def by_argmax(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
     """The heaviest completion."""
-    return max(completions, key=lambda completion: completion.weight)
+    return max(completions, key=lambda completion: _rank([completion], completion.weight))
 
 
 def by_majority(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
     """The heaviest completion of the heaviest answer; without any answer, the heaviest at all."""
-    answered = [share for share in answer_shares(completions) if share.answer is not None]
+    return _elected(completions, _weight, _)
+
+
+def by_distinct(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+    """The same with one vote for each distinct text, whatever its weight."""
+    return _elected(completions, len, _)
+
+
+def _elected(
+    completions: Sequence[Completion],
+    votes: Callable[[Sequence[Completion]], float],
+    _: np.random.Generator,
+) -> Completion:
+    answered = [group for group in _by_answer(completions) if group[0].answer is not None]
     if not answered:
         return by_argmax(completions, _)
-    winner = answers.key(str(answered[0].answer))
-    return by_argmax([completion for completion in completions if _key(completion) == winner], _)
+    return by_argmax(max(answered, key=lambda group: _rank(group, votes(group))), _)
+
+
+def by_probability(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+    """The most probable completion under the model at temperature 1, whatever its weight."""
+    return max(completions, key=lambda completion: completion.logp)
+
+
+def by_mean(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+    """The completion with the highest log-probability a token."""
+    return max(completions, key=lambda completion: completion.logp / max(1, completion.n_tokens))
 
 
 Selector = Callable[[Sequence[Completion], np.random.Generator], Completion]
 
-SELECTORS: dict[str, Selector] = {"draw": by_draw, "argmax": by_argmax, "majority": by_majority}
+SELECTORS: dict[str, Selector] = {
+    "draw": by_draw,
+    "argmax": by_argmax,
+    "majority": by_majority,
+    "distinct": by_distinct,
+    "best": by_probability,
+    "best-mean": by_mean,
+}

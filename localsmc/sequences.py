@@ -64,13 +64,19 @@ class Sequences:
         """Whether one token more fits for each of n_rows histories, the new ones' slots included."""
         return n_rows <= self.n_slots and self.cells_used + n_rows <= self.model.n_cells
 
-    def fork(self, slot: int) -> int:
-        """A new slot with the same history."""
+    def fork(self, slot: int, length: int | None = None) -> int:
+        """A new slot with the same history, or with its first `length` generated tokens.
+
+        The latter needs a model that can forget.
+        """
         if not self._is_held[slot]:
             raise SequenceError(f"slot {slot} is free: it has no history to fork")
+        if length is None:
+            length = int(self._length[slot])
         new = self._take()
         self.model.copy(slot, new)
-        length = self._length[slot]
+        if length < self._length[slot]:
+            self.model.remove(new, self._n_prompt + length)
         cells = self._cell[slot, :length]
         self._cell[new, :length] = cells
         self._holders[cells] += 1
@@ -107,13 +113,31 @@ class Sequences:
             raise ContextFull(f"no free cells for {len(slots)} rows")
         lengths = self._length[slots]
         logits = self.model.decode(tokens, self._n_prompt + lengths, slots)
+        self._book(slots, lengths)
+        self._length[slots] += 1
+        self.peak_rows = max(self.peak_rows, len(slots))
+        return logits
+
+    def replay(self, slot: int, tokens: Ints) -> None:
+        """Decode several tokens that follow a slot's history; their logits are not wanted."""
+        if not self._is_held[slot]:
+            raise SequenceError(f"slot {slot} is free: it has no history to append to")
+        if self.cells_used + len(tokens) > self.model.n_cells:
+            raise ContextFull(f"no free cells for {len(tokens)} tokens")
+        step = min(PROMPT_CHUNK, self.model.n_batch)
+        for start in range(0, len(tokens), step):
+            chunk = tokens[start : start + step]
+            lengths = self._length[slot] + np.arange(len(chunk))
+            self.model.decode(chunk, self._n_prompt + lengths, np.full(len(chunk), slot), last_only=True)
+            self._book(np.full(len(chunk), slot), lengths)
+            self._length[slot] += len(chunk)
+
+    def _book(self, slots: Ints, lengths: Ints) -> None:
+        """Note a new cell for the token of each slot at each length, and the decode."""
         cells = self._unused[self._n_used : self._n_used + len(slots)]
         self._cell[slots, lengths] = cells
         self._holders[cells] = 1
-        self._length[slots] += 1
         self._n_used += len(slots)
         self.rows += len(slots)
         self.decode_calls += 1
-        self.peak_rows = max(self.peak_rows, len(slots))
         self.peak_cells = max(self.peak_cells, self.cells_used)
-        return logits

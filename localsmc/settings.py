@@ -22,7 +22,7 @@ class Settings:
 
     n_predict: int | None = None
     seed: int | None = None
-    select: str = "draw"
+    select: str | None = None
     system: str | None = None
     raw: bool = False
     thinking: bool | None = None
@@ -38,7 +38,7 @@ class Settings:
     type_v: str = "f16"
 
     def __post_init__(self) -> None:
-        if self.select not in SELECTORS:
+        if self.select is not None and self.select not in SELECTORS:
             raise ConfigError(f"`select` is `{self.select}`", hint=f"there is: {', '.join(SELECTORS)}")
         if self.n_predict is not None and self.n_predict != AS_MANY_AS_FIT and self.n_predict < 1:
             raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")

@@ -18,24 +18,20 @@ from localsmc import __version__, answers, layout
 from localsmc.draws import RandomDraw
 from localsmc.llama import LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
-from localsmc.methods import Ending, Method, ParticleRun, Request
-from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods import Ending, Method, Request, Run
+from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import (
     Completion,
     HistoryInfo,
-    HistoryState,
     MethodInfo,
     Result,
     Seconds,
     StepInfo,
     Usage,
 )
-from localsmc.selection import SELECTORS, answer_shares
+from localsmc.selection import answer_shares, choose
 from localsmc.settings import Settings
-
-_STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length"}
-
 
 _COUNTS = tuple(field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "seconds"))
 
@@ -78,7 +74,7 @@ class Solving:
         self._closes = contextlib.ExitStack()
         if context is None:
             n_cells = layout.cells(model, self.method, len(self.prompt), self.n_tokens, settings)
-            context = layout.open_context(model, self.method, n_cells, settings)
+            context = layout.open_context(model, self.method.room.sequences, n_cells, settings)
             self._closes.callback(context.close)
         self.context = context
         if model.llama.is_hybrid:
@@ -94,7 +90,7 @@ class Solving:
 
     # --- the run ---
 
-    def _start(self) -> ParticleRun | None:
+    def _start(self) -> Run | None:
         streams = np.random.SeedSequence(self.seed).spawn(2)
         self._select_stream = streams[1]
         request = Request(
@@ -104,6 +100,7 @@ class Solving:
             stop=self.stop,
             draw=RandomDraw(np.random.default_rng(streams[0])),
             check=self._check_budget,
+            answer=self._answer,
         )
         try:
             return self.method.start(request)
@@ -147,45 +144,24 @@ class Solving:
     # --- the result ---
 
     def population(self) -> list[HistoryInfo]:
-        """The histories of the wave at work, for a trace; reading them changes nothing."""
-        if self.run is None:
-            return []
-        particles, wave = self.run.particles, len(self.run.finished)
-        histories, tree = particles.histories, particles.genealogy
-        columns = (
-            histories.node,
-            tree.parents(histories.node),
-            tree.last_tokens(histories.node),
-            histories.count,
-            particles.weights,
-            histories.logp,
-            histories.finish,
-        )
-        return [
-            HistoryInfo(
-                wave=wave,
-                node=node,
-                parent=parent,
-                token=token,
-                piece=self.model.llama.pieces[token].decode(errors="replace"),
-                count=count,
-                weight=weight,
-                logp=logp,
-                state=_STATES[finish],
-            )
-            for node, parent, token, count, weight, logp, finish in zip(
-                *(column.tolist() for column in columns), strict=True
-            )
-        ]
+        """The histories at work, for a trace; reading them changes nothing."""
+        return [] if self.run is None else self.run.population()
 
     def completions(self) -> list[Completion]:
         """Every distinct history now, the heaviest first."""
         return [] if self.run is None else [self._completion(ending) for ending in self.run.endings()]
 
-    def _completion(self, ending: Ending) -> Completion:
+    def _text(self, tokens: TokenIds) -> str:
         # An end token may have a spelling of its own, which nobody wants to read.
-        tokens = ending.tokens[~self.context.is_eog[ending.tokens]]
-        text = self.stop.shown(self.model.llama.text(tokens)).decode(errors="replace")
+        spelled = self.model.llama.text(tokens[~self.context.is_eog[tokens]])
+        return self.stop.shown(spelled).decode(errors="replace")
+
+    def _answer(self, tokens: TokenIds) -> str | None:
+        answer = self._extract(self._text(tokens))
+        return None if answer is None else answers.key(answer)
+
+    def _completion(self, ending: Ending) -> Completion:
+        text = self._text(ending.tokens)
         if ending.finish_reason != "stop":
             # A character may have been cut in the middle.
             text = text.rstrip("\ufffd")
@@ -202,8 +178,8 @@ class Solving:
     def result(self) -> Result:
         """The result so far. In a run cut short, finished histories are preferred to unfinished ones."""
         completions = self.completions()
-        finished = [c for c in completions if c.finish_reason != "cancelled"]
-        chosen = self._choose(finished or completions)
+        # A fresh generator of the same stream: asking twice, or early, changes nothing.
+        chosen = choose(self._select, completions, np.random.default_rng(self._select_stream))
         return Result(
             answer=None if chosen is None else chosen.answer,
             text="" if chosen is None else chosen.text,
@@ -217,19 +193,18 @@ class Solving:
             answers=answer_shares(completions),
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
+            ess=0.0 if self.run is None else self.run.ess,
             usage=self._usage(completions),
         )
 
-    def _choose(self, completions: Sequence[Completion]) -> Completion | None:
-        if not completions:
-            return None
-        # A fresh generator of the same stream: asking twice, or early, changes nothing.
-        return SELECTORS[self.settings.select](completions, np.random.default_rng(self._select_stream))
+    @property
+    def _select(self) -> str:
+        return self.settings.select or self.method.select
 
     def _choices(self) -> dict[str, object]:
         settings = self.settings
         return {
-            "select": settings.select,
+            "select": self._select,
             "system": settings.system,
             "raw": settings.raw,
             "thinking": settings.thinking,
@@ -260,6 +235,10 @@ class Solving:
             decode_calls=run.sequences.decode_calls,
             resamples=run.resamples,
             reductions=run.reductions,
+            proposals=run.proposals,
+            accepted=run.accepted,
+            swap_proposals=run.swap_proposals,
+            swaps=run.swaps,
             forks=run.sequences.forks,
             peak_rows=run.sequences.peak_rows,
             peak_cells=run.sequences.peak_cells,

@@ -33,10 +33,12 @@ class ToyModel:
         n_cells: int = 1024,
         n_seq_max: int = 64,
         n_batch: int = 64,
+        can_forget: bool = True,
         laws: Mapping[tuple[int, ...], Sequence[float]] | None = None,
     ) -> None:
         self.n_vocab, self.n_cells, self.n_seq_max, self.n_batch = n_vocab, n_cells, n_seq_max, n_batch
         self.n_length = n_cells
+        self.can_forget = can_forget
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self.is_eog: NDArray[np.bool_] = np.isin(np.arange(n_vocab), eog)
         self.pieces = [b"" if end else bytes([97 + i]) for i, end in enumerate(self.is_eog)]
@@ -121,6 +123,8 @@ class ToyModel:
 
     def remove(self, seq: int, start: int = 0) -> None:
         """See `LanguageModel.remove`."""
+        if 0 < start < len(self.history(seq)) and not self.can_forget:
+            raise SequenceError(f"the memory cannot forget sequence {seq} from position {start} on")
         for position, _, seqs in self._cells:
             if position >= start:
                 seqs.discard(seq)

@@ -13,10 +13,11 @@ import pytest
 
 import localsmc_models
 from localsmc.errors import ConfigError, DecodeFailed, LocalSMCError, RunError, TaskError
-from localsmc.evaluation import Evaluation, Plan, RunFolder, parse_method, parse_models
+from localsmc.evaluation import Evaluation, Plan, RunFolder, parse_models
 from localsmc.evaluation.evaluate import seed_of
 from localsmc.evaluation.folder import Key, key_of, read_manifest
 from localsmc.llama import LoadOptions
+from localsmc.methods.spec import parse_method
 from localsmc.settings import Settings
 from localsmc.tasks import Item, Task, load_task
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from localsmc.evaluation.evaluate import Evaluation, Plan
 from localsmc.evaluation.folder import RunFolder
-from localsmc.evaluation.specs import MethodSpec, ModelSpec, parse_method, parse_models
+from localsmc.evaluation.models import ModelSpec, parse_models
 
-__all__ = ["Evaluation", "MethodSpec", "ModelSpec", "Plan", "RunFolder", "parse_method", "parse_models"]
+__all__ = ["Evaluation", "ModelSpec", "Plan", "RunFolder", "parse_models"]

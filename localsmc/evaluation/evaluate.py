@@ -18,10 +18,11 @@ from typing import Any
 from localsmc import __version__, layout, loading
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
-from localsmc.evaluation.specs import MethodSpec, ModelSpec
+from localsmc.evaluation.models import ModelSpec
 from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
 from localsmc.loading import Model
+from localsmc.methods.spec import MethodSpec
 from localsmc.records import Completion, Result, StepInfo
 from localsmc.settings import Settings
 from localsmc.solver import Solving
@@ -159,7 +160,7 @@ class _Bench:
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
-        self._widest = max(self._methods.values(), key=lambda method: getattr(method, "particles", 1))
+        self._n_sequences = max(method.room.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
         self._context = self._open()
@@ -190,7 +191,7 @@ class _Bench:
             return 1  # its own line says what is wrong with it
 
     def _open(self) -> LlamaContext:
-        return layout.open_context(self._model, self._widest, self._n_cells, self._plan.settings)
+        return layout.open_context(self._model, self._n_sequences, self._n_cells, self._plan.settings)
 
     def renew(self) -> None:
         """Another context of the same layout: a failed decode leaves none that can be used."""

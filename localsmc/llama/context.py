@@ -52,6 +52,7 @@ class LlamaContext:
                 hint="use a causal language model",
             )
         self.n_cells = int(C.llama_n_ctx(pointer))
+        self.can_forget = not (C.llama_model_is_recurrent(model.pointer) or model.is_hybrid)
         if C.llama_model_is_recurrent(model.pointer):
             # A sequence is one state there, whatever its length.
             self.n_cells *= options.n_seq_max

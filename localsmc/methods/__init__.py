@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from localsmc.methods.base import Ending, Method, ParticleRun, Request, from_options
+from localsmc.methods.base import Ending, Method, ParticleRun, Request, Room, Run, from_options
+from localsmc.methods.best_of_n import BestOfN
 from localsmc.methods.power_smc import PowerSMC
 from localsmc.methods.sampling import Greedy, Sample
+from localsmc.methods.self_consistency import SelfConsistency
 
 __all__ = [
     "METHODS",
+    "BestOfN",
     "Ending",
     "Greedy",
     "Method",
     "ParticleRun",
     "PowerSMC",
     "Request",
+    "Room",
+    "Run",
     "Sample",
+    "SelfConsistency",
     "from_options",
 ]
 
-METHODS: dict[str, type[PowerSMC] | type[Sample] | type[Greedy]] = {
-    method.name: method for method in (PowerSMC, Sample, Greedy)
+METHODS: dict[str, type[Method]] = {
+    method.name: method for method in (PowerSMC, Sample, Greedy, BestOfN, SelfConsistency)
 }

@@ -7,22 +7,27 @@ traces, deadlines and Ctrl-C are consumers of it, and looking never changes it.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from localsmc.draws import Draw
 from localsmc.errors import ConfigError, PromptTooLong, SequenceError
 from localsmc.model import LanguageModel, TokenIds
-from localsmc.particles import LIVE, OUT_OF_LENGTH, Particles
+from localsmc.particles import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Particles
 from localsmc.prompts import StopRule
-from localsmc.records import FinishReason, StepInfo
+from localsmc.records import FinishReason, HistoryInfo, HistoryState, StepInfo
 from localsmc.sequences import Sequences
 
 
 def _nothing() -> None:
     """The default check: go on."""
+
+
+def _no_answer(_tokens: TokenIds) -> None:
+    """The default reading of a text: it gives no answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +41,8 @@ class Request:
     draw: Draw
     check: Callable[[], None] = _nothing
     """Called between chunks of the prompt; may raise to stop."""
+    answer: Callable[[TokenIds], str | None] = _no_answer
+    """What a finished text answers, equal for equal answers; None where it gives none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,27 +56,46 @@ class Ending:
     finish_reason: FinishReason
 
 
+class Room(NamedTuple):
+    """What a run would like to hold at once, the prompt aside: sequences, and texts of full length."""
+
+    sequences: int
+    texts: int
+
+
 class Method(Protocol):
     """A frozen dataclass of parameters with a name."""
 
     name: ClassVar[str]
 
-    def start(self, request: Request) -> ParticleRun:
+    @property
+    def select(self) -> str:
+        """The selector that is used where none is asked for."""
+        ...
+
+    @property
+    def room(self) -> Room:
+        """What memory it would like; with less a run waits, reduces, or says that it cannot."""
+        ...
+
+    def start(self, request: Request) -> Run:
         """Decode the prompt and stand at its end."""
         ...
 
 
-MethodT = TypeVar("MethodT")
+def options_of(method: type[Method]) -> list[str]:
+    """The names of a method's parameters."""
+    return [field.name for field in fields(method)]  # type: ignore[arg-type]
 
 
-def from_options(method: type[MethodT], options: Mapping[str, Any]) -> MethodT:
+def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
     """A method from a mapping; raises ConfigError for an unknown key, with the nearest known one."""
-    known = [field.name for field in fields(method)]  # type: ignore[arg-type]
+    known = options_of(method)
     for option in options:
         if option not in known:
             near = get_close_matches(option, known, 1)
             raise ConfigError(
-                f"{method.name} has no option `{option}`",  # type: ignore[attr-defined]
+                f"{method.name} has no option `{option}`",
                 hint=f"did you mean `{near[0]}`?" if near else f"it has: {', '.join(known)}",
             )
     return method(**options)
@@ -81,19 +107,150 @@ def require(name: str, value: float, low: float, high: float) -> None:
         raise ConfigError(f"`{name}` is {value}, but must be from {low:,} to {high:,}")
 
 
+class Run(ABC):
+    """What a method has started; iterate it, and ask for its outcome at any moment.
+
+    `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges of
+    texts between chains; other methods have none.
+    """
+
+    resamples = reductions = 0
+    proposals = accepted = swap_proposals = swaps = 0
+
+    def __init__(self, request: Request) -> None:
+        check_room(request)
+        self.steps = 0
+        self.seconds = 0.0
+        self._began = time.perf_counter()
+        self._is_broken = False
+        self._request = request
+        self.sequences = Sequences(request.model, request.n_tokens)
+        self._root, logits = self.sequences.prompt(request.prompt, request.check)
+        self._root_logits = logits.copy()
+
+    def _stand(self) -> None:
+        """Say that the prompt is done and everything is in place for the first step."""
+        self.prompt_seconds = time.perf_counter() - self._began
+        self.prompt_decode_seconds = self._request.model.decode_seconds
+
+    def __iter__(self) -> Iterator[StepInfo]:
+        return self
+
+    def __next__(self) -> StepInfo:
+        if self.is_done:
+            raise StopIteration
+        if self._is_broken:
+            raise SequenceError("a step of this run failed; its result is what it was before")
+        self._is_broken = True
+        before = self.sequences.forks, self.sequences.rows, self.reductions
+        began = time.perf_counter()
+        move = self._step()
+        self.seconds += time.perf_counter() - began
+        self.steps += 1
+        self.resamples += move.resampled
+        forks, rows, reductions = before
+        n_histories, n_finished, log_z = self._standing()
+        self._is_broken = False
+        return StepInfo(
+            step=self.steps,
+            alpha=move.alpha,
+            rows=self.sequences.rows - rows,
+            histories=n_histories,
+            finished=n_finished,
+            ess=move.ess,
+            log_z=log_z,
+            resampled=move.resampled,
+            forks=self.sequences.forks - forks,
+            reductions=self.reductions - reductions,
+            cells=self.sequences.cells_used,
+        )
+
+    @abstractmethod
+    def _step(self) -> Move:
+        """One batch decoded, and what was done with it."""
+
+    @abstractmethod
+    def _standing(self) -> tuple[int, int, float | None]:
+        """Distinct histories, how many of them are finished, and the evidence so far."""
+
+    @property
+    @abstractmethod
+    def is_done(self) -> bool:
+        """Whether there is nothing left to do."""
+
+    @property
+    def log_z(self) -> float | None:
+        """The log evidence estimate; None where the method has none, or the run was cut short."""
+        return None
+
+    @property
+    @abstractmethod
+    def ess(self) -> float:
+        """How many independent texts the weighted ones are worth."""
+
+    @abstractmethod
+    def endings(self) -> list[Ending]:
+        """Every distinct history now, the heaviest first; unfinished ones are "cancelled"."""
+
+    @abstractmethod
+    def population(self) -> list[HistoryInfo]:
+        """The histories at work now, for a trace."""
+
+    def _history(
+        self, wave: int, node: int, parent: int, token: int, *, count: int, weight: float, logp: float,
+        finish: int,
+    ) -> HistoryInfo:  # fmt: skip
+        piece = self._request.model.pieces[token].decode(errors="replace")
+        return HistoryInfo(
+            wave=wave, node=node, parent=parent, token=token, piece=piece, count=count, weight=weight,
+            logp=logp, state=STATES[finish],
+        )  # fmt: skip
+
+
+STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length", CUT: "cut"}
+REASONS: dict[int, FinishReason] = {
+    LIVE: "cancelled",
+    STOPPED: "stop",
+    OUT_OF_LENGTH: "length",
+    CUT: "cancelled",
+}
+
+
+def merged(endings: Iterable[Ending]) -> list[Ending]:
+    """Equal texts as one, with their weights and counts together; the heaviest first."""
+    by_text: dict[bytes, Ending] = {}
+    for ending in endings:
+        key = ending.tokens.tobytes()
+        same = by_text.get(key)
+        if same is not None:
+            ending = replace(same, count=same.count + ending.count, weight=same.weight + ending.weight)
+        by_text[key] = ending
+    return sorted(by_text.values(), key=lambda ending: -ending.weight)
+
+
+def effective_texts(endings: Iterable[Ending]) -> float:
+    """1 / Σ weight² over distinct texts; 0 where there is none."""
+    squares = sum(ending.weight**2 for ending in endings)
+    return 1 / squares if squares else 0.0
+
+
 class Move(NamedTuple):
-    """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled."""
+    """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled.
+
+    `is_settled` ends the run: what is unfinished is cut.
+    """
 
     alpha: float
     ess: float
-    resampled: bool
+    resampled: bool = False
+    is_settled: bool = False
 
 
 Advance = Callable[[Particles], Move]
 """Moves particles by one token."""
 
 
-class ParticleRun:
+class ParticleRun(Run):
     """A run over one or several waves of particles, each from the end of the same prompt.
 
     Several waves are for independent particles that do not fit into the memory together.
@@ -102,24 +259,14 @@ class ParticleRun:
     def __init__(
         self, request: Request, waves: Sequence[int], advance: Advance, *, share: bool, has_evidence: bool
     ) -> None:
-        check_room(request)
-        self.steps = self.resamples = 0
-        self.seconds = 0.0
-        began = time.perf_counter()
-        self.sequences = Sequences(request.model, request.n_tokens)
-        self._request, self._advance, self._share = request, advance, share
+        super().__init__(request)
+        self._advance, self._share, self._has_evidence = advance, share, has_evidence
         self._waves = list(waves)
         self._n = sum(waves)
-        self._has_evidence = has_evidence
-        self._is_broken = False
-        root, logits = self.sequences.prompt(request.prompt, request.check)
         # The prompt's slot is kept for the waves that follow; with one wave it is the first history's.
-        self._root = root
-        self._root_logits = logits.copy()
         self.finished: list[Particles] = []
         self.particles = self._start_wave()
-        self.prompt_seconds = time.perf_counter() - began
-        self.prompt_decode_seconds = request.model.decode_seconds
+        self._stand()
 
     def _start_wave(self) -> Particles:
         n = self._waves.pop(0)
@@ -136,44 +283,22 @@ class ParticleRun:
             share=self._share,
         )
 
-    def __iter__(self) -> Iterator[StepInfo]:
-        return self
-
-    def __next__(self) -> StepInfo:
-        if self.is_done:
-            raise StopIteration
+    def _step(self) -> Move:
         if self.particles.n_live == 0:
             self.finished.append(self.particles)
             self.particles = self._start_wave()
-        if self._is_broken:
-            raise SequenceError("a step of this run failed; its result is what it was before")
-        self._is_broken = True
-        info = self._step()
-        self._is_broken = False
-        return info
-
-    def _step(self) -> StepInfo:
-        began = time.perf_counter()
-        before = self.sequences.forks, self.sequences.rows, self.particles.reductions
         move = self._advance(self.particles)
+        if move.is_settled:
+            self.particles.cut(self.particles.histories.live)
+            self._n -= sum(self._waves)
+            self._waves.clear()
         self.particles.evaluate()
-        self.steps += 1
-        self.resamples += move.resampled
-        self.seconds += time.perf_counter() - began
-        forks, rows, reductions = before
-        return StepInfo(
-            step=self.steps,
-            alpha=move.alpha,
-            rows=self.sequences.rows - rows,
-            histories=len(self.particles.histories),
-            finished=len(self.particles.histories) - self.particles.n_live,
-            ess=move.ess,
-            log_z=self.particles.log_z if self._has_evidence else None,
-            resampled=move.resampled,
-            forks=self.sequences.forks - forks,
-            reductions=self.particles.reductions - reductions,
-            cells=self.sequences.cells_used,
-        )
+        return move
+
+    def _standing(self) -> tuple[int, int, float | None]:
+        n_histories = len(self.particles.histories)
+        log_z = self.particles.log_z if self._has_evidence else None
+        return n_histories, n_histories - self.particles.n_live, log_z
 
     @property
     def is_done(self) -> bool:
@@ -181,46 +306,63 @@ class ParticleRun:
         return self.particles.n_live == 0 and not self._waves
 
     @property
-    def reductions(self) -> int:
+    def reductions(self) -> int:  # type: ignore[override]
         """How often histories were reduced to fit the memory."""
         return sum(wave.reductions for wave in (*self.finished, self.particles))
 
     @property
     def log_z(self) -> float | None:
-        """The log evidence estimate; None where the method has none, or the run was cut short."""
+        """See `Run.log_z`."""
         return self.particles.log_z if self._has_evidence and self.is_done else None
 
+    @property
+    def ess(self) -> float:
+        """All of them where they are independent; else particles on one text count once."""
+        if not self._has_evidence:
+            return float(self._n_begun)
+        return effective_texts(self.endings())
+
+    @property
+    def _n_begun(self) -> int:
+        return self._n - sum(self._waves)
+
     def endings(self) -> list[Ending]:
-        """Every distinct history now, the heaviest first; unfinished ones are "cancelled"."""
-        n_begun = self._n - sum(self._waves)
-        merged: dict[bytes, Ending] = {}
-        for wave in (*self.finished, self.particles):
-            share = wave.n / n_begun
-            for i, weight in enumerate(wave.weights * share):
-                ending = self._ending(wave, i, float(weight))
-                same = merged.get(ending.tokens.tobytes())
-                merged[ending.tokens.tobytes()] = ending if same is None else _together(same, ending)
-        return sorted(merged.values(), key=lambda ending: -ending.weight)
+        """See `Run.endings`."""
+        return merged(
+            self._ending(wave, i, float(weight))
+            for wave in (*self.finished, self.particles)
+            for i, weight in enumerate(wave.weights * (wave.n / self._n_begun))
+        )
 
     def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
-        reasons: dict[int, FinishReason] = {LIVE: "cancelled", OUT_OF_LENGTH: "length"}
         return Ending(
             tokens=wave.genealogy.tokens(int(wave.histories.node[i])),
             count=int(wave.histories.count[i]),
             weight=weight,
             logp=float(wave.histories.logp[i]),
-            finish_reason=reasons.get(int(wave.histories.finish[i]), "stop"),
+            finish_reason=REASONS[int(wave.histories.finish[i])],
         )
 
-
-def _together(one: Ending, other: Ending) -> Ending:
-    return Ending(
-        tokens=one.tokens,
-        count=one.count + other.count,
-        weight=one.weight + other.weight,
-        logp=one.logp,
-        finish_reason=one.finish_reason,
-    )
+    def population(self) -> list[HistoryInfo]:
+        """The histories of the wave at work."""
+        histories, tree = self.particles.histories, self.particles.genealogy
+        columns = (
+            histories.node,
+            tree.parents(histories.node),
+            tree.last_tokens(histories.node),
+            histories.count,
+            self.particles.weights,
+            histories.logp,
+            histories.finish,
+        )
+        return [
+            self._history(
+                len(self.finished), node, parent, token, count=count, weight=weight, logp=logp, finish=finish
+            )
+            for node, parent, token, count, weight, logp, finish in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
 
 
 def check_room(request: Request) -> None:

@@ -16,11 +16,12 @@ Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t thro
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Move, ParticleRun, Request, require
+from localsmc.methods.base import Move, ParticleRun, Request, Room, require
 from localsmc.particles import Particles, Proposal
 from localsmc.resampling import SCHEMES
 
@@ -30,6 +31,7 @@ class PowerSMC:
     """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing."""
 
     name: ClassVar[str] = "power-smc"
+    select: ClassVar[str] = "draw"
 
     particles: int = 16
     alpha: float = 2.0
@@ -48,6 +50,11 @@ class PowerSMC:
                 f"`resampling` is `{self.resampling}`, which is no scheme",
                 hint=f"there is: {', '.join(SCHEMES)}",
             )
+
+    @property
+    def room(self) -> Room:
+        """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
+        return Room(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""

@@ -22,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ContextFull
-from localsmc.methods.base import Move, ParticleRun, Request, require
+from localsmc.methods.base import Advance, Move, ParticleRun, Request, Room, require
 from localsmc.numerics import Chunk, Floats
 from localsmc.particles import Particles, Proposal
 
@@ -32,6 +32,7 @@ class Sample:
     """N independent samples at a temperature above 0; the truncations are off by default."""
 
     name: ClassVar[str] = "sample"
+    select: ClassVar[str] = "draw"
 
     particles: int = 1
     temperature: float = 1.0
@@ -47,10 +48,19 @@ class Sample:
         require("top_p", self.top_p, 0.0, 1.0)
         require("min_p", self.min_p, 0.0, 1.0)
 
+    @property
+    def room(self) -> Room:
+        """Independent texts may share nothing."""
+        return Room(self.particles, self.particles)
+
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
+        return self.run(request, self.advance)
+
+    def run(self, request: Request, advance: Advance) -> ParticleRun:
+        """Independent particles in waves, moved by `advance`."""
         waves = wave_sizes(self.particles, request)
-        return ParticleRun(request, waves, self.advance, share=self.share, has_evidence=False)
+        return ParticleRun(request, waves, advance, share=self.share, has_evidence=False)
 
     def advance(self, particles: Particles) -> Move:
         """One token for every live particle."""
@@ -84,6 +94,8 @@ class Greedy:
     """No parameters."""
 
     name: ClassVar[str] = "greedy"
+    select: ClassVar[str] = "draw"
+    room: ClassVar[Room] = Room(1, 1)
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from localsmc.records import AnswerShare, Completion, FinishReason
 from localsmc.report.fields import Fields
-from localsmc.selection import SELECTORS
+from localsmc.selection import SELECTORS, choose
 
 RIGHT, NO_ANSWER, TRUNCATED, GRADER_FAILED = "right", "no-answer", "truncated", "grader-failed"
 UNGRADED, FAILED = "ungraded", "failed"
@@ -109,8 +109,8 @@ class Line:
             return {self.verdict: 1.0}
         if selector == "draw":
             return self._expected(drawn)
-        chosen = SELECTORS[selector](drawn.completions, np.random.default_rng(0))
-        return {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
+        chosen = choose(selector, drawn.completions, np.random.default_rng(0))
+        return {} if chosen is None else {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
 
     def _expected(self, drawn: Drawn) -> dict[str, float]:
         found: dict[str, float] = {}

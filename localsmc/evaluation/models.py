@@ -1,0 +1,50 @@
+"""The models of an evaluation, as they are written on a command line."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from localsmc import catalog, gguf
+from localsmc.catalog import Source
+from localsmc.errors import ConfigError
+from localsmc.gguf import Header
+from localsmc.loading import sha256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """A model to evaluate, under a name that no other of the run has. The file is not loaded yet."""
+
+    name: str
+    file: str | None
+    source: Source
+    header: Header
+
+    def to_json(self) -> dict[str, Any]:
+        """For a manifest; hashes the file where its hash is not known."""
+        known = self.source.sha256 if len(self.header.parts) == 1 else None
+        return {
+            "name": self.name,
+            "path": str(self.source.path),
+            "sha256": known or sha256(self.header.parts),
+            "params": self.header.n_params,
+            "quantization": self.header.file_type,
+            "bytes": self.header.size,
+        }
+
+
+def parse_models(files: Sequence[str]) -> tuple[ModelSpec, ...]:
+    """Models by path, or the embedded one where none is given; raises ModelError or ConfigError."""
+    specs: list[ModelSpec] = []
+    for file in files or (None,):
+        source = catalog.resolve(file)
+        taken = {spec.name for spec in specs}
+        if any(spec.source.path.resolve() == source.path.resolve() for spec in specs):
+            raise ConfigError(f"`{source.path}` is given twice", hint="leave one of them out")
+        name, i = source.path.stem, 2
+        while name in taken:
+            name, i = f"{source.path.stem} ({i})", i + 1
+        specs.append(ModelSpec(name=name, file=file, source=source, header=gguf.read_header(source.path)))
+    return tuple(specs)

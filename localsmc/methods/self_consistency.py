@@ -1,0 +1,59 @@
+"""Self-consistency: independent samples vote, and the answer with most votes wins.
+
+Target    the answer that most of N independent draws from q give; texts without an answer have no
+          vote, ties go to the answer of the most probable text.
+Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p leave.
+Weight    equal; the choice is the selector `majority`.
+Stops     when the leader is ahead of the second by more than the votes that are still to come
+          (`early`): the winner is the same, and what is unfinished is given up. Else as `sample`.
+Cost      one row a distinct live history and step, in waves where memory is short.
+Source    Self-Consistency, arXiv 2203.11171.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import ClassVar
+
+from localsmc.methods.base import Move, ParticleRun, Request
+from localsmc.methods.sampling import Sample
+from localsmc.particles import Particles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelfConsistency(Sample):
+    """Parameters of `Sample`, 16 samples by default; `early` stops when the vote is decided."""
+
+    name: ClassVar[str] = "self-consistency"
+    select: ClassVar[str] = "majority"
+
+    particles: int = 16
+    early: bool = True
+
+    def start(self, request: Request) -> ParticleRun:
+        """See `Method.start`."""
+        return self.run(request, _Vote(self, request).advance if self.early else self.advance)
+
+
+class _Vote:
+    """The votes that are in, over all waves, and how many are still to come."""
+
+    def __init__(self, method: SelfConsistency, request: Request) -> None:
+        self._method, self._request = method, request
+        self._to_come = method.particles
+        self._votes: Counter[str] = Counter()
+
+    def advance(self, particles: Particles) -> Move:
+        move = self._method.advance(particles)
+        ended = particles.histories.take(particles.ended)
+        for node, n in zip(ended.node.tolist(), ended.count.tolist(), strict=True):
+            self._to_come -= n
+            answer = self._request.answer(particles.genealogy.tokens(node))
+            if answer is not None:
+                self._votes[answer] += n
+        return move._replace(is_settled=self._is_decided())
+
+    def _is_decided(self) -> bool:
+        (_, first), (_, second) = [*self._votes.most_common(2), ("", 0), ("", 0)][:2]
+        return first - second > self._to_come
