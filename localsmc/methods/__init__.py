@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from localsmc.methods.base import Ending, Method, ParticleRun, Request, Room, Run, from_options
 from localsmc.methods.best_of_n import BestOfN
+from localsmc.methods.power_mh import PowerMH
 from localsmc.methods.power_smc import PowerSMC
 from localsmc.methods.sampling import Greedy, Sample
 from localsmc.methods.self_consistency import SelfConsistency
@@ -15,6 +16,7 @@ __all__ = [
     "Greedy",
     "Method",
     "ParticleRun",
+    "PowerMH",
     "PowerSMC",
     "Request",
     "Room",
@@ -25,5 +27,5 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (PowerSMC, Sample, Greedy, BestOfN, SelfConsistency)
+    method.name: method for method in (PowerSMC, PowerMH, Sample, Greedy, BestOfN, SelfConsistency)
 }

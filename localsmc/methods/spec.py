@@ -1,20 +1,26 @@
-"""A method as it is written on a command line: its name, its options, and who selects."""
+"""A method as it is written on a command line, and what its documentation says of it."""
 
 from __future__ import annotations
 
+import inspect
+import re
+import sys
 import typing
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
 from localsmc.errors import ConfigError
-from localsmc.methods import METHODS, from_options
+from localsmc.methods import METHODS, Method, from_options
 from localsmc.methods.base import options_of
 from localsmc.selection import SELECTORS
 
 ALIASES = {"N": "particles", "n": "particles", "temp": "temperature", "a": "alpha"}
 
 SWITCH = {"on": True, "off": False, "true": True, "false": False}
+
+# --- as it is written -----------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +45,20 @@ class MethodSpec:
         return {"label": self.label, "name": self.name, "config": {**self.options, "select": self.selector}}
 
 
-def parse_method(text: str) -> MethodSpec:
-    """A method written as `power-smc:N=16,alpha=4,select=majority`; raises ConfigError."""
-    label = "".join(text.split()).rstrip(":,")
-    name, _, rest = label.partition(":")
+def find_method(name: str) -> type[Method]:
+    """The method of this name; raises ConfigError, with the nearest known one."""
     if name not in METHODS:
         near = get_close_matches(name, METHODS, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(METHODS)}"
         raise ConfigError(f"no method is called `{name}`", hint=hint)
+    return METHODS[name]
+
+
+def parse_method(text: str) -> MethodSpec:
+    """A method written as `power-smc:N=16,alpha=4,select=majority`; raises ConfigError."""
+    label = "".join(text.split()).rstrip(":,")
+    name, _, rest = label.partition(":")
+    find_method(name)
     pairs = [_option(name, part) for part in rest.split(",") if part]
     options = dict(pairs)
     if len(options) < len(pairs):
@@ -75,3 +87,83 @@ def _option(name: str, part: str) -> tuple[str, Any]:
         raise ConfigError(
             f"`{part}` is not {words[kind]}", hint=f"write {name}:{written}={'on' if kind is bool else 4}"
         ) from None
+
+
+def defaults_of(method: type[Method]) -> dict[str, Any]:
+    """A method's parameters with their defaults."""
+    return {field.name: field.default for field in fields(method)}  # type: ignore[arg-type]
+
+
+def written(value: Any) -> str:
+    """A parameter's value as `parse_method` reads it."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# --- as it is documented --------------------------------------------------------------------------
+
+_HEADING = re.compile(r"[A-Z]\w*")
+_ROW = re.compile(r"([A-Z][a-z]+) {2,}(\S.*)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Description:
+    """What a method's documentation says, a section each; empty where it has none."""
+
+    target: str = ""
+    proposal: str = ""
+    weight: str = ""
+    stops: str = ""
+    cost: str = ""
+    source: str = ""
+
+
+def describe(method: type[Method]) -> Description:
+    """The sections that every method has, or may have."""
+    names = [field.name for field in fields(Description)]
+    found = {name.lower(): text for name, text in sections(method).items()}
+    return Description(**{name: found[name] for name in names if name in found})
+
+
+def title(method: type[Method]) -> str:
+    """What the documentation begins with."""
+    return " ".join(_documentation(method).partition("\n\n")[0].split())
+
+
+def sections(method: type[Method]) -> dict[str, str]:
+    """The documentation's sections, `Target` and so on, in their order; each as one line."""
+    _, _, rest = _documentation(method).partition("\n\n")
+    found: dict[str, str] = {}
+    last = ""
+    for line in _block(rest.splitlines(), method.__name__):
+        row = _ROW.fullmatch(line)
+        if row is not None:
+            last = row[1]
+            found[last] = row[2]
+        elif last and line.startswith(" "):
+            found[last] += f" {line.strip()}"
+        else:
+            last = ""
+    return found
+
+
+def clause(text: str) -> str:
+    """Its beginning, up to the first full stop or semicolon."""
+    return re.split(r"[.;](?=\s|$)", text, maxsplit=1)[0]
+
+
+def _documentation(method: type[Method]) -> str:
+    # None where Python runs with -OO.
+    return inspect.cleandoc(sys.modules[method.__module__].__doc__ or "")
+
+
+def _block(lines: Iterable[str], name: str) -> list[str]:
+    """The lines under the heading of this name; all of them where nothing has a heading."""
+    blocks: dict[str, list[str]] = {"": []}
+    at = ""
+    for line in lines:
+        if _HEADING.fullmatch(line):
+            at = line
+        blocks.setdefault(at, []).append(line)
+    return blocks.get(name, blocks[""])

@@ -1,0 +1,112 @@
+"""Metropolis-Hastings power sampling: Markov chains whose stationary law is p(y|x)^α.
+
+Target    π(y|x) ∝ p(y|x)^α over generations that end with an end token, by the stop rule or
+          after n_tokens tokens: the law that the last stage's steps leave invariant. After finitely
+          many steps a text is drawn from π approximately only.
+Proposal  the current text cut at a uniform position and drawn anew from there with
+          q(v|h) ∝ p(v|h)^α; the cut is uniform over the text (kernel `length`, the ratio of lengths
+          goes into the acceptance) or over the horizon (kernel `horizon`). See chains.py.
+Weight    equal for each of N independent chains; a chain gives its last text, or with `collect`
+          those of that share of the last stage's steps.
+Stages    texts grow by `block` tokens, with `steps` steps on each stage's horizon; a text that has
+          ended goes to the last stage, whose horizon is n_tokens, at once.
+Stops     after the last stage's steps.
+Cost      one row a token from where a proposal parts from its text; about steps·T²/(4·block) tokens
+          a chain in the paper's reckoning, which decodes all of each proposal. Chains share batches.
+Source    Reasoning with Sampling, arXiv 2510.14901; its code truncates one way and is not invariant.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from localsmc.methods.base import Ending, Request, Room, Run, effective_texts, merged, require
+from localsmc.methods.chains import Chain, ChainRun, Program, require_kernel, side_by_side
+from localsmc.particles import STOPPED
+from localsmc.texts import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerMH:
+    """Parameters: chains, exponent 1 to 64, steps a stage, tokens a block, kernel, share collected."""
+
+    name: ClassVar[str] = "power-mh"
+    select: ClassVar[str] = "draw"
+
+    particles: int = 1
+    alpha: float = 4.0
+    steps: int = 10
+    block: int = 192
+    kernel: str = "length"
+    collect: float = 0.0
+    retrace: bool = True
+
+    def __post_init__(self) -> None:
+        require("particles", self.particles, 1, 1_000_000)
+        require("alpha", self.alpha, 1.0, 64.0)
+        require("steps", self.steps, 0, 1_000_000)
+        require("block", self.block, 1, 10_000_000)
+        require("collect", self.collect, 0.0, 1.0)
+        require_kernel(self.kernel)
+
+    @property
+    def room(self) -> Room:
+        """A text and a proposal for each chain, and the prompt."""
+        return Room(2 * self.particles + 1, 2 * self.particles)
+
+    def start(self, request: Request) -> Run:
+        """See `Method.start`."""
+        return _MHRun(self, request)
+
+    def horizons(self, n_tokens: int) -> list[int]:
+        """The last token of each stage."""
+        return [min(end, n_tokens) for end in range(self.block, n_tokens + self.block, self.block)]
+
+
+class _MHRun(ChainRun):
+    def __init__(self, method: PowerMH, request: Request) -> None:
+        super().__init__(request, [method.alpha])
+        self._method = method
+        self.start(side_by_side(self._programs(), self.together(method.particles)))
+
+    def _programs(self) -> Iterator[Program]:
+        for _ in range(self._method.particles):
+            chain = Chain(self, 0, kernel=self._method.kernel, retrace=self._method.retrace)
+            self.chains.append(chain)
+            yield self._program_of(chain)
+
+    def _program_of(self, chain: Chain) -> Program:
+        horizons = self._method.horizons(self._request.n_tokens)
+        yield from chain.begin(horizons[0])
+        for horizon in horizons:
+            yield from chain.finish(horizon)
+            text = chain.history[-1]
+            if text.finish == STOPPED and horizon < horizons[-1]:
+                continue
+            for _ in range(self._method.steps):
+                yield from chain.step(horizon)
+                if chain.current is not None:
+                    chain.history.append(chain.current)
+        chain.release()
+
+    @property
+    def ess(self) -> float:
+        """Chains are independent; texts of one chain count once where they are equal."""
+        return float(len(self.chains)) if not self._method.collect else effective_texts(self.endings())
+
+    def endings(self) -> list[Ending]:
+        """See `Run.endings`."""
+        n_chains = len(self.chains)
+        return merged(
+            self.ending(text, 1 / (n_chains * len(texts)))
+            for texts in map(self._collected, self.chains)
+            for text in texts
+        )
+
+    def _collected(self, chain: Chain) -> list[Text]:
+        n_wanted = math.ceil(self._method.collect * self._method.steps)
+        visited = chain.history[1:][-n_wanted:] if n_wanted else []
+        return visited or ([] if chain.current is None else [chain.current])

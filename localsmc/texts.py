@@ -1,0 +1,181 @@
+"""Texts that are written token by token, side by side in one batch, and can be taken up again.
+
+A text keeps, token by token, what Metropolis steps need of it, so that another text can leave it
+at any of its tokens: a fork of its slot there, and one token decoded again for its logits. Knows
+nothing of acceptance rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from localsmc.draws import Draw
+from localsmc.genealogy import ROOT, Genealogy
+from localsmc.model import TokenIds
+from localsmc.numerics import Doubles, Floats, Ints, RowKernel
+from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.prompts import StopRule, StopState
+from localsmc.sequences import Sequences
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Text:
+    """A text as far as it is written, at most `horizon` tokens; lists have an entry a token.
+
+    `rung` is the exponent, by its number, that its next tokens are drawn at. `avoid` is a token
+    that the next draw leaves out, −1 for none.
+    """
+
+    slot: int
+    """Holds all of its tokens but the last."""
+    horizon: int
+    rung: int
+    tokens: list[int]
+    nodes: list[int]
+    """Its tokens in the genealogy."""
+    logps: list[float]
+    """Log-probability of each token under the model at temperature 1."""
+    log_powers: list[Doubles]
+    """(A,) log Σ_v p(v)^alpha before each token, for every exponent."""
+    stops: list[StopState]
+    """What the stop rule remembers after each token."""
+    finish: int = LIVE
+    avoid: int = -1
+
+    @property
+    def logp(self) -> float:
+        """Log-probability of the whole text."""
+        return sum(self.logps)
+
+    @property
+    def ids(self) -> TokenIds:
+        """(T,) its tokens."""
+        return np.array(self.tokens, dtype=np.int32)
+
+    def stays(self, keep: int, alpha: float, rung: int) -> Doubles:
+        """The probability of each of its tokens from `keep` on, drawn anew at an exponent."""
+        log_powers = np.array([row[rung] for row in self.log_powers[keep:]])
+        found: Doubles = np.exp(np.minimum(alpha * np.array(self.logps[keep:]) - log_powers, 0.0))
+        return found
+
+    def __len__(self) -> int:
+        return len(self.tokens)
+
+
+class Writer:
+    """Begins texts at the prompt's end, branches them off others, and writes all of them at once."""
+
+    def __init__(
+        self,
+        sequences: Sequences,
+        root: int,
+        root_logits: Floats,
+        *,
+        alphas: Sequence[float],
+        stop: StopRule,
+        draw: Draw,
+    ) -> None:
+        self.alphas = tuple(alphas)
+        self.genealogy = Genealogy()
+        self._sequences, self._root, self._root_logits = sequences, root, root_logits
+        self._stop, self._draw_tokens = stop, draw
+        self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
+        self._is_eog = sequences.model.is_eog
+
+    def begin(self, rung: int, horizon: int) -> Text:
+        """An empty text."""
+        return Text(
+            slot=self._sequences.fork(self._root),
+            horizon=horizon,
+            rung=rung,
+            tokens=[],
+            nodes=[],
+            logps=[],
+            log_powers=[],
+            stops=[],
+        )
+
+    def branch(self, text: Text, keep: int, *, rung: int, horizon: int, avoid: int = -1) -> Text:
+        """Another text with the first `keep` tokens of this one; the next is not `avoid`."""
+        return Text(
+            slot=self._slot(text, keep - 1) if keep else self._sequences.fork(self._root),
+            horizon=horizon,
+            rung=rung,
+            tokens=text.tokens[:keep],
+            nodes=text.nodes[:keep],
+            logps=text.logps[:keep],
+            log_powers=text.log_powers[:keep],
+            stops=text.stops[:keep],
+            avoid=avoid,
+        )
+
+    def _slot(self, text: Text, length: int) -> int:
+        """A slot of its own with the first tokens of a text."""
+        if self._sequences.model.can_forget:
+            return self._sequences.fork(text.slot, length)
+        slot = self._sequences.fork(self._root)
+        self._sequences.replay(slot, np.array(text.tokens[:length], dtype=np.int64))
+        return slot
+
+    def reopen(self, text: Text, horizon: int) -> None:
+        """Let a text that was cut at its horizon go on."""
+        text.horizon = horizon
+        if text.finish == OUT_OF_LENGTH and len(text) < horizon:
+            text.finish = LIVE
+
+    def release(self, text: Text) -> None:
+        """Give its slot back: nothing is written or branched off it any more."""
+        self._sequences.release(text.slot)
+
+    def write(self, texts: Sequence[Text]) -> None:
+        """One token more for each of them."""
+        empty, begun = [one for one in texts if not one.tokens], [one for one in texts if one.tokens]
+        if empty:
+            self._draw(empty, np.repeat(self._root_logits, len(empty), axis=0))
+        if begun:
+            slots = np.array([one.slot for one in begun])
+            self._draw(begun, self._sequences.append(slots, np.array([one.tokens[-1] for one in begun])))
+
+    def _draw(self, texts: Sequence[Text], logits: Floats) -> None:
+        rungs = np.array([one.rung for one in texts])
+        avoid = np.array([one.avoid for one in texts])
+        log_powers = np.empty((len(texts), len(self.alphas)))
+        tokens = np.empty(len(texts), dtype=np.int64)
+        logps = np.empty(len(texts))
+        for rung, alpha in enumerate(self.alphas):
+            for chunk in self._kernel.chunks(logits, alpha):
+                here = slice(chunk.start, chunk.start + len(chunk.logits))
+                log_powers[here, rung] = chunk.log_power
+                rows = np.flatnonzero(rungs[here] == rung)
+                if len(rows):
+                    drawn = self._drawn(chunk.mass[rows], avoid[here][rows])
+                    tokens[chunk.start + rows], logps[chunk.start + rows] = drawn, chunk.logp(rows, drawn)
+        parents = np.array([one.nodes[-1] if one.nodes else ROOT for one in texts])
+        nodes = self.genealogy.append(parents, tokens)
+        for i, text in enumerate(texts):
+            self._append(text, int(tokens[i]), int(nodes[i]), float(logps[i]), log_powers[i])
+
+    def _drawn(self, mass: Floats, avoid: Ints) -> Ints:
+        barred = np.flatnonzero(avoid >= 0)
+        mass[barred, avoid[barred]] = 0.0
+        # Where rounding leaves nothing beside the token to avoid, there is nothing else to take.
+        stuck = barred[~mass[barred].any(axis=1)]
+        mass[stuck, avoid[stuck]] = 1.0
+        return self._draw_tokens(mass, np.ones(len(mass), dtype=np.int64))
+
+    def _append(self, text: Text, token: int, node: int, logp: float, log_powers: Doubles) -> None:
+        state = text.stops[-1] if text.stops else self._stop.start()
+        state = self._stop.advance(state, token) if self._stop.is_active else state
+        text.tokens.append(token)
+        text.nodes.append(node)
+        text.logps.append(logp)
+        text.log_powers.append(log_powers)
+        text.stops.append(state)
+        text.avoid = -1
+        if self._is_eog[token] or state.hit:
+            text.finish = STOPPED
+        elif len(text) == text.horizon:
+            text.finish = OUT_OF_LENGTH

@@ -1,0 +1,195 @@
+"""The laws of the methods with Markov chains, from exact transition matrices on the toy model.
+
+A run is enumerated through every random choice. Conditioned on the texts before a step, the
+probabilities of the texts after it are a row of the step's transition matrix P.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from enumeration import outcomes
+from test_exact import PROMPT, request, run_to_end, stopped_texts
+
+from localsmc.methods import PowerMH, chains
+from localsmc.toy import ToyModel
+
+
+def toy(**options):
+    return ToyModel(**{"n_vocab": 3, "seed": 5, "scale": 1.3, **options})
+
+
+def texts_of(chain):
+    return [tuple(text.tokens) for text in chain.history]
+
+
+def transitions(method, model, n_tokens, strings=()):
+    """(texts, P) of one step of the last stage, rows by the text before it."""
+    joint, total = defaultdict(float), 0.0
+    for probability, run in outcomes(
+        lambda draw: run_to_end(replace(method, steps=1), model, n_tokens, draw, strings)
+    ):
+        (chain,) = run.chains
+        before, after = texts_of(chain)
+        joint[before, after] += probability
+        total += probability
+    assert total == pytest.approx(1.0, abs=1e-12)
+    texts = sorted({before for before, _ in joint})
+    matrix = np.array([[joint[x, y] for y in texts] for x in texts])
+    return texts, matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def target(model, texts, n_tokens, alpha, strings=()):
+    law = stopped_texts(model, n_tokens, strings)
+    assert set(texts) == set(law)
+    powers = np.array([law[text] ** alpha for text in texts])
+    return powers / powers.sum()
+
+
+def mh(**options):
+    return PowerMH(**{"alpha": 2.5, "block": 9, **options})
+
+
+# id: (method, model options, n_tokens, stop strings)
+CASES = {
+    "plain": (mh(), {}, 3, ()),
+    "alpha 1": (mh(alpha=1.0), {}, 3, ()),
+    "large alpha": (mh(alpha=12.0), {}, 3, ()),
+    "early end": (mh(), {"eog": (0, 1)}, 3, ()),
+    "no end": (mh(), {"eog": ()}, 2, ()),
+    "stop string over two tokens": (mh(), {"eog": ()}, 3, ("bc", "cc")),
+    "a model that cannot forget": (mh(), {"can_forget": False}, 3, ()),
+    "two blocks": (mh(block=2), {}, 3, ()),
+}
+
+
+@pytest.mark.parametrize("retrace", [True, False], ids=["parting", "plain"])
+@pytest.mark.parametrize("kernel", chains.KERNELS)
+@pytest.mark.parametrize("case", CASES)
+def test_a_step_leaves_the_power_distribution_as_it_is(case, kernel, retrace):
+    """Row 11: πP = π and detailed balance, for both kernels."""
+    method, options, n_tokens, strings = CASES[case]
+    method, model = replace(method, kernel=kernel, retrace=retrace), toy(**options)
+    texts, matrix = transitions(method, model, n_tokens, strings)
+    pi = target(model, texts, n_tokens, method.alpha, strings)
+    np.testing.assert_allclose(pi @ matrix, pi, rtol=0, atol=1e-14)
+    flow = pi[:, None] * matrix
+    np.testing.assert_allclose(flow, flow.T, rtol=0, atol=1e-14)
+
+
+@pytest.mark.parametrize("kernel", chains.KERNELS)
+def test_what_is_not_decoded_again_changes_no_law(kernel):
+    plain, parting = (
+        transitions(mh(kernel=kernel, retrace=retrace), toy(), 3)[1] for retrace in (False, True)
+    )
+    np.testing.assert_allclose(parting, plain, rtol=0, atol=1e-14)
+
+
+def test_the_rule_of_the_papers_code_is_not_invariant(monkeypatch):
+    """Row 11b: the current text's terms cut off at the proposal's end, no correction for lengths."""
+
+    class Truncating(chains.Chain):
+        def _decide(self, current, proposal, parted):
+            ours, theirs = (
+                sum(float(row[0]) for row in text.log_powers[parted : len(proposal)])
+                for text in (proposal, current)
+            )
+            is_accepted = self._run.toss(ours - theirs)
+            self._writer.release(current if is_accepted else proposal)
+            self.current, self.proposal = proposal if is_accepted else current, None
+
+    monkeypatch.setattr("localsmc.methods.power_mh.Chain", Truncating)
+    method = mh(alpha=4.0)
+    texts, matrix = transitions(method, toy(), 3)
+    pi = target(toy(), texts, 3, method.alpha)
+    drifted = pi @ np.linalg.matrix_power(matrix, 1000)
+    assert abs(drifted - pi).sum() / 2 > 0.02
+
+
+def test_dropping_the_lengths_is_not_invariant_either(monkeypatch):
+    ratio = chains.log_ratio
+
+    def forgetful(current, proposal, parted, rung):
+        return ratio(current, proposal, parted, rung) + math.log(len(proposal)) - math.log(len(current))
+
+    monkeypatch.setattr(chains, "log_ratio", forgetful)
+    with pytest.raises(AssertionError):
+        test_a_step_leaves_the_power_distribution_as_it_is("plain", "length", True)
+
+
+def test_the_two_token_case_of_the_papers_critics():
+    """Row 11c: vocabulary {a, e}, p = 1/2, alpha = 2, T = 2, from "ae": TV = 2/3·(5/8)^steps, from one on."""
+    model = ToyModel(3, eog=(0,), laws={PROMPT: (1, 1, 0), (*PROMPT, 1): (1, 1, 0)})
+    texts, matrix = transitions(mh(alpha=2.0, kernel="horizon"), model, 2)
+    law = np.array([1.0 if text == (1, 0) else 0.0 for text in texts])
+    pi = np.array([2 / 3 if text == (0,) else 1 / 6 for text in texts])
+    for step in range(1, 12):
+        law = law @ matrix
+        assert abs(law - pi).sum() / 2 == pytest.approx(2 / 3 * (5 / 8) ** step, abs=1e-12)
+
+
+def test_the_ratio_is_that_of_hastings():
+    """Row 12: Σ of log-normalisers is α·log p − log q of the suffixes, where q is the proposal."""
+    alpha, model = 3.0, toy(eog=(0,))
+
+    def suffix(text, start):
+        total = 0.0
+        for t in range(start, len(text)):
+            logp = model.logp([*PROMPT, *text[:t]])
+            log_q = alpha * logp - np.log(np.exp(alpha * logp).sum())
+            total += alpha * logp[text[t]] - log_q[text[t]]
+        return total
+
+    seen = []
+    original = chains.log_ratio
+
+    def spy(current, proposal, parted, rung):
+        found = original(current, proposal, parted, rung)
+        seen.append((tuple(current.tokens), tuple(proposal.tokens), parted, found))
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(chains, "log_ratio", spy)
+        for retrace in (True, False):
+            method = mh(alpha=alpha, steps=1, retrace=retrace)
+            for _ in outcomes(lambda draw, method=method: run_to_end(method, model, 3, draw)):
+                pass
+    assert len(seen) > 100
+    for x, y, parted, found in seen:
+        assert found == pytest.approx(suffix(y, parted) - suffix(x, parted), abs=1e-12)
+
+
+@pytest.mark.parametrize("n_seq_max", [64, 3], ids=["side by side", "one after the other"])
+def test_chains_are_independent(n_seq_max):
+    """The joint law of two chains' texts is the product of one's with itself."""
+    model = ToyModel(3, seed=5, n_seq_max=n_seq_max)
+    one, two = defaultdict(float), defaultdict(float)
+    for probability, run in outcomes(lambda draw: run_to_end(mh(steps=1), model, 2, draw)):
+        one[texts_of(run.chains[0])[-1]] += probability
+    for probability, run in outcomes(lambda draw: run_to_end(mh(steps=1, particles=2), model, 2, draw)):
+        two[tuple(texts_of(chain)[-1] for chain in run.chains)] += probability
+        assert sum(ending.weight for ending in run.endings()) == pytest.approx(1.0)
+        assert run.ess == 2
+        assert run.sequences.n_slots == n_seq_max
+    for (x, y), probability in two.items():
+        assert probability == pytest.approx(one[x] * one[y], abs=1e-13)
+
+
+def test_collected_texts_are_those_of_the_last_steps():
+    model = toy()
+    for _, run in outcomes(lambda draw: run_to_end(mh(steps=2, collect=1.0), model, 2, draw)):
+        _, first, second = texts_of(run.chains[0])
+        weights = {tuple(ending.tokens.tolist()): ending.weight for ending in run.endings()}
+        assert weights == ({first: 1.0} if first == second else {first: 0.5, second: 0.5})
+
+
+def test_every_slot_is_given_back():
+    model = toy()
+    for _, run in outcomes(lambda draw: run_to_end(mh(steps=1, particles=2), model, 2, draw)):
+        # The prompt's is left.
+        assert len(run.sequences._free) == run.sequences.n_slots - 1
+        assert run.sequences.cells_used == len(PROMPT)
