@@ -11,7 +11,8 @@ from localsmc import catalog, gguf, probe
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
 from localsmc.llama import LlamaModel, LoadOptions
-from localsmc.methods import METHODS, Method, PowerSMC, from_options
+from localsmc.methods import METHODS, Method, from_options
+from localsmc.methods.base import options_of
 from localsmc.records import ModelInfo
 
 HASHED_SIZE = 64 * 1024 * 1024
@@ -55,9 +56,11 @@ class Model:
         """A method with this model's recommended parameters, where none are given."""
         if name not in METHODS:
             raise ConfigError(f"no method is called `{name}`", hint=f"there is: {', '.join(METHODS)}")
-        if name == PowerSMC.name:
-            options = {"alpha": self.source.defaults.alpha, "ramp": self.source.defaults.ramp, **options}
-        return from_options(METHODS[name], options)
+        recommended = {"alpha": self.source.defaults.alpha, "ramp": self.source.defaults.ramp}
+        known = options_of(METHODS[name])
+        return from_options(
+            METHODS[name], {key: value for key, value in recommended.items() if key in known} | options
+        )
 
 
 def load(path: str | Path | None = None, options: LoadOptions | None = None) -> Model:

@@ -13,9 +13,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from enumeration import outcomes
-from test_exact import PROMPT, request, run_to_end, stopped_texts
+from test_exact import PROMPT, run_to_end, stopped_texts
 
-from localsmc.methods import PowerMH, chains
+from localsmc.methods import PowerMH, PowerTempering, chains
+from localsmc.methods.power_tempering import spaced_anew
 from localsmc.toy import ToyModel
 
 
@@ -63,7 +64,7 @@ CASES = {
     "no end": (mh(), {"eog": ()}, 2, ()),
     "stop string over two tokens": (mh(), {"eog": ()}, 3, ("bc", "cc")),
     "a model that cannot forget": (mh(), {"can_forget": False}, 3, ()),
-    "two blocks": (mh(block=2), {}, 3, ()),
+    "two blocks": (mh(block=2), {"eog": (0, 1)}, 3, ()),
 }
 
 
@@ -166,7 +167,7 @@ def test_the_ratio_is_that_of_hastings():
 @pytest.mark.parametrize("n_seq_max", [64, 3], ids=["side by side", "one after the other"])
 def test_chains_are_independent(n_seq_max):
     """The joint law of two chains' texts is the product of one's with itself."""
-    model = ToyModel(3, seed=5, n_seq_max=n_seq_max)
+    model = toy(eog=(0, 1), n_seq_max=n_seq_max)
     one, two = defaultdict(float), defaultdict(float)
     for probability, run in outcomes(lambda draw: run_to_end(mh(steps=1), model, 2, draw)):
         one[texts_of(run.chains[0])[-1]] += probability
@@ -188,8 +189,89 @@ def test_collected_texts_are_those_of_the_last_steps():
 
 
 def test_every_slot_is_given_back():
-    model = toy()
+    model = toy(eog=(0, 1))
     for _, run in outcomes(lambda draw: run_to_end(mh(steps=1, particles=2), model, 2, draw)):
         # The prompt's is left.
         assert len(run.sequences._free) == run.sequences.n_slots - 1
         assert run.sequences.cells_used == len(PROMPT)
+
+
+# --- tempering -----------------------------------------------------------------------------------
+
+
+def tempering(**options):
+    return PowerTempering(**{"particles": 2, "alpha": 3.0, "steps": 1, **options})
+
+
+@pytest.mark.parametrize(
+    ("method", "n_tokens", "eog"),
+    [
+        (tempering(), 2, (0, 1)),
+        (tempering(kernel="horizon", retrace=False), 2, (0, 1)),
+        (tempering(low=2.0, particles=3), 1, (0,)),
+        (tempering(steps=2), 1, (0,)),
+    ],
+    ids=["two chains", "horizon", "three chains", "odd and even pairs"],
+)
+def test_a_sweep_leaves_the_joint_law_as_it_is(method, n_tokens, eog):
+    """Row 21: the product of the power laws, steps and exchanges together, and from one sweep on the next."""
+    model = toy(eog=eog)
+    joint = defaultdict(float)
+    for probability, run in outcomes(lambda draw: run_to_end(method, model, n_tokens, draw)):
+        *_, before, after = zip(*map(texts_of, run.chains), strict=True)
+        joint[before, after] += probability
+    states = sorted({before for before, _ in joint})
+    matrix = np.array([[joint[x, y] for y in states] for x in states])
+    matrix /= matrix.sum(axis=1, keepdims=True)
+    law = stopped_texts(model, n_tokens)
+    assert len(states) == len(law) ** method.particles
+    pi = np.array([math.prod(law[t] ** a for t, a in zip(x, method.ladder, strict=True)) for x in states])
+    pi /= pi.sum()
+    np.testing.assert_allclose(pi @ matrix, pi, rtol=0, atol=1e-14)
+
+
+def test_an_exchange_that_forgets_the_exponents_is_not_invariant(monkeypatch):
+    from localsmc.methods.power_tempering import _TemperingRun
+
+    def greedy(self, lower):
+        one, other = self.chains[lower], self.chains[lower + 1]
+        if one.text.logp > other.text.logp:
+            one.current, other.current = other.current, one.current
+
+    monkeypatch.setattr(_TemperingRun, "_exchange", greedy)
+    with pytest.raises(AssertionError):
+        test_a_sweep_leaves_the_joint_law_as_it_is(tempering(), 2, (0, 1))
+
+
+def test_one_chain_of_a_ladder_is_a_metropolis_chain():
+    one, other = (transitions(method, toy(), 2)[1] for method in (tempering(particles=1), mh(alpha=3.0)))
+    np.testing.assert_allclose(one, other, rtol=0, atol=1e-14)
+
+
+def test_a_warm_up_is_discarded():
+    """Given the ladder that it leads to, the texts after it are those of a run on that ladder."""
+    model, method = toy(laws={PROMPT: (1, 2, 0)}), tempering(steps=0, warmup=1, particles=3, alpha=6.0)
+    by_ladder = defaultdict(lambda: defaultdict(float))
+    for probability, run in outcomes(lambda draw: run_to_end(method, model, 1, draw)):
+        assert run.swap_proposals == 0
+        by_ladder[tuple(run.alphas)][tuple(tuple(chain.text.tokens) for chain in run.chains)] += probability
+    assert len(by_ladder) > 1
+    for alphas, joint in by_ladder.items():
+        total = sum(joint.values())
+        p = np.exp(np.array(alphas)[:, None] * model.logp(PROMPT))
+        p /= p.sum(axis=1, keepdims=True)
+        for texts, probability in joint.items():
+            expected = math.prod(p[k, text[0]] for k, text in enumerate(texts))
+            assert probability / total == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("refusals", [[0.2, 0.2, 0.2], [0.0, 0.0, 0.0], [0.0, 0.0, 0.6], [0.3, 0.3, 0.6]])
+def test_ladders_are_spaced_by_refusals(refusals):
+    ladder = np.array([1.0, 2.0, 4.0, 8.0])
+    found = spaced_anew(ladder, np.array(refusals))
+    assert (np.diff(found) > 0).all()
+    assert (found[0], found[-1]) == (1, 8)
+    barrier = np.interp(found, ladder, np.concatenate(([0], np.cumsum(refusals))))
+    np.testing.assert_allclose(np.diff(barrier), sum(refusals) / 3, atol=1e-5)
+    if len(set(refusals)) == 1:
+        np.testing.assert_allclose(found, ladder)

@@ -6,6 +6,7 @@ from localsmc.methods.base import Ending, Method, ParticleRun, Request, Room, Ru
 from localsmc.methods.best_of_n import BestOfN
 from localsmc.methods.power_mh import PowerMH
 from localsmc.methods.power_smc import PowerSMC
+from localsmc.methods.power_tempering import PowerTempering
 from localsmc.methods.sampling import Greedy, Sample
 from localsmc.methods.self_consistency import SelfConsistency
 
@@ -18,6 +19,7 @@ __all__ = [
     "ParticleRun",
     "PowerMH",
     "PowerSMC",
+    "PowerTempering",
     "Request",
     "Room",
     "Run",
@@ -27,5 +29,6 @@ __all__ = [
 ]
 
 METHODS: dict[str, type[Method]] = {
-    method.name: method for method in (PowerSMC, PowerMH, Sample, Greedy, BestOfN, SelfConsistency)
+    method.name: method
+    for method in (PowerSMC, PowerMH, PowerTempering, Sample, Greedy, BestOfN, SelfConsistency)
 }

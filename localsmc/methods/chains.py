@@ -19,6 +19,7 @@ rows). Proposals that never part cost nothing.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
@@ -55,7 +56,7 @@ def log_ratio(current: Text, proposal: Text, parted: int, rung: int) -> float:
 
 
 class Chain:
-    """One chain: its text, and its texts so far in `history`, of the stage at work."""
+    """One chain: its text, and in `history` the first text of the stage at work and that after each step."""
 
     def __init__(self, run: ChainRun, rung: int, *, kernel: str, retrace: bool) -> None:
         self._run, self._writer, self._rung = run, run.writer, rung
@@ -72,16 +73,16 @@ class Chain:
 
     def finish(self, horizon: int) -> Program:
         """The current text, written up to an end or a horizon; the stage begins with it."""
-        text = self._text
+        text = self.text
         self._writer.reopen(text, horizon)
         while text.finish == LIVE:
             yield text
         self.history = [text]
 
     def step(self, horizon: int) -> Program:
-        """One Metropolis step; the text after it is not yet in `history`."""
+        """One Metropolis step, to be settled."""
         self._run.proposals += 1
-        current = self._text
+        current = self.text
         keep = self._cut(current, horizon)
         if keep >= len(current):
             return
@@ -97,7 +98,8 @@ class Chain:
         self._decide(current, proposal, parted)
 
     @property
-    def _text(self) -> Text:
+    def text(self) -> Text:
+        """Its text now."""
         assert self.current is not None  # noqa: S101 - `begin` comes first
         return self.current
 
@@ -123,9 +125,19 @@ class Chain:
         self.current = proposal if is_accepted else current
         self.proposal = None
 
+    def settle(self) -> None:
+        """The step is over: note the text."""
+        self.history.append(self.text)
+
+    def collected(self, share: float, n_steps: int) -> list[Text]:
+        """The texts after the last steps, so many that they are this share of all, or the text now."""
+        n_wanted = math.ceil(share * n_steps)
+        visited = self.history[1:][-n_wanted:] if n_wanted else []
+        return visited or ([] if self.current is None else [self.current])
+
     def release(self) -> None:
         """Give its slot back; its texts stay."""
-        self._writer.release(self._text)
+        self._writer.release(self.text)
 
 
 class ChainRun(Run):

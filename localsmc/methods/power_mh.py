@@ -18,7 +18,6 @@ Source    Reasoning with Sampling, arXiv 2510.14901; its code truncates one way 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -26,7 +25,6 @@ from typing import ClassVar
 from localsmc.methods.base import Ending, Request, Room, Run, effective_texts, merged, require
 from localsmc.methods.chains import Chain, ChainRun, Program, require_kernel, side_by_side
 from localsmc.particles import STOPPED
-from localsmc.texts import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +86,7 @@ class _MHRun(ChainRun):
                 continue
             for _ in range(self._method.steps):
                 yield from chain.step(horizon)
-                if chain.current is not None:
-                    chain.history.append(chain.current)
+                chain.settle()
         chain.release()
 
     @property
@@ -99,14 +96,9 @@ class _MHRun(ChainRun):
 
     def endings(self) -> list[Ending]:
         """See `Run.endings`."""
-        n_chains = len(self.chains)
+        method, n_chains = self._method, len(self.chains)
         return merged(
             self.ending(text, 1 / (n_chains * len(texts)))
-            for texts in map(self._collected, self.chains)
+            for texts in (chain.collected(method.collect, method.steps) for chain in self.chains)
             for text in texts
         )
-
-    def _collected(self, chain: Chain) -> list[Text]:
-        n_wanted = math.ceil(self._method.collect * self._method.steps)
-        visited = chain.history[1:][-n_wanted:] if n_wanted else []
-        return visited or ([] if chain.current is None else [chain.current])

@@ -1,0 +1,154 @@
+"""Parallel tempering: chains at rising exponents that exchange their texts.
+
+Target    π(y_1, …, y_K|x) ∝ Π_k p(y_k|x)^α_k over texts of at most n_tokens tokens, left invariant by
+          every step and every exchange; the outcome is the text at the last exponent, α. After
+          finitely many sweeps it is drawn from p^α approximately only.
+Proposal  a Metropolis step for each chain at its own exponent (see chains.py); then neighbours k and
+          k + 1, even and odd pairs in turn, exchange texts with probability
+          min(1, exp((α_{k+1} − α_k)·(log p(y_k) − log p(y_{k+1})))), from probabilities known already.
+Ladder    α_k geometric from `low` to α. With `warmup` so many sweeps are run on it first, and it is
+          spaced anew so that all exchanges are refused equally often (the sum of mean refusals up
+          to α_k, read backwards); then everything drawn is discarded and the ladder stays.
+Weight    all on the last text at α, or with `collect` equal on those of that share of the sweeps.
+Stops     after `steps` sweeps.
+Cost      one row a token from where a proposal parts from its text, all chains in one batch;
+          Σ p^α_k at every exponent for every row, in NumPy.
+Source    parallel power tempering (PPT, see algorithms.md §8), Geyer 1991; ladder from the rates of
+          refusal: Syed et al., arXiv 1905.02939.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from localsmc.errors import ContextFull
+from localsmc.methods.base import Ending, Request, Room, Run, effective_texts, merged, require
+from localsmc.methods.chains import Chain, ChainRun, require_kernel, side_by_side
+from localsmc.numerics import Doubles
+from localsmc.texts import Text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerTempering:
+    """Parameters: chains, exponents α and `low` from 1 to 64, sweeps, sweeps of warm-up, as in PowerMH."""
+
+    name: ClassVar[str] = "power-tempering"
+    select: ClassVar[str] = "draw"
+
+    particles: int = 4
+    alpha: float = 4.0
+    low: float = 1.0
+    steps: int = 10
+    warmup: int = 0
+    kernel: str = "length"
+    collect: float = 0.0
+    retrace: bool = True
+
+    def __post_init__(self) -> None:
+        require("particles", self.particles, 1, 127)
+        require("alpha", self.alpha, 1.0, 64.0)
+        require("low", self.low, 1.0, self.alpha)
+        require("steps", self.steps, 0, 1_000_000)
+        require("warmup", self.warmup, 0, 1_000_000)
+        require("collect", self.collect, 0.0, 1.0)
+        require_kernel(self.kernel)
+
+    @property
+    def room(self) -> Room:
+        """A text and a proposal for each chain, and the prompt."""
+        return Room(2 * self.particles + 1, 2 * self.particles)
+
+    def start(self, request: Request) -> Run:
+        """See `Method.start`."""
+        return _TemperingRun(self, request)
+
+    @property
+    def ladder(self) -> Doubles:
+        """(K,) exponents in geometric steps, α alone for one chain."""
+        return (
+            np.geomspace(self.low, self.alpha, self.particles)
+            if self.particles > 1
+            else np.array([self.alpha])
+        )
+
+
+class _TemperingRun(ChainRun):
+    def __init__(self, method: PowerTempering, request: Request) -> None:
+        super().__init__(request, method.ladder.tolist())
+        self._method = method
+        if self.together(method.particles) < method.particles:
+            raise ContextFull(
+                f"{method.particles} chains that exchange texts do not fit into the context together",
+                hint="lower `--particles` or `--predict`, or raise `--ctx-size`",
+            )
+        self._refusals = np.zeros(method.particles - 1)
+        self._swap_tries = np.zeros(method.particles - 1)
+        self.start(self._program_of_all())
+
+    def _program_of_all(self) -> Iterator[list[Text]]:
+        if self._method.warmup:
+            yield from self._phase(self._method.warmup)
+            for chain in self.chains:
+                chain.release()
+            rates = self._refusals / np.maximum(self._swap_tries, 1)
+            self.climb(spaced_anew(np.array(self.alphas), rates).tolist())
+            self.proposals = self.accepted = self.swap_proposals = self.swaps = 0
+        yield from self._phase(self._method.steps)
+        for chain in self.chains:
+            chain.release()
+
+    def _phase(self, n_sweeps: int) -> Iterator[list[Text]]:
+        """First texts for all chains, then sweeps of steps and exchanges."""
+        method, horizon = self._method, self._request.n_tokens
+        n_chains = method.particles
+        self.chains = [
+            Chain(self, rung, kernel=method.kernel, retrace=method.retrace) for rung in range(n_chains)
+        ]
+        yield from side_by_side([chain.begin(horizon) for chain in self.chains], n_chains)
+        for sweep in range(n_sweeps):
+            yield from side_by_side([chain.step(horizon) for chain in self.chains], n_chains)
+            for lower in range(sweep % 2, n_chains - 1, 2):
+                self._exchange(lower)
+            for chain in self.chains:
+                chain.settle()
+
+    def _exchange(self, lower: int) -> None:
+        """Exchange the texts of a chain and the next higher one, or refuse to."""
+        one, other = self.chains[lower], self.chains[lower + 1]
+        log_r = (self.alphas[lower + 1] - self.alphas[lower]) * (one.text.logp - other.text.logp)
+        self.swap_proposals += 1
+        self._swap_tries[lower] += 1
+        self._refusals[lower] += 1.0 - math.exp(min(log_r, 0.0))
+        if self.toss(log_r):
+            self.swaps += 1
+            one.current, other.current = other.current, one.current
+
+    @property
+    def ess(self) -> float:
+        """One text, or the distinct ones that are collected."""
+        return effective_texts(self.endings())
+
+    def endings(self) -> list[Ending]:
+        """See `Run.endings`."""
+        texts = self.chains[-1].collected(self._method.collect, self._method.steps) if self.chains else []
+        return merged(self.ending(text, 1 / len(texts)) for text in texts)
+
+
+def spaced_anew(alphas: Doubles, refusals: Doubles) -> Doubles:
+    """A ladder (K,) with the same ends whose neighbours refuse equally often, by linear interpolation.
+
+    `refusals` (K − 1,) are the mean refusals between neighbours of `alphas` (K,); where none is
+    refused the ladder stays.
+    """
+    if not len(refusals) or refusals.sum() <= 0:
+        return alphas
+    # A rung at which nothing is refused still has to have its place.
+    barrier = np.concatenate(([0.0], np.cumsum(np.maximum(refusals, 1e-6))))
+    spaced: Doubles = np.interp(np.linspace(0.0, barrier[-1], len(alphas)), barrier, alphas)
+    spaced[0], spaced[-1] = alphas[0], alphas[-1]
+    return spaced
