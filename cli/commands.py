@@ -14,6 +14,7 @@ COMMANDS = {
     "solve": "localsmc_cli.solve",
     "eval": "localsmc_cli.eval",
     "report": "localsmc_cli.report",
+    "methods": "localsmc_cli.methods",
     "quantize": "localsmc_cli.quantize",
 }
 """Command to the module that has it, under the same name."""

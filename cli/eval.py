@@ -16,6 +16,7 @@ from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
 from localsmc_cli.progress import progress
 from localsmc_cli.session import Session
+from localsmc_cli.specs import parse_methods
 
 if TYPE_CHECKING:
     from localsmc.evaluation import Plan
@@ -114,13 +115,8 @@ def eval(session: Session, /, **given: Any) -> None:
 
 def _plan(given: options.Given) -> Plan:
     from localsmc.evaluation import Plan, parse_models
-    from localsmc.methods.spec import parse_method
 
-    methods = tuple(parse_method(text) for text in given["methods"] or ("power-smc", "sample"))
-    labels = [method.label for method in methods]
-    for label in labels:
-        if labels.count(label) > 1:
-            raise ConfigError(f"the method `{label}` is given twice", hint="leave one of them out")
+    methods = parse_methods(given["methods"] or ("power-smc", "sample"))
     settings = options.settings({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),

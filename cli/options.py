@@ -20,7 +20,28 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.settings import Settings
 
-METHODS = ("power-smc", "sample", "greedy")
+METHODS = (
+    "power-smc",
+    "power-mh",
+    "power-tempering",
+    "sample",
+    "greedy",
+    "best-of-n",
+    "self-consistency",
+)
+PARAMETERS = (
+    "particles",
+    "alpha",
+    "ramp",
+    "ess_threshold",
+    "resampling",
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+)
+"""Parameters of methods that have a flag of their own; the others are written with the method."""
+
 RESAMPLING = ("systematic", "stratified", "residual", "multinomial")
 SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
@@ -126,23 +147,25 @@ _method = section("Method")
 method_options = together(
     _method(
         "--method",
-        type=click.Choice(METHODS),
-        default=METHODS[0],
-        help="power-smc samples from p(text)^alpha by sequential Monte Carlo; sample draws independently;"
-        " greedy takes the most probable token.  [default: power-smc]",
+        "methods",
+        multiple=True,
+        metavar="METHOD",
+        help=f"{', '.join(METHODS)}, with its options, for example power-smc:N=16,alpha=4; `localsmc methods`"
+        " tells of them. Given several times, the methods are compared.  [default: power-smc]",
     ),
     _method(
         "-N",
         "--particles",
         type=int,
         metavar="N",
-        help="Particles (power-smc) or samples (sample).  [default: 16; 1 for sample]",
+        help="Particles, samples or chains.  [default: the method's own, 16 for power-smc]",
     ),
     _method(
         "--alpha",
         type=float,
         metavar="X",
-        help="power-smc: exponent, from 1.  [default: 4 for the embedded model, 2 for others]",
+        help="Power methods: exponent, from 1."
+        "  [default: the method's own, for power-smc 4 for the embedded model, 2 for others]",
     ),
     _method(
         "--ramp",
@@ -168,27 +191,27 @@ method_options = together(
         "temperature",
         type=float,
         metavar="X",
-        help="sample: temperature.  [default: 1]",
+        help="Samples: temperature.  [default: 1]",
     ),
-    _method("--top-k", type=int, metavar="N", help="sample: the N likeliest tokens only.  [default: 0, all]"),
+    _method("--top-k", type=int, metavar="N", help="Samples: the N likeliest tokens.  [default: 0, all]"),
     _method(
         "--top-p",
         type=float,
         metavar="X",
-        help="sample: the likeliest tokens of this mass.  [default: 1, all]",
+        help="Samples: the likeliest tokens of this mass.  [default: 1, all]",
     ),
     _method(
         "--min-p",
         type=float,
         metavar="X",
-        help="sample: tokens with this share of the likeliest one's probability.  [default: 0, all]",
+        help="Samples: tokens with this share of the likeliest one's probability.  [default: 0, all]",
     ),
     _method(
         "--select",
         type=click.Choice(SELECT),
-        default=SELECT[0],
-        help="Which completion is shown: one drawn by weight, the heaviest, or the heaviest of the answer"
-        " with most weight.  [default: draw]",
+        help="Which completion is shown: one drawn by weight, the heaviest, the heaviest of the answer with"
+        " most weight or most distinct texts, the most probable, or the one most probable a token."
+        "  [default: the method's own; best for best-of-n, majority for self-consistency, draw for others]",
     ),
     _method(
         "-s",
@@ -353,30 +376,6 @@ context_options = together(
 
 Given = Mapping[str, Any]
 """A parsed command line: option to value, None where it was not given."""
-
-_POWER_SMC = ("particles", "alpha", "ramp", "ess_threshold", "resampling")
-_SAMPLE = ("particles", "temperature", "top_k", "top_p", "min_p")
-_OPTIONS_OF: dict[str, Sequence[str]] = {"power-smc": _POWER_SMC, "sample": _SAMPLE, "greedy": ()}
-
-
-def method_parameters(given: Given) -> dict[str, Any]:
-    """The method's parameters that were given; raises ConfigError for another method's."""
-    name = given["method"]
-    for option in dict.fromkeys((*_POWER_SMC, *_SAMPLE)):
-        if given[option] is not None and option not in _OPTIONS_OF[name]:
-            owners = [owner for owner, options in _OPTIONS_OF.items() if option in options]
-            raise ConfigError(
-                f"`{spelling(option)}` does not apply to `--method {name}`",
-                hint=f"leave it out, or use {' or '.join(f'`--method {owner}`' for owner in owners)}",
-            )
-    if given["temperature"] == 0:
-        raise ConfigError("`--temp` 0 is greedy decoding", hint="use `--method greedy`")
-    return _given_of(given, _OPTIONS_OF[name])
-
-
-def spelling(option: str) -> str:
-    """How an option is written on the command line."""
-    return "--temp" if option == "temperature" else "--" + option.replace("_", "-")
 
 
 def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:

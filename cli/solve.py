@@ -1,25 +1,29 @@
-"""`localsmc solve`: one problem to one answer."""
+"""`localsmc solve`: one problem to one answer, or to a comparison of methods."""
 
 from __future__ import annotations
 
+import secrets
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc.errors import ConfigError
+from localsmc.errors import ConfigError, LocalSMCError
 from localsmc_cli import options
+from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
+from localsmc_cli.specs import parse_methods, with_flags
 from localsmc_cli.summary import reduction_warning, setup_lines, summary, timing_lines
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.loading import Model
+    from localsmc.methods.spec import MethodSpec
     from localsmc.records import Result
     from localsmc.settings import Settings
     from localsmc.solver import Solving
@@ -31,10 +35,14 @@ Examples:
   localsmc solve -m model.gguf -N 32 --alpha 4 -f problem.txt
   cat problem.txt | localsmc solve --json | jq .answer
   cat table.csv | localsmc solve - "What is the sum of the last column?"
+  localsmc solve --method power-smc:N=16 --method greedy "What is 17 * 23?"
 
 Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
 before the other. A problem that begins with a dash goes after `--`. The command line wins over the
 environment, whose variables are llama.cpp's.
+
+Of several methods standard output has a table: each method's answer, its share of the weight, how
+many independent texts the weighted ones are worth, the token rows decoded, and the time.
 """
 
 
@@ -60,16 +68,17 @@ def solve(session: Session, /, **given: Any) -> None:
     problem = read_problem(given["problem"], given["prompt"], given["file"])
     job = _job(problem, given)
     with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
-        result, outcome = _solve(session, job, trace, until_told)
-        if given["as_json"]:
-            output.json(result.to_json())
+        attempts = _solve(session, job, trace, until_told)
+        if job.is_comparison:
+            code = _tell_all(session, attempts, job, as_json=given["as_json"])
         else:
-            output.text(result.text)
-            output.note(summary(result))
-        _tell(session, result, outcome, job.settings)
+            code = _tell_one(session, attempts[0], job, as_json=given["as_json"])
         trace.check()
-    if outcome == "interrupted":
-        raise click.exceptions.Exit(INTERRUPTED)
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+# --- what to do -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,70 +86,111 @@ class _Job:
     problem: str
     model: str | None
     load: LoadOptions
-    method: str
-    parameters: dict[str, Any]
+    methods: tuple[MethodSpec, ...]
     settings: Settings
+
+    @property
+    def is_comparison(self) -> bool:
+        return len(self.methods) > 1
 
 
 def _job(problem: str, given: options.Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
-    parameters = options.method_parameters(given)
-    from localsmc.methods import METHODS, from_options
-
-    from_options(METHODS[given["method"]], parameters)
+    methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
+    settings = options.settings(given)
+    if len(methods) > 1:
+        if given["trace"] is not None:
+            raise ConfigError(
+                f"`--trace` is for one method, but {len(methods)} are given",
+                hint="leave `--trace` out, or give one `--method`",
+            )
+        # One seed for all, so that the comparison can be repeated.
+        settings = replace(settings, seed=secrets.randbits(32) if settings.seed is None else settings.seed)
     return _Job(
         problem=problem,
         model=given["model"],
         load=options.load_options(given),
-        method=given["method"],
-        parameters=parameters,
-        settings=options.settings(given),
+        methods=methods,
+        settings=settings,
     )
 
 
-def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> tuple[Result, str]:
-    """The result, and whether it is "done" or cut short by the "budget" or "interrupted".
+# --- doing it -------------------------------------------------------------------------------------
 
-    From the first step on Ctrl-C waits for `until_told` to close: there is a result to lose.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What all methods of a job share.
+
+    From a method's first step on Ctrl-C waits for `until_told` to close: there is a result to lose.
     """
-    from localsmc import loading, solver
+
+    session: Session
+    job: _Job
+    model: Model
+    panel: Panel | None
+    trace: Trace
+    until_told: ExitStack
+    told: set[str] = field(default_factory=set)
+    """The notices that were given."""
+
+
+def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> list[Attempt]:
+    """Every method that was begun, one after the other."""
+    from localsmc import loading
     from localsmc.catalog import EMBEDDED
     from localsmc_models import card
 
     output = session.output
+    attempts: list[Attempt] = []
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
         with loading.load(job.model, job.load) as model:
             if model.source.is_embedded:
                 output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
-            _status(panel, "reading the prompt")
-            with solver.start(
-                model, job.problem, method=_method(model, job), settings=job.settings
-            ) as solving:
-                until_told.enter_context(session.interrupts.gentle())
-                return _run(session, solving, trace, panel)
+            desk = _Desk(
+                session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told
+            )
+            for spec in job.methods:
+                if not session.interrupts.is_requested:
+                    attempts.append(_attempt(desk, spec))
+    return attempts
 
 
-def _method(model: Model, job: _Job) -> Any:
-    return model.method(job.method, **job.parameters)
+def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
+    try:
+        result, outcome = _run(desk, spec)
+    except LocalSMCError as error:
+        if not desk.job.is_comparison:
+            raise
+        _tell_error(desk.session, spec.label, error)
+        return Attempt(label=spec.label, outcome="failed", error=error)
+    return Attempt(label=spec.label, outcome=outcome, result=result)
 
 
-def _run(session: Session, solving: Solving, trace: Trace, panel: Panel | None) -> tuple[Result, str]:
-    output = session.output
-    for notice in solving.notices:
-        output.warn(notice)
-    for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
-        output.detail(line)
-    trace.start(solving)
-    for step in solving:
-        trace.step(step, solving)
-        if panel is not None:
-            panel.step(step, solving)
-        if session.interrupts.is_requested:
-            break
-    result, outcome = solving.result(), _outcome(solving)
-    trace.end(result, outcome)
-    return result, outcome
+def _run(desk: _Desk, spec: MethodSpec) -> tuple[Result, str]:
+    """The result, and whether it is "done" or cut short by the "budget" or "interrupted"."""
+    from localsmc import solver
+
+    model, job = desk.model, desk.job
+    _status(desk.panel, "reading the prompt")
+    method = model.method(spec.name, **spec.options)
+    settings = replace(job.settings, select=spec.select)
+    with solver.start(model, job.problem, method=method, settings=settings) as solving:
+        desk.until_told.enter_context(desk.session.interrupts.gentle())
+        _tell_setup(desk, solving)
+        desk.trace.start(solving)
+        for step in solving:
+            desk.trace.step(step, solving)
+            if desk.panel is not None:
+                desk.panel.step(step, solving)
+            if desk.session.interrupts.is_requested:
+                break
+        result, outcome = solving.result(), _outcome(solving)
+        desk.trace.end(result, outcome)
+        if job.is_comparison:
+            _tell_account(desk.session, result)
+        return result, outcome
 
 
 def _outcome(solving: Solving) -> str:
@@ -149,17 +199,71 @@ def _outcome(solving: Solving) -> str:
     return "done" if solving.run is not None and solving.run.is_done else "interrupted"
 
 
-def _tell(session: Session, result: Result, outcome: str, settings: Settings) -> None:
+# --- telling of it --------------------------------------------------------------------------------
+
+
+def _tell_setup(desk: _Desk, solving: Solving) -> None:
+    output = desk.session.output
+    for notice in solving.notices:
+        if notice not in desk.told:
+            output.warn(notice)
+    desk.told.update(solving.notices)
+    for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
+        output.detail(line)
+
+
+def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
+    """The result of the only method; returns the exit code."""
+    output, result, outcome = session.output, attempt.result, attempt.outcome
+    assert result is not None  # noqa: S101 - its error was raised
+    if as_json:
+        output.json(result.to_json())
+    else:
+        output.text(result.text)
+        output.note(summary(result))
+    _tell_account(session, result)
+    steps = result.usage.steps
+    so_far = f"the best result after {steps} steps" if steps else "no token was drawn"
+    if outcome == "budget":
+        output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far}")
+    if outcome == "interrupted":
+        output.note(f"interrupted: {so_far}")
+    return INTERRUPTED if outcome == "interrupted" else 0
+
+
+def _tell_all(session: Session, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
+    """The methods side by side; returns the exit code, the first error's where a method failed.
+
+    Raises that error where no method has a result.
+    """
+    output = session.output
+    errors = [attempt.error for attempt in attempts if attempt.error is not None]
+    if len(errors) == len(attempts):
+        raise errors[0]
+    if as_json:
+        output.json(comparison_json(job.problem, attempts))
+    else:
+        output.text(comparison_table(attempts))
+        output.note(f"seed {job.settings.seed}")
+    left_out = [spec.label for spec in job.methods[len(attempts) :]]
+    if left_out:
+        output.note(f"interrupted: left out {', '.join(left_out)}")
+    if left_out or any(attempt.outcome == "interrupted" for attempt in attempts):
+        return INTERRUPTED
+    return errors[0].exit_code if errors else 0
+
+
+def _tell_account(session: Session, result: Result) -> None:
     for line in timing_lines(result):
         session.output.detail(line)
     if warning := reduction_warning(result):
         session.output.warn(warning)
-    steps = result.usage.steps
-    so_far = f"the best result after {steps} steps" if steps else "no token was drawn"
-    if outcome == "budget":
-        session.output.note(f"cut short by the budget of {settings.budget:g} s: {so_far}")
-    if outcome == "interrupted":
-        session.output.note(f"interrupted: {so_far}")
+
+
+def _tell_error(session: Session, label: str, error: LocalSMCError) -> None:
+    session.output.warn(f"{label} failed: {error}")
+    if error.hint:
+        session.output.note(f"hint: {error.hint}")
 
 
 def _status(panel: Panel | None, text: str) -> None:

@@ -17,7 +17,7 @@ WIDTH = 48
 
 def share_lines(shares: Sequence[AnswerShare], limit: int, *, none: str = "no answer") -> list[str]:
     """The distribution over answers, a line each: "632  83 %"; the rest beyond `limit` together."""
-    rows = [(_short(none if share.answer is None else share.answer), share.weight) for share in shares]
+    rows = [(short(none if share.answer is None else share.answer), share.weight) for share in shares]
     if len(rows) > limit:
         rest = rows[limit - 1 :]
         rows[limit - 1 :] = [(f"{len(rest)} others", sum(weight for _, weight in rest))]
@@ -34,14 +34,15 @@ def percent(share: float) -> str:
     return f"{100 * share:.0f} %"
 
 
-def _short(answer: str) -> str:
+def short(answer: str) -> str:
+    """An answer on one line, cut at WIDTH."""
     line = " ".join("".join(c if c.isprintable() else " " for c in answer).split())
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 
 def summary(result: Result) -> str:
     """The answer, the distribution over answers, and what it took."""
-    lines = [f"\nAnswer: {'none found' if result.answer is None else _short(result.answer)}"]
+    lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}"]
     if sum(share.count for share in result.answers) > 1:
         lines += ["", *(f"  {line}" for line in share_lines(result.answers, 8)), ""]
     return "\n".join([*lines, _account(result)])

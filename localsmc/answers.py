@@ -86,8 +86,14 @@ def extract(text: str) -> str | None:
     if boxed:
         return normalise(boxed[-1]) or None
     # A box that was cut off in the middle states nothing yet.
-    stated = [match for match in STATED.finditer(text) if "\\boxed" not in match["answer"]]
+    stated = [match for match in STATED.finditer(text) if not _is_unfinished(match["answer"])]
     return (normalise(stated[-1]["answer"]) or None) if stated else None
+
+
+def _is_unfinished(answer: str) -> bool:
+    r"""Whether it has a box that was cut off, be it after ``\\`` or in the middle of its name."""
+    start = answer.rfind("\\")
+    return "\\boxed" in answer or (start >= 0 and BOX.decode().startswith(answer[start:]))
 
 
 def normalise(answer: str) -> str:

@@ -5,6 +5,7 @@ No name at all is the embedded model. Knows paths and cards; never opens a model
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +24,10 @@ class Defaults:
     ramp: int = 100
     n_predict: int = 1024
     instruction: str | None = BOX_INSTRUCTION
+
+    def of_method(self, parameters: Iterable[str]) -> dict[str, float]:
+        """Those of a method's parameters for which something is recommended."""
+        return {name: getattr(self, name) for name in ("alpha", "ramp") if name in parameters}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

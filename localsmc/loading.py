@@ -56,11 +56,8 @@ class Model:
         """A method with this model's recommended parameters, where none are given."""
         if name not in METHODS:
             raise ConfigError(f"no method is called `{name}`", hint=f"there is: {', '.join(METHODS)}")
-        recommended = {"alpha": self.source.defaults.alpha, "ramp": self.source.defaults.ramp}
-        known = options_of(METHODS[name])
-        return from_options(
-            METHODS[name], {key: value for key, value in recommended.items() if key in known} | options
-        )
+        recommended = self.source.defaults.of_method(options_of(METHODS[name]))
+        return from_options(METHODS[name], recommended | options)
 
 
 def load(path: str | Path | None = None, options: LoadOptions | None = None) -> Model:

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 import pytest
 
 import localsmc_models
+from localsmc.errors import ContextFull
+from localsmc.methods import METHODS
+from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
 from localsmc.records import AnswerShare
 from localsmc_cli import options
 from localsmc_cli.main import run
@@ -99,7 +103,34 @@ MISTAKES = [
     (["x", "--seed", "-2"], 2, "`--seed`: '-2'"),
     (["x", "--budget", "0"], 2, "`--budget`: '0'"),
     (["x", "--budget", "inf"], 2, "`--budget`: 'inf'"),
-    (["x", "--method", "power"], 2, "`--method`: 'power'"),
+    (["x", "--method", "power-scm"], 2, "no method is called `power-scm`", "did you mean `power-smc`?"),
+    (["x", "--method", "x"], 2, "no method is called `x`", "there is: power-smc, "),
+    (
+        ["x", "--method", "sample:temprature=2"],
+        2,
+        "has no option `temprature`",
+        "did you mean `temperature`?",
+    ),
+    (["x", "--method", "sample:N=0"], 2, "`particles` is 0"),
+    (["x", "--method", "sample:select=first"], 2, "`select` is `first`", "there is: draw, argmax, majority"),
+    (["x", "--method", "power-smc:N=3", "-N", "3"], 2, "`--particles` is given twice: it stands in"),
+    (["x", "--method", "sample:temp=2", "--temp", "3"], 2, "`--temp` is given twice: it stands in"),
+    (["x", "--method", "sample:select=best", "--select", "draw"], 2, "`--select` is given twice"),
+    (["x", "--method", "greedy", "--method", "power-smc:N=3", "-N3"], 2, "`--particles` is given twice"),
+    (["x", "--method", "sample", "--method", "sample:"], 2, "the method `sample` is given twice"),
+    (
+        ["x", "--method", "sample", "--method", "greedy", "--ramp", "3"],
+        2,
+        "`--ramp` does not apply to `--method sample` or `--method greedy`",
+        "leave it out, or use `--method power-smc`",
+    ),
+    (["x", "--method", "sample", "--method", "greedy", "--temp", "0"], 2, "is greedy decoding"),
+    (
+        ["x", "--method", "sample", "--method", "greedy", "--trace", "t"],
+        2,
+        "`--trace` is for one method, but 2 are given",
+        "or give one `--method`",
+    ),
     (["x", "--method", "greedy", "--alpha", "2"], 2, "`--alpha` does not apply to `--method greedy`"),
     (["x", "--method", "sample", "--ramp", "2"], 2, "`--ramp` does not apply to `--method sample`"),
     (["x", "--temp", "0.5"], 2, "`--temp` does not apply to `--method power-smc`", "`--method sample`"),
@@ -152,7 +183,7 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     ("arguments", "hint"),
     [
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], "there is: solve, eval, report, quantize"),
+        (["frobnicate"], "there is: solve, eval, report, methods, quantize"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )
@@ -224,12 +255,13 @@ def test_verbose_tells_what_was_chosen_and_where_the_time_went(cli):
 
 
 JSON_KEYS = {
-    "": "answer text method model seed version answers completions log_z usage",
+    "": "answer text method model seed version answers completions log_z ess usage",
     "method": "name config",
     "model": "name path sha256 params quantization n_ctx device",
     "answers": "answer weight count",
     "completions": "text answer logp weight n_tokens finish_reason count",
-    "usage": "prompt_tokens completion_tokens steps rows decode_calls resamples peak_rows peak_cells seconds",
+    "usage": "prompt_tokens completion_tokens steps rows decode_calls resamples peak_rows peak_cells seconds"
+    " proposals accepted swap_proposals swaps",
 }
 
 
@@ -259,6 +291,27 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
     assert config.items() <= result["method"]["config"].items()
     assert sum(share["weight"] for share in result["answers"]) == pytest.approx(1)
     assert (result["log_z"] is None) == ("--method" in method)
+
+
+@pytest.mark.parametrize(
+    ("method", "flags", "config"),
+    [
+        ("power-smc:alpha=2,ramp=3", ["-N3"], {"particles": 3, "alpha": 2.0, "ramp": 3, "select": "draw"}),
+        ("power-smc:N=2,select=majority", [], {"particles": 2, "alpha": 4.0, "select": "majority"}),
+        (
+            "best-of-n:early=off",
+            ["-N2", "--temp", "0.5"],
+            {"early": False, "temperature": 0.5},
+        ),
+        ("best-of-n:N=2,mean=on", [], {"select": "best-mean"}),
+        ("self-consistency", ["-N2"], {"particles": 2, "select": "majority"}),
+        ("self-consistency:N=2", ["--select", "distinct"], {"select": "distinct"}),
+    ],
+)
+def test_a_method_is_written_with_its_options_and_selects_by_itself(cli, method, flags, config):
+    code, out, _ = cli("solve", "What is 2 + 2?", "-t1", "-n8", "--json", "--method", method, *flags)
+    assert code == 0
+    assert config.items() <= json.loads(out)["method"]["config"].items()
 
 
 def test_settings_reach_the_run(cli):
@@ -317,6 +370,227 @@ def test_the_budget_gives_the_best_result_so_far(cli):
     assert {completion["finish_reason"] for completion in result["completions"]} <= {"cancelled", "stop"}
 
 
+# --- several methods -----------------------------------------------------------------------------
+
+THREE = ["--method", "power-smc:alpha=2", "--method", "sample:temp=0.5", "--method", "greedy"]
+
+
+def test_several_methods_are_a_table(cli):
+    code, out, err = cli("solve", "What is 17 * 23?", *SMALL, "-s3", *THREE)
+    _, record, _ = cli("solve", "What is 17 * 23?", *SMALL, "-s3", *THREE, "--json")
+    head, *rows = out.splitlines()
+    assert code == 0
+    assert head.split() == "method answer share effective texts rows seconds relative".split()
+    assert [row.split()[0] for row in rows] == THREE[1::2]
+    for row, result in zip(rows, json.loads(record)["results"], strict=True):
+        assert ("none found" if result["answer"] is None else result["answer"]) in row
+        share = sum(share["weight"] for share in result["answers"] if share["answer"] == result["answer"])
+        assert f" {percent(share)} " in row
+        assert row.split()[-4:-2] == [f"{result['ess']:.1f}", str(result["usage"]["rows"])]
+    assert rows[0].endswith(" 1.00×")
+    assert err.endswith("\nseed 3\n")
+    assert err.count("no model is given") == 1
+
+
+def test_several_methods_are_one_object_and_come_again_from_the_seed(cli):
+    def results(*arguments):
+        code, out, _ = cli("solve", "What is 17 * 23?", *SMALL, *THREE, "--json", *arguments)
+        assert (code, out.count("\n")) == (0, 1)
+        record = json.loads(out)
+        assert list(record) == ["problem", "results"]
+        assert record["problem"] == "What is 17 * 23?"
+        for result in record["results"]:
+            del result["usage"]["seconds"]
+        return record["results"]
+
+    first = results()
+    assert [result["label"] for result in first] == THREE[1::2]
+    assert {result["outcome"] for result in first} == {"done"}
+    assert [result["method"]["name"] for result in first] == ["power-smc", "sample", "greedy"]
+    # A flag is for every method that has it.
+    assert [result["method"]["config"].get("particles") for result in first] == [4, 4, None]
+    (seed,) = {result["seed"] for result in first}
+    assert results("-s", seed) == first
+    alone = without_times(cli("solve", "What is 17 * 23?", *SMALL, *THREE[:2], "--json", "-s", seed)[1])
+    assert {"label": THREE[1], "outcome": "done", **alone} == first[0]
+
+
+def test_the_budget_is_for_each_method(cli):
+    methods = ["--method", "power-smc:alpha=2", "--method", "sample"]
+    long = ["solve", "--raw", "x", "-t", "1", "-N", "64", "-n", "-1", "--budget", "0.05"]
+    code, out, _ = cli(*long, *methods)
+    assert code == 0
+    assert out.count("cut short by the budget") == 2
+
+
+def fails(*_):
+    raise ContextFull("the memory is too small", hint="make it larger")
+
+
+def test_a_method_that_fails_does_not_end_the_others(cli, monkeypatch):
+    monkeypatch.setattr("localsmc.methods.Sample.start", fails)
+    code, out, err = cli("solve", "x", *SMALL, *THREE)
+    rows = out.splitlines()[1:]
+    assert code == 4
+    assert len(rows) == 3
+    assert rows[1].split() == ["sample:temp=0.5", *["–"] * 6, "failed"]
+    assert "Warning: sample:temp=0.5 failed: the memory is too small\nhint: make it larger\n" in err
+    code, out, _ = cli("solve", "x", *SMALL, *THREE, "--json")
+    failed = {"label": "sample:temp=0.5", "outcome": "failed", "error": "the memory is too small"}
+    assert code == 4
+    assert json.loads(out)["results"][1] == failed
+
+
+def test_where_all_methods_fail_it_is_an_error(cli):
+    code, out, err = cli("solve", "x", *SMALL, *THREE, "-c", "5")
+    assert (code, out) == (4, "")
+    assert "\nError: the prompt has " in err
+    assert "Traceback" not in err
+
+
+def test_several_methods_tell_of_the_same_thing_once(cli):
+    _, _, err = cli("solve", "x", "--raw", "-t1", "-N1", "-n", "100", "-c", "64", *THREE)
+    assert err.count("Warning: --predict 100 is lowered to ") == 1
+    _, _, err = cli("solve", "x", *SMALL, *THREE, "-v")
+    assert err.count("llama_model_loader: loaded meta data") == 1
+    assert err.count("is decoding") == 3
+
+
+# --- localsmc methods ----------------------------------------------------------------------------
+
+
+def test_every_method_documents_what_it_targets_and_costs():
+    for method in METHODS.values():
+        told = describe(method)
+        assert told.target
+        assert told.cost
+        assert " " in clause(told.target)
+        assert not clause(told.target).endswith((".", ";"))
+    assert describe(METHODS["greedy"]).target.startswith("none")
+    assert describe(METHODS["greedy"]).proposal == ""
+    assert describe(METHODS["sample"]).proposal == "the target itself, N independent draws."
+    assert list(sections(METHODS["power-smc"]))[3:] == ["Resample", "Stops", "Cost", "Source"]
+    assert "over generations that end with an end token, by the stop rule or after n_tokens tokens; p is" in (
+        describe(METHODS["power-smc"]).target
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [("a, b; c. d.", "a, b"), ("one at 0.5, e.g.this. two", "one at 0.5, e.g.this"), ("", ""), ("a.", "a")],
+)
+def test_a_clause_ends_at_the_first_stop(text, beginning):
+    assert clause(text) == beginning
+
+
+def test_methods_lists_all_of_them(cli):
+    code, out, err = cli("methods")
+    assert (code, err) == (0, "")
+    head, *rows = out.splitlines()
+    assert head.split() == ["method", "target", "cost", "select"]
+    assert [row.split()[0] for row in rows] == list(METHODS)
+    for row, method in zip(rows, METHODS.values(), strict=True):
+        told = describe(method)
+        for cell in (clause(told.target), clause(told.cost), method().select):
+            assert f"  {cell}" in row
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_methods_tells_everything_of_one(cli, name):
+    code, out, err = cli("methods", name)
+    method, lines = METHODS[name], out.splitlines()
+    assert (code, err) == (0, "")
+    assert lines[0] == title(method)
+    for heading, words in sections(method).items():
+        assert any(line.startswith(f"{heading} ") and line.endswith(f" {words}") for line in lines)
+    for option, default in defaults_of(method).items():
+        assert f"{option} = {written(default)}" in lines
+    assert f"select = {method().select}" in lines
+    assert lines[-1].startswith("for solve and eval: --method ")
+    spec = parse_method(lines[-1].split()[-1])
+    assert spec.name == name
+    assert spec.options == {option: defaults_of(method)[option] for option in spec.options}
+    assert len(spec.options) == min(2, len(defaults_of(method)))
+    everything = ",".join(f"{option}={written(value)}" for option, value in defaults_of(method).items())
+    assert parse_method(f"{name}:{everything}").options == defaults_of(method)
+
+
+def test_methods_tells_what_is_recommended_for_the_embedded_model(cli):
+    from localsmc.catalog import resolve
+    from localsmc.loading import Model
+
+    embedded = Model(None, resolve(None), None)  # neither is looked at
+    for name, method in METHODS.items():
+        chosen, told = embedded.method(name), cli("methods", name)[1]
+        for option, value in defaults_of(method).items():
+            if getattr(chosen, option) != value:
+                assert (
+                    f"{option} = {written(getattr(chosen, option))}"
+                    in told.split("for the embedded model: ")[1]
+                )
+    assert "\nfor the embedded model: alpha = 4, ramp = 40\n" in cli("methods", "power-smc")[1]
+
+
+def test_methods_as_json(cli):
+    code, out, err = cli("methods", "--json")
+    records = json.loads(out)
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    assert [record["name"] for record in records] == list(METHODS)
+    assert {tuple(record) for record in records} == {("name", "target", "cost", "select", "options")}
+    assert records[0]["options"] == defaults_of(METHODS["power-smc"])
+    assert records[0]["options"]["alpha"] == 2
+    assert json.loads(cli("methods", "greedy", "--json")[1]) == [
+        record for record in records if record["name"] == "greedy"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"), [("powr-smc", "did you mean `power-smc`?"), ("nope", "there is: power-smc, ")]
+)
+def test_an_unknown_method_gets_a_suggestion(cli, name, hint):
+    code, out, err = cli("methods", name)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: no method is called `{name}`\n\nhint: {hint}")
+
+
+def test_methods_loads_no_llama_cpp():
+    code = (
+        "import sys; from localsmc_cli.main import run; code = run(sys.argv[1:]);"
+        "print([name for name in ('llama_cpp', 'rich', 'psutil') if name in sys.modules], code)"
+    )
+    for arguments in ([], ["power-smc"], ["--json"]):
+        child = subprocess.run(
+            [sys.executable, "-c", code, "methods", *arguments],
+            capture_output=True,
+            timeout=DEADLINE,
+            check=True,
+        )
+        assert child.stdout.endswith(b"\n[] 0\n")
+
+
+@posix
+def test_methods_is_folded_to_the_window_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "90")
+    monkeypatch.setenv("NO_COLOR", "1")
+    shown, plain = out_on_a_terminal("methods"), process("methods")[1]
+    assert max(map(len, shown.splitlines())) <= 90 < max(map(len, plain.splitlines()))
+    assert sorted(re.findall(r"[\w-]", shown)) == sorted(re.findall(r"[\w-]", plain))
+    monkeypatch.setenv("COLUMNS", "20")
+    assert out_on_a_terminal("methods").replace("\r\n", "\n") == plain
+
+
+def out_on_a_terminal(*arguments):
+    """Standard output on a pseudo-terminal."""
+    import pty
+
+    ours, theirs = pty.openpty()
+    with popen(*arguments, stdout=theirs):
+        os.close(theirs)
+        shown = b"".join(iter(lambda: read_terminal(ours), b""))
+    os.close(ours)
+    return re.sub("\x1b\\[[0-9;]*m", "", shown.decode())
+
+
 # --- where the problem comes from ----------------------------------------------------------------
 
 
@@ -362,19 +636,27 @@ def test_help_names_options_and_defaults(cli):
     for heading in ("Problem", "Method", "Limits", "Output", "Model", "Context", "Help"):
         assert f"\n{heading}:\n" in out
     for default in (
-        f"[default: {card.alpha:g} for the embedded model, 2 for others]",
         f"[default: {card.ramp} for the embedded model, 100 for others]",
         f"[default: {card.n_predict} for the embedded model, 1024 for others]",
-        "[default: 16; 1 for sample]",
+        "[default: the method's own, 16 for power-smc]",
+        f"for power-smc {card.alpha:g} for the embedded model, 2 for others]",
+        "best for best-of-n, majority for self-consistency, draw for others]",
+        f"{', '.join(options.METHODS)}, with its options",
     ):
-        assert default in words
+        # Words are broken after hyphens, too.
+        assert default.replace(" ", "") in words.replace(" ", "")
 
 
 def test_the_choices_and_defaults_written_out_are_the_librarys():
     from localsmc import llama, methods, resampling, selection
     from localsmc.catalog import Defaults
+    from localsmc.methods.base import options_of
 
     assert options.METHODS == tuple(methods.METHODS)
+    known = {option for method in methods.METHODS.values() for option in options_of(method)}
+    assert set(options.PARAMETERS) <= known
+    own = {name: method().select for name, method in methods.METHODS.items()}
+    assert own == dict.fromkeys(own, "draw") | {"best-of-n": "best", "self-consistency": "majority"}
     assert sorted(options.RESAMPLING) == sorted(resampling.SCHEMES)
     assert options.SELECT == tuple(selection.SELECTORS)
     assert set(options.KV_TYPES) == set(llama.KV_TYPES)
@@ -549,6 +831,29 @@ def test_ctrl_c_before_there_is_a_result_is_one_line(fifo):
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=DEADLINE)
     assert (child.returncode, out, err) == (130, b"", b"Interrupted, without a result\n")
+
+
+@posix
+@pytest.mark.parametrize("form", ["json", "text"])
+def test_ctrl_c_in_the_second_method_keeps_the_first_and_leaves_out_the_third(form):
+    methods = ["--method", "greedy", "--method", "power-smc:N=64,alpha=1", "--method", "sample"]
+    arguments = ["solve", "--raw", "x", "-t", "1", "-n", "-1", "-v", *methods]
+    with popen(*arguments, *(["--json"] if form == "json" else [])) as child:
+        while b"method: PowerSMC(" not in (line := child.stderr.readline()):
+            assert line
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=DEADLINE)
+    assert child.returncode == 130
+    assert b"interrupted: left out sample" in err
+    assert b"Traceback" not in err
+    if form == "text":
+        rows = out.decode().splitlines()
+        assert [row.split()[0] for row in rows] == ["method", "greedy", "power-smc:N=64,alpha=1"]
+        assert [row.endswith(" interrupted") for row in rows] == [False, False, True]
+        return
+    first, second = json.loads(out)["results"]
+    assert (first["outcome"], second["outcome"]) == ("done", "interrupted")
+    assert "cancelled" in {completion["finish_reason"] for completion in second["completions"]}
 
 
 # --- the live panel ------------------------------------------------------------------------------

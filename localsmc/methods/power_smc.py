@@ -9,7 +9,7 @@ Weight    Δ log w = (α_t − α_{t−1})·log p(h) + log Σ_v p(v|h)^α_t for 
 Resample  when the effective sample size falls below `ess_threshold`·N, looked at after every
           token while any history lives. E[Ẑ] = Z for every scheme, ramp, threshold and N.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
-Cost      one row a distinct live history and step; with `share=False` one a live particle.
+Cost      one row a distinct live history and step; with `share` off one a live particle.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
           both differ from the authors' code.
 """

@@ -1,0 +1,76 @@
+"""The methods of a command line: what `--method` spells, and the flags that apply to it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from localsmc.errors import ConfigError
+from localsmc_cli.options import PARAMETERS, Given
+
+if TYPE_CHECKING:
+    from localsmc.methods.spec import MethodSpec
+
+
+def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
+    """The methods as they are written; raises ConfigError where one is given twice."""
+    from localsmc.methods.spec import parse_method
+
+    specs = tuple(map(parse_method, texts))
+    labels = [spec.label for spec in specs]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ConfigError(f"the method `{label}` is given twice", hint="leave one of them out")
+    return specs
+
+
+def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, ...]:
+    """The methods with the flags that apply to each; raises ConfigError for one that applies to none."""
+    flags = {name: given[name] for name in PARAMETERS if given[name] is not None}
+    for name in flags:
+        _check_owner(name, [spec.name for spec in specs])
+    if flags.get("temperature") == 0:
+        raise ConfigError("`--temp` 0 is greedy decoding", hint="use `--method greedy`")
+    return tuple(_joined(spec, flags, given["select"]) for spec in specs)
+
+
+def _joined(spec: MethodSpec, flags: dict[str, Any], select: str | None) -> MethodSpec:
+    from localsmc.methods import METHODS, from_options
+    from localsmc.methods.base import options_of
+
+    known = options_of(METHODS[spec.name])
+    own = {name: value for name, value in flags.items() if name in known}
+    twice = [name for name in own if name in spec.options]
+    if spec.select is not None and select is not None:
+        twice.append("select")
+    if twice:
+        raise ConfigError(
+            f"`{spelling(twice[0])}` is given twice: it stands in `{spec.label}`, too",
+            hint="leave one of them out",
+        )
+    options = {**spec.options, **own}
+    from_options(METHODS[spec.name], options)  # says which value is out of range
+    return replace(spec, options=options, select=spec.select or select)
+
+
+def _check_owner(option: str, names: Sequence[str]) -> None:
+    from localsmc.methods import METHODS
+    from localsmc.methods.base import options_of
+
+    owners = [name for name, method in METHODS.items() if option in options_of(method)]
+    if not set(owners) & set(names):
+        raise ConfigError(
+            f"`{spelling(option)}` does not apply to {_listed(dict.fromkeys(names))}",
+            hint=f"leave it out, or use {_listed(owners)}",
+        )
+
+
+def _listed(names: Sequence[str] | dict[str, None]) -> str:
+    *most, last = [f"`--method {name}`" for name in names]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def spelling(option: str) -> str:
+    """How an option is written on the command line."""
+    return "--temp" if option == "temperature" else "--" + option.replace("_", "-")

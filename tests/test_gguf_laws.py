@@ -1,0 +1,143 @@
+"""The laws of the methods on the embedded GGUF, against its power distribution by brute force.
+
+All texts of at most three tokens are enumerated whose beginnings have p^alpha above a floor; the mass that is
+left out is bounded and is part of every tolerance. Frequencies have to lie within K standard deviations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from localsmc import Settings, layout
+from localsmc.draws import RandomDraw
+from localsmc.llama import ContextOptions
+from localsmc.methods import PowerMH, PowerSMC, PowerTempering, Request
+from localsmc.numerics import log_sum_exp
+from localsmc.prompts import StopRule
+
+ALPHA, N_TOKENS = 2.0, 3
+FLOOR = 1e-7
+K = 4.5
+N_CHAINS = 800
+MOST_OMITTED = 2e-3
+"""Of the whole mass; the share that is left out is asserted to be below."""
+
+BEGINNING = "Compute"
+"""A prompt after which the model wavers: eight texts have more than a hundredth of the mass each."""
+
+
+@pytest.fixture(scope="module")
+def context(embedded):
+    options = ContextOptions(n_ctx=2048, n_seq_max=129, n_batch=256, n_threads=1)
+    context = embedded.llama.context(options)
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def prompt(embedded):
+    return layout.put(embedded, BEGINNING, Settings(raw=True))[1]
+
+
+def log_softmax(logits):
+    logits = logits.astype(np.float64)
+    return logits - log_sum_exp(logits)
+
+
+@pytest.fixture(scope="module")
+def power_law(context, prompt):
+    """p(text)^alpha of every text above the floor, and a bound on the others' together."""
+
+    def logp_after(text):
+        context.clear()
+        tokens = np.array([*prompt, *text], dtype=np.int64)
+        logits = context.decode(tokens, np.arange(len(tokens)), np.zeros(len(tokens), int), last_only=True)
+        return log_softmax(logits[0])
+
+    law, omitted, pending = {}, 0.0, [((), 0.0)]
+    while pending:
+        text, logp = pending.pop()
+        if len(text) == N_TOKENS or (text and context.is_eog[text[-1]]):
+            law[text] = math.exp(ALPHA * logp)
+            continue
+        after = logp + logp_after(text)
+        kept = np.flatnonzero(ALPHA * after > math.log(FLOOR))
+        # What follows a beginning has no more mass than the beginning, as alpha is at least 1.
+        omitted += np.exp(ALPHA * after).sum() - np.exp(ALPHA * after[kept]).sum()
+        pending += [((*text, int(v)), float(after[v])) for v in kept]
+    assert omitted < MOST_OMITTED * sum(law.values())
+    return law, omitted
+
+
+def runs(method, context, prompt, n, seed=1):
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        run = method.start(
+            Request(
+                model=context,
+                prompt=prompt,
+                n_tokens=N_TOKENS,
+                stop=StopRule(context.pieces),
+                draw=RandomDraw(rng),
+            )
+        )
+        for _ in run:
+            pass
+        yield run
+
+
+def assert_frequencies(counts, power_law):
+    law, omitted = power_law
+    total, n = sum(law.values()), sum(counts.values())
+    heavy = {text: mass / total for text, mass in law.items() if mass / total > 0.01}
+    assert len(heavy) >= 4, "a law on one text would test nothing"
+    for text, share in heavy.items():
+        sigma = math.sqrt(share * (1 - share) / n)
+        assert abs(counts[text] / n - share) < K * sigma + omitted / total, text
+
+
+@pytest.mark.parametrize(
+    "method",
+    [
+        PowerMH(particles=N_CHAINS, alpha=ALPHA, steps=15),
+        PowerMH(particles=N_CHAINS, alpha=ALPHA, steps=15, kernel="horizon", retrace=False),
+        PowerMH(particles=N_CHAINS, alpha=ALPHA, steps=15, block=2),
+    ],
+    ids=["length", "horizon", "blocks"],
+)
+def test_metropolis_chains_end_in_the_power_distribution(method, context, prompt, power_law):
+    (run,) = runs(method, context, prompt, 1)
+    counts = Counter()
+    for ending in run.endings():
+        counts[tuple(ending.tokens.tolist())] += ending.count
+    assert sum(counts.values()) == N_CHAINS
+    assert_frequencies(counts, power_law)
+
+
+def test_the_tempered_law_is_told_from_the_power_distribution(context, prompt, power_law):
+    """The same test refuses chains that have taken no step: low temperature is not power."""
+    (run,) = runs(PowerMH(particles=N_CHAINS, alpha=ALPHA, steps=0), context, prompt, 1)
+    counts = Counter()
+    for ending in run.endings():
+        counts[tuple(ending.tokens.tolist())] += ending.count
+    with pytest.raises(AssertionError):
+        assert_frequencies(counts, power_law)
+
+
+def test_tempering_ends_in_the_power_distribution(context, prompt, power_law):
+    method = PowerTempering(particles=3, alpha=ALPHA, steps=12)
+    counts = Counter(tuple(run.endings()[0].tokens.tolist()) for run in runs(method, context, prompt, 250))
+    assert_frequencies(counts, power_law)
+
+
+def test_power_smc_estimates_the_evidence_without_bias(context, prompt, power_law):
+    law, omitted = power_law
+    method = PowerSMC(particles=8, alpha=ALPHA, ramp=2, ess_threshold=0.9)
+    evidence = np.exp([run.log_z for run in runs(method, context, prompt, 300)])
+    sigma = evidence.std(ddof=1) / math.sqrt(len(evidence))
+    assert abs(evidence.mean() - sum(law.values())) < K * sigma + omitted
+    assert sigma < 0.05 * evidence.mean()
