@@ -94,6 +94,7 @@ def usage(rng, found, n):
         "decode_calls": steps,
         "resamples": int(n > 1),
         "reductions": 0,
+        **dict.fromkeys(("proposals", "accepted", "swap_proposals", "swaps"), 0),
         "forks": len(found) - 1,
         "peak_rows": len(found),
         "peak_cells": 100,

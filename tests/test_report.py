@@ -82,7 +82,8 @@ def rows(found, name):
 
 def test_every_method_and_selector_has_a_row(found):
     told = [(row["model"], row["method"], row["select"]) for row in rows(found, "accuracy")]
-    power = [(POWER, "majority"), (POWER, "draw, expected"), (POWER, "argmax")]
+    others = ("draw, expected", "argmax", "distinct", "best", "best-mean")
+    power = [(POWER, "majority"), *((POWER, other) for other in others)]
     each = [("sample", ""), ("greedy", ""), *power]
     assert told == [(model, *one) for model in run_folder.MODELS for one in each]
 
@@ -145,6 +146,40 @@ def test_selectors_are_computed_from_the_weighted_set():
 def test_each_spelling_has_the_verdict_of_its_own():
     line = line_of(Fields(one_line(verdicts={"7": "right", "14/2": "wrong", "9": "wrong"}), "here", "hint"))
     assert line.outcome("draw") == pytest.approx({"right": 0.3, "wrong": 0.7})
+
+
+def test_a_method_that_gives_up_losers_has_its_own_selector_only(tmp_path):
+    """What is left of its samples is no sample of its texts: the short ones finish first."""
+    made = [one_line(problem_id=f"p{k}") for k in range(4)]
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    assert len(rows(report([run_folder.write(tmp_path / "whole", made, about)]), "accuracy")) == 6
+    for one in made:
+        one["result"]["method"]["config"]["early"] = True
+    (row,) = rows(report([run_folder.write(tmp_path / "partial", made, about)]), "accuracy")
+    assert row["select"] == "majority"
+
+
+def test_metropolis_steps_have_columns_where_there_are_any(tmp_path):
+    made = [one_line(problem_id=f"p{k}") for k in range(4)]
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    (row,) = rows(report([run_folder.write(tmp_path / "none", made, about)]), "cost")
+    assert (row["accepted"], row["swapped"]) == (None, None)
+    for k, one in enumerate(made):
+        one["result"]["usage"] |= {"proposals": 10, "accepted": k, "swap_proposals": 2, "swaps": 1}
+    (row,) = rows(report([run_folder.write(tmp_path / "some", made, about)]), "cost")
+    assert (row["accepted"], row["swapped"]) == (6 / 40, 0.5)
+
+
+def test_one_text_a_problem_has_nothing_to_select(tmp_path):
+    """Several chains that give one text: no selector, and no claim to calibrate."""
+    made = [one_line(problem_id=f"p{k}") for k in range(4)]
+    for one in made:
+        one["result"]["completions"] = one["result"]["completions"][1:2]
+        one["result"]["completions"][0] |= {"weight": 1.0, "count": 1}
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    found = report([run_folder.write(tmp_path / "single", made, about)])
+    assert [row["select"] for row in rows(found, "accuracy")] == [""]
+    assert "calibration" not in [table.name for table in found.tables]
 
 
 def test_a_draw_that_was_made_is_taken_as_it_is():

@@ -130,4 +130,5 @@ def test_a_settled_vote_begins_no_further_wave():
     for _, run in outcomes(lambda draw: run_to_end(SelfConsistency(particles=7), model, 2, draw)):
         assert run.is_done
         assert sum(ending.count for ending in run.endings()) == run.ess == 4
+        assert {ending.finish_reason for ending in run.endings()} == {"stop"}
         assert sum(ending.weight for ending in run.endings()) == pytest.approx(1.0)

@@ -13,6 +13,8 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import Any, ClassVar, NamedTuple, Protocol
 
+import numpy as np
+
 from localsmc.draws import Draw
 from localsmc.errors import ConfigError, PromptTooLong, SequenceError
 from localsmc.model import LanguageModel, TokenIds
@@ -208,12 +210,7 @@ class Run(ABC):
 
 
 STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length", CUT: "cut"}
-REASONS: dict[int, FinishReason] = {
-    LIVE: "cancelled",
-    STOPPED: "stop",
-    OUT_OF_LENGTH: "length",
-    CUT: "cancelled",
-}
+REASONS: dict[int, FinishReason] = {LIVE: "cancelled", STOPPED: "stop", OUT_OF_LENGTH: "length"}
 
 
 def merged(endings: Iterable[Ending]) -> list[Ending]:
@@ -262,7 +259,6 @@ class ParticleRun(Run):
         super().__init__(request)
         self._advance, self._share, self._has_evidence = advance, share, has_evidence
         self._waves = list(waves)
-        self._n = sum(waves)
         # The prompt's slot is kept for the waves that follow; with one wave it is the first history's.
         self.finished: list[Particles] = []
         self.particles = self._start_wave()
@@ -290,7 +286,6 @@ class ParticleRun(Run):
         move = self._advance(self.particles)
         if move.is_settled:
             self.particles.cut(self.particles.histories.live)
-            self._n -= sum(self._waves)
             self._waves.clear()
         self.particles.evaluate()
         return move
@@ -318,20 +313,19 @@ class ParticleRun(Run):
     @property
     def ess(self) -> float:
         """All of them where they are independent; else particles on one text count once."""
-        if not self._has_evidence:
-            return float(self._n_begun)
-        return effective_texts(self.endings())
-
-    @property
-    def _n_begun(self) -> int:
-        return self._n - sum(self._waves)
+        endings = self.endings()
+        if self._has_evidence:
+            return effective_texts(endings)
+        return float(sum(ending.count for ending in endings))
 
     def endings(self) -> list[Ending]:
-        """See `Run.endings`."""
+        """See `Run.endings`; what the method itself has given up is left out."""
+        waves = [(wave, wave.weights * wave.n) for wave in (*self.finished, self.particles)]
+        kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != CUT)]
+        weights = np.concatenate([weights[wave.histories.finish != CUT] for wave, weights in waves])
         return merged(
-            self._ending(wave, i, float(weight))
-            for wave in (*self.finished, self.particles)
-            for i, weight in enumerate(wave.weights * (wave.n / self._n_begun))
+            self._ending(wave, int(i), float(weight))
+            for (wave, i), weight in zip(kept, weights / weights.sum(), strict=True)
         )
 
     def _ending(self, wave: Particles, i: int, weight: float) -> Ending:

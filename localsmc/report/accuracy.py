@@ -91,7 +91,7 @@ def by_part(groups: Sequence[Group], name: str) -> Table | None:
 
 def told_main(group: Group) -> str:
     """The selector that the run has used, as tables have it."""
-    return "" if group.particles == 1 else group.main
+    return "" if group.is_single else group.main
 
 
 def by_seed(groups: Sequence[Group]) -> Table | None:

@@ -35,7 +35,7 @@ class Calibration:
 def calibration(group: Group) -> Calibration | None:
     """None where one particle has no weights to speak of, or nothing is graded."""
     claims = [claim for claim in map(_claim, group.graded) if claim is not None]
-    if not claims or group.particles == 1:
+    if not claims or group.is_single:
         return None
     problems = [problem for problem, _, _ in claims]
     weights, rights = (np.array([claim[k] for claim in claims], dtype=np.float64) for k in (1, 2))

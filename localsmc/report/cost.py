@@ -26,6 +26,8 @@ COLUMNS = (
     Column("times_rows", "rows ×", tables.figure),
     Column("times_tokens", "tokens ×", tables.figure),
     Column("times_seconds", "seconds ×", tables.figure),
+    Column("accepted", "accepted", tables.percent_or_none),
+    Column("swapped", "swapped", tables.percent_or_none),
 )
 
 
@@ -91,6 +93,7 @@ class Costs:
         return (
             f"× is relative to {told} on the problems that both have done."
             " Loading a model is not counted; tokens are those of the distinct histories that are kept."
+            " Accepted are the Metropolis steps that changed a text."
         )
 
     def _row(self, group: Group) -> tuple[Any, ...]:
@@ -105,7 +108,16 @@ class Costs:
             steps,
             *(self.mean(group, part) for part in PARTS),
             *(self.ratio(group, part) for part in PARTS),
+            _share(group, "accepted", "proposals"),
+            _share(group, "swaps", "swap_proposals"),
         )
+
+
+def _share(group: Group, part: str, whole: str) -> float | None:
+    """Of all runs together; None where there is nothing to share."""
+    spent = [line.drawn.spent for line in group.lines if line.drawn is not None]
+    below = sum(getattr(one, whole) for one in spent)
+    return sum(getattr(one, part) for one in spent) / below if below else None
 
 
 def _by_problem(group: Group) -> dict[str, dict[str, float]]:

@@ -79,7 +79,7 @@ def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
 def _rows(ours: Group, theirs: Group, told: str) -> Iterator[tuple[Any, ...]]:
     for scored in ours.by_selector():
         # A vote is compared with the vote; with one answer, whatever it was selected by.
-        is_alike = scored.selector in theirs.selectors and theirs.particles > 1 and ours.particles > 1
+        is_alike = scored.selector in theirs.selectors and not theirs.is_single and not ours.is_single
         other = theirs.scored(scored.selector if is_alike else theirs.main)
         values = difference(scored, other)
         if values is not None:

@@ -45,10 +45,17 @@ class Group:
         """The selector that the run has used."""
         return next((line.drawn.select for line in self.lines if line.drawn is not None), "draw")
 
-    @property
+    @cached_property
+    def is_single(self) -> bool:
+        """Whether each problem has one text, and nothing to select from."""
+        drawn = [line.drawn for line in self.lines if line.drawn is not None]
+        return all(sum(one.count for one in each.completions) <= 1 for each in drawn)
+
+    @cached_property
     def selectors(self) -> tuple[str, ...]:
         """The selectors that make a difference, the run's own first."""
-        if self.particles == 1:
+        is_partial = any(line.drawn is not None and line.drawn.is_partial for line in self.lines)
+        if self.is_single or is_partial:
             return (self.main,)
         return (self.main, *(name for name in SELECTORS if name != self.main))
 
@@ -87,7 +94,7 @@ class Scored:
     @property
     def told(self) -> str:
         """The selector as tables have it: nothing for one particle, and whether draws were made."""
-        if self.group.particles == 1:
+        if self.group.is_single:
             return ""
         is_expected = self.selector == "draw" != self.group.main
         return "draw, expected" if is_expected else self.selector

@@ -14,6 +14,7 @@ from localsmc.selection import SELECTORS, choose
 
 RIGHT, NO_ANSWER, TRUNCATED, GRADER_FAILED = "right", "no-answer", "truncated", "grader-failed"
 UNGRADED, FAILED = "ungraded", "failed"
+COUNTS = ("reductions", "proposals", "accepted", "swap_proposals", "swaps")
 VERDICTS = (RIGHT, "wrong", NO_ANSWER, TRUNCATED, GRADER_FAILED, UNGRADED, FAILED)
 
 
@@ -34,6 +35,10 @@ class Spent:
     steps: int
     seconds: float
     reductions: int
+    proposals: int
+    accepted: int
+    swap_proposals: int
+    swaps: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +51,7 @@ class Steps:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """What a method returned for a problem."""
+    """What a method returned for a problem; `is_partial` where it gave up texts that could not win."""
 
     particles: int
     select: str
@@ -54,6 +59,7 @@ class Drawn:
     shares: tuple[AnswerShare, ...]
     histories: tuple[History, ...]
     spent: Spent
+    is_partial: bool = False
 
     @property
     def completions(self) -> list[Completion]:
@@ -164,6 +170,7 @@ def _drawn(result: Fields) -> Drawn:
         shares=tuple(map(share_of, result.objects("answers"))),
         histories=tuple(map(_history, result.objects("completions"))),
         spent=_spent(result.inner("usage")),
+        is_partial=bool(config.flag_or_none("early")) if "early" in config.values else False,
     )
 
 
@@ -197,5 +204,5 @@ def _spent(usage: Fields) -> Spent:
         steps=usage.integer("steps"),
         # A model is loaded once for many problems.
         seconds=seconds.number("total") - seconds.number("load"),
-        reductions=usage.integer("reductions"),
+        **{name: usage.integer(name) for name in COUNTS},
     )

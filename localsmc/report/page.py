@@ -223,7 +223,7 @@ def _calibration(report: Report) -> str:
 def _steps(report: Report) -> str:
     methods, figures, drawn = _Methods(report.groups), [], []
     for place, groups in _places(report.groups):
-        several = [group for group in groups if group.particles > 1]
+        several = [group for group in groups if not group.is_single]
         for name, told in (("ess", "ESS / N"), ("histories", "histories / N")):
             curves = [
                 (methods.index(group), methods.name(group), values)
