@@ -73,9 +73,12 @@ class Sequences:
             raise SequenceError(f"slot {slot} is free: it has no history to fork")
         if length is None:
             length = int(self._length[slot])
+        is_shorter = length < self._length[slot]
+        if is_shorter and not self.model.can_forget:
+            raise SequenceError("the model cannot forget a history's end: replay its beginning instead")
         new = self._take()
         self.model.copy(slot, new)
-        if length < self._length[slot]:
+        if is_shorter:
             self.model.remove(new, self._n_prompt + length)
         cells = self._cell[slot, :length]
         self._cell[new, :length] = cells

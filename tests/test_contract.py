@@ -10,7 +10,8 @@ import pytest
 from localsmc.draws import RandomDraw
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.llama import ContextOptions, LlamaModel
-from localsmc.methods import PowerSMC, Request
+from localsmc.methods import PowerMH, PowerSMC, Request
+from localsmc.numerics import log_sum_exp
 from localsmc.prompts import StopRule
 from localsmc.sequences import Sequences
 from localsmc.toy import ToyModel
@@ -204,7 +205,11 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
     slots = [slot]
     for _ in range(30):
         while len(slots) < 8 and rng.random() < 0.5:
-            slots.append(sequences.fork(int(rng.choice(slots))))
+            source = int(rng.choice(slots))
+            length = int(rng.integers(sequences._length[source] + 1)) if rng.random() < 0.5 else None
+            slots.append(sequences.fork(source, length))
+        if rng.random() < 0.3 and sequences.cells_used + 5 <= model.n_cells:
+            sequences.replay(slots[0], rng.integers(1, 9, size=5))
         while len(slots) > 1 and rng.random() < 0.4:
             sequences.release(slots.pop(int(rng.integers(len(slots)))))
         if not sequences.can_append(len(slots)):
@@ -221,6 +226,53 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
         model.decode(np.ones(n, int), np.arange(start, start + n), np.full(n, spare))
     with pytest.raises(ContextFull):
         model.decode(np.array([1]), np.array([free]), np.array([spare]))
+
+
+def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(kind, open_model, close_to):
+    model, fresh = open_model(n_cells=256, n_seq_max=4), open_model(n_cells=256, n_seq_max=1)
+    sequences = Sequences(model, 100)
+    slot, _ = sequences.prompt(np.array(PROMPT, dtype=np.int32))
+    root = sequences.fork(slot)
+    for token in (3, 4, 2, 7):
+        sequences.append(np.array([slot]), np.array([token]))
+    if kind == "mamba":
+        with pytest.raises(SequenceError, match="cannot forget"):
+            sequences.fork(slot, 2)
+        other = root
+        sequences.replay(other, np.array([3, 4]))
+    else:
+        other = sequences.fork(slot, 2)
+    logits = sequences.append(np.array([other, slot]), np.array([5, 6])).copy()
+    close_to(logits[0], feed(fresh, 0, [*PROMPT, 3, 4, 5]))
+    fresh.clear()
+    close_to(logits[1], feed(fresh, 0, [*PROMPT, 3, 4, 2, 7, 6]))
+
+
+@pytest.mark.parametrize("retrace", [True, False], ids=["parting", "plain"])
+def test_every_text_of_a_chain_has_the_probability_of_its_own_tokens(kind, open_model, retrace):
+    """After cuts, forks and replays: log p and log Σ p^alpha of every token, against a fresh prefill."""
+    model, fresh = open_model(n_cells=256, n_seq_max=8), open_model(n_cells=256, n_seq_max=1)
+    request = Request(
+        model=model,
+        prompt=np.array(PROMPT, dtype=np.int32),
+        n_tokens=10,
+        stop=StopRule(model.pieces),
+        draw=RandomDraw(np.random.default_rng(1)),
+    )
+    run = PowerMH(particles=3, alpha=1.5, steps=6, block=4, retrace=retrace).start(request)
+    for _ in run:
+        pass
+    assert run.accepted > 5
+    for chain in run.chains:
+        fresh.clear()
+        text = chain.text
+        logits = feed(fresh, 0, PROMPT)
+        for position, token in enumerate(text.tokens):
+            logp = logits.astype(np.float64) - log_sum_exp(logits.astype(np.float64))
+            assert text.logps[position] == pytest.approx(logp[token], abs=2 * TOLERANCE[kind])
+            power = log_sum_exp(1.5 * logp)
+            assert text.log_powers[position][0] == pytest.approx(power, abs=3 * TOLERANCE[kind])
+            logits = feed(fresh, 0, [token], start=len(PROMPT) + position)
 
 
 @pytest.mark.parametrize("share", [True, False], ids=["shared", "unshared"])
