@@ -42,7 +42,8 @@ def short(answer: str) -> str:
 
 def summary(result: Result) -> str:
     """The answer, the distribution over answers, and what it took."""
-    lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}"]
+    sure = f" (confidence: {result.confidence})" if result.confidence else ""
+    lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{sure}"]
     if sum(share.count for share in result.answers) > 1:
         lines += ["", *(f"  {line}" for line in share_lines(result.answers, 8)), ""]
     return "\n".join([*lines, _account(result)])

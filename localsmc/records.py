@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 FinishReason = Literal["stop", "length", "cancelled"]
+Confidence = Literal["high", "medium", "low"]
 HistoryState = Literal["live", "stop", "length", "cut"]
 
 
@@ -134,7 +135,8 @@ class ModelInfo:
 class Result:
     """The outcome of `solve`: the chosen text, the distribution over answers, and the account.
 
-    `ess` says how many independent texts stand behind the distribution.
+    `ess` says how many independent texts stand behind the distribution, `confidence` in a word how
+    sure the answer is (see `selection.confidence`), None where there is nothing to tell it from.
     """
 
     answer: str | None
@@ -147,6 +149,7 @@ class Result:
     completions: tuple[Completion, ...]
     log_z: float | None
     ess: float
+    confidence: Confidence | None
     usage: Usage
 
     def to_json(self) -> dict[str, Any]:

@@ -6,12 +6,13 @@ that choosing twice chooses the same. Ties go to the most probable text.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from localsmc import answers
-from localsmc.records import AnswerShare, Completion
+from localsmc.records import AnswerShare, Completion, Confidence
 
 ROUND_OFF = 12
 """Decimals of a weight that are compared: sums of equal shares are equal."""
@@ -43,6 +44,26 @@ def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
         )
         for group in groups
     )
+
+
+def confidence(
+    answer: str | None, shares: Sequence[AnswerShare], sharpness: float | None
+) -> Confidence | None:
+    """How sure an answer is, from its weight; None where nothing else could have come out.
+
+    The same weight means less the more a method sharpens: with p^α the odds between two answers are
+    raised to about the power α. So the log-odds of the weight are held against α (`sharpness`, 1 for
+    plain samples): high from α − 1, medium from 0.6·(α − 2). Found on the embedded model, where high
+    was right in about 9 of 10 problems, medium in 6, low in 2; `localsmc report` tells it for yours.
+    """
+    if answer is None or sharpness is None or sum(share.count for share in shares) < 2:
+        return None
+    wanted = answers.key(answer)
+    weight = sum(one.weight for one in shares if one.answer is not None and answers.key(one.answer) == wanted)
+    log_odds = math.log(weight / (1 - weight)) if 0 < weight < 1 else math.copysign(math.inf, weight - 0.5)
+    if log_odds >= sharpness - 1:
+        return "high"
+    return "medium" if log_odds >= 0.6 * (sharpness - 2) else "low"
 
 
 def _by_answer(completions: Sequence[Completion]) -> list[list[Completion]]:

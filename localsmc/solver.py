@@ -30,7 +30,7 @@ from localsmc.records import (
     StepInfo,
     Usage,
 )
-from localsmc.selection import answer_shares, choose
+from localsmc.selection import answer_shares, choose, confidence
 from localsmc.settings import Settings
 
 _COUNTS = tuple(field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "seconds"))
@@ -180,8 +180,9 @@ class Solving:
         completions = self.completions()
         # A fresh generator of the same stream: asking twice, or early, changes nothing.
         chosen = choose(self._select, completions, np.random.default_rng(self._select_stream))
+        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions)
         return Result(
-            answer=None if chosen is None else chosen.answer,
+            answer=answer,
             text="" if chosen is None else chosen.text,
             method=MethodInfo(
                 name=self.method.name,
@@ -190,10 +191,11 @@ class Solving:
             model=self.model.info(self.context.n_cells),
             seed=self.seed,
             version=__version__,
-            answers=answer_shares(completions),
+            answers=shares,
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
             ess=0.0 if self.run is None else self.run.ess,
+            confidence=confidence(answer, shares, self.method.sharpness),
             usage=self._usage(completions),
         )
 

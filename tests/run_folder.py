@@ -122,6 +122,8 @@ def line(rng, problem, label, model, seed, *, methods=METHODS, models=MODELS, is
         "answers": answers,
         "completions": found,
         "log_z": -5.0 if n > 1 else None,
+        "ess": float(n),
+        "confidence": "high" if n > 1 else None,
         "usage": usage(rng, found, n),
     }
     return {

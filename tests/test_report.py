@@ -239,6 +239,18 @@ def test_pass_at_k_needs_independent_samples(tmp_path, found):
     assert told[0]["pass"] == pytest.approx(np.mean([right / 16 for right in per_problem.values()]))
 
 
+def test_words_are_held_against_outcomes(tmp_path):
+    made = [one_line(problem_id=f"p{k}", verdict="right" if k else "wrong") for k in range(5)]
+    for k, word in enumerate(("high", "high", "high", "low", None)):
+        made[k]["result"]["confidence"] = word
+    about = run_folder.manifest(n_problems=5, seeds=(0,))
+    told = rows(report([run_folder.write(tmp_path / "few", made, about)]), "confidence")
+    assert [(row["confidence"], row["problems"], row["accuracy"]) for row in told] == [
+        ("high", 3, pytest.approx(2 / 3)),
+        ("low", 1, 1.0),
+    ]
+
+
 def test_weights_are_held_against_outcomes(tmp_path):
     made = [one_line(problem_id=f"p{k}", gold="7" if k < 3 else "9") for k in range(4)]
     made[3] |= {"verdict": "wrong", "verdicts": {"7": "wrong", "14/2": "wrong", "9": "right"}}

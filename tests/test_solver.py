@@ -273,3 +273,56 @@ def test_selectors():
     # 5 standard errors; a completion of weight 0 is never drawn.
     for text, weight in (("a", 0.35), ("b", 0.25), ("c", 0.4), ("d", 0.0)):
         assert abs(drawn.count(text) / 400 - weight) <= 5 * (weight * (1 - weight) / 400) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("weight", "sharpness", "word"),
+    [
+        (0.5, 1.0, "high"),
+        (0.45, 1.0, "medium"),
+        (0.34, 1.0, "low"),
+        (0.96, 4.0, "high"),
+        (0.9, 4.0, "medium"),
+        (0.7, 4.0, "low"),
+        (1.0, 64.0, "high"),
+        (0.5, None, None),
+    ],
+)
+def test_confidence_is_a_word_for_the_weight(weight, sharpness, word):
+    shares = (
+        AnswerShare(answer="1/2", weight=weight, count=3),
+        AnswerShare(answer="7", weight=1 - weight, count=2),
+    )
+    assert selection.confidence("0.5", shares, sharpness) == word
+
+
+def test_one_text_and_no_answer_have_no_confidence():
+    one = (AnswerShare(answer="7", weight=1.0, count=1),)
+    assert selection.confidence("7", one, 1.0) is None
+    assert selection.confidence(None, (*one, *one), 1.0) is None
+    assert selection.confidence("8", (*one, *one), 1.0) == "low"
+
+
+DRAWN = [
+    Completion(text=text, answer=answer, logp=logp, weight=weight, n_tokens=n, finish_reason=end, count=1)
+    for text, answer, logp, weight, n, end in (
+        ("a", "1", -4.0, 0.2, 2, "stop"),
+        ("b", "1.0", -9.0, 0.2, 9, "stop"),
+        ("c", "2", -3.0, 0.4, 1, "stop"),
+        ("d", "3", -1.0, 0.2, 1, "cancelled"),
+    )
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("argmax", "c"), ("majority", "c"), ("distinct", "a"), ("best", "c"), ("best-mean", "b")],
+)
+def test_each_selector_of_a_tie(name, text):
+    """Of 1 and 2, equally heavy, the more probable text decides; what is unfinished stands back."""
+    assert selection.choose(name, DRAWN, np.random.default_rng(0)).text == text
+
+
+def test_unfinished_completions_are_better_than_none():
+    assert selection.choose("best", DRAWN[3:], np.random.default_rng(0)).text == "d"
+    assert selection.choose("best", [], np.random.default_rng(0)) is None

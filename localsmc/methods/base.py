@@ -76,6 +76,11 @@ class Method(Protocol):
         ...
 
     @property
+    def sharpness(self) -> float | None:
+        """The exponent by which its weights are sharper than the model; None where they tell nothing."""
+        ...
+
+    @property
     def room(self) -> Room:
         """What memory it would like; with less a run waits, reduces, or says that it cannot."""
         ...

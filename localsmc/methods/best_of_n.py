@@ -1,6 +1,6 @@
 """Best-of-N: independent samples, and of them the one that the model finds most probable.
 
-Target    the most probable of N independent draws from q, by log p of the whole text at temperature
+Target    the most probable of N independent draws from q; by log p of the whole text at temperature
           1 or, with `mean`, by log p a token (its length, end token counted, divides).
 Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p leave.
 Weight    equal; the choice is the selector `best` or `best-mean`.
@@ -37,6 +37,11 @@ class BestOfN(Sample):
     def select(self) -> str:  # type: ignore[override]
         """The most probable text, or the one most probable a token."""
         return "best-mean" if self.mean else "best"
+
+    @property
+    def sharpness(self) -> float | None:
+        """None where losers are given up: what is left of the samples is no sample."""
+        return None if self.early else super(BestOfN, self).sharpness
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""

@@ -1,8 +1,7 @@
 """Metropolis-Hastings power sampling: Markov chains whose stationary law is p(y|x)^α.
 
-Target    π(y|x) ∝ p(y|x)^α over generations that end with an end token, by the stop rule or
-          after n_tokens tokens: the law that the last stage's steps leave invariant. After finitely
-          many steps a text is drawn from π approximately only.
+Target    π(y|x) ∝ p(y|x)^α as steps grow; every step of the last stage leaves it invariant, and after
+          finitely many a text is drawn from it approximately only. y ends as in Power-SMC.
 Proposal  the current text cut at a uniform position and drawn anew from there with
           q(v|h) ∝ p(v|h)^α; the cut is uniform over the text (kernel `length`, the ratio of lengths
           goes into the acceptance) or over the horizon (kernel `horizon`). See chains.py.
@@ -49,6 +48,11 @@ class PowerMH:
         require("block", self.block, 1, 10_000_000)
         require("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
+
+    @property
+    def sharpness(self) -> float:
+        """See `Method.sharpness`."""
+        return self.alpha
 
     @property
     def room(self) -> Room:

@@ -1,7 +1,7 @@
 """Power-SMC: sequential Monte Carlo for the power distribution p(y|x)^α.
 
-Target    π(y|x) ∝ p(y|x)^α over generations that end with an end token, by the stop rule or
-          after n_tokens tokens; p is the model at temperature 1 over the full vocabulary.
+Target    π(y|x) ∝ p(y|x)^α; y ends with an end token, by the stop rule or after n_tokens tokens,
+          and p is the model at temperature 1 over the full vocabulary.
 Proposal  q_t(v|h) ∝ p(v|h)^α_t, with α_t rising linearly from 1 to α over `ramp` tokens.
 Weight    Δ log w = (α_t − α_{t−1})·log p(h) + log Σ_v p(v|h)^α_t for a live history h, its first
           term alone for a finished one, so that after t tokens a history is properly weighted
@@ -50,6 +50,11 @@ class PowerSMC:
                 f"`resampling` is `{self.resampling}`, which is no scheme",
                 hint=f"there is: {', '.join(SCHEMES)}",
             )
+
+    @property
+    def sharpness(self) -> float:
+        """See `Method.sharpness`."""
+        return self.alpha
 
     @property
     def room(self) -> Room:

@@ -1,8 +1,8 @@
 """Parallel tempering: chains at rising exponents that exchange their texts.
 
-Target    π(y_1, …, y_K|x) ∝ Π_k p(y_k|x)^α_k over texts of at most n_tokens tokens, left invariant by
-          every step and every exchange; the outcome is the text at the last exponent, α. After
-          finitely many sweeps it is drawn from p^α approximately only.
+Target    π(y|x) ∝ p(y|x)^α as sweeps grow; jointly Π_k p(y_k|x)^α_k, which every step and every exchange
+          leaves invariant. The outcome is the text at the last exponent, α, after finitely many
+          sweeps drawn from p^α approximately only.
 Proposal  a Metropolis step for each chain at its own exponent (see chains.py); then neighbours k and
           k + 1, even and odd pairs in turn, exchange texts with probability
           min(1, exp((α_{k+1} − α_k)·(log p(y_k) − log p(y_{k+1})))), from probabilities known already.
@@ -57,6 +57,11 @@ class PowerTempering:
         require("warmup", self.warmup, 0, 1_000_000)
         require("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
+
+    @property
+    def sharpness(self) -> float:
+        """See `Method.sharpness`."""
+        return self.alpha
 
     @property
     def room(self) -> Room:

@@ -1,8 +1,8 @@
 """Plain sampling and greedy decoding on the particle engine: the honest baselines.
 
 Sample
-Target    q(y|x) = Π q(y_t|h), where q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k,
-          top-p and min-p leave; they look at p at temperature 1, as llama.cpp's order has it.
+Target    q(y|x) = Π q(y_t|h); q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and
+          min-p leave, which look at p at temperature 1, as llama.cpp's order has it.
           Tempering each token is not the power distribution: it normalises every prefix.
 Proposal  the target itself, N independent draws.
 Weight    equal.
@@ -47,6 +47,11 @@ class Sample:
         require("top_k", self.top_k, 0, 10_000_000)
         require("top_p", self.top_p, 0.0, 1.0)
         require("min_p", self.min_p, 0.0, 1.0)
+
+    @property
+    def sharpness(self) -> float | None:
+        """That of every token; it is not quite that of a text."""
+        return 1.0 / self.temperature
 
     @property
     def room(self) -> Room:
@@ -96,6 +101,7 @@ class Greedy:
     name: ClassVar[str] = "greedy"
     select: ClassVar[str] = "draw"
     room: ClassVar[Room] = Room(1, 1)
+    sharpness: ClassVar[None] = None
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""

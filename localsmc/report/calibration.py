@@ -9,10 +9,10 @@ import numpy as np
 
 from localsmc.report import tables
 from localsmc.report.accuracy import WHERE, where
-from localsmc.report.groups import Group
+from localsmc.report.groups import Group, means
 from localsmc.report.lines import RIGHT, Line
 from localsmc.report.tables import Column, Table
-from localsmc.statistics import Bin, brier, calibration_bins, calibration_error, resampled
+from localsmc.statistics import Bin, brier, calibration_bins, calibration_error, mean_share, resampled
 
 NOTE = (
     "Of every problem the heaviest answer with its weight; problems without any answer are left out. Brier is"
@@ -114,3 +114,36 @@ def bins(found: Sequence[Calibration]) -> Table | None:
         return None
     note = "Does 80 % mean 80 %? The share that is right should lie near the mean weight."
     return Table(name="bins", title="Calibration, bin by bin", columns=columns, rows=tuple(rows), note=note)
+
+
+WORDS = ("high", "medium", "low")
+
+
+def in_words(groups: Sequence[Group]) -> Table | None:
+    """How often an answer was right, by the word that the run had for it; None where it had none."""
+    rows = []
+    for group in groups:
+        said = [(line.drawn.confidence, line) for line in group.graded if line.drawn is not None]
+        for word in WORDS:
+            lines = [line for told, line in said if told == word]
+            if lines:
+                right = means({(line.problem, line.seed): float(line.verdict == RIGHT) for line in lines})
+                share, *ends = mean_share(list(right.values()), len({line.seed for line in lines}))
+                rows.append((*where(group), word, len(lines), len(right), share, tuple(ends)))
+    columns = (
+        *WHERE,
+        Column("confidence", "confidence"),
+        Column("answers", "answers", tables.count),
+        Column("problems", "problems", tables.count),
+        Column("accuracy", "right", tables.percent),
+        Column("interval", "95 % interval", tables.interval),
+    )
+    if not rows:
+        return None
+    return Table(
+        name="confidence",
+        title="Confidence in words",
+        columns=columns,
+        rows=tuple(rows),
+        note="What the run said of the answers that it gave, and how often they were right.",
+    )

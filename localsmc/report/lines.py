@@ -60,6 +60,7 @@ class Drawn:
     histories: tuple[History, ...]
     spent: Spent
     is_partial: bool = False
+    confidence: str | None = None
 
     @property
     def completions(self) -> list[Completion]:
@@ -170,6 +171,7 @@ def _drawn(result: Fields) -> Drawn:
         shares=tuple(map(share_of, result.objects("answers"))),
         histories=tuple(map(_history, result.objects("completions"))),
         spent=_spent(result.inner("usage")),
+        confidence=result.text_or_none("confidence"),
         is_partial=bool(config.flag_or_none("early")) if "early" in config.values else False,
     )
 

@@ -93,6 +93,7 @@ class Report:
             self._pass[0],
             calibration.scores(self.calibrations),
             calibration.bins(self.calibrations),
+            calibration.in_words(self.groups),
             agreement.agreement(groups),
             agreement.spread(groups),
             agreement.distributions(groups),
