@@ -130,7 +130,7 @@ def test_the_tempered_law_is_told_from_the_power_distribution(context, prompt, p
 
 def test_tempering_ends_in_the_power_distribution(context, prompt, power_law):
     method = PowerTempering(particles=3, alpha=ALPHA, steps=12)
-    counts = Counter(tuple(run.endings()[0].tokens.tolist()) for run in runs(method, context, prompt, 250))
+    counts = Counter(tuple(run.endings()[0].tokens.tolist()) for run in runs(method, context, prompt, 120))
     assert_frequencies(counts, power_law)
 
 

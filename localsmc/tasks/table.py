@@ -292,8 +292,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         near = get_close_matches(family, FAMILIES, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(FAMILIES)}"
         raise ConfigError(f"the task `tiny` has no family `{family}`", hint=hint)
-    stream = problems(seed, "held-out", levels)
-    wanted = _distinct(one for one in stream if family in (None, one.family))
+    wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else tuple(FAMILIES)))
     items = tuple(
         Item(
             # The question is in the name: another version of the generator makes other problems.

@@ -20,11 +20,16 @@ __all__ = ["FAMILIES", "STYLES", "TRAINED_LEVELS", "Problem", "Split", "problems
 TRAINED_LEVELS = (1, 2, 3)
 
 
-def problems(seed: int, split: Split, levels: tuple[int, ...] = TRAINED_LEVELS) -> Iterator[Problem]:
+def problems(
+    seed: int,
+    split: Split,
+    levels: tuple[int, ...] = TRAINED_LEVELS,
+    families: tuple[str, ...] = tuple(FAMILIES),
+) -> Iterator[Problem]:
     """An endless stream of problems of one split, families and levels drawn evenly."""
     rng = random.Random(f"{seed}/{split}")
-    families = list(FAMILIES.values())
+    makers = [FAMILIES[name] for name in families]
     while True:
-        problem = rng.choice(families)(rng, rng.choice(levels))
+        problem = rng.choice(makers)(rng, rng.choice(levels))
         if problem.split == split:
             yield problem
