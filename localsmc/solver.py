@@ -154,7 +154,8 @@ class Solving:
     def _text(self, tokens: TokenIds) -> str:
         # An end token may have a spelling of its own, which nobody wants to read.
         spelled = self.model.llama.text(tokens[~self.context.is_eog[tokens]])
-        return self.stop.shown(spelled).decode(errors="replace")
+        # A character may have been cut in the middle.
+        return self.stop.shown(spelled).decode(errors="replace").rstrip("\ufffd")
 
     def _answer(self, tokens: TokenIds) -> str | None:
         answer = self._extract(self._text(tokens))
@@ -162,9 +163,6 @@ class Solving:
 
     def _completion(self, ending: Ending) -> Completion:
         text = self._text(ending.tokens)
-        if ending.finish_reason != "stop":
-            # A character may have been cut in the middle.
-            text = text.rstrip("\ufffd")
         return Completion(
             text=text,
             answer=self._extract(text),

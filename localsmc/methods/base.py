@@ -178,7 +178,7 @@ class Run(ABC):
 
     @abstractmethod
     def _standing(self) -> tuple[int, int, float | None]:
-        """Distinct histories, how many of them are finished, and the evidence so far."""
+        """Histories that are kept apart, how many of them are finished, and the evidence so far."""
 
     @property
     @abstractmethod

@@ -189,7 +189,7 @@ class ChainRun(Run):
 
     def _standing(self) -> tuple[int, int, float | None]:
         texts = [chain.current for chain in self.chains if chain.current is not None]
-        return len({tuple(one.tokens) for one in texts}), sum(one.finish != LIVE for one in texts), None
+        return len(texts), sum(one.finish != LIVE for one in texts), None
 
     @property
     def is_done(self) -> bool:
