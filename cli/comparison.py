@@ -10,7 +10,7 @@ from localsmc.answers import key
 from localsmc.errors import LocalSMCError
 from localsmc.records import Result
 from localsmc_cli.columns import columns
-from localsmc_cli.summary import percent, short
+from localsmc_cli.summary import is_partial, percent, short
 
 NOTHING = "–"
 
@@ -58,7 +58,7 @@ def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
     return (
         attempt.label,
         "none found" if result.answer is None else short(result.answer),
-        percent(_share(result)),
+        NOTHING if is_partial(result) else percent(_share(result)),
         f"{result.ess:.1f}",
         f"{result.usage.rows:,}",
         f"{seconds:.2f}",

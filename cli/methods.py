@@ -94,8 +94,7 @@ def _example(method: type[Method]) -> str:
 def _recommended(method: type[Method]) -> list[str]:
     """What the embedded model has instead of defaults, where it has something."""
     from localsmc import catalog
-    from localsmc.methods.base import options_of
 
-    found = catalog.resolve(None).defaults.of_method(options_of(method))
+    found = catalog.resolve(None).defaults.of_method(method.name)
     values = ", ".join(f"{option} = {value:g}" for option, value in found.items())
     return [f"for the embedded model: {values}"] if values else []

@@ -44,9 +44,18 @@ def summary(result: Result) -> str:
     """The answer, the distribution over answers, and what it took."""
     sure = f" (confidence: {result.confidence})" if result.confidence else ""
     lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{sure}"]
-    if sum(share.count for share in result.answers) > 1:
-        lines += ["", *(f"  {line}" for line in share_lines(result.answers, 8)), ""]
+    n_texts = sum(share.count for share in result.answers)
+    if n_texts > 1:
+        whole = [] if not is_partial(result) else [f"of the {n_texts} texts that were not given up:"]
+        lines += ["", *(f"  {line}" for line in (*whole, *share_lines(result.answers, 8))), ""]
     return "\n".join([*lines, _account(result)])
+
+
+def is_partial(result: Result) -> bool:
+    """Whether the method has given up texts that could not win: what is left is no sample."""
+    config = result.method.config
+    n_texts = sum(share.count for share in result.answers)
+    return bool(config.get("early")) and n_texts < config.get("particles", 1)
 
 
 def _account(result: Result) -> str:

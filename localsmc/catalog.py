@@ -5,7 +5,6 @@ No name at all is the embedded model. Knows paths and cards; never opens a model
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,9 +24,9 @@ class Defaults:
     n_predict: int = 1024
     instruction: str | None = BOX_INSTRUCTION
 
-    def of_method(self, parameters: Iterable[str]) -> dict[str, float]:
-        """Those of a method's parameters for which something is recommended."""
-        return {name: getattr(self, name) for name in ("alpha", "ramp") if name in parameters}
+    def of_method(self, name: str) -> dict[str, float]:
+        """A method's parameters for which something is recommended; so far only for the default method."""
+        return {"alpha": self.alpha, "ramp": self.ramp} if name == "power-smc" else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

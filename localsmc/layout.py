@@ -40,12 +40,12 @@ def _parts(model: Model, problem: str, settings: Settings) -> list[tuple[str, bo
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
 
 
-def horizon(model: Model, n_prompt: int, settings: Settings) -> int:
-    """Tokens that an answer may have: what is asked for, where prompt and answer fit one sequence."""
+def horizon(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
+    """Tokens that an answer may have: what is asked for, where the least that the method needs fits."""
     asked = settings.n_predict or model.source.defaults.n_predict
     length = model.llama.n_ctx_train
     if settings.n_ctx:
-        length = min(length, settings.n_ctx)
+        length = min(length, n_prompt + (settings.n_ctx - n_prompt) // method.room.least)
     room = length - n_prompt
     if room < 1:
         raise PromptTooLong(
@@ -65,7 +65,8 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
     affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
     # llama.cpp pads to a multiple of 256.
-    return -(-max(n_prompt + n_tokens, min(wanted, affordable)) // 256) * 256
+    least = n_prompt + n_tokens * method.room.least
+    return -(-max(least, min(wanted, affordable)) // 256) * 256
 
 
 def open_context(model: Model, n_sequences: int, n_cells: int, settings: Settings) -> LlamaContext:

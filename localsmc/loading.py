@@ -12,7 +12,6 @@ from localsmc.catalog import Source
 from localsmc.errors import ConfigError
 from localsmc.llama import LlamaModel, LoadOptions
 from localsmc.methods import METHODS, Method, from_options
-from localsmc.methods.base import options_of
 from localsmc.records import ModelInfo
 
 HASHED_SIZE = 64 * 1024 * 1024
@@ -56,7 +55,7 @@ class Model:
         """A method with this model's recommended parameters, where none are given."""
         if name not in METHODS:
             raise ConfigError(f"no method is called `{name}`", hint=f"there is: {', '.join(METHODS)}")
-        recommended = self.source.defaults.of_method(options_of(METHODS[name]))
+        recommended = self.source.defaults.of_method(name)
         return from_options(METHODS[name], recommended | options)
 
 

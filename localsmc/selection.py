@@ -59,7 +59,8 @@ def confidence(
     if answer is None or sharpness is None or sum(share.count for share in shares) < 2:
         return None
     wanted = answers.key(answer)
-    weight = sum(one.weight for one in shares if one.answer is not None and answers.key(one.answer) == wanted)
+    mine = (one.weight for one in shares if one.answer is not None and answers.key(one.answer) == wanted)
+    weight, sharpness = round(sum(mine), ROUND_OFF), max(1.0, sharpness)
     log_odds = math.log(weight / (1 - weight)) if 0 < weight < 1 else math.copysign(math.inf, weight - 0.5)
     if log_odds >= sharpness - 1:
         return "high"
@@ -93,25 +94,25 @@ def by_argmax(completions: Sequence[Completion], _: np.random.Generator) -> Comp
     return max(completions, key=lambda completion: _rank([completion], completion.weight))
 
 
-def by_majority(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+def by_majority(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
     """The heaviest completion of the heaviest answer; without any answer, the heaviest at all."""
-    return _elected(completions, _weight, _)
+    return _elected(completions, _weight, rng)
 
 
-def by_distinct(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+def by_distinct(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
     """The same with one vote for each distinct text, whatever its weight."""
-    return _elected(completions, len, _)
+    return _elected(completions, len, rng)
 
 
 def _elected(
     completions: Sequence[Completion],
     votes: Callable[[Sequence[Completion]], float],
-    _: np.random.Generator,
+    rng: np.random.Generator,
 ) -> Completion:
     answered = [group for group in _by_answer(completions) if group[0].answer is not None]
     if not answered:
-        return by_argmax(completions, _)
-    return by_argmax(max(answered, key=lambda group: _rank(group, votes(group))), _)
+        return by_argmax(completions, rng)
+    return by_argmax(max(answered, key=lambda group: _rank(group, votes(group))), rng)
 
 
 def by_probability(completions: Sequence[Completion], _: np.random.Generator) -> Completion:

@@ -19,6 +19,7 @@ from localsmc.draws import RandomDraw
 from localsmc.llama import LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Ending, Method, Request, Run
+from localsmc.methods.base import suited
 from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import (
@@ -59,11 +60,11 @@ class Solving:
     ) -> None:
         self._began = time.perf_counter()
         self.model, self.settings, self._extract = model, settings, extract
-        self.method = model.method() if method is None else method
+        self.method = suited(model.method() if method is None else method, settings.select)
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
-        self.n_tokens = layout.horizon(model, len(self.prompt), settings)
+        self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
         if self.n_tokens < (settings.n_predict or 0):
             self.notices.append(
                 f"--predict {settings.n_predict} is lowered to {self.n_tokens}: prompt and answer share"

@@ -14,7 +14,6 @@ import numpy as np
 
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
-from localsmc.model import TokenIds
 from localsmc.numerics import Doubles, Floats, Ints, RowKernel
 from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.prompts import StopRule, StopState
@@ -50,13 +49,8 @@ class Text:
         """Log-probability of the whole text."""
         return sum(self.logps)
 
-    @property
-    def ids(self) -> TokenIds:
-        """(T,) its tokens."""
-        return np.array(self.tokens, dtype=np.int32)
-
-    def stays(self, keep: int, alpha: float, rung: int) -> Doubles:
-        """The probability of each of its tokens from `keep` on, drawn anew at an exponent."""
+    def stays(self, keep: int, rung: int, alpha: float) -> Doubles:
+        """The probability of each of its tokens from `keep` on, drawn anew at that rung's exponent."""
         log_powers = np.array([row[rung] for row in self.log_powers[keep:]])
         found: Doubles = np.exp(np.minimum(alpha * np.array(self.logps[keep:]) - log_powers, 0.0))
         return found
@@ -73,13 +67,14 @@ class Writer:
         sequences: Sequences,
         root: int,
         root_logits: Floats,
+        genealogy: Genealogy,
         *,
         alphas: Sequence[float],
         stop: StopRule,
         draw: Draw,
     ) -> None:
         self.alphas = tuple(alphas)
-        self.genealogy = Genealogy()
+        self.genealogy = genealogy
         self._sequences, self._root, self._root_logits = sequences, root, root_logits
         self._stop, self._draw_tokens = stop, draw
         self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)

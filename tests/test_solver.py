@@ -13,7 +13,17 @@ from localsmc import selection
 from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ModelNotFound, PromptTooLong
 from localsmc.llama import ContextOptions
-from localsmc.methods import Greedy, PowerSMC, Request, Sample, from_options
+from localsmc.methods import (
+    BestOfN,
+    Greedy,
+    PowerMH,
+    PowerSMC,
+    PowerTempering,
+    Request,
+    Sample,
+    SelfConsistency,
+    from_options,
+)
 from localsmc.prompts import StopRule
 from localsmc.records import AnswerShare, Completion
 
@@ -286,6 +296,8 @@ def test_selectors():
         (0.7, 4.0, "low"),
         (1.0, 64.0, "high"),
         (0.5, None, None),
+        (0.9999999999999999, 64.0, "high"),
+        (0.3, 1 / 64, "low"),
     ],
 )
 def test_confidence_is_a_word_for_the_weight(weight, sharpness, word):
@@ -326,3 +338,43 @@ def test_each_selector_of_a_tie(name, text):
 def test_unfinished_completions_are_better_than_none():
     assert selection.choose("best", DRAWN[3:], np.random.default_rng(0)).text == "d"
     assert selection.choose("best", [], np.random.default_rng(0)) is None
+
+
+def test_a_selector_that_looks_at_all_samples_gets_them_all(embedded):
+    method = BestOfN(particles=8)
+    own, other = (
+        solve(embedded, method=method, select=select, n_predict=200) for select in (None, "majority")
+    )
+    assert own.method.config["early"]
+    assert not other.method.config["early"]
+    assert sum(share.count for share in own.answers) < sum(share.count for share in other.answers) == 8
+
+
+@pytest.mark.parametrize(
+    "method", [PowerMH(steps=3), PowerTempering(particles=2, steps=3), BestOfN(), SelfConsistency()]
+)
+def test_every_method_has_a_result_at_every_step_and_observing_changes_nothing(embedded, method):
+    watched, alone = [], solve(embedded, method=method)
+    with localsmc.start(embedded, PROBLEM, method=method, settings=settings()) as solving:
+        for step in solving:
+            assert step.cells <= solving.context.n_cells
+            result = solving.result()
+            assert sum(completion.weight for completion in result.completions) == pytest.approx(1.0)
+            assert all(told.state in ("live", "stop", "length", "cut") for told in solving.population())
+            watched.append(result)
+    assert watched[-1].completions == alone.completions
+    assert watched[-1].text == alone.text
+
+
+@pytest.mark.parametrize(("n_ctx", "method"), [(128, PowerMH(steps=2)), (256, PowerTempering(steps=2))])
+def test_chains_take_shorter_texts_where_the_context_is_small(embedded, n_ctx, method):
+    result = solve(embedded, method=method, n_ctx=n_ctx, n_predict=None)
+    assert result.usage.peak_cells <= result.model.n_ctx
+    assert result.method.config["n_predict"] < n_ctx // 2
+
+
+def test_a_budget_ends_steps_that_decode_nothing(embedded):
+    method = PowerMH(steps=1_000_000, alpha=64.0)
+    result = solve(embedded, method=method, n_predict=2, budget=0.2)
+    assert result.usage.seconds.total < 10
+    assert 0 < result.usage.proposals < 1_000_000

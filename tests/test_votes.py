@@ -12,7 +12,8 @@ import pytest
 from enumeration import outcomes
 from test_exact import PROMPT, request, tempered
 
-from localsmc.methods import BestOfN, SelfConsistency
+from localsmc.methods import BestOfN, Sample, SelfConsistency
+from localsmc.methods.base import suited
 from localsmc.records import Completion
 from localsmc.selection import choose
 from localsmc.toy import ToyModel
@@ -132,3 +133,13 @@ def test_a_settled_vote_begins_no_further_wave():
         assert sum(ending.count for ending in run.endings()) == run.ess == 4
         assert {ending.finish_reason for ending in run.endings()} == {"stop"}
         assert sum(ending.weight for ending in run.endings()) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("select", ["majority", "best-mean", "draw"])
+def test_giving_up_is_left_to_the_methods_own_selector(select):
+    """Another selector looks at all samples: what cannot be the most probable may well be the majority."""
+    for method in (BestOfN(), BestOfN(mean=True), SelfConsistency()):
+        expected = method if select == method.select else replace(method, early=False)
+        assert suited(method, select) == expected
+        assert suited(method, None) == method
+    assert suited(Sample(), select) == Sample()

@@ -179,8 +179,8 @@ class _Bench:
         settings, found = self._plan.settings, {256}
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
-                n_tokens = layout.horizon(self._model, n_prompt, settings)
                 for method in self._methods.values():
+                    n_tokens = layout.horizon(self._model, method, n_prompt, settings)
                     found.add(layout.cells(self._model, method, n_prompt, n_tokens, settings))
         return max(found)
 

@@ -59,10 +59,14 @@ class Ending:
 
 
 class Room(NamedTuple):
-    """What a run would like to hold at once, the prompt aside: sequences, and texts of full length."""
+    """What a run would like to hold at once, the prompt aside: sequences, and texts of full length.
+
+    With fewer than `least` texts it cannot run.
+    """
 
     sequences: int
     texts: int
+    least: int = 1
 
 
 class Method(Protocol):
@@ -106,6 +110,16 @@ def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
                 hint=f"did you mean `{near[0]}`?" if near else f"it has: {', '.join(known)}",
             )
     return method(**options)
+
+
+def suited(method: Method, select: str | None) -> Method:
+    """The method where its outcome is selected so, None for its own selector.
+
+    Giving up texts that cannot win (`early`) has the stated law under the method's own selector only.
+    """
+    if getattr(method, "early", False) and select not in (None, method.select):
+        return replace(method, early=False)  # type: ignore[type-var]
+    return method
 
 
 def require(name: str, value: float, low: float, high: float) -> None:

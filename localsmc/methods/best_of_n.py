@@ -6,7 +6,7 @@ Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and 
 Weight    equal; the choice is the selector `best` or `best-mean`.
 Stops     a sample that cannot become the best any more is given up (`early`): log p only falls, so
           one below a finished text has lost, and log p over the horizon bounds the mean. The output's
-          law is the same. Else as `sample`: end token, stop rule or n_tokens.
+          law is the same. Else as `sample`, and where another selector is asked for.
 Cost      one row a distinct live history and step, in waves where memory is short.
 Source    the best-of-n baseline of the field; the bound is ours.
 """

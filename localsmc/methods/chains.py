@@ -20,13 +20,15 @@ rows). Proposals that never part cost nothing.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from localsmc.draws import draw_one
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.genealogy import ROOT
+from localsmc.genealogy import ROOT, Genealogy
 from localsmc.methods.base import REASONS, Ending, Move, Request, Run
 from localsmc.particles import LIVE, OUT_OF_LENGTH
 from localsmc.records import FinishReason, HistoryInfo
@@ -34,14 +36,33 @@ from localsmc.texts import Text, Writer
 
 KERNELS = ("length", "horizon")
 
-Program = Iterator[Text]
-"""A chain at work: gives the text that is to be one token longer when it is asked again."""
+Program = Iterator[Text | None]
+"""A chain at work: gives the text that is to be one token longer when it is asked again.
+
+None at times where it is busy with steps for which nothing has to be decoded: a run that is only
+thinking can be stopped, too.
+"""
+
+PATIENCE = 64
+"""Steps without anything to decode between two looks at the clock and at Ctrl-C."""
+
+
+class Visited(NamedTuple):
+    """A text of a chain, as the outcome needs it."""
+
+    tokens: tuple[int, ...]
+    logp: float
+    finish: int
 
 
 def require_kernel(kernel: str) -> None:
     """Raise ConfigError for an unknown kernel."""
     if kernel not in KERNELS:
         raise ConfigError(f"`kernel` is `{kernel}`", hint=f"there is: {', '.join(KERNELS)}")
+
+
+def _visited(text: Text) -> Visited:
+    return Visited(tuple(text.tokens), text.logp, text.finish)
 
 
 def log_ratio(current: Text, proposal: Text, parted: int, rung: int) -> float:
@@ -56,15 +77,18 @@ def log_ratio(current: Text, proposal: Text, parted: int, rung: int) -> float:
 
 
 class Chain:
-    """One chain: its text, and in `history` the first text of the stage at work and that after each step."""
+    """One chain: its text, and in `history` the last texts of the stage at work, one a step.
 
-    def __init__(self, run: ChainRun, rung: int, *, kernel: str, retrace: bool) -> None:
+    Of its steps the last `n_kept` and the one before them are in `history`.
+    """
+
+    def __init__(self, run: ChainRun, rung: int, *, kernel: str, retrace: bool, n_kept: int) -> None:
         self._run, self._writer, self._rung = run, run.writer, rung
-        self._alpha = run.writer.alphas[rung]
         self._kernel, self._retrace = kernel, retrace
         self.current: Text | None = None
         self.proposal: Text | None = None
-        self.history: list[Text] = []
+        self.history: deque[Visited] = deque(maxlen=n_kept + 1)
+        self._n_idle = 0
 
     def begin(self, horizon: int) -> Program:
         """A first text, drawn from the proposal."""
@@ -77,17 +101,18 @@ class Chain:
         self._writer.reopen(text, horizon)
         while text.finish == LIVE:
             yield text
-        self.history = [text]
+        self.history.clear()
+        self.settle()
 
     def step(self, horizon: int) -> Program:
         """One Metropolis step, to be settled."""
         self._run.proposals += 1
         current = self.text
-        keep = self._cut(current, horizon)
-        if keep >= len(current):
-            return
-        parted = self._parted(current, keep)
-        if parted == len(current):
+        parted = self._parted(current, self._cut(current, horizon))
+        if parted >= len(current):
+            self._n_idle += 1
+            if self._n_idle % PATIENCE == 0:
+                yield None
             return
         avoid = current.tokens[parted] if self._retrace else -1
         proposal = self.proposal = self._writer.branch(
@@ -109,9 +134,9 @@ class Chain:
 
     def _parted(self, current: Text, keep: int) -> int:
         """How many tokens the proposal has from the current text; all of them where it is the same."""
-        if not self._retrace:
+        if not self._retrace or keep >= len(current):
             return keep
-        stays = current.stays(keep, self._alpha, self._rung)
+        stays = current.stays(keep, self._rung, self._run.alphas[self._rung])
         reach = np.concatenate(([1.0], np.cumprod(stays)))
         return keep + draw_one(self._run.draw, reach * np.concatenate((1.0 - stays, [1.0])))
 
@@ -127,13 +152,12 @@ class Chain:
 
     def settle(self) -> None:
         """The step is over: note the text."""
-        self.history.append(self.text)
+        self.history.append(_visited(self.text))
 
-    def collected(self, share: float, n_steps: int) -> list[Text]:
-        """The texts after the last steps, so many that they are this share of all, or the text now."""
-        n_wanted = math.ceil(share * n_steps)
-        visited = self.history[1:][-n_wanted:] if n_wanted else []
-        return visited or ([] if self.current is None else [self.current])
+    def collected(self) -> list[Visited]:
+        """The texts after the last steps, those that are kept; the text now where none is."""
+        kept = list(self.history)[1:]
+        return kept or ([] if self.current is None else [_visited(self.current)])
 
     def release(self) -> None:
         """Give its slot back; its texts stay."""
@@ -147,6 +171,7 @@ class ChainRun(Run):
         super().__init__(request)
         self.draw = request.draw
         self.chains: list[Chain] = []
+        self.genealogy = Genealogy()
         self.climb(alphas)
 
     def climb(self, alphas: Sequence[float]) -> None:
@@ -154,27 +179,39 @@ class ChainRun(Run):
         request = self._request
         self.alphas = tuple(alphas)
         self.writer = Writer(
-            self.sequences, self._root, self._root_logits, alphas=alphas, stop=request.stop, draw=request.draw
+            self.sequences,
+            self._root,
+            self._root_logits,
+            self.genealogy,
+            alphas=alphas,
+            stop=request.stop,
+            draw=request.draw,
         )
 
-    def start(self, program: Iterator[Sequence[Text]]) -> None:
+    def start(self, program: Iterator[list[Text]]) -> None:
         """Begin with a program, which says what is to be written next."""
         self._program = program
         self._texts = next(program, None)
         self._stand()
 
-    def together(self, n_chains: int) -> int:
-        """How many of some chains, a text and a proposal each, fit at a time; ContextFull if none."""
+    def together(self, n_chains: int, at_least: int = 1) -> int:
+        """How many of some chains, a text and a proposal each, fit at a time; ContextFull if too few."""
         model, request = self._request.model, self._request
+        by_slots = (model.n_seq_max - 1) // 2
         by_cells = (model.n_cells - len(request.prompt)) // (2 * request.n_tokens)
-        fitting = min(n_chains, (model.n_seq_max - 1) // 2, by_cells)
-        if fitting < 1:
+        if by_slots < at_least:
             raise ContextFull(
-                f"a chain needs two texts of {request.n_tokens} tokens in memory, and"
-                f" {model.n_cells} cells hold less",
+                f"{at_least} chains take {2 * at_least + 1} sequences, but there are {model.n_seq_max}",
+                hint="raise `--batch-size`, or lower `--particles`",
+            )
+        if by_cells < at_least:
+            n_cells = len(request.prompt) + 2 * at_least * request.n_tokens
+            raise ContextFull(
+                f"{at_least} chains, each with two texts of {request.n_tokens} tokens, take {n_cells} cells,"
+                f" but there are {model.n_cells}",
                 hint="raise `--ctx-size`, or lower `--predict`",
             )
-        return fitting
+        return min(n_chains, by_slots, by_cells)
 
     def toss(self, log_r: float) -> bool:
         """True with probability min(1, exp(log_r))."""
@@ -183,9 +220,10 @@ class ChainRun(Run):
 
     def _step(self) -> Move:
         assert self._texts is not None  # noqa: S101 - `is_done` comes first
-        self.writer.write(self._texts)
+        if self._texts:
+            self.writer.write(self._texts)
         self._texts = next(self._program, None)
-        return Move(self.alphas[-1], float(len(self.chains)))
+        return Move(self.alphas[-1], self.ess)
 
     def _standing(self) -> tuple[int, int, float | None]:
         texts = [chain.current for chain in self.chains if chain.current is not None]
@@ -196,25 +234,30 @@ class ChainRun(Run):
         """See `Run.is_done`."""
         return self._texts is None
 
-    def ending(self, text: Text, weight: float, count: int = 1) -> Ending:
+    def ending(self, text: Visited, weight: float) -> Ending:
         """A text of the outcome."""
         return Ending(
-            tokens=text.ids,
-            count=count,
+            tokens=np.array(text.tokens, dtype=np.int32),
+            count=1,
             weight=weight,
             logp=text.logp,
             finish_reason=self._reason(text),
         )
 
-    def _reason(self, text: Text) -> FinishReason:
-        if text.finish == OUT_OF_LENGTH and len(text) < self._request.n_tokens:
+    def _reason(self, text: Visited) -> FinishReason:
+        if text.finish == OUT_OF_LENGTH and len(text.tokens) < self._request.n_tokens:
             return "cancelled"  # at the end of a block only
         return REASONS[text.finish]
 
+    def weight_of(self, _chain: Chain) -> float:
+        """The share of a chain's text in the outcome."""
+        return 1 / len(self.chains)
+
     def population(self) -> list[HistoryInfo]:
         """Each chain's text and its proposal, which has no weight."""
-        texts = [(chain.current, 1 / len(self.chains)) for chain in self.chains]
-        texts += [(chain.proposal, 0.0) for chain in self.chains]
+        texts = [(chain.proposal, 0.0) for chain in self.chains]
+        # Last: where a proposal has not left its text yet, this is what is told of the token.
+        texts += [(chain.current, self.weight_of(chain)) for chain in self.chains]
         return [self._told(text, weight) for text, weight in texts if text is not None and text.tokens]
 
     def _told(self, text: Text, weight: float) -> HistoryInfo:
@@ -225,16 +268,30 @@ class ChainRun(Run):
         )  # fmt: skip
 
 
+def n_kept(collect: float, n_steps: int) -> int:
+    """How many of some steps a share of them is, at least one where it is above 0."""
+    return math.ceil(collect * n_steps)
+
+
 def side_by_side(programs: Iterable[Program], at_most: int) -> Iterator[list[Text]]:
-    """Programs that run together, so many at a time: the texts of all that wait for a token."""
+    """Programs that run together, so many at a time: the texts of all that wait for a token.
+
+    None of them where all are busy with steps that decode nothing.
+    """
     waiting = iter(programs)
-    active: list[tuple[Program, Text]] = []
+    active: list[tuple[Program, Text | None]] = []
     while True:
         while len(active) < at_most and (program := next(waiting, None)) is not None:
-            text = next(program, None)
-            if text is not None:
-                active.append((program, text))
+            active += _advanced(program)
         if not active:
             return
-        yield [text for _, text in active]
-        active = [(program, text) for program, _ in active if (text := next(program, None)) is not None]
+        yield [text for _, text in active if text is not None]
+        active = [one for program, _ in active for one in _advanced(program)]
+
+
+def _advanced(program: Program) -> list[tuple[Program, Text | None]]:
+    """The program with what it gives next; nothing where it is over."""
+    try:
+        return [(program, next(program))]
+    except StopIteration:
+        return []

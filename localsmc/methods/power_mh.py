@@ -12,6 +12,7 @@ Stages    texts grow by `block` tokens, with `steps` steps on each stage's horiz
 Stops     after the last stage's steps.
 Cost      one row a token from where a proposal parts from its text; about steps·T²/(4·block) tokens
           a chain in the paper's reckoning, which decodes all of each proposal. Chains share batches.
+          A model that cannot forget decodes the kept part of every proposal again, too.
 Source    Reasoning with Sampling, arXiv 2510.14901; its code truncates one way and is not invariant.
 """
 
@@ -21,8 +22,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Ending, Request, Room, Run, effective_texts, merged, require
-from localsmc.methods.chains import Chain, ChainRun, Program, require_kernel, side_by_side
+from localsmc.methods.base import Ending, Request, Room, Run, merged, require
+from localsmc.methods.chains import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
 from localsmc.particles import STOPPED
 
 
@@ -50,14 +51,14 @@ class PowerMH:
         require_kernel(self.kernel)
 
     @property
-    def sharpness(self) -> float:
-        """See `Method.sharpness`."""
-        return self.alpha
+    def sharpness(self) -> float | None:
+        """None for one chain: that it stays where it is says little."""
+        return self.alpha if self.particles > 1 else None
 
     @property
     def room(self) -> Room:
         """A text and a proposal for each chain, and the prompt."""
-        return Room(2 * self.particles + 1, 2 * self.particles)
+        return Room(2 * self.particles + 1, 2 * self.particles, 2)
 
     def start(self, request: Request) -> Run:
         """See `Method.start`."""
@@ -75,8 +76,10 @@ class _MHRun(ChainRun):
         self.start(side_by_side(self._programs(), self.together(method.particles)))
 
     def _programs(self) -> Iterator[Program]:
-        for _ in range(self._method.particles):
-            chain = Chain(self, 0, kernel=self._method.kernel, retrace=self._method.retrace)
+        method = self._method
+        kept = n_kept(method.collect, method.steps)
+        for _ in range(method.particles):
+            chain = Chain(self, 0, kernel=method.kernel, retrace=method.retrace, n_kept=kept)
             self.chains.append(chain)
             yield self._program_of(chain)
 
@@ -85,8 +88,7 @@ class _MHRun(ChainRun):
         yield from chain.begin(horizons[0])
         for horizon in horizons:
             yield from chain.finish(horizon)
-            text = chain.history[-1]
-            if text.finish == STOPPED and horizon < horizons[-1]:
+            if chain.text.finish == STOPPED and horizon < horizons[-1]:
                 continue
             for _ in range(self._method.steps):
                 yield from chain.step(horizon)
@@ -95,14 +97,13 @@ class _MHRun(ChainRun):
 
     @property
     def ess(self) -> float:
-        """Chains are independent; texts of one chain count once where they are equal."""
-        return float(len(self.chains)) if not self._method.collect else effective_texts(self.endings())
+        """One for each chain: they are independent, the texts of one are not."""
+        return float(len(self.chains))
 
     def endings(self) -> list[Ending]:
         """See `Run.endings`."""
-        method, n_chains = self._method, len(self.chains)
         return merged(
-            self.ending(text, 1 / (n_chains * len(texts)))
-            for texts in (chain.collected(method.collect, method.steps) for chain in self.chains)
+            self.ending(text, self.weight_of(chain) / len(texts))
+            for chain, texts in ((chain, chain.collected()) for chain in self.chains)
             for text in texts
         )

@@ -12,7 +12,8 @@ Ladder    α_k geometric from `low` to α. With `warmup` so many sweeps are run 
 Weight    all on the last text at α, or with `collect` equal on those of that share of the sweeps.
 Stops     after `steps` sweeps.
 Cost      one row a token from where a proposal parts from its text, all chains in one batch;
-          Σ p^α_k at every exponent for every row, in NumPy.
+          Σ p^α_k at every exponent for every row, in NumPy. A model that cannot forget decodes the
+          kept part of every proposal again, too.
 Source    parallel power tempering (PPT, see algorithms.md §8), Geyer 1991; ladder from the rates of
           refusal: Syed et al., arXiv 1905.02939.
 """
@@ -26,9 +27,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.errors import ContextFull
-from localsmc.methods.base import Ending, Request, Room, Run, effective_texts, merged, require
-from localsmc.methods.chains import Chain, ChainRun, require_kernel, side_by_side
+from localsmc.errors import ConfigError
+from localsmc.methods.base import Ending, Request, Room, Run, merged, require
+from localsmc.methods.chains import Chain, ChainRun, n_kept, require_kernel, side_by_side
 from localsmc.numerics import Doubles
 from localsmc.texts import Text
 
@@ -39,6 +40,7 @@ class PowerTempering:
 
     name: ClassVar[str] = "power-tempering"
     select: ClassVar[str] = "draw"
+    sharpness: ClassVar[None] = None
 
     particles: int = 4
     alpha: float = 4.0
@@ -55,18 +57,15 @@ class PowerTempering:
         require("low", self.low, 1.0, self.alpha)
         require("steps", self.steps, 0, 1_000_000)
         require("warmup", self.warmup, 0, 1_000_000)
+        if self.warmup == 1:
+            raise ConfigError("`warmup` is 1, but a sweep tries every other pair only", hint="give 2 or more")
         require("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
 
     @property
-    def sharpness(self) -> float:
-        """See `Method.sharpness`."""
-        return self.alpha
-
-    @property
     def room(self) -> Room:
         """A text and a proposal for each chain, and the prompt."""
-        return Room(2 * self.particles + 1, 2 * self.particles)
+        return Room(2 * self.particles + 1, 2 * self.particles, 2 * self.particles)
 
     def start(self, request: Request) -> Run:
         """See `Method.start`."""
@@ -86,21 +85,17 @@ class _TemperingRun(ChainRun):
     def __init__(self, method: PowerTempering, request: Request) -> None:
         super().__init__(request, method.ladder.tolist())
         self._method = method
-        if self.together(method.particles) < method.particles:
-            raise ContextFull(
-                f"{method.particles} chains that exchange texts do not fit into the context together",
-                hint="lower `--particles` or `--predict`, or raise `--ctx-size`",
-            )
+        self.together(method.particles, method.particles)
         self._refusals = np.zeros(method.particles - 1)
         self._swap_tries = np.zeros(method.particles - 1)
         self.start(self._program_of_all())
 
     def _program_of_all(self) -> Iterator[list[Text]]:
-        if self._method.warmup:
+        if self._method.warmup and self._method.particles > 2:
             yield from self._phase(self._method.warmup)
             for chain in self.chains:
                 chain.release()
-            rates = self._refusals / np.maximum(self._swap_tries, 1)
+            rates = self._refusals / self._swap_tries
             self.climb(spaced_anew(np.array(self.alphas), rates).tolist())
             self.proposals = self.accepted = self.swap_proposals = self.swaps = 0
         yield from self._phase(self._method.steps)
@@ -110,9 +105,10 @@ class _TemperingRun(ChainRun):
     def _phase(self, n_sweeps: int) -> Iterator[list[Text]]:
         """First texts for all chains, then sweeps of steps and exchanges."""
         method, horizon = self._method, self._request.n_tokens
-        n_chains = method.particles
+        n_chains, kept = method.particles, n_kept(method.collect, n_sweeps)
         self.chains = [
-            Chain(self, rung, kernel=method.kernel, retrace=method.retrace) for rung in range(n_chains)
+            Chain(self, rung, kernel=method.kernel, retrace=method.retrace, n_kept=kept)
+            for rung in range(n_chains)
         ]
         yield from side_by_side([chain.begin(horizon) for chain in self.chains], n_chains)
         for sweep in range(n_sweeps):
@@ -135,12 +131,16 @@ class _TemperingRun(ChainRun):
 
     @property
     def ess(self) -> float:
-        """One text, or the distinct ones that are collected."""
-        return effective_texts(self.endings())
+        """The texts of one chain, at α, are worth one."""
+        return 1.0
+
+    def weight_of(self, chain: Chain) -> float:
+        """Only the text at α counts."""
+        return float(chain is self.chains[-1])
 
     def endings(self) -> list[Ending]:
         """See `Run.endings`."""
-        texts = self.chains[-1].collected(self._method.collect, self._method.steps) if self.chains else []
+        texts = self.chains[-1].collected() if self.chains else []
         return merged(self.ending(text, 1 / len(texts)) for text in texts)
 
 

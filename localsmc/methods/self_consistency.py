@@ -5,7 +5,8 @@ Target    the answer that most of N independent draws from q give; texts without
 Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p leave.
 Weight    equal; the choice is the selector `majority`.
 Stops     when the leader is ahead of the second by more than the votes that are still to come
-          (`early`): the winner is the same, and what is unfinished is given up. Else as `sample`.
+          (`early`): the winner is the same, and what is unfinished is given up. Else as `sample`, and
+          where another selector than `majority` is asked for.
 Cost      one row a distinct live history and step, in waves where memory is short.
 Source    Self-Consistency, arXiv 2203.11171.
 """
@@ -30,6 +31,11 @@ class SelfConsistency(Sample):
 
     particles: int = 16
     early: bool = True
+
+    @property
+    def sharpness(self) -> float | None:
+        """None where the vote ends early: the votes that are in are those of short texts."""
+        return None if self.early else super(SelfConsistency, self).sharpness
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""

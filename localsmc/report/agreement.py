@@ -93,7 +93,7 @@ def spread(groups: Sequence[Group]) -> Table | None:
     rows = []
     for group in groups:
         drawn = [line.drawn for line in group.lines if line.drawn is not None and line.drawn.shares]
-        if not group.is_single and drawn:
+        if not group.is_single and not group.is_partial and drawn:
             heaviest = [max(share.weight for share in one.shares) for one in drawn]
             unanswered = [sum(share.weight for share in one.shares if share.answer is None) for one in drawn]
             ess = [line.steps.ess.mean() / group.particles for line in group.lines if line.steps.ess.size]

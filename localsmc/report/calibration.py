@@ -33,9 +33,9 @@ class Calibration:
 
 
 def calibration(group: Group) -> Calibration | None:
-    """None where one particle has no weights to speak of, or nothing is graded."""
+    """None where nothing is graded, or weights tell nothing: of one text, or of what was not given up."""
     claims = [claim for claim in map(_claim, group.graded) if claim is not None]
-    if not claims or group.is_single:
+    if not claims or group.is_single or group.is_partial:
         return None
     problems = [problem for problem, _, _ in claims]
     weights, rights = (np.array([claim[k] for claim in claims], dtype=np.float64) for k in (1, 2))

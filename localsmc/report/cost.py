@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from localsmc.report import tables
@@ -86,14 +86,15 @@ class Costs:
             name="cost", title="Cost a problem", columns=COLUMNS, rows=tuple(rows), note=self.note(groups)
         )
 
-    def note(self, groups: Iterable[Group]) -> str:
+    def note(self, groups: Sequence[Group]) -> str:
         """Which method × 1 is."""
+        has_steps = any(_accepted(group) is not None for group in groups)
+        steps = " Accepted are the Metropolis steps that changed a text." if has_steps else ""
         bases = [self.baseline(group) for group in groups]
         told = " or ".join(dict.fromkeys(f"`{base.method}`" for base in bases if base is not None))
         return (
             f"× is relative to {told} on the problems that both have done."
-            " Loading a model is not counted; tokens are those of the distinct histories that are kept."
-            " Accepted are the Metropolis steps that changed a text."
+            f" Loading a model is not counted; tokens are those of the distinct histories that are kept.{steps}"
         )
 
     def _row(self, group: Group) -> tuple[Any, ...]:
@@ -108,9 +109,13 @@ class Costs:
             steps,
             *(self.mean(group, part) for part in PARTS),
             *(self.ratio(group, part) for part in PARTS),
-            _share(group, "accepted", "proposals"),
+            _accepted(group),
             _share(group, "swaps", "swap_proposals"),
         )
+
+
+def _accepted(group: Group) -> float | None:
+    return _share(group, "accepted", "proposals")
 
 
 def _share(group: Group, part: str, whole: str) -> float | None:

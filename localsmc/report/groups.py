@@ -52,10 +52,14 @@ class Group:
         return all(sum(one.count for one in each.completions) <= 1 for each in drawn)
 
     @cached_property
+    def is_partial(self) -> bool:
+        """Whether texts were given up that could not win: what is left is no sample of texts."""
+        return any(line.drawn is not None and line.drawn.is_partial for line in self.lines)
+
+    @cached_property
     def selectors(self) -> tuple[str, ...]:
         """The selectors that make a difference, the run's own first."""
-        is_partial = any(line.drawn is not None and line.drawn.is_partial for line in self.lines)
-        if self.is_single or is_partial:
+        if self.is_single or self.is_partial:
             return (self.main,)
         return (self.main, *(name for name in SELECTORS if name != self.main))
 
