@@ -94,7 +94,8 @@ class Costs:
         told = " or ".join(dict.fromkeys(f"`{base.method}`" for base in bases if base is not None))
         return (
             f"× is relative to {told} on the problems that both have done."
-            f" Loading a model is not counted; tokens are those of the distinct histories that are kept.{steps}"
+            " Loading a model is not counted; tokens are those of the distinct histories that are kept."
+            f"{steps}"
         )
 
     def _row(self, group: Group) -> tuple[Any, ...]:
