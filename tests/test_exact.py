@@ -321,6 +321,24 @@ def test_increments_sum_to_the_importance_weight():
             assert run.log_z == pytest.approx(method.alpha * ending.logp - log_q, abs=1e-9)
 
 
+def test_accuracy_moves_with_alpha_as_correctness_goes_with_probability():
+    """Row 20: dP(correct)/dα is Cov(correct, log p) under the power law, here of what a run returns."""
+
+    def chance(alpha):
+        measure = enumerated_measure(smc(particles=1, alpha=alpha), toy(), 3)[1]
+        return sum(mass for text, mass in measure.items() if text[0] == 1) / sum(measure.values())
+
+    alpha, step = 2.5, 1e-4
+    law = stopped_texts(toy(), 3)
+    power = np.array([p**alpha for p in law.values()])
+    power /= power.sum()
+    logp, correct = np.log(list(law.values())), np.array([text[0] == 1 for text in law])
+    covariance = (power * correct * logp).sum() - (power * correct).sum() * (power * logp).sum()
+    slope = (chance(alpha + step) - chance(alpha - step)) / (2 * step)
+    assert slope == pytest.approx(covariance, abs=1e-7)
+    assert abs(covariance) > 0.01
+
+
 def test_more_particles_come_closer_to_the_target():
     """Row 6: total variation of the final draw, N = 1, 2, 3, exactly."""
     model = toy(scale=2.0)
