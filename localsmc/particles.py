@@ -30,8 +30,11 @@ from localsmc.numerics import (
     normalised,
 )
 from localsmc.prompts import StopRule, StopState
-from localsmc.resampling import Scheme, apportion, thin
+from localsmc.resampling import ROUND_OFF, Scheme, apportion, systematic, thin
 from localsmc.sequences import Sequences
+
+LEAST_LUMP = 0.01
+"""Of an n-th of all weight: light children that weigh less together are dropped at times, without bias."""
 
 LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
 """How a history stands: not finished, ended by itself, at the last token allowed, given up."""
@@ -195,13 +198,9 @@ class Particles:
             logps.append(chunk.logp(rows, token))
         increments = np.zeros(len(self.histories))
         increments[live] = log_power
-        return self._replace_live(
-            np.concatenate(parents),
-            np.concatenate(tokens),
-            np.concatenate(counts),
-            np.concatenate(logps),
-            increments,
-        )
+        done, index = self.histories.finish != LIVE, np.concatenate(parents)
+        self._replace_live(index, np.concatenate(tokens), np.concatenate(counts), np.concatenate(logps))
+        return np.concatenate((increments[done], increments[index]))
 
     def _draw_children(self, chunk: Chunk, live: Ints, proposal: Proposal) -> tuple[Ints, Ints, Ints]:
         """Rows, tokens and counts of the children of a chunk, rows in order."""
@@ -222,16 +221,15 @@ class Particles:
         found, count = np.unique(keys, return_counts=True)
         return found // n_vocab, found % n_vocab, count
 
-    def _replace_live(
-        self, parents: Ints, tokens: Ints, counts: Ints, logps: Doubles, increments: Doubles
-    ) -> Doubles:
+    def _replace_live(self, parents: Ints, tokens: Ints, counts: Ints, logps: Doubles) -> None:
+        """Put children in the place of the live histories, behind the finished ones."""
         old = self.histories
         self.length += 1
         done = old.finish != LIVE
         stop = self._stop.advance_all(old.stop, parents.tolist(), tokens.tolist())
         ended = self._is_eog[tokens]
         if self._stop.is_active:
-            ended = ended | np.array([state.hit for state in stop])
+            ended = ended | np.array([state.hit for state in stop], dtype=np.bool_)
         finish = np.where(ended, STOPPED, LIVE)
         if self.length == self.n_tokens:
             finish[finish == LIVE] = OUT_OF_LENGTH
@@ -247,7 +245,111 @@ class Particles:
         self.histories = old.take(done).followed_by(children) if done.any() else children
         self.ended = int(done.sum()) + np.flatnonzero(children.finish != LIVE)
         self._release_except(children, old.slot[~done])
-        return np.concatenate((increments[done], increments[parents]))
+
+    def branch(self, alpha: float, n: int) -> None:
+        """Every child of every live history, weighted by p^alpha, then thinned without bias.
+
+        A child or a finished history that has at least the n-th part of all weight, c, stays as it
+        is. The rest is lumps: a light finished history is one, and all light children of a history
+        together. Systematic resampling picks from them, as often as they have c, and a picked lump of
+        children gives one of them by its weight. So there are n histories at most, fewer where few
+        carry the weight, no two on the same tokens, and the total weight is hardly left to chance.
+        """
+        before, live = self.histories, self.histories.live
+        done = np.flatnonzero(before.finish != LIVE)
+        totals = before.log_totals
+        log_norm, log_power = self._sums(alpha)
+        log_c = log_sum_exp(np.concatenate((totals[done], totals[live] + log_power))) - np.log(n)
+
+        rows, tokens = self._heavy((log_c - totals[live]) / alpha + log_norm)
+        logps = self._logits[rows, tokens].astype(np.float64) - log_norm[rows]
+        weights = np.exp(totals[live][rows] + alpha * logps - log_c)
+        tails = np.exp(totals[live] + log_power - log_c) * self._light_shares(alpha, rows, tokens)
+
+        old = np.exp(totals[done] - log_c)
+        lumps = np.concatenate((np.where(old < 1.0, old, 0.0), tails))
+        picks, spacing = self._pick(lumps)
+        kept = np.where(old < 1.0, picks[: len(done)] * spacing, old)
+        drawn = self._tail_children(alpha, picks[len(done) :], rows, tokens)
+
+        parents = live[np.concatenate((rows, drawn[0]))]
+        self._replace_live(
+            parents,
+            np.concatenate((tokens, drawn[1])),
+            np.ones(len(parents), dtype=np.int64),
+            np.concatenate((logps, drawn[2] - log_norm[drawn[0]])),
+        )
+        with np.errstate(divide="ignore"):
+            logw = np.log(np.concatenate((kept, weights, drawn[3] * spacing))) + log_c
+        self._keep((logw > -np.inf).astype(np.int64), logw)
+
+    def _pick(self, lumps: Doubles) -> tuple[Ints, float]:
+        """How often each lump is picked, and what a pick weighs, in units of c; E[both] = lumps.
+
+        With a whole number of picks their weight is that of the lumps for certain. Lumps that weigh
+        next to nothing are not worth a row: they are picked at times, and then weigh more.
+        """
+        total = float(lumps.sum())
+        if total <= 0.0:
+            return np.zeros(len(lumps), dtype=np.int64), 0.0
+        n_picks = float(np.ceil(total - ROUND_OFF)) if total >= LEAST_LUMP else total / LEAST_LUMP
+        return systematic(lumps, n_picks, self._draw), total / n_picks
+
+    def _sums(self, alpha: float) -> tuple[Doubles, Doubles]:
+        """(R,) log-norm and log Σ p^alpha of each pending row."""
+        sums = np.empty((2, len(self._logits)))
+        for chunk in self._kernel.chunks(self._logits, alpha):
+            sums[:, chunk.start : chunk.start + len(chunk.logits)] = chunk.log_norm, chunk.log_power
+        return sums[0], sums[1]
+
+    def _heavy(self, bar: Doubles) -> tuple[Ints, Ints]:
+        """Rows and tokens of the logits that reach their row's bar."""
+        found = [
+            np.flatnonzero(row >= low)
+            for row, low in zip(self._logits, bar.astype(self._logits.dtype), strict=True)
+        ]
+        return np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
+
+    def _light_shares(self, alpha: float, rows: Ints, tokens: Ints) -> Doubles:
+        """(R,) the share of each row's mass that is on other tokens than the heavy ones.
+
+        Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
+        """
+        shares = np.empty(len(self._logits))
+        for chunk in self._kernel.chunks(self._logits, alpha):
+            here = slice(chunk.start, chunk.start + len(chunk.logits))
+            mine = (rows >= here.start) & (rows < here.stop)
+            heavy = np.bincount(
+                rows[mine] - here.start, chunk.mass[rows[mine] - here.start, tokens[mine]], len(chunk.logits)
+            )
+            chunk.mass[rows[mine] - here.start, tokens[mine]] = 0.0
+            light = chunk.mass.sum(axis=1, dtype=np.float64)
+            shares[here] = light / (light + heavy)
+        return shares
+
+    def _tail_children(
+        self, alpha: float, picks: Ints, rows: Ints, tokens: Ints
+    ) -> tuple[Ints, Ints, Doubles, Doubles]:
+        """Rows, tokens, logits and weights of children drawn beside the heavy ones."""
+        picked = np.flatnonzero(picks)
+        found: list[tuple[Ints, Ints, Doubles, Doubles]] = []
+        for chunk in self._kernel.chunks(self._logits[picked], alpha):
+            here = picked[chunk.start : chunk.start + len(chunk.logits)]
+            for i, row in enumerate(here.tolist()):
+                chunk.mass[i, tokens[rows == row]] = 0.0
+            drawn = self._draw(chunk.mass, picks[here])
+            keys, count = np.unique(
+                np.repeat(np.arange(len(here)), picks[here]) * chunk.mass.shape[1] + drawn, return_counts=True
+            )
+            local, token = np.divmod(keys, chunk.mass.shape[1])
+            found.append(
+                (here[local], token, chunk.logits[local, token].astype(np.float64), count.astype(np.float64))
+            )
+        if not found:
+            nothing = np.zeros(0, dtype=np.int64)
+            return nothing, nothing, np.zeros(0), np.zeros(0)
+        a, b, c, d = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        return a, b, c, d
 
     def reweight(self, increments: Doubles) -> None:
         """Add increments (H,) to the log-weights."""

@@ -17,6 +17,7 @@ from enumeration import outcomes
 from localsmc.draws import RandomDraw
 from localsmc.errors import DecodeFailed, SequenceError
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
+from localsmc.methods.power_smc import OPTIMAL
 from localsmc.prompts import StopRule
 from localsmc.resampling import SCHEMES
 from localsmc.toy import ToyModel
@@ -96,7 +97,8 @@ CASES = {
     "early end of generation": (smc(), {"eog": (0, 1)}, 3, ()),
     "no end of generation": (smc(), {"eog": ()}, 2, ()),
     "alpha 1": (smc(alpha=1.0), {}, 3, ()),
-    "large alpha": (smc(alpha=20.0, ramp=5), {}, 3, ()),
+    "large alpha": (smc(alpha=12.0, ramp=5), {"scale": 0.3}, 3, ()),
+    "alpha so large that texts are lost in rounding": (smc(alpha=20.0, ramp=5), {}, 3, ()),
     "stop string": (smc(), {}, 3, ("b",)),
     "stop string over two tokens": (smc(), {"eog": ()}, 3, ("bc", "cc")),
 }
@@ -104,7 +106,10 @@ CASES = {
 
 EVERY_SCHEME = ("three particles", "ramp longer than the text")
 ROWS = [
-    (case, scheme) for case in CASES for scheme in SCHEMES if scheme == "systematic" or case in EVERY_SCHEME
+    (case, scheme)
+    for case in CASES
+    for scheme in (*SCHEMES, OPTIMAL)
+    if scheme == "systematic" or case in EVERY_SCHEME or (scheme == OPTIMAL and "rounding" not in case)
 ]
 
 
@@ -129,13 +134,49 @@ PRESSURE = {
 
 
 @pytest.mark.parametrize("share", [True, False], ids=["shared", "unshared"])
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", (*SCHEMES, OPTIMAL))
 @pytest.mark.parametrize("case", PRESSURE)
 def test_reduction_under_memory_pressure_keeps_the_law(case, scheme, share):
     method, memory, n_tokens = PRESSURE[case]
     model = toy(**{"eog": (), **memory})
+    if scheme == OPTIMAL:  # which has fewer histories: more of them, to be short of memory
+        method = replace(method, particles=method.particles + 20)
     method = replace(method, resampling=scheme, share=share)
     assert assert_properly_weighted(method, model, n_tokens) > 0
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 10_000])
+def test_optimal_resampling_holds_no_text_twice_and_no_more_than_its_share(n):
+    model, seen = toy(), set()
+    law = {text: p**2.5 for text, p in stopped_texts(model, 3).items()}
+    for _, run in outcomes(lambda draw: run_to_end(smc(particles=n, resampling=OPTIMAL), model, 3, draw)):
+        endings = run.endings()
+        assert {ending.count for ending in endings} == {1}
+        assert len({ending.tokens.tobytes() for ending in endings}) == len(endings)
+        seen.add(round(run.log_z, 9))
+    # With room for all texts nothing is left to chance.
+    assert (len(seen) == 1) == (n == 10_000)
+    if n == 10_000:
+        assert math.exp(run.log_z) == pytest.approx(sum(law.values()), rel=1e-12)
+
+
+def test_optimal_resampling_has_the_least_error_of_the_evidence():
+    def variance(scheme):
+        runs = outcomes(lambda draw: run_to_end(smc(resampling=scheme, particles=3), toy(), 2, draw))
+        found = [(p, math.exp(run.log_z)) for p, run in runs]
+        mean = sum(p * z for p, z in found)
+        return sum(p * (z - mean) ** 2 for p, z in found)
+
+    assert variance(OPTIMAL) < 0.5 * min(map(variance, SCHEMES))
+
+
+def test_dropping_the_light_children_would_be_caught(monkeypatch):
+    """The heaviest children alone are no unbiased choice."""
+    monkeypatch.setattr(
+        "localsmc.particles.systematic", lambda weights, n, draw: np.zeros(len(weights), dtype=np.int64)
+    )
+    with pytest.raises((AssertionError, ValueError)):
+        assert_properly_weighted(smc(particles=3, resampling=OPTIMAL), toy(), 3)
 
 
 def test_a_reduction_to_equal_weights_would_be_caught(monkeypatch):

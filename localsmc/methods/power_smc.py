@@ -26,6 +26,9 @@ from localsmc.particles import Particles, Proposal
 from localsmc.resampling import SCHEMES
 
 
+OPTIMAL = "optimal"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSMC:
     """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing."""
@@ -45,10 +48,10 @@ class PowerSMC:
         require("alpha", self.alpha, 1.0, 64.0)
         require("ramp", self.ramp, 0, 1_000_000)
         require("ess_threshold", self.ess_threshold, 0.0, 1.0)
-        if self.resampling not in SCHEMES:
+        if self.resampling not in (*SCHEMES, OPTIMAL):
             raise ConfigError(
                 f"`resampling` is `{self.resampling}`, which is no scheme",
-                hint=f"there is: {', '.join(SCHEMES)}",
+                hint=f"there is: {', '.join((*SCHEMES, OPTIMAL))}",
             )
 
     @property
@@ -74,9 +77,14 @@ class PowerSMC:
         before, alpha = self.exponent(particles.length - 1), self.exponent(particles.length)
         if alpha != before:
             particles.reweight((alpha - before) * particles.histories.logp)
-        particles.reweight(particles.extend(Proposal(alpha)))
+        if self.resampling == OPTIMAL:
+            particles.branch(alpha, self.particles)
+        else:
+            particles.reweight(particles.extend(Proposal(alpha)))
         ess = particles.ess
-        is_due = particles.n_live > 0 and ess < self.ess_threshold * self.particles
+        is_due = (
+            self.resampling != OPTIMAL and particles.n_live > 0 and ess < self.ess_threshold * self.particles
+        )
         if is_due:
             particles.resample(SCHEMES[self.resampling])
         # Asked after resampling, which may leave finished histories only.
