@@ -15,6 +15,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from localsmc.branching import branch
 from localsmc.draws import FEW, Draw
 from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
@@ -30,11 +31,8 @@ from localsmc.numerics import (
     normalised,
 )
 from localsmc.prompts import StopRule, StopState
-from localsmc.resampling import ROUND_OFF, Scheme, apportion, systematic, thin
+from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
-
-LEAST_LUMP = 0.01
-"""Of an n-th of all weight: light children that weigh less together are dropped at times, without bias."""
 
 LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
 """How a history stands: not finished, ended by itself, at the last token allowed, given up."""
@@ -247,109 +245,18 @@ class Particles:
         self._release_except(children, old.slot[~done])
 
     def branch(self, alpha: float, n: int) -> None:
-        """Every child of every live history, weighted by p^alpha, then thinned without bias.
+        """All children of all live histories, weighed by p^alpha and thinned without bias to about n.
 
-        A child or a finished history that has at least the n-th part of all weight, c, stays as it
-        is. The rest is lumps: a light finished history is one, and all light children of a history
-        together. Systematic resampling picks from them, as often as they have c, and a picked lump of
-        children gives one of them by its weight. So there are n histories at most, fewer where few
-        carry the weight, no two on the same tokens, and the total weight is hardly left to chance.
+        In the place of drawing tokens, weighing and resampling; every history has one particle then.
         """
         before, live = self.histories, self.histories.live
-        done = np.flatnonzero(before.finish != LIVE)
         totals = before.log_totals
-        log_norm, log_power = self._sums(alpha)
-        log_c = log_sum_exp(np.concatenate((totals[done], totals[live] + log_power))) - np.log(n)
-
-        rows, tokens = self._heavy((log_c - totals[live]) / alpha + log_norm)
-        logps = self._logits[rows, tokens].astype(np.float64) - log_norm[rows]
-        weights = np.exp(totals[live][rows] + alpha * logps - log_c)
-        tails = np.exp(totals[live] + log_power - log_c) * self._light_shares(alpha, rows, tokens)
-
-        old = np.exp(totals[done] - log_c)
-        lumps = np.concatenate((np.where(old < 1.0, old, 0.0), tails))
-        picks, spacing = self._pick(lumps)
-        kept = np.where(old < 1.0, picks[: len(done)] * spacing, old)
-        drawn = self._tail_children(alpha, picks[len(done) :], rows, tokens)
-
-        parents = live[np.concatenate((rows, drawn[0]))]
-        self._replace_live(
-            parents,
-            np.concatenate((tokens, drawn[1])),
-            np.ones(len(parents), dtype=np.int64),
-            np.concatenate((logps, drawn[2] - log_norm[drawn[0]])),
-        )
-        with np.errstate(divide="ignore"):
-            logw = np.log(np.concatenate((kept, weights, drawn[3] * spacing))) + log_c
+        done = totals[before.finish != LIVE]
+        found = branch(self._kernel, self._logits, totals[live], done, alpha, n, self._draw)
+        one_each = np.ones(len(found.rows), dtype=np.int64)
+        self._replace_live(live[found.rows], found.tokens, one_each, found.logps)
+        logw = np.concatenate((found.finished, found.logw))
         self._keep((logw > -np.inf).astype(np.int64), logw)
-
-    def _pick(self, lumps: Doubles) -> tuple[Ints, float]:
-        """How often each lump is picked, and what a pick weighs, in units of c; E[both] = lumps.
-
-        With a whole number of picks their weight is that of the lumps for certain. Lumps that weigh
-        next to nothing are not worth a row: they are picked at times, and then weigh more.
-        """
-        total = float(lumps.sum())
-        if total <= 0.0:
-            return np.zeros(len(lumps), dtype=np.int64), 0.0
-        n_picks = float(np.ceil(total - ROUND_OFF)) if total >= LEAST_LUMP else total / LEAST_LUMP
-        return systematic(lumps, n_picks, self._draw), total / n_picks
-
-    def _sums(self, alpha: float) -> tuple[Doubles, Doubles]:
-        """(R,) log-norm and log Σ p^alpha of each pending row."""
-        sums = np.empty((2, len(self._logits)))
-        for chunk in self._kernel.chunks(self._logits, alpha):
-            sums[:, chunk.start : chunk.start + len(chunk.logits)] = chunk.log_norm, chunk.log_power
-        return sums[0], sums[1]
-
-    def _heavy(self, bar: Doubles) -> tuple[Ints, Ints]:
-        """Rows and tokens of the logits that reach their row's bar."""
-        found = [
-            np.flatnonzero(row >= low)
-            for row, low in zip(self._logits, bar.astype(self._logits.dtype), strict=True)
-        ]
-        return np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
-
-    def _light_shares(self, alpha: float, rows: Ints, tokens: Ints) -> Doubles:
-        """(R,) the share of each row's mass that is on other tokens than the heavy ones.
-
-        Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
-        """
-        shares = np.empty(len(self._logits))
-        for chunk in self._kernel.chunks(self._logits, alpha):
-            here = slice(chunk.start, chunk.start + len(chunk.logits))
-            mine = (rows >= here.start) & (rows < here.stop)
-            heavy = np.bincount(
-                rows[mine] - here.start, chunk.mass[rows[mine] - here.start, tokens[mine]], len(chunk.logits)
-            )
-            chunk.mass[rows[mine] - here.start, tokens[mine]] = 0.0
-            light = chunk.mass.sum(axis=1, dtype=np.float64)
-            shares[here] = light / (light + heavy)
-        return shares
-
-    def _tail_children(
-        self, alpha: float, picks: Ints, rows: Ints, tokens: Ints
-    ) -> tuple[Ints, Ints, Doubles, Doubles]:
-        """Rows, tokens, logits and weights of children drawn beside the heavy ones."""
-        picked = np.flatnonzero(picks)
-        found: list[tuple[Ints, Ints, Doubles, Doubles]] = []
-        for chunk in self._kernel.chunks(self._logits[picked], alpha):
-            here = picked[chunk.start : chunk.start + len(chunk.logits)]
-            for i, row in enumerate(here.tolist()):
-                chunk.mass[i, tokens[rows == row]] = 0.0
-            drawn = self._draw(chunk.mass, picks[here])
-            keys, count = np.unique(
-                np.repeat(np.arange(len(here)), picks[here]) * chunk.mass.shape[1] + drawn, return_counts=True
-            )
-            local, token = np.divmod(keys, chunk.mass.shape[1])
-            found.append(
-                (here[local], token, chunk.logits[local, token].astype(np.float64), count.astype(np.float64))
-            )
-        if not found:
-            nothing = np.zeros(0, dtype=np.int64)
-            return nothing, nothing, np.zeros(0), np.zeros(0)
-        a, b, c, d = (np.concatenate(parts) for parts in zip(*found, strict=True))
-        return a, b, c, d
 
     def reweight(self, increments: Doubles) -> None:
         """Add increments (H,) to the log-weights."""

@@ -134,7 +134,7 @@ PRESSURE = {
 
 
 @pytest.mark.parametrize("share", [True, False], ids=["shared", "unshared"])
-@pytest.mark.parametrize("scheme", (*SCHEMES, OPTIMAL))
+@pytest.mark.parametrize("scheme", [*SCHEMES, OPTIMAL])
 @pytest.mark.parametrize("case", PRESSURE)
 def test_reduction_under_memory_pressure_keeps_the_law(case, scheme, share):
     method, memory, n_tokens = PRESSURE[case]
@@ -173,7 +173,7 @@ def test_optimal_resampling_has_the_least_error_of_the_evidence():
 def test_dropping_the_light_children_would_be_caught(monkeypatch):
     """The heaviest children alone are no unbiased choice."""
     monkeypatch.setattr(
-        "localsmc.particles.systematic", lambda weights, n, draw: np.zeros(len(weights), dtype=np.int64)
+        "localsmc.branching.systematic", lambda weights, n, draw: np.zeros(len(weights), dtype=np.int64)
     )
     with pytest.raises((AssertionError, ValueError)):
         assert_properly_weighted(smc(particles=3, resampling=OPTIMAL), toy(), 3)

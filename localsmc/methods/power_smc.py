@@ -25,7 +25,6 @@ from localsmc.methods.base import Move, ParticleRun, Request, Room, require
 from localsmc.particles import Particles, Proposal
 from localsmc.resampling import SCHEMES
 
-
 OPTIMAL = "optimal"
 
 
