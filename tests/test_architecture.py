@@ -15,7 +15,7 @@ LAYERS = [
     {"errors", "numerics", "records", "answers", "ggml", "statistics"},
     {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks", "grading"},
     {"toy", "llama", "sequences", "probe"},
-    {"particles", "texts", "selection", "settings"},
+    {"branching", "particles", "texts", "selection", "settings"},
     {"methods"},
     {"loading", "layout", "solver"},
     {"evaluation", "report"},

@@ -656,7 +656,7 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
     assert set(options.PARAMETERS) <= known
     own = {name: method().select for name, method in methods.METHODS.items()}
     assert own == dict.fromkeys(own, "draw") | {"best-of-n": "best", "self-consistency": "majority"}
-    assert sorted(options.RESAMPLING) == sorted(resampling.SCHEMES)
+    assert sorted(options.RESAMPLING) == sorted((*resampling.SCHEMES, "optimal"))
     assert options.SELECT == tuple(selection.SELECTORS)
     assert set(options.KV_TYPES) == set(llama.KV_TYPES)
     assert options.SPLIT_MODES == tuple(llama.SPLIT_MODES)

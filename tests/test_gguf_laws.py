@@ -134,9 +134,10 @@ def test_tempering_ends_in_the_power_distribution(context, prompt, power_law):
     assert_frequencies(counts, power_law)
 
 
-def test_power_smc_estimates_the_evidence_without_bias(context, prompt, power_law):
+@pytest.mark.parametrize("resampling", ["systematic", "optimal"])
+def test_power_smc_estimates_the_evidence_without_bias(context, prompt, power_law, resampling):
     law, omitted = power_law
-    method = PowerSMC(particles=8, alpha=ALPHA, ramp=2, ess_threshold=0.9)
+    method = PowerSMC(particles=8, alpha=ALPHA, ramp=2, ess_threshold=0.9, resampling=resampling)
     evidence = np.exp([run.log_z for run in runs(method, context, prompt, 300)])
     sigma = evidence.std(ddof=1) / math.sqrt(len(evidence))
     assert abs(evidence.mean() - sum(law.values())) < K * sigma + omitted

@@ -241,6 +241,18 @@ def test_pass_at_k_needs_independent_samples(tmp_path, found):
     assert told[0]["pass"] == pytest.approx(np.mean([right / 16 for right in per_problem.values()]))
 
 
+def test_evidence_is_spread_over_the_seeds_of_a_problem(tmp_path):
+    made = []
+    for k, estimates in enumerate([(-5.0, -5.0), (-1.0, -3.0), (None, -2.0)]):
+        for seed, log_z in enumerate(estimates):
+            made.append({**one_line(problem_id=f"p{k}"), "seed": seed})
+            made[-1]["result"]["log_z"] = log_z
+    about = run_folder.manifest(n_problems=3, seeds=(0, 1))
+    (row,) = rows(report([run_folder.write(tmp_path / "few", made, about)]), "evidence")
+    # Of the third problem one estimate is there: it has no spread.
+    assert (row["problems"], row["median"], row["root"]) == (2, pytest.approx(2**0.5 / 2), pytest.approx(1.0))
+
+
 def test_words_are_held_against_outcomes(tmp_path):
     made = [one_line(problem_id=f"p{k}", verdict="right" if k else "wrong") for k in range(5)]
     for k, word in enumerate(("high", "high", "high", "low", None)):

@@ -8,10 +8,13 @@ Weight    Δ log w = (α_t − α_{t−1})·log p(h) + log Σ_v p(v|h)^α_t for 
           for p^α_t. Where all end within the ramp, (α − α_t)·log p makes up the rest.
 Resample  when the effective sample size falls below `ess_threshold`·N, looked at after every
           token while any history lives. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+          `optimal` draws no tokens first: every child of every history is weighed, those that have
+          an N-th of the weight stay, the others are thinned without bias (branching.py); then no
+          text is held twice, there is no ESS to fall, and threshold and sharing have no say.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
 Cost      one row a distinct live history and step; with `share` off one a live particle.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
-          both differ from the authors' code.
+          both differ from the authors' code. `optimal`: Fearnhead and Clifford (2003).
 """
 
 from __future__ import annotations
@@ -26,11 +29,15 @@ from localsmc.particles import Particles, Proposal
 from localsmc.resampling import SCHEMES
 
 OPTIMAL = "optimal"
+"""The scheme that takes the place of drawing, weighing and resampling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSMC:
-    """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing."""
+    """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing.
+
+    N particles; with the scheme `optimal` N texts at most.
+    """
 
     name: ClassVar[str] = "power-smc"
     select: ClassVar[str] = "draw"

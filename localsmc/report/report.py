@@ -10,7 +10,7 @@ from typing import Any
 
 from localsmc import __version__
 from localsmc.errors import RunError
-from localsmc.report import accuracy, agreement, calibration, differences, tracetables
+from localsmc.report import accuracy, agreement, calibration, differences, evidence, tracetables
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
 from localsmc.report.folder import MAKE, Run, read_run
@@ -94,6 +94,7 @@ class Report:
             calibration.scores(self.calibrations),
             calibration.bins(self.calibrations),
             calibration.in_words(self.groups),
+            evidence.spread(groups),
             agreement.agreement(groups),
             agreement.spread(groups),
             agreement.distributions(groups),
