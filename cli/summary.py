@@ -78,12 +78,11 @@ def _method(result: Result) -> str:
 def setup_lines(solving: Solving, asked_cells: int) -> list[str]:
     """What was loaded and chosen, before the first step."""
     llama, context, method = solving.model.llama, solving.context, solving.method
-    n_particles = getattr(method, "particles", 1)
     why = (
         "given by --ctx-size"
         if asked_cells
-        else f"chosen for {len(solving.prompt)} prompt tokens, up to {solving.n_tokens} more on each"
-        f" of {n_particles} particles, and the free memory"
+        else f"chosen for {len(solving.prompt)} prompt tokens, {method.room.texts} texts of up to"
+        f" {solving.n_tokens} more, and the free memory"
     )
     return [
         f"model: {llama.path}, {llama.n_params / 1e6:,.1f} M parameters, {solving.model.header.file_type},"

@@ -49,7 +49,7 @@ def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
 def confidence(
     answer: str | None, shares: Sequence[AnswerShare], sharpness: float | None
 ) -> Confidence | None:
-    """How sure an answer is, from its weight; None where nothing else could have come out.
+    """How sure an answer is, from its weight; None where weights tell nothing, or there is no answer.
 
     The same weight means less the more a method sharpens: with p^α the odds between two answers are
     raised to about the power α. So the log-odds of the weight are held against α (`sharpness`, 1 for
@@ -57,7 +57,7 @@ def confidence(
     particles, where high was right in 8 to 9 of 10 problems, medium in 5 to 6, low in 2; with 4 high
     means less (6 of 10). `localsmc report` tells it for yours.
     """
-    if answer is None or sharpness is None or sum(share.count for share in shares) < 2:
+    if answer is None or sharpness is None:
         return None
     wanted = answers.key(answer)
     mine = (one.weight for one in shares if one.answer is not None and answers.key(one.answer) == wanted)

@@ -310,9 +310,12 @@ def test_confidence_is_a_word_for_the_weight(weight, sharpness, word):
 
 def test_one_text_and_no_answer_have_no_confidence():
     one = (AnswerShare(answer="7", weight=1.0, count=1),)
-    assert selection.confidence("7", one, 1.0) is None
-    assert selection.confidence(None, (*one, *one), 1.0) is None
-    assert selection.confidence("8", (*one, *one), 1.0) == "low"
+    assert selection.confidence(None, one, 1.0) is None
+    assert selection.confidence("8", one, 1.0) == "low"
+    # What is left of 16 after optimal resampling, too, says something; what is alone from the start, not.
+    assert selection.confidence("7", one, PowerSMC().sharpness) == "high"
+    for method in (PowerSMC(particles=1), Sample(), Greedy(), PowerMH(), PowerTempering(), BestOfN()):
+        assert selection.confidence("7", one, method.sharpness) is None
 
 
 DRAWN = [

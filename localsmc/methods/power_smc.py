@@ -61,9 +61,9 @@ class PowerSMC:
             )
 
     @property
-    def sharpness(self) -> float:
-        """See `Method.sharpness`."""
-        return self.alpha
+    def sharpness(self) -> float | None:
+        """None for one particle, which has nothing beside it."""
+        return self.alpha if self.particles > 1 else None
 
     @property
     def room(self) -> Room:

@@ -50,8 +50,8 @@ class Sample:
 
     @property
     def sharpness(self) -> float | None:
-        """That of every token; it is not quite that of a text."""
-        return 1.0 / self.temperature
+        """That of every token; it is not quite that of a text. None for one sample."""
+        return 1.0 / self.temperature if self.particles > 1 else None
 
     @property
     def room(self) -> Room:
