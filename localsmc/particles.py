@@ -309,7 +309,7 @@ class Particles:
             n_live = self.n_live
             if n_live == 1:
                 raise ContextFull("one history alone does not fit into the context")
-            self._reduce(self.sequences.n_slots if n_live > self.sequences.n_slots else n_live // 2)
+            self._reduce(self.sequences.n_usable if n_live > self.sequences.n_usable else n_live // 2)
 
     def _reduce(self, n_histories: int) -> None:
         live = self.histories.live

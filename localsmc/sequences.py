@@ -25,6 +25,8 @@ class Sequences:
     def __init__(self, model: LanguageModel, n_tokens: int) -> None:
         self.model = model
         self.n_slots = model.n_seq_max
+        self.n_kept = 0
+        """Slots that somebody keeps as they are, to fork from them later."""
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
         self._n_prompt = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
@@ -60,9 +62,14 @@ class Sequences:
         """Cells in use, the prompt's included."""
         return self._n_prompt + self._n_used
 
+    @property
+    def n_usable(self) -> int:
+        """Slots for histories that are written to."""
+        return self.n_slots - self.n_kept
+
     def can_append(self, n_rows: int) -> bool:
         """Whether one token more fits for each of n_rows histories, the new ones' slots included."""
-        return n_rows <= self.n_slots and self.cells_used + n_rows <= self.model.n_cells
+        return n_rows <= self.n_usable and self.cells_used + n_rows <= self.model.n_cells
 
     def fork(self, slot: int, length: int | None = None) -> int:
         """A new slot with the same history, or with its first `length` generated tokens.

@@ -18,6 +18,7 @@ import numpy as np
 from localsmc.draws import Draw
 from localsmc.errors import ConfigError, PromptTooLong, SequenceError
 from localsmc.model import LanguageModel, TokenIds
+from localsmc.numerics import log_sum_exp
 from localsmc.particles import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Particles
 from localsmc.prompts import StopRule
 from localsmc.records import FinishReason, HistoryInfo, HistoryState, StepInfo
@@ -269,7 +270,8 @@ Advance = Callable[[Particles], Move]
 class ParticleRun(Run):
     """A run over one or several waves of particles, each from the end of the same prompt.
 
-    Several waves are for independent particles that do not fit into the memory together.
+    Several waves are for independent particles that do not fit into the memory together, or islands of
+    particles with evidence, which weighs them: that of all is the mean.
     """
 
     def __init__(
@@ -278,13 +280,14 @@ class ParticleRun(Run):
         super().__init__(request)
         self._advance, self._share, self._has_evidence = advance, share, has_evidence
         self._waves = list(waves)
-        # The prompt's slot is kept for the waves that follow; with one wave it is the first history's.
         self.finished: list[Particles] = []
         self.particles = self._start_wave()
         self._stand()
 
     def _start_wave(self) -> Particles:
         n = self._waves.pop(0)
+        # Where waves follow, the prompt's slot is kept; the last one has it for its first history.
+        self.sequences.n_kept = int(bool(self._waves))
         slot = self.sequences.fork(self._root) if self._waves else self._root
         request = self._request
         return Particles(
@@ -327,7 +330,10 @@ class ParticleRun(Run):
     @property
     def log_z(self) -> float | None:
         """See `Run.log_z`."""
-        return self.particles.log_z if self._has_evidence and self.is_done else None
+        if not self._has_evidence or not self.is_done:
+            return None
+        waves = (*self.finished, self.particles)
+        return log_sum_exp(np.array([wave.log_z for wave in waves])) - float(np.log(len(waves)))
 
     @property
     def ess(self) -> float:
@@ -339,13 +345,17 @@ class ParticleRun(Run):
 
     def endings(self) -> list[Ending]:
         """See `Run.endings`; what the method itself has given up is left out."""
-        waves = [(wave, wave.weights * wave.n) for wave in (*self.finished, self.particles)]
+        waves = [(wave, wave.weights * self._share_of(wave)) for wave in (*self.finished, self.particles)]
         kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != CUT)]
         weights = np.concatenate([weights[wave.histories.finish != CUT] for wave, weights in waves])
         return merged(
             self._ending(wave, int(i), float(weight))
             for (wave, i), weight in zip(kept, weights / weights.sum(), strict=True)
         )
+
+    def _share_of(self, wave: Particles) -> float:
+        """What a wave counts beside the others, up to a factor."""
+        return float(np.exp(wave.log_z - self.particles.log_z)) if self._has_evidence else float(wave.n)
 
     def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
         return Ending(

@@ -11,6 +11,8 @@ Resample  when the effective sample size falls below `ess_threshold`·N, looked 
           `optimal` draws no tokens first: every child of every history is weighed, those that have
           an N-th of the weight stay, the others are thinned without bias (branching.py); then no
           text is held twice, there is no ESS to fall, and threshold and sharing have no say.
+Islands   one after the other, independent, each with N particles; a text weighs its weight on its
+          island times the island's Ẑ, and the mean of these is the evidence: unbiased as one is.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
 Cost      one row a distinct live history and step; with `share` off one a live particle.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
@@ -36,7 +38,7 @@ OPTIMAL = "optimal"
 class PowerSMC:
     """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing.
 
-    N particles; with the scheme `optimal` N texts at most.
+    N particles on each island; with the scheme `optimal` N texts at most.
     """
 
     name: ClassVar[str] = "power-smc"
@@ -48,12 +50,14 @@ class PowerSMC:
     ess_threshold: float = 0.5
     resampling: str = "systematic"
     share: bool = True
+    islands: int = 1
 
     def __post_init__(self) -> None:
         require("particles", self.particles, 1, 1_000_000)
         require("alpha", self.alpha, 1.0, 64.0)
         require("ramp", self.ramp, 0, 1_000_000)
         require("ess_threshold", self.ess_threshold, 0.0, 1.0)
+        require("islands", self.islands, 1, 10_000)
         if self.resampling not in (*SCHEMES, OPTIMAL):
             raise ConfigError(
                 f"`resampling` is `{self.resampling}`, which is no scheme",
@@ -63,16 +67,19 @@ class PowerSMC:
     @property
     def sharpness(self) -> float | None:
         """None for one particle, which has nothing beside it."""
-        return self.alpha if self.particles > 1 else None
+        return self.alpha if self.particles * self.islands > 1 else None
 
     @property
     def room(self) -> Room:
         """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
-        return Room(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
+        # Where islands follow, one sequence stays with the prompt.
+        n_sequences = self.particles + (self.islands > 1)
+        return Room(n_sequences, max(min(self.particles, 4), math.ceil(self.particles / 2)))
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
-        return ParticleRun(request, [self.particles], self.advance, share=self.share, has_evidence=True)
+        waves = [self.particles] * self.islands
+        return ParticleRun(request, waves, self.advance, share=self.share, has_evidence=True)
 
     def exponent(self, step: int) -> float:
         """α_t for the token at 0-based position t."""
