@@ -469,7 +469,7 @@ def test_every_method_documents_what_it_targets_and_costs():
     assert describe(METHODS["greedy"]).target.startswith("none")
     assert describe(METHODS["greedy"]).proposal == ""
     assert describe(METHODS["sample"]).proposal == "the target itself, N independent draws."
-    assert list(sections(METHODS["power-smc"]))[3:] == ["Resample", "Stops", "Cost", "Source"]
+    assert list(sections(METHODS["power-smc"]))[3:] == ["Resample", "Islands", "Stops", "Cost", "Source"]
     # Lines of a section are one.
     assert "after n_tokens tokens, and p is the model" in describe(METHODS["power-smc"]).target
 
