@@ -64,6 +64,16 @@ def close_to(kind):
     return lambda actual, expected: np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE[kind])
 
 
+def request(model, n_tokens):
+    return Request(
+        model=model,
+        prompt=np.array(PROMPT, dtype=np.int32),
+        n_tokens=n_tokens,
+        stop=StopRule(model.pieces),
+        draw=RandomDraw(np.random.default_rng(1)),
+    )
+
+
 def feed(model, seq, tokens, start=0):
     """Decode tokens one by one; returns a copy of the last logits."""
     for i, token in enumerate(tokens):
@@ -252,14 +262,7 @@ def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(kind, open_mode
 def test_every_text_of_a_chain_has_the_probability_of_its_own_tokens(kind, open_model, retrace):
     """After cuts, forks and replays: log p and log Σ p^alpha of every token, against a fresh prefill."""
     model, fresh = open_model(n_cells=256, n_seq_max=8), open_model(n_cells=256, n_seq_max=1)
-    request = Request(
-        model=model,
-        prompt=np.array(PROMPT, dtype=np.int32),
-        n_tokens=10,
-        stop=StopRule(model.pieces),
-        draw=RandomDraw(np.random.default_rng(1)),
-    )
-    run = PowerMH(particles=3, alpha=1.5, steps=6, block=4, retrace=retrace).start(request)
+    run = PowerMH(particles=3, alpha=1.5, steps=6, block=4, retrace=retrace).start(request(model, 10))
     for _ in run:
         pass
     assert run.accepted > 5
@@ -279,14 +282,7 @@ def test_every_text_of_a_chain_has_the_probability_of_its_own_tokens(kind, open_
 def test_every_history_of_a_run_stands_on_its_own_tokens(open_model, close_to, share):
     """Row 10: after forks, deaths and reductions the pending logits are those of a fresh replay."""
     model, fresh = open_model(n_cells=256, n_seq_max=4), open_model(n_cells=256, n_seq_max=1)
-    request = Request(
-        model=model,
-        prompt=np.array(PROMPT, dtype=np.int32),
-        n_tokens=8,
-        stop=StopRule(model.pieces),
-        draw=RandomDraw(np.random.default_rng(1)),
-    )
-    run = PowerSMC(particles=40, alpha=1.2, ramp=3, ess_threshold=0.9, share=share).start(request)
+    run = PowerSMC(particles=40, alpha=1.2, ramp=3, ess_threshold=0.9, share=share).start(request(model, 8))
     forks = 0
     for step in run:
         forks += step.forks

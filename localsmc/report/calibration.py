@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from localsmc.report import tables
-from localsmc.report.accuracy import WHERE, where
-from localsmc.report.groups import Group, means
+from localsmc.report.accuracy import COLUMNS, WHERE, where
+from localsmc.report.groups import Group
 from localsmc.report.lines import RIGHT, Line
 from localsmc.report.tables import Column, Table
-from localsmc.statistics import Bin, brier, calibration_bins, calibration_error, mean_share, resampled
+from localsmc.statistics import Bin, brier, calibration_bins, calibration_error, resampled
 
 NOTE = (
     "Of every problem the heaviest answer with its weight; problems without any answer are left out. Brier is"
@@ -123,27 +123,19 @@ def in_words(groups: Sequence[Group]) -> Table | None:
     """How often an answer was right, by the word that the run had for it; None where it had none."""
     rows = []
     for group in groups:
-        said = [(line.drawn.confidence, line) for line in group.graded if line.drawn is not None]
         for word in WORDS:
-            lines = [line for told, line in said if told == word]
-            if lines:
-                right = means({(line.problem, line.seed): float(line.verdict == RIGHT) for line in lines})
-                share, *ends = mean_share(list(right.values()), len({line.seed for line in lines}))
-                rows.append((*where(group), word, len(lines), len(right), share, tuple(ends)))
+            lines = [line for line in group.graded if line.drawn and line.drawn.confidence == word]
+            scored = group.of(lines).scored(group.main)
+            if (estimate := scored.accuracy) is not None:
+                row = (word, len(lines), len(scored.means), estimate[0], estimate[1:])
+                rows.append((*where(group), *row))
     columns = (
         *WHERE,
         Column("confidence", "confidence"),
         Column("answers", "answers", tables.count),
-        Column("problems", "problems", tables.count),
-        Column("accuracy", "right", tables.percent),
-        Column("interval", "95 % interval", tables.interval),
+        *COLUMNS[5:8],
     )
     if not rows:
         return None
-    return Table(
-        name="confidence",
-        title="Confidence in words",
-        columns=columns,
-        rows=tuple(rows),
-        note="What the run said of the answers that it gave, and how often they were right.",
-    )
+    note = "What the run said of the answers that it gave, and how often they were right."
+    return Table(name="confidence", title="Confidence in words", columns=columns, rows=tuple(rows), note=note)
