@@ -42,7 +42,7 @@ PARAMETERS = (
 )
 """Parameters of methods that have a flag of their own; the others are written with the method."""
 
-RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "optimal")
+RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin", "optimal")
 SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 SPLIT_MODES = ("none", "layer", "row", "tensor")

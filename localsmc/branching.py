@@ -9,13 +9,12 @@ vocabulary, stay one lump until it is picked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from localsmc.draws import Draw
-from localsmc.numerics import Chunk, Doubles, Floats, Ints, RowKernel, log_sum_exp
+from localsmc.numerics import Chunk, Doubles, Floats, Ints, Tempered, log_sum_exp
 from localsmc.resampling import ROUND_OFF, systematic
 
 LEAST_LUMP = 0.01
@@ -32,30 +31,28 @@ class Branches(NamedTuple):
     finished: Doubles
 
 
-def branch(
-    kernel: RowKernel, logits: Floats, live: Doubles, finished: Doubles, alpha: float, n: int, draw: Draw
-) -> Branches:
-    """The children of histories with logits (R, V) and log-weights `live` (R,), thinned to about n.
+def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: Draw) -> Branches:
+    """The children of histories with these rows of logits and log-weights `live` (R,), thinned to about n.
 
     Children weigh p^alpha of their parent's weight. `finished` (F,) are log-weights of histories that
     have no children and are thinned with them. E[weight] is kept for each; the total, too, but for
     lumps lighter than LEAST_LUMP.
     """
-    chunks = _Chunks(kernel, logits, alpha)
-    log_norm, log_power = _sums(chunks, len(logits))
+    logits, alpha = tempered.logits, tempered.alpha
+    log_norm, log_power = tempered.sums
     log_c = log_sum_exp(np.concatenate((finished, live + log_power))) - np.log(n)
 
     rows, tokens = _heavy(logits, (log_c - live) / alpha + log_norm)
     logps = logits[rows, tokens].astype(np.float64) - log_norm[rows]
     logw = live[rows] + alpha * logps
-    lumps = np.exp(live + log_power - log_c) * _light_shares(chunks, rows, tokens, len(logits))
+    lumps = np.exp(live + log_power - log_c) * _light_shares(tempered, rows, tokens, len(logits))
 
     weights = np.exp(finished - log_c)
     picks, log_each = _pick(np.concatenate((np.where(weights < 1.0, weights, 0.0), lumps)), draw)
     with np.errstate(divide="ignore"):
         kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
 
-    light = _drawn(chunks, picks[len(finished) :], rows, tokens, draw)
+    light = _drawn(tempered, picks[len(finished) :], rows, tokens, draw)
     light_logps = logits[light.rows, light.tokens].astype(np.float64) - log_norm[light.rows]
     return Branches(
         rows=np.concatenate((rows, light.rows)),
@@ -64,25 +61,6 @@ def branch(
         logw=np.concatenate((logw, np.log(light.counts) + log_each + log_c)),
         finished=kept,
     )
-
-
-class _Chunks:
-    """A step's rows in chunks, iterated several times; computed once where one chunk holds them all."""
-
-    def __init__(self, kernel: RowKernel, logits: Floats, alpha: float) -> None:
-        self._kernel, self._logits, self._alpha = kernel, logits, alpha
-        self._only = list(kernel.chunks(logits, alpha)) if len(logits) <= kernel.n_rows else None
-
-    def __iter__(self) -> Iterator[Chunk]:
-        return iter(self._only or self._kernel.chunks(self._logits, self._alpha))
-
-
-def _sums(chunks: _Chunks, n_rows: int) -> tuple[Doubles, Doubles]:
-    """(R,) log-norm and log Σ p^alpha of each row."""
-    sums = np.empty((2, n_rows))
-    for chunk in chunks:
-        sums[:, chunk.start : chunk.start + len(chunk.logits)] = chunk.log_norm, chunk.log_power
-    return sums[0], sums[1]
 
 
 def _heavy(logits: Floats, bar: Doubles) -> tuple[Ints, Ints]:
@@ -98,13 +76,13 @@ def _without(chunk: Chunk, rows: Ints, tokens: Ints) -> Floats:
     return chunk.mass
 
 
-def _light_shares(chunks: _Chunks, rows: Ints, tokens: Ints, n_rows: int) -> Doubles:
+def _light_shares(tempered: Tempered, rows: Ints, tokens: Ints, n_rows: int) -> Doubles:
     """(R,) the share of each row's mass that is on other tokens than the heavy ones.
 
     Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
     """
     shares = np.empty(n_rows)
-    for chunk in chunks:
+    for chunk in tempered:
         whole = chunk.mass.sum(axis=1, dtype=np.float64)
         light = _without(chunk, rows, tokens).sum(axis=1, dtype=np.float64)
         shares[chunk.start : chunk.start + len(chunk.logits)] = light / whole
@@ -129,10 +107,10 @@ class _Light(NamedTuple):
     counts: Ints
 
 
-def _drawn(chunks: _Chunks, picks: Ints, rows: Ints, tokens: Ints, draw: Draw) -> _Light:
+def _drawn(tempered: Tempered, picks: Ints, rows: Ints, tokens: Ints, draw: Draw) -> _Light:
     """Children from the picked lumps, by their weight; equal ones as one, with how often it came."""
     found = [_Light(*np.zeros((3, 0), dtype=np.int64))]
-    for chunk in chunks if picks.any() else ():
+    for chunk in tempered if picks.any() else ():
         here = np.flatnonzero(picks[chunk.start : chunk.start + len(chunk.logits)])
         if len(here):
             mass = _without(chunk, rows, tokens)[here]

@@ -1,6 +1,7 @@
 """The tree of all tokens ever drawn: each node is a token and its parent node.
 
 A history is a node; forking one costs nothing here, and its tokens are read back by walking up.
+A node may keep how probable its history is, and was to be proposed, for who proposes others later.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from localsmc.model import TokenIds
-from localsmc.numerics import Ints
+from localsmc.numerics import Doubles, Ints
 
 ROOT = 0
 
@@ -19,16 +20,19 @@ class Genealogy:
     def __init__(self) -> None:
         self._parent = np.zeros(1024, dtype=np.int64)
         self._token = np.zeros(1024, dtype=np.int32)
+        self._logs = np.zeros((1024, 2))
         self._size = 1
 
-    def append(self, parents: Ints, tokens: Ints) -> Ints:
-        """A new node (K,) for each parent node and token (K,)."""
+    def append(self, parents: Ints, tokens: Ints, logs: Doubles | None = None) -> Ints:
+        """A new node (K,) for each parent node and token (K,); for `logs` (K, 2) see there."""
         nodes = np.arange(self._size, self._size + len(parents))
         while self._size + len(parents) > len(self._parent):
             self._parent = np.concatenate((self._parent, np.zeros_like(self._parent)))
             self._token = np.concatenate((self._token, np.zeros_like(self._token)))
+            self._logs = np.concatenate((self._logs, np.zeros_like(self._logs)))
         self._parent[nodes] = parents
         self._token[nodes] = tokens
+        self._logs[nodes] = np.nan if logs is None else self._logs[parents] + logs
         self._size += len(parents)
         return nodes
 
@@ -40,10 +44,21 @@ class Genealogy:
         """The token of each node."""
         return self._token[nodes].astype(np.int64)
 
-    def tokens(self, node: int) -> TokenIds:
-        """The tokens from the end of the prompt to a node, in order."""
+    def logs(self, nodes: Ints) -> Doubles:
+        """(K, 2) log-probability of each node's history, from the model and from what proposed it.
+
+        NaN where it was not told.
+        """
+        return self._logs[nodes]
+
+    def path(self, node: int) -> Ints:
+        """The nodes from the first token to a node, in order."""
         path = []
         while node != ROOT:
-            path.append(self._token[node])
-            node = self._parent[node]
-        return np.array(path[::-1], dtype=np.int32)
+            path.append(node)
+            node = int(self._parent[node])
+        return np.array(path[::-1], dtype=np.int64)
+
+    def tokens(self, node: int) -> TokenIds:
+        """The tokens from the end of the prompt to a node, in order."""
+        return self._token[self.path(node)]

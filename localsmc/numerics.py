@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,29 @@ class RowKernel:
             np.exp(shifted, out=mass)
         log_power = np.log(mass.sum(axis=1).astype(np.float64)) - alpha * log_sum
         return Chunk(start, logits, mass, log_norm, log_power)
+
+
+class Tempered:
+    """Rows of logits (R, V) at one exponent, chunk by chunk, as often as it is iterated.
+
+    Where one chunk holds all rows it is computed once; then what was zeroed in its mass stays zero.
+    """
+
+    def __init__(self, kernel: RowKernel, logits: Floats, alpha: float) -> None:
+        self.logits, self.alpha = logits, alpha
+        self._kernel = kernel
+        self._only = list(kernel.chunks(logits, alpha)) if len(logits) <= kernel.n_rows else None
+
+    def __iter__(self) -> Iterator[Chunk]:
+        return iter(self._only or self._kernel.chunks(self.logits, self.alpha))
+
+    @cached_property
+    def sums(self) -> tuple[Doubles, Doubles]:
+        """(R,) log-norm and log Σ_v p(v)^alpha of each row."""
+        sums = np.empty((2, len(self.logits)))
+        for chunk in self:
+            sums[:, chunk.start : chunk.start + len(chunk.logits)] = chunk.log_norm, chunk.log_power
+        return sums[0], sums[1]
 
 
 def log_sum_exp(values: Doubles) -> float:

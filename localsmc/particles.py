@@ -2,15 +2,16 @@
 
 Particles with the same tokens share one history and so one row of every decode; a history forks
 only when its particles draw different tokens. log-weights are absolute: at any moment
-Σ counts·exp(logw) is the unbiased estimate of the evidence, so resampling sets all of them to
-their mean and nothing has to be carried beside them. Knows nothing of texts or exponents'
-schedules.
+Σ counts·exp(logw) is the unbiased estimate of the evidence, so resampling keeps their total and
+nothing has to be carried beside them. Knows nothing of texts or exponents' schedules.
 """
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from localsmc.numerics import (
     Floats,
     Ints,
     RowKernel,
+    Tempered,
     Transform,
     effective_sample_size,
     log_sum_exp,
@@ -56,6 +58,8 @@ class Histories:
     """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
     stop: tuple[StopState, ...]
     """What the stop rule remembers of it."""
+    origin: Ints
+    """Which of the histories that its particles began with it comes from."""
 
     @cached_property
     def live(self) -> Ints:
@@ -83,6 +87,7 @@ class Histories:
             finish=self.finish[index],
             slot=self.slot[index],
             stop=tuple(self.stop[i] for i in index.tolist()),
+            origin=self.origin[index],
         )
 
     def followed_by(self, other: Histories) -> Histories:
@@ -95,6 +100,7 @@ class Histories:
             finish=np.concatenate((self.finish, other.finish)),
             slot=np.concatenate((self.slot, other.slot)),
             stop=self.stop + other.stop,
+            origin=np.concatenate((self.origin, other.origin)),
         )
 
     def __len__(self) -> int:
@@ -112,7 +118,7 @@ class Proposal:
 class Particles:
     """N particles on one prompt, moved one token at a time.
 
-    A step is `extend` (draw tokens), `reweight` and `resample` as the method sees fit, then
+    A step is `raise_to`, `weigh`, `resample` and `extend` (draw tokens) as the method sees fit, then
     `evaluate` (decode the survivors). With `share=False` every particle keeps a history of its
     own: the same law at a higher cost, there to be compared with.
     """
@@ -128,15 +134,22 @@ class Particles:
         stop: StopRule,
         draw: Draw,
         share: bool = True,
+        keeps_prompt: bool = False,
     ) -> None:
         self.sequences, self.n, self.n_tokens = sequences, n, n_tokens
         self.genealogy = Genealogy()
         self.reductions = 0
         self.length = 0
+        self.alpha = 1.0
+        """The exponent of the target that the histories are weighed for."""
         self.ended: Ints = np.zeros(0, dtype=np.int64)
         """The indices of the histories that ended with the last token drawn, until one is dropped."""
-        self._draw, self._stop, self._share = draw, stop, share
-        self._logits = logits
+        self.draw, self.stop, self._share = draw, stop, share
+        self.prompt_slot, self.prompt_logits = slot, logits
+        """Where all begins, as long as it is kept."""
+        self._logits: Floats | None = logits
+        """(R, V) of the live histories, from `evaluate` on until tokens are drawn."""
+        self._tempered: Tempered | None = None
         self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
         self._is_eog = sequences.model.is_eog
         one = np.ones(1, dtype=np.int64)
@@ -146,8 +159,9 @@ class Particles:
             logw=np.full(1, -np.log(n)),
             logp=np.zeros(1),
             finish=np.zeros(1, dtype=np.int8),
-            slot=one * slot,
+            slot=one * (sequences.fork(slot) if keeps_prompt else slot),
             stop=(stop.start(),),
+            origin=one * 0,
         )
 
     # --- questions -----------------------------------------------------------------------------
@@ -174,38 +188,43 @@ class Particles:
 
     # --- one step ------------------------------------------------------------------------------
 
-    def extend(self, proposal: Proposal) -> Doubles:
-        """Draw the next token of every live particle and group equal ones into children.
+    def raise_to(self, alpha: float) -> None:
+        """Weigh all histories for p^alpha from now on."""
+        if alpha != self.alpha:
+            self.reweight((alpha - self.alpha) * self.histories.logp)
+            self.alpha = alpha
 
-        Returns log Σ_v p(v)^alpha for each history that is left (H,), 0 for those that had
-        finished before: with tokens drawn from p^alpha this is the increment of log-weight.
-        """
-        live = self.histories.live
-        parents: list[Ints] = []
-        tokens: list[Ints] = []
-        counts: list[Ints] = []
-        logps: list[Doubles] = []
-        log_power = np.empty(len(live))
-        for chunk in self._kernel.chunks(self._logits, proposal.alpha):
-            stop = chunk.start + len(chunk.logits)
-            log_power[chunk.start : stop] = chunk.log_power
-            rows, token, count = self._draw_children(chunk, live[chunk.start : stop], proposal)
-            parents.append(live[rows + chunk.start])
-            tokens.append(token)
-            counts.append(count)
-            logps.append(chunk.logp(rows, token))
+    def weigh(self, alpha: float) -> None:
+        """Add log Σ_v p(v)^alpha to each live history: what a token drawn from p^alpha weighs, whichever."""
         increments = np.zeros(len(self.histories))
-        increments[live] = log_power
-        done, index = self.histories.finish != LIVE, np.concatenate(parents)
-        self._replace_live(index, np.concatenate(tokens), np.concatenate(counts), np.concatenate(logps))
-        return np.concatenate((increments[done], increments[index]))
+        increments[self.histories.live] = self._rows(alpha).sums[1]
+        self.reweight(increments)
+
+    def _rows(self, alpha: float) -> Tempered:
+        """The live histories' logits at an exponent."""
+        assert self._logits is not None  # noqa: S101 - `evaluate` comes first
+        if self._tempered is None or self._tempered.alpha != alpha:
+            self._tempered = Tempered(self._kernel, self._logits, alpha)
+        return self._tempered
+
+    def extend(self, proposal: Proposal) -> None:
+        """Draw the next token of every live particle and group equal ones into children."""
+        live = self.histories.live
+        found: list[tuple[NDArray[Any], ...]] = []
+        for chunk in self._rows(proposal.alpha):
+            here = live[chunk.start : chunk.start + len(chunk.logits)]
+            rows, tokens, counts = self._draw_children(chunk, here, proposal)
+            logps = chunk.logp(rows, tokens)
+            log_q = proposal.alpha * logps - chunk.log_power[rows]
+            found.append((here[rows], tokens, counts, np.stack((logps, log_q), axis=1)))
+        self._replace_live(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def _draw_children(self, chunk: Chunk, live: Ints, proposal: Proposal) -> tuple[Ints, Ints, Ints]:
         """Rows, tokens and counts of the children of a chunk, rows in order."""
         if proposal.transform is not None:
             proposal.transform(chunk)
         counts = self.histories.count[live]
-        drawn = self._draw(chunk.mass, counts)
+        drawn = self.draw(chunk.mass, counts)
         rows = np.repeat(np.arange(len(live)), counts)
         if not self._share or len(drawn) == len(live):
             return rows, drawn, np.ones_like(drawn)
@@ -219,29 +238,34 @@ class Particles:
         found, count = np.unique(keys, return_counts=True)
         return found // n_vocab, found % n_vocab, count
 
-    def _replace_live(self, parents: Ints, tokens: Ints, counts: Ints, logps: Doubles) -> None:
-        """Put children in the place of the live histories, behind the finished ones."""
+    def _replace_live(self, parents: Ints, tokens: Ints, counts: Ints, logs: Doubles) -> None:
+        """Put children in the place of the live histories, behind the finished ones.
+
+        `logs` (K, 2) are those of their tokens, see `Genealogy`.
+        """
         old = self.histories
         self.length += 1
         done = old.finish != LIVE
-        stop = self._stop.advance_all(old.stop, parents.tolist(), tokens.tolist())
+        stop = self.stop.advance_all(old.stop, parents.tolist(), tokens.tolist())
         ended = self._is_eog[tokens]
-        if self._stop.is_active:
+        if self.stop.is_active:
             ended = ended | np.array([state.hit for state in stop], dtype=np.bool_)
         finish = np.where(ended, STOPPED, LIVE)
         if self.length == self.n_tokens:
             finish[finish == LIVE] = OUT_OF_LENGTH
         children = Histories(
-            node=self.genealogy.append(old.node[parents], tokens),
+            node=self.genealogy.append(old.node[parents], tokens, logs),
             count=counts,
             logw=old.logw[parents],
-            logp=old.logp[parents] + logps,
+            logp=old.logp[parents] + logs[:, 0],
             finish=finish.astype(np.int8),
             slot=old.slot[parents],
             stop=stop,
+            origin=old.origin[parents],
         )
         self.histories = old.take(done).followed_by(children) if done.any() else children
         self.ended = int(done.sum()) + np.flatnonzero(children.finish != LIVE)
+        self._logits = self._tempered = None
         self._release_except(children, old.slot[~done])
 
     def branch(self, alpha: float, n: int) -> None:
@@ -252,22 +276,60 @@ class Particles:
         before, live = self.histories, self.histories.live
         totals = before.log_totals
         done = totals[before.finish != LIVE]
-        found = branch(self._kernel, self._logits, totals[live], done, alpha, n, self._draw)
+        found = branch(self._rows(alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
-        self._replace_live(live[found.rows], found.tokens, one_each, found.logps)
+        # A child that was weighed and thinned was not proposed with any probability.
+        logs = np.stack((found.logps, np.full_like(found.logps, np.nan)), axis=1)
+        self._replace_live(live[found.rows], found.tokens, one_each, logs)
         logw = np.concatenate((found.finished, found.logw))
         self._keep((logw > -np.inf).astype(np.int64), logw)
 
     def reweight(self, increments: Doubles) -> None:
         """Add increments (H,) to the log-weights."""
-        h = self.histories
-        self.histories = Histories(h.node, h.count, h.logw + increments, h.logp, h.finish, h.slot, h.stop)
+        self.histories = replace(self.histories, logw=self.histories.logw + increments)
 
-    def resample(self, scheme: Scheme) -> None:
-        """n particles drawn from the weighted ones, each with the mean weight; log_z stays."""
-        log_z = self.log_z
-        counts = scheme(self.weights, self.n, self._draw)
-        self._keep(counts, np.full(len(counts), log_z - np.log(self.n)))
+    def resample(self, scheme: Scheme, log_value: Doubles | float = 0.0) -> None:
+        """n particles from the weighted ones, by a scheme; each history's expected weight stays.
+
+        Those of a higher value (H,) are chosen as if they weighed so much more, and then weigh so
+        much less: any values are right, good ones look ahead.
+        """
+        totals = self.histories.log_totals + log_value
+        offspring = scheme(normalised(totals), self.n, self.draw)
+        self._keep(offspring.counts, log_sum_exp(totals) + np.log(offspring.weights) - log_value)
+
+    # --- others beside them ----------------------------------------------------------------------
+
+    def scouts(self, histories: Histories, length: int, logits: Floats | None = None) -> Particles:
+        """Other particles on the same tree and sequences, which stand on histories of some length.
+
+        They begin with the logits of these, or are to be evaluated first.
+        """
+        self._tempered = None  # Both work in the same buffers.
+        other = copy(self)
+        other.histories, other.length, other.reductions, other._logits = histories, length, 0, logits
+        return other
+
+    def hold_logits(self) -> Floats:
+        """The live histories' logits, which from now on outlast what others decode."""
+        assert self._logits is not None  # noqa: S101 - `evaluate` comes first
+        self._logits, self._tempered = self._logits.copy(), None
+        return self._logits
+
+    def take_in(self, histories: Histories) -> None:
+        """Stand on these histories from now on, some of them without particles; equal texts are one."""
+        self.histories, self._logits = histories, None
+        totals = np.exp(histories.logw - histories.logw.max()) * histories.count
+        counts = histories.count
+        if self._share:
+            texts = [self.genealogy.tokens(node).tobytes() for node in histories.node.tolist()]
+            first = {text: i for i, text in reversed(list(enumerate(texts)))}
+            into = np.array([first[text] for text in texts])
+            counts = np.bincount(into, histories.count, len(texts)).astype(np.int64)
+            totals = np.bincount(into, totals, len(texts))
+        with np.errstate(divide="ignore"):
+            logw = np.log(totals / np.maximum(counts, 1)) + histories.logw.max()
+        self._keep(counts, logw)
 
     def cut(self, index: Ints) -> None:
         """Give up some live histories; their particles stay on them as they are."""
@@ -315,7 +377,7 @@ class Particles:
         live = self.histories.live
         log_totals = self.histories.log_totals
         top = log_totals[live].max()
-        kept = thin(np.exp(log_totals[live] - top), n_histories, self._draw)
+        kept = thin(np.exp(log_totals[live] - top), n_histories, self.draw)
         # Each survivor's weight is carried by as many particles as are its share of the live ones:
         # splitting a weight evenly changes no expectation, and the ESS stays meaningful.
         counts, logw = self.histories.count.copy(), self.histories.logw.copy()
@@ -328,7 +390,9 @@ class Particles:
     def _keep(self, counts: Ints, logw: Doubles) -> None:
         """Set counts and log-weights; histories without particles go, and their slots with them."""
         before = self.histories
-        held = before.slot[before.finish == LIVE]
+        held = before.slot[before.live]
+        if self._logits is not None and not (counts[before.live] > 0).all():
+            self._logits, self._tempered = self._logits[counts[before.live] > 0], None
         self.histories = replace(before, count=counts, logw=logw).take(counts > 0)
         self._release_except(self.histories, held)
 

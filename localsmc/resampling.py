@@ -1,21 +1,35 @@
-"""Resampling schemes: (weights (H,), n, draw) -> how many of n particles each history gets.
+"""Resampling schemes: (weights (H,), n, draw) -> how many particles each history gets, and their weights.
 
-Every scheme is unbiased, E[count] = n·weight, and takes its randomness from `draw` alone: the
-systematic and stratified ones draw the *interval* of their offset within which the counts are
+Every scheme is unbiased, E[count·new weight] = weight, and takes its randomness from `draw` alone:
+the systematic and stratified ones draw the *interval* of their offset within which the counts are
 constant, which is the same law and can be enumerated. Particles on one history are exchangeable,
 so counts are all there is to say. `thin` lowers the number of histories without equal weights.
 """
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_left
 from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
 from localsmc.draws import Draw, draw_one
 from localsmc.numerics import Doubles, Ints
 
-Scheme = Callable[[Doubles, int, Draw], Ints]
+
+class Offspring(NamedTuple):
+    """What a scheme leaves: particles on each history (H,), and the weight of each of them (H,)."""
+
+    counts: Ints
+    weights: Doubles
+
+
+Scheme = Callable[[Doubles, int, Draw], Offspring]
+Counting = Callable[[Doubles, int, Draw], Ints]
+"""A scheme whose particles have equal weights: E[count] = n·weight."""
 
 ROUND_OFF = 1e-9
 """Sums of weights closer than this to a whole number are that number."""
@@ -75,11 +89,62 @@ def _edges(weights: Doubles, n: float) -> Doubles:
     return np.where(np.abs(edges - whole) < ROUND_OFF, whole, edges)
 
 
-SCHEMES: dict[str, Scheme] = {
+CHOPTHIN_RATIO = 3 + math.sqrt(8)
+"""No particle weighs more than so many times another one; the ESS is then n/2 at least."""
+
+
+def chopthin(weights: Doubles, n: int, draw: Draw) -> Offspring:
+    """The heavy are chopped, the light thinned, the others left: weights within CHOPTHIN_RATIO.
+
+    With a floor a: below it a history stays with probability w/a, one particle of weight a; above
+    η·a/2 it has 2·w/(η·a) particles on average, rounded up or down, with equal parts of its weight;
+    between it keeps one. a is such that n are left. Source: Gandy and Lau (2016).
+    """
+    floor = _chopthin_floor(weights, n)
+    expected = _expected(weights, floor)
+    counts = np.floor(expected + ROUND_OFF).astype(np.int64)
+    left = n - int(counts.sum())
+    if left > 0:
+        rest = np.maximum(expected - counts, 0.0)
+        counts = counts + systematic(rest / rest.sum(), left, draw)
+    return Offspring(counts, np.where(weights < floor, floor, weights / np.maximum(counts, 1)))
+
+
+def _expected(weights: Doubles, floor: float) -> Doubles:
+    """How many particles each history has on average above a floor."""
+    expected: Doubles = np.maximum(np.minimum(weights / floor, 1.0), weights * (2 / (CHOPTHIN_RATIO * floor)))
+    return expected
+
+
+def _chopthin_floor(weights: Doubles, n: int) -> float:
+    """The floor above which n particles are expected."""
+    # What is expected falls as the floor rises; between two of these points it is linear in 1/floor.
+    alive = weights[weights > 0]
+    chopped = alive * (2 / CHOPTHIN_RATIO)
+    points = np.sort(np.concatenate(([0.0], alive, chopped, [np.inf])))
+    inner = range(1, len(points) - 1)
+    i = 1 + bisect_left(inner, True, key=lambda i: bool(_expected(alive, points[i]).sum() <= n))
+    below, above = points[i - 1], points[i]
+    thinned, n_left = alive[alive <= below].sum(), int(((alive >= above) & (chopped <= below)).sum())
+    if n_left == n:
+        return float(above)
+    return float((thinned + chopped[chopped >= above].sum()) / (n - n_left))
+
+
+def _equal(counting: Counting, weights: Doubles, n: int, draw: Draw) -> Offspring:
+    return Offspring(counting(weights, n, draw), np.full(len(weights), 1 / n))
+
+
+COUNTING: dict[str, Counting] = {
     "systematic": systematic,
     "stratified": stratified,
     "multinomial": multinomial,
     "residual": residual,
+}
+
+SCHEMES: dict[str, Scheme] = {
+    **{name: partial(_equal, counting) for name, counting in COUNTING.items()},
+    "chopthin": chopthin,
 }
 
 

@@ -43,6 +43,8 @@ def stopped_texts(model, n_tokens, strings=()):
     """p of every text of the stopped process, by walking the model itself: no localsmc stop rule."""
     law = defaultdict(float)
     for tokens, logp in model.texts(PROMPT, n_tokens):
+        if logp == -math.inf:
+            continue
         for end in range(1, len(tokens) + 1):
             text = b"".join(model.pieces[t] for t in tokens[:end]).decode()
             if any(string in text for string in strings):
@@ -216,9 +218,9 @@ def test_dropping_the_evidence_at_resampling_would_be_caught(monkeypatch):
     """Row 5b: log-weights reset to −log N lose the running mean."""
     from localsmc.particles import Particles
 
-    def forgetful(self, scheme):
-        counts = scheme(self.weights, self.n, self._draw)
-        self._keep(counts, np.full(len(counts), -np.log(self.n)))
+    def forgetful(self, scheme, _):
+        offspring = scheme(self.weights, self.n, self.draw)
+        self._keep(offspring.counts, np.log(offspring.weights))
 
     monkeypatch.setattr(Particles, "resample", forgetful)
     with pytest.raises(AssertionError):

@@ -6,8 +6,8 @@ from enumeration import outcomes
 
 from localsmc.branching import branch
 from localsmc.draws import RandomDraw
-from localsmc.numerics import RowKernel
-from localsmc.resampling import SCHEMES, apportion, thin
+from localsmc.numerics import RowKernel, Tempered
+from localsmc.resampling import CHOPTHIN_RATIO, COUNTING, SCHEMES, apportion, chopthin, thin
 
 RNG = np.random.default_rng(11)
 WEIGHTS = {
@@ -31,11 +31,46 @@ def expectation(program):
 
 @pytest.mark.parametrize("n", [1, 3, 4])
 @pytest.mark.parametrize("name", WEIGHTS)
-@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("scheme", COUNTING)
 def test_expected_counts(scheme, name, n):
     weights = WEIGHTS[name]
-    mean = expectation(lambda draw: SCHEMES[scheme](weights, n, draw))
+    mean = expectation(lambda draw: COUNTING[scheme](weights, n, draw))
     np.testing.assert_allclose(mean, n * weights, atol=1e-11)
+
+
+@pytest.mark.parametrize("n", [1, 3, 4])
+@pytest.mark.parametrize("name", WEIGHTS)
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_expected_weights(scheme, name, n):
+    weights = WEIGHTS[name]
+    mean = expectation(lambda draw: np.prod(SCHEMES[scheme](weights, n, draw), axis=0))
+    np.testing.assert_allclose(mean, weights, atol=1e-12)
+
+
+def test_chopthin_bounds_the_ratio_of_weights_and_leaves_the_middle_as_it_is():
+    weights = np.array([0.66, 0.1, 0.1, 0.1, 0.02, 0.02])
+    for _, (counts, new) in outcomes(lambda draw: chopthin(weights, 7, draw)):
+        assert counts.sum() == 7
+        assert new[counts > 0].max() <= CHOPTHIN_RATIO * new[counts > 0].min()
+        assert counts[0] in (3, 4)
+        np.testing.assert_array_equal(counts[1:4], 1)
+        np.testing.assert_allclose(new[1:4], 0.1)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_chopthin_holds_its_bound_for_any_weights(seed):
+    rng = np.random.default_rng(seed)
+    for _ in range(100):
+        n, n_histories = int(rng.integers(1, 20)), int(rng.integers(1, 9))
+        weights = rng.dirichlet(np.full(n_histories, 10.0 ** rng.uniform(-1.5, 1)))
+        weights[rng.random(n_histories) < 0.1] = 0.0
+        if not weights.any():
+            continue
+        counts, new = chopthin(weights / weights.sum(), n, RandomDraw(rng))
+        alive = new[counts > 0]
+        assert counts.sum() == n
+        assert alive.max() <= CHOPTHIN_RATIO * alive.min() * (1 + 1e-9)
+        assert (counts * new).sum() ** 2 / (counts * new**2).sum() >= n / 2
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -46,14 +81,14 @@ def test_counts_add_up_and_the_dead_stay_dead(scheme):
         weights = rng.dirichlet(np.full(6, 0.3))
         weights[rng.integers(6)] = 0
         weights /= weights.sum()
-        counts = SCHEMES[scheme](weights, 13, draw)
+        counts = SCHEMES[scheme](weights, 13, draw).counts
         assert counts.sum() == 13
         assert (counts[weights == 0] == 0).all()
 
 
 def test_systematic_counts_are_floor_or_ceiling():
     """Row 9."""
-    for probability, counts in outcomes(lambda draw: SCHEMES["systematic"](WEIGHTS["random"], 7, draw)):
+    for probability, counts in outcomes(lambda draw: COUNTING["systematic"](WEIGHTS["random"], 7, draw)):
         assert probability > 0
         expected = 7 * WEIGHTS["random"]
         assert ((counts == np.floor(expected)) | (counts == np.ceil(expected))).all()
@@ -102,7 +137,7 @@ def test_branching_in_chunks_says_what_it_says_at_once():
         for n_rows in (5, 2, 1):
             kernel.n_rows = n_rows
             draw = RandomDraw(np.random.default_rng(n))
-            results.append(branch(kernel, logits, live, finished, 1.5, n, draw))
+            results.append(branch(Tempered(kernel, logits, 1.5), live, finished, n, draw))
         for other in results[1:]:
             for one, same in zip(results[0], other, strict=True):
                 np.testing.assert_allclose(same, one, rtol=0, atol=1e-12)

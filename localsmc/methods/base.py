@@ -254,17 +254,36 @@ def effective_texts(endings: Iterable[Ending]) -> float:
 class Move(NamedTuple):
     """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled.
 
-    `is_settled` ends the run: what is unfinished is cut.
+    `is_settled` ends the run: what is unfinished is cut. `goes_on` says that there is more to do
+    even where every history has ended.
     """
 
     alpha: float
     ess: float
     resampled: bool = False
     is_settled: bool = False
+    goes_on: bool = False
 
 
 Advance = Callable[[Particles], Move]
-"""Moves particles by one token."""
+"""Moves particles by one token, not yet decoded."""
+
+Program = Callable[[Particles], Iterator[Move]]
+"""Moves particles from the prompt to their ends, one batch decoded a move."""
+
+
+def token_by_token(advance: Advance) -> Program:
+    """The program that advances particles until all have ended."""
+
+    def program(particles: Particles) -> Iterator[Move]:
+        while particles.n_live:
+            move = advance(particles)
+            if move.is_settled:
+                particles.cut(particles.histories.live)
+            particles.evaluate()
+            yield move
+
+    return program
 
 
 class ParticleRun(Run):
@@ -275,41 +294,50 @@ class ParticleRun(Run):
     """
 
     def __init__(
-        self, request: Request, waves: Sequence[int], advance: Advance, *, share: bool, has_evidence: bool
+        self,
+        request: Request,
+        waves: Sequence[int],
+        program: Program,
+        *,
+        share: bool,
+        has_evidence: bool,
+        keeps_prompt: bool = False,
     ) -> None:
         super().__init__(request)
-        self._advance, self._share, self._has_evidence = advance, share, has_evidence
+        self._keeps_prompt = keeps_prompt
+        self._begin, self._share, self._has_evidence = program, share, has_evidence
         self._waves = list(waves)
         self.finished: list[Particles] = []
-        self.particles = self._start_wave()
+        self._start_wave()
         self._stand()
 
-    def _start_wave(self) -> Particles:
+    def _start_wave(self) -> None:
         n = self._waves.pop(0)
-        # Where waves follow, the prompt's slot is kept; the last one has it for its first history.
-        self.sequences.n_kept = int(bool(self._waves))
-        slot = self.sequences.fork(self._root) if self._waves else self._root
+        # Where waves follow, the prompt's slot is kept; else the last one has it for its first history.
+        keeps_prompt = self._keeps_prompt or bool(self._waves)
+        self.sequences.n_kept = int(keeps_prompt)
         request = self._request
-        return Particles(
+        self.particles = Particles(
             self.sequences,
-            slot,
+            self._root,
             self._root_logits,
             n,
             n_tokens=request.n_tokens,
             stop=request.stop,
             draw=request.draw,
             share=self._share,
+            keeps_prompt=keeps_prompt,
         )
+        self._moves, self._goes_on = self._begin(self.particles), False
 
     def _step(self) -> Move:
-        if self.particles.n_live == 0:
+        if self.particles.n_live == 0 and not self._goes_on:
             self.finished.append(self.particles)
-            self.particles = self._start_wave()
-        move = self._advance(self.particles)
+            self._start_wave()
+        move = next(self._moves)
+        self._goes_on = move.goes_on
         if move.is_settled:
-            self.particles.cut(self.particles.histories.live)
             self._waves.clear()
-        self.particles.evaluate()
         return move
 
     def _standing(self) -> tuple[int, int, float | None]:
@@ -320,7 +348,7 @@ class ParticleRun(Run):
     @property
     def is_done(self) -> bool:
         """Whether every particle of every wave has ended."""
-        return self.particles.n_live == 0 and not self._waves
+        return self.particles.n_live == 0 and not self._goes_on and not self._waves
 
     @property
     def reductions(self) -> int:  # type: ignore[override]

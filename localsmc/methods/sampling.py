@@ -22,7 +22,7 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ContextFull
-from localsmc.methods.base import Advance, Move, ParticleRun, Request, Room, require
+from localsmc.methods.base import Advance, Move, ParticleRun, Request, Room, require, token_by_token
 from localsmc.numerics import Chunk, Floats
 from localsmc.particles import Particles, Proposal
 
@@ -65,7 +65,7 @@ class Sample:
     def run(self, request: Request, advance: Advance) -> ParticleRun:
         """Independent particles in waves, moved by `advance`."""
         waves = wave_sizes(self.particles, request)
-        return ParticleRun(request, waves, advance, share=self.share, has_evidence=False)
+        return ParticleRun(request, waves, token_by_token(advance), share=self.share, has_evidence=False)
 
     def advance(self, particles: Particles) -> Move:
         """One token for every live particle."""
@@ -105,7 +105,7 @@ class Greedy:
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
-        return ParticleRun(request, [1], self.advance, share=True, has_evidence=False)
+        return ParticleRun(request, [1], token_by_token(self.advance), share=True, has_evidence=False)
 
     def advance(self, particles: Particles) -> Move:
         """The most probable token."""
