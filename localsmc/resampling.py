@@ -123,7 +123,7 @@ def _chopthin_floor(weights: Doubles, n: int) -> float:
     chopped = alive * (2 / CHOPTHIN_RATIO)
     points = np.sort(np.concatenate(([0.0], alive, chopped, [np.inf])))
     inner = range(1, len(points) - 1)
-    i = 1 + bisect_left(inner, True, key=lambda i: bool(_expected(alive, points[i]).sum() <= n))
+    i = 1 + bisect_left(inner, True, key=lambda i: bool(_expected(alive, float(points[i])).sum() <= n))
     below, above = points[i - 1], points[i]
     thinned, n_left = alive[alive <= below].sum(), int(((alive >= above) & (chopped <= below)).sum())
     if n_left == n:
