@@ -136,6 +136,8 @@ class Run(ABC):
     texts between chains; other methods have none.
     """
 
+    is_settled = False
+    """Whether it ended with texts unfinished, since its method had seen enough."""
     resamples = reductions = 0
     proposals = accepted = swap_proposals = swaps = 0
 
@@ -254,7 +256,7 @@ def effective_texts(endings: Iterable[Ending]) -> float:
 class Move(NamedTuple):
     """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled.
 
-    `is_settled` ends the run: what is unfinished is cut.
+    `is_settled` ends the run: what is unfinished and was not cut is left as it is.
     """
 
     alpha: float
@@ -307,9 +309,10 @@ class ParticleRun(Run):
             self.particles = self._start_wave()
         move = self._advance(self.particles)
         if move.is_settled:
-            self.particles.cut(self.particles.histories.live)
             self._waves.clear()
-        self.particles.evaluate()
+            self.is_settled = self.particles.n_live > 0
+        if not self.is_settled:
+            self.particles.evaluate()
         return move
 
     def _standing(self) -> tuple[int, int, float | None]:
@@ -319,8 +322,8 @@ class ParticleRun(Run):
 
     @property
     def is_done(self) -> bool:
-        """Whether every particle of every wave has ended."""
-        return self.particles.n_live == 0 and not self._waves
+        """Whether every particle of every wave has ended, or need not."""
+        return self.is_settled or (self.particles.n_live == 0 and not self._waves)
 
     @property
     def reductions(self) -> int:  # type: ignore[override]
@@ -330,7 +333,7 @@ class ParticleRun(Run):
     @property
     def log_z(self) -> float | None:
         """See `Run.log_z`."""
-        if not self._has_evidence or not self.is_done:
+        if not self._has_evidence or not self.is_done or self.is_settled:
             return None
         waves = (*self.finished, self.particles)
         return log_sum_exp(np.array([wave.log_z for wave in waves])) - float(np.log(len(waves)))
