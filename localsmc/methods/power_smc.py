@@ -13,7 +13,9 @@ Resample  when the effective sample size falls below `ess_threshold`·N, looked 
           text is held twice, there is no ESS to fall, and threshold and sharing have no say.
 Islands   one after the other, independent, each with N particles; a text weighs its weight on its
           island times the island's Ẑ, and the mean of these is the evidence: unbiased as one is.
-Stops     when every particle has ended: end token, stop rule or n_tokens.
+Stops     when every particle has ended: end token, stop rule or n_tokens; with `settle`, when an answer
+          will have that share of the weight, by the bound or the guess of settling.py. The bound is
+          certain where nothing is resampled later; what is live is left unfinished, without evidence.
 Cost      one row a distinct live history and step; with `share` off one a live particle.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
           both differ from the authors' code. `optimal`: Fearnhead and Clifford (2003).
@@ -27,6 +29,7 @@ from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.methods.base import Move, ParticleRun, Request, Room, require
+from localsmc.methods.settling import BOUND, Settling, require_settling
 from localsmc.particles import Particles, Proposal
 from localsmc.resampling import SCHEMES
 
@@ -38,7 +41,8 @@ OPTIMAL = "optimal"
 class PowerSMC:
     """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing.
 
-    N particles on each island; with the scheme `optimal` N texts at most.
+    N particles on each island; with the scheme `optimal` N texts at most. `settle` is 0 (off) or the
+    share, above 0.5, that settles the answer, by the "bound" or the "guess".
     """
 
     name: ClassVar[str] = "power-smc"
@@ -51,6 +55,8 @@ class PowerSMC:
     resampling: str = "systematic"
     share: bool = True
     islands: int = 1
+    settle: float = 0.0
+    settle_by: str = BOUND
 
     def __post_init__(self) -> None:
         require("particles", self.particles, 1, 1_000_000)
@@ -58,6 +64,7 @@ class PowerSMC:
         require("ramp", self.ramp, 0, 1_000_000)
         require("ess_threshold", self.ess_threshold, 0.0, 1.0)
         require("islands", self.islands, 1, 10_000)
+        require_settling(self.settle, self.settle_by, self.islands)
         if self.resampling not in (*SCHEMES, OPTIMAL):
             raise ConfigError(
                 f"`resampling` is `{self.resampling}`, which is no scheme",
@@ -79,7 +86,11 @@ class PowerSMC:
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
         waves = [self.particles] * self.islands
-        return ParticleRun(request, waves, self.advance, share=self.share, has_evidence=True)
+        advance = self._settling(request).advance if self.settle else self.advance
+        return ParticleRun(request, waves, advance, share=self.share, has_evidence=True)
+
+    def _settling(self, request: Request) -> Settling:
+        return Settling(self.advance, request.answer, alpha=self.alpha, share=self.settle, by=self.settle_by)
 
     def exponent(self, step: int) -> float:
         """α_t for the token at 0-based position t."""
