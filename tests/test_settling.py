@@ -279,6 +279,16 @@ def test_a_guess_may_be_wrong():
 
 
 @pytest.mark.usefixtures("always_looking")
+def test_a_guess_shows_the_answer_that_it_is_about():
+    """Of a and b, finished and equally heavy, the likelier b would be shown where a live text gives a."""
+    laws = {PROMPT: (0, 0.4, 0.6), (*PROMPT, 1): (0.5, 0.5, 0), (*PROMPT, 2): (0.5, 0, 0.5)}
+    method = smc(particles=3, ramp=0, alpha=2.0, ess_threshold=0.0, settle=0.6, settle_by="guess")
+    settled = [run for _, run in pairs(method, ToyModel(3, laws=laws), 3, first) if run.is_settled]
+    assert settled
+    assert all(shares(run, first)[chosen(run, first)] >= method.settle for run in settled)
+
+
+@pytest.mark.usefixtures("always_looking")
 def test_a_guess_needs_a_finished_text_that_leads():
     """Unfinished texts alone settle nothing, however sure: there is no text to show."""
     method = smc(particles=1, ess_threshold=0.0, settle=0.6, settle_by="guess")
