@@ -16,14 +16,21 @@ NOTHING = "–"
 
 _HEADS = ("method", "answer", "share", "effective texts", "rows", "seconds", "relative", "note")
 _NUMBERS = range(2, 7)
-_NOTES = {"done": "", "budget": "cut short by the budget", "interrupted": "interrupted", "failed": "failed"}
+_NOTES = {
+    "done": "",
+    "settled": "settled early",
+    "budget": "cut short by the budget",
+    "interrupted": "interrupted",
+    "failed": "failed",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A method on the problem, and how it ended: "done", by the "budget", "interrupted" or "failed".
+    """A method on the problem, and how it ended.
 
-    It has an error where it failed, and a result where it did not.
+    "done", "settled" early, cut by the "budget", "interrupted" or "failed". It has an error where
+    it failed, and a result where it did not.
     """
 
     label: str

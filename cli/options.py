@@ -35,6 +35,7 @@ PARAMETERS = (
     "ramp",
     "ess_threshold",
     "resampling",
+    "settle",
     "temperature",
     "top_k",
     "top_p",
@@ -184,6 +185,13 @@ method_options = together(
         "--resampling",
         type=click.Choice(RESAMPLING),
         help="power-smc: how to resample.  [default: systematic]",
+    ),
+    _method(
+        "--settle",
+        type=float,
+        metavar="X",
+        help="power-smc: stop when an answer has this share of the weight, above 0.5, whatever the unfinished"
+        " texts come to (if nothing is resampled any more).  [default: 0, off]",
     ),
     _method(
         "--temp",

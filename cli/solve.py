@@ -17,7 +17,7 @@ from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
 from localsmc_cli.specs import parse_methods, with_flags
-from localsmc_cli.summary import reduction_warning, setup_lines, summary, timing_lines
+from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
@@ -169,7 +169,7 @@ def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
 
 
 def _run(desk: _Desk, spec: MethodSpec) -> tuple[Result, str]:
-    """The result, and whether it is "done" or cut short by the "budget" or "interrupted"."""
+    """The result, and whether it is "done", "settled" early, cut by the "budget" or "interrupted"."""
     from localsmc import solver
 
     model, job = desk.model, desk.job
@@ -196,6 +196,8 @@ def _run(desk: _Desk, spec: MethodSpec) -> tuple[Result, str]:
 def _outcome(solving: Solving) -> str:
     if solving.was_cut:
         return "budget"
+    if solving.run is not None and solving.run.is_settled:
+        return "settled"
     return "done" if solving.run is not None and solving.run.is_done else "interrupted"
 
 
@@ -226,6 +228,8 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
     so_far = f"the best result after {steps} steps" if steps else "no token was drawn"
     if outcome == "budget":
         output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far}")
+    if outcome == "settled":
+        output.note(settled_line(result))
     if outcome == "interrupted":
         output.note(f"interrupted: {so_far}")
     return INTERRUPTED if outcome == "interrupted" else 0

@@ -119,3 +119,15 @@ def reduction_warning(result: Result) -> str | None:
         f"memory was short: histories were reduced, without bias, {times} time{'s' * (times > 1)};"
         f" more --ctx-size than {result.model.n_ctx}, or less -N or -n, keeps them all"
     )
+
+
+def settled_line(result: Result) -> str:
+    """What a run that was settled early has left undone."""
+    share, by = result.method.config["settle"], result.method.config["settle_by"]
+    n_left = sum(one.count for one in result.completions if one.finish_reason == "cancelled")
+    n_texts = sum(one.count for one in result.completions)
+    how = "at the most they can weigh" if by == "bound" else "for it where they give it already"
+    return (
+        f"settled after {result.usage.steps} steps: one answer has {percent(share)} of the weight or more,"
+        f" {n_left} unfinished text{'s' * (n_left > 1)} of {n_texts} counted {how}"
+    )

@@ -2,7 +2,9 @@
 
     {"event": "start", "version", "seed", "method", "model", "prompt", "prompt_tokens"}
     {"event": "step", ...the fields of StepInfo..., "population": [...HistoryInfo...]}
-    {"event": "end", "outcome": "done" | "budget" | "interrupted", "answer", "text", "answers", "log_z"}
+    {"event": "end", "outcome", "answer", "text", "answers", "log_z"}
+
+The outcome is "done", "settled", "budget" or "interrupted".
 
 Reads the run between two steps and changes nothing. A disk that fills up ends the trace, not the
 run: `check` tells of it at the end.

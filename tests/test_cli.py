@@ -97,6 +97,22 @@ MISTAKES = [
     (["x", "--particles", "0"], 2, "`particles` is 0"),
     (["x", "--ess-threshold", "2"], 2, "`ess_threshold` is 2"),
     (["x", "--resampling", "fair"], 2, "`--resampling`: 'fair'"),
+    (["x", "--settle", "0.5"], 2, "`settle` is 0.5, but must be above 0.5, up to 1, or 0", "try 0.9"),
+    (["x", "--settle", "nan"], 2, "`settle` is nan"),
+    (["x", "--settle", "often"], 2, "`--settle`: 'often'"),
+    (
+        ["x", "--settle", "0.9", "--method", "greedy"],
+        2,
+        "`--settle` does not apply to `--method greedy`",
+        "leave it out, or use `--method power-smc`",
+    ),
+    (
+        ["x", "--method", "power-smc:settle=0.9,settle_by=hope"],
+        2,
+        "`settle_by` is `hope`",
+        "there is: bound, guess",
+    ),
+    (["x", "--method", "power-smc:islands=2", "--settle", "0.9"], 2, "`settle` is for one island"),
     (["x", "-n", "0"], 2, "`--predict`: '0'"),
     (["x", "-n", "-2"], 2, "`--predict`: '-2'"),
     (["x", "--seed", "abc"], 2, "`--seed`: 'abc'"),
@@ -368,6 +384,37 @@ def test_the_budget_gives_the_best_result_so_far(cli):
     assert "cut short by the budget of 0.05 s: " in err
     assert result["log_z"] is None
     assert {completion["finish_reason"] for completion in result["completions"]} <= {"cancelled", "stop"}
+
+
+# With this seed a short text takes the lead and three unfinished ones are light.
+SETTLED = ["What is 17 * 23?", "-t", "1", "-N", "4", "-s", "20"]
+
+
+def test_a_settled_solve_stops_and_says_so(tmp_path):
+    trace = tmp_path / "trace.jsonl"
+    code, out, err = process("solve", *SETTLED, "--settle", "0.8", "--json", "--trace", trace)
+    result = json.loads(out)
+    assert code == 0
+    assert "settled after 10 steps: one answer has 80 % of the weight or more, 3 unfinished texts of 4" in err
+    assert result["usage"]["steps"] == 10
+    assert result["log_z"] is None
+    assert result["answers"][0]["weight"] >= 0.8
+    reasons = [completion["finish_reason"] for completion in result["completions"]]
+    assert reasons == ["stop", "cancelled", "cancelled", "cancelled"]
+    *_, step, end = map(json.loads, trace.read_text(encoding="utf-8").splitlines())
+    assert (end["outcome"], step["rows"]) == ("settled", 0)
+    assert sorted(history["state"] for history in step["population"]) == ["live", "live", "live", "stop"]
+    # Asked for more certainty it goes on, with the same tokens.
+    code, out, err = process("solve", *SETTLED, "--settle", "0.95")
+    assert code == 0
+    assert "settled after" not in err
+    assert process("solve", *SETTLED)[:2] == (0, out)
+
+
+def test_a_settled_method_beside_others():
+    code, out, _ = process("solve", *SETTLED, "--method", "power-smc:settle=0.8", "--method", "greedy")
+    assert code == 0
+    assert [row.endswith(" settled early") for row in out.splitlines()] == [False, True, False]
 
 
 # --- several methods -----------------------------------------------------------------------------

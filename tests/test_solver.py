@@ -193,7 +193,8 @@ def test_a_problem_cannot_close_its_turn(embedded):
 BAD_METHODS = [
     (PowerSMC, {"alpha": 0.5}), (PowerSMC, {"alpha": 65}), (PowerSMC, {"particles": 0}),
     (PowerSMC, {"ramp": -1}),
-    (PowerSMC, {"ess_threshold": 1.5}), (PowerSMC, {"resampling": "magic"}), (Sample, {"temperature": 0}),
+    (PowerSMC, {"ess_threshold": 1.5}), (PowerSMC, {"resampling": "magic"}),
+    (PowerSMC, {"settle": 0.5}), (PowerSMC, {"settle_by": "hope"}), (Sample, {"temperature": 0}),
     (Sample, {"top_p": 1.5}), (Sample, {"min_p": -0.1}), (Sample, {"top_k": -1}),
 ]  # fmt: skip
 
@@ -354,7 +355,14 @@ def test_a_selector_that_looks_at_all_samples_gets_them_all(embedded):
 
 
 @pytest.mark.parametrize(
-    "method", [PowerMH(steps=3), PowerTempering(particles=2, steps=3), BestOfN(), SelfConsistency()]
+    "method",
+    [
+        PowerMH(steps=3),
+        PowerTempering(particles=2, steps=3),
+        BestOfN(),
+        SelfConsistency(),
+        PowerSMC(alpha=4, settle=0.6, settle_by="guess"),
+    ],
 )
 def test_every_method_has_a_result_at_every_step_and_observing_changes_nothing(embedded, method):
     watched, alone = [], solve(embedded, method=method)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from localsmc.methods.base import Ending, Method, ParticleRun, Request, Room, Run, from_options
+from localsmc.methods.base import Ending, Method, Request, Room, from_options
 from localsmc.methods.best_of_n import BestOfN
 from localsmc.methods.power_mh import PowerMH
 from localsmc.methods.power_smc import PowerSMC
 from localsmc.methods.power_tempering import PowerTempering
+from localsmc.methods.runs import ParticleRun, Run
 from localsmc.methods.sampling import Greedy, Sample
 from localsmc.methods.self_consistency import SelfConsistency
 

@@ -18,7 +18,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.methods.base import Move, ParticleRun, Request
+from localsmc.methods.base import Request
+from localsmc.methods.runs import Move, ParticleRun
 from localsmc.methods.sampling import Sample
 from localsmc.particles import Particles
 

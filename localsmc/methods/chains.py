@@ -29,7 +29,8 @@ import numpy as np
 from localsmc.draws import draw_one
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.genealogy import ROOT, Genealogy
-from localsmc.methods.base import REASONS, Ending, Move, Request, Run
+from localsmc.methods.base import Ending, Request
+from localsmc.methods.runs import REASONS, Move, Run
 from localsmc.particles import LIVE, OUT_OF_LENGTH
 from localsmc.records import FinishReason, HistoryInfo
 from localsmc.texts import Text, Writer

@@ -22,8 +22,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Ending, Request, Room, Run, merged, require
+from localsmc.methods.base import Ending, Request, Room, require
 from localsmc.methods.chains import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
+from localsmc.methods.runs import Run, merged
 from localsmc.particles import STOPPED
 
 

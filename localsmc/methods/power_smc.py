@@ -13,7 +13,9 @@ Resample  when the effective sample size falls below `ess_threshold`·N, looked 
           text is held twice, there is no ESS to fall, and threshold and sharing have no say.
 Islands   one after the other, independent, each with N particles; a text weighs its weight on its
           island times the island's Ẑ, and the mean of these is the evidence: unbiased as one is.
-Stops     when every particle has ended: end token, stop rule or n_tokens.
+Stops     when every particle has ended: end token, stop rule or n_tokens; with `settle`, when an answer
+          will have that share of the weight, by the bound or the guess of settling.py. The bound is
+          certain where nothing is resampled later; what is live is left unfinished, without evidence.
 Cost      one row a distinct live history and step; with `share` off one a live particle.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
           both differ from the authors' code. `optimal`: Fearnhead and Clifford (2003).
@@ -30,7 +32,9 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods.base import Move, ParticleRun, Request, Room, Run, require
+from localsmc.methods.base import Request, Room, require
+from localsmc.methods.runs import Move, ParticleRun, Run
+from localsmc.methods.settling import BOUND, Settling, require_settling
 from localsmc.numerics import effective_sample_size
 from localsmc.particles import Histories, Particles, Proposal
 from localsmc.rejuvenation import rejuvenate
@@ -48,7 +52,8 @@ BISECTIONS = 12
 class PowerSMC:
     """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing.
 
-    N particles on each island; with the scheme `optimal` N texts at most.
+    N particles on each island; with the scheme `optimal` N texts at most. `settle` is 0 (off) or the
+    share, above 0.5, that settles the answer, by the "bound" or the "guess".
     """
 
     name: ClassVar[str] = "power-smc"
@@ -66,6 +71,8 @@ class PowerSMC:
     rejuvenate: int = 0
     rollouts: int = 0
     block: int = 16
+    settle: float = 0.0
+    settle_by: str = BOUND
 
     def __post_init__(self) -> None:
         require("particles", self.particles, 1, 1_000_000)
@@ -77,6 +84,7 @@ class PowerSMC:
         require("rejuvenate", self.rejuvenate, 0, 1_000_000)
         require("rollouts", self.rollouts, 0, 10_000)
         require("block", self.block, 1, 1_000_000)
+        require_settling(self.settle, self.settle_by, self.islands)
         if self.resampling not in (*SCHEMES, OPTIMAL):
             raise ConfigError(
                 f"`resampling` is `{self.resampling}`, which is no scheme",
@@ -88,6 +96,11 @@ class PowerSMC:
         if self.rejuvenate and self.ramp_ess:
             raise ConfigError(
                 "`rejuvenate` with `ramp_ess` has a biased evidence: moves need exponents fixed beforehand",
+                hint="leave one of them out",
+            )
+        if self.rejuvenate and self.settle:
+            raise ConfigError(
+                "`settle` with `rejuvenate` has no bound: finished texts may still be moved",
                 hint="leave one of them out",
             )
         if self.resampling == OPTIMAL and (self.rejuvenate or self.rollouts):
@@ -133,6 +146,9 @@ class _Sweep(ParticleRun):
 
     def __init__(self, method: PowerSMC, request: Request) -> None:
         self._method = method
+        self._settling = Settling(
+            request.answer, alpha=method.alpha, share=method.settle, by=method.settle_by
+        )
         if method.rejuvenate:
             _require_room(method.room, request)
         waves = [method.particles] * method.islands
@@ -142,7 +158,8 @@ class _Sweep(ParticleRun):
         )  # fmt: skip
 
     def _program(self, particles: Particles) -> Iterator[Move]:
-        moves_after = deque(self._method.moves_after(particles.n_tokens))
+        method = self._method
+        moves_after = deque(method.moves_after(particles.n_tokens))
         while particles.n_live or moves_after:
             if particles.n_live:
                 move = yield from self._advance(particles)
@@ -151,9 +168,14 @@ class _Sweep(ParticleRun):
             if moves_after and particles.length == moves_after[0]:
                 moves_after.popleft()
                 yield from self._rejuvenate(particles, move)
+            if method.settle and self._settling.is_reached(particles):
+                # Weights for the whole exponent, so that the share shown is the one that settled it.
+                particles.raise_to(method.alpha)
+                yield move._replace(is_settled=True)
+                return
             # Asked after resampling, which may leave finished histories only.
             if not particles.n_live and not moves_after:
-                particles.raise_to(self._method.alpha)
+                particles.raise_to(method.alpha)
             particles.evaluate()
             yield move._replace(goes_on=bool(moves_after))
 

@@ -28,8 +28,9 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Ending, Request, Room, Run, merged, require
+from localsmc.methods.base import Ending, Request, Room, require
 from localsmc.methods.chains import Chain, ChainRun, n_kept, require_kernel, side_by_side
+from localsmc.methods.runs import Run, merged
 from localsmc.numerics import Doubles
 from localsmc.texts import Text
 

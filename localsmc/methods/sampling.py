@@ -22,7 +22,8 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ContextFull
-from localsmc.methods.base import Advance, Move, ParticleRun, Request, Room, require, token_by_token
+from localsmc.methods.base import Request, Room, require
+from localsmc.methods.runs import Advance, Move, ParticleRun, token_by_token
 from localsmc.numerics import Chunk, Floats
 from localsmc.particles import Particles, Proposal
 

@@ -17,7 +17,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Move, ParticleRun, Request
+from localsmc.methods.base import Request
+from localsmc.methods.runs import Move, ParticleRun
 from localsmc.methods.sampling import Sample
 from localsmc.particles import Particles
 
@@ -58,7 +59,10 @@ class _Vote:
             answer = self._request.answer(particles.genealogy.tokens(node))
             if answer is not None:
                 self._votes[answer] += n
-        return move._replace(is_settled=self._is_decided())
+        if not self._is_decided():
+            return move
+        particles.cut(particles.histories.live)
+        return move._replace(is_settled=True)
 
     def _is_decided(self) -> bool:
         (_, first), (_, second) = [*self._votes.most_common(2), ("", 0), ("", 0)][:2]

@@ -1,0 +1,325 @@
+"""A run, and what it does with particles: what a method has started, step by step.
+
+A run is an iterator of steps. It can be asked for its outcome at any moment; progress display,
+traces, deadlines and Ctrl-C are consumers of it, and looking never changes it.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from localsmc.errors import ConfigError, PromptTooLong, SequenceError
+from localsmc.methods.base import Ending, Request
+from localsmc.numerics import log_sum_exp
+from localsmc.particles import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Particles
+from localsmc.records import FinishReason, HistoryInfo, HistoryState, StepInfo
+from localsmc.sequences import Sequences
+
+
+class Run(ABC):
+    """What a method has started; iterate it, and ask for its outcome at any moment.
+
+    `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges of
+    texts between chains; other methods have none.
+    """
+
+    is_settled = False
+    """Whether it ended with texts unfinished, since its method had seen enough."""
+    resamples = reductions = 0
+    proposals = accepted = swap_proposals = swaps = 0
+
+    def __init__(self, request: Request) -> None:
+        check_room(request)
+        self.steps = 0
+        self.seconds = 0.0
+        self._began = time.perf_counter()
+        self._is_broken = False
+        self._request = request
+        self.sequences = Sequences(request.model, request.n_tokens)
+        self._root, logits = self.sequences.prompt(request.prompt, request.check)
+        self._root_logits = logits.copy()
+
+    def _stand(self) -> None:
+        """Say that the prompt is done and everything is in place for the first step."""
+        self.prompt_seconds = time.perf_counter() - self._began
+        self.prompt_decode_seconds = self._request.model.decode_seconds
+
+    def __iter__(self) -> Iterator[StepInfo]:
+        return self
+
+    def __next__(self) -> StepInfo:
+        if self.is_done:
+            raise StopIteration
+        if self._is_broken:
+            raise SequenceError("a step of this run failed; its result is what it was before")
+        self._is_broken = True
+        before = self.sequences.forks, self.sequences.rows, self.reductions
+        began = time.perf_counter()
+        move = self._step()
+        self.seconds += time.perf_counter() - began
+        self.steps += 1
+        self.resamples += move.resampled
+        forks, rows, reductions = before
+        n_histories, n_finished, log_z = self._standing()
+        self._is_broken = False
+        return StepInfo(
+            step=self.steps,
+            alpha=move.alpha,
+            rows=self.sequences.rows - rows,
+            histories=n_histories,
+            finished=n_finished,
+            ess=move.ess,
+            log_z=log_z,
+            resampled=move.resampled,
+            forks=self.sequences.forks - forks,
+            reductions=self.reductions - reductions,
+            cells=self.sequences.cells_used,
+        )
+
+    @abstractmethod
+    def _step(self) -> Move:
+        """One batch decoded, and what was done with it."""
+
+    @abstractmethod
+    def _standing(self) -> tuple[int, int, float | None]:
+        """Histories that are kept apart, how many of them are finished, and the evidence so far."""
+
+    @property
+    @abstractmethod
+    def is_done(self) -> bool:
+        """Whether there is nothing left to do."""
+
+    @property
+    def log_z(self) -> float | None:
+        """The log evidence estimate; None where the method has none, or the run was cut short."""
+        return None
+
+    @property
+    @abstractmethod
+    def ess(self) -> float:
+        """How many independent texts the weighted ones are worth."""
+
+    @abstractmethod
+    def endings(self) -> list[Ending]:
+        """Every distinct history now, the heaviest first; unfinished ones are "cancelled"."""
+
+    @abstractmethod
+    def population(self) -> list[HistoryInfo]:
+        """The histories at work now, for a trace."""
+
+    def _history(
+        self, wave: int, node: int, parent: int, token: int, *, count: int, weight: float, logp: float,
+        finish: int,
+    ) -> HistoryInfo:  # fmt: skip
+        piece = self._request.model.pieces[token].decode(errors="replace")
+        return HistoryInfo(
+            wave=wave, node=node, parent=parent, token=token, piece=piece, count=count, weight=weight,
+            logp=logp, state=STATES[finish],
+        )  # fmt: skip
+
+
+STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length", CUT: "cut"}
+REASONS: dict[int, FinishReason] = {LIVE: "cancelled", STOPPED: "stop", OUT_OF_LENGTH: "length"}
+
+
+def merged(endings: Iterable[Ending]) -> list[Ending]:
+    """Equal texts as one, with their weights and counts together; the heaviest first."""
+    by_text: dict[bytes, Ending] = {}
+    for ending in endings:
+        key = ending.tokens.tobytes()
+        same = by_text.get(key)
+        if same is not None:
+            ending = replace(same, count=same.count + ending.count, weight=same.weight + ending.weight)
+        by_text[key] = ending
+    return sorted(by_text.values(), key=lambda ending: -ending.weight)
+
+
+def effective_texts(endings: Iterable[Ending]) -> float:
+    """1 / Σ weight² over distinct texts; 0 where there is none."""
+    squares = sum(ending.weight**2 for ending in endings)
+    return 1 / squares if squares else 0.0
+
+
+class Move(NamedTuple):
+    """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled.
+
+    `is_settled` ends the run: what is unfinished and was not cut is left as it is. `goes_on` says
+    that there is more to do even where every history has ended.
+    """
+
+    alpha: float
+    ess: float
+    resampled: bool = False
+    is_settled: bool = False
+    goes_on: bool = False
+
+
+Advance = Callable[[Particles], Move]
+"""Moves particles by one token, not yet decoded."""
+
+Program = Callable[[Particles], Iterator[Move]]
+"""Moves particles from the prompt to their ends, one batch decoded a move."""
+
+
+def token_by_token(advance: Advance) -> Program:
+    """The program that advances particles until all have ended."""
+
+    def program(particles: Particles) -> Iterator[Move]:
+        while particles.n_live:
+            move = advance(particles)
+            if not move.is_settled:
+                particles.evaluate()
+            yield move
+
+    return program
+
+
+class ParticleRun(Run):
+    """A run over one or several waves of particles, each from the end of the same prompt.
+
+    Several waves are for independent particles that do not fit into the memory together, or islands of
+    particles with evidence, which weighs them: that of all is the mean.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        waves: Sequence[int],
+        program: Program,
+        *,
+        share: bool,
+        has_evidence: bool,
+        keeps_prompt: bool = False,
+    ) -> None:
+        super().__init__(request)
+        self._keeps_prompt = keeps_prompt
+        self._begin, self._share, self._has_evidence = program, share, has_evidence
+        self._waves = list(waves)
+        self.finished: list[Particles] = []
+        self._start_wave()
+        self._stand()
+
+    def _start_wave(self) -> None:
+        n = self._waves.pop(0)
+        # Where waves follow, the prompt's slot is kept; else the last one has it for its first history.
+        keeps_prompt = self._keeps_prompt or bool(self._waves)
+        self.sequences.n_kept = int(keeps_prompt)
+        request = self._request
+        self.particles = Particles(
+            self.sequences,
+            self._root,
+            self._root_logits,
+            n,
+            n_tokens=request.n_tokens,
+            stop=request.stop,
+            draw=request.draw,
+            share=self._share,
+            keeps_prompt=keeps_prompt,
+        )
+        self._moves, self._goes_on = self._begin(self.particles), False
+
+    def _step(self) -> Move:
+        if self.particles.n_live == 0 and not self._goes_on:
+            self.finished.append(self.particles)
+            self._start_wave()
+        move = next(self._moves)
+        self._goes_on = move.goes_on
+        if move.is_settled:
+            self._waves.clear()
+            self.is_settled = self.particles.n_live > 0
+        return move
+
+    def _standing(self) -> tuple[int, int, float | None]:
+        n_histories = len(self.particles.histories)
+        log_z = self.particles.log_z if self._has_evidence else None
+        return n_histories, n_histories - self.particles.n_live, log_z
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every particle of every wave has ended, or need not."""
+        is_over = self.particles.n_live == 0 and not self._goes_on and not self._waves
+        return self.is_settled or is_over
+
+    @property
+    def reductions(self) -> int:  # type: ignore[override]
+        """How often histories were reduced to fit the memory."""
+        return sum(wave.reductions for wave in (*self.finished, self.particles))
+
+    @property
+    def log_z(self) -> float | None:
+        """See `Run.log_z`."""
+        if not self._has_evidence or not self.is_done or self.is_settled:
+            return None
+        waves = (*self.finished, self.particles)
+        return log_sum_exp(np.array([wave.log_z for wave in waves])) - float(np.log(len(waves)))
+
+    @property
+    def ess(self) -> float:
+        """All of them where they are independent; else particles on one text count once."""
+        endings = self.endings()
+        if self._has_evidence:
+            return effective_texts(endings)
+        return float(sum(ending.count for ending in endings))
+
+    def endings(self) -> list[Ending]:
+        """See `Run.endings`; what the method itself has given up is left out."""
+        waves = [(wave, wave.weights * self._share_of(wave)) for wave in (*self.finished, self.particles)]
+        kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != CUT)]
+        weights = np.concatenate([weights[wave.histories.finish != CUT] for wave, weights in waves])
+        return merged(
+            self._ending(wave, int(i), float(weight))
+            for (wave, i), weight in zip(kept, weights / weights.sum(), strict=True)
+        )
+
+    def _share_of(self, wave: Particles) -> float:
+        """What a wave counts beside the others, up to a factor."""
+        return float(np.exp(wave.log_z - self.particles.log_z)) if self._has_evidence else float(wave.n)
+
+    def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
+        return Ending(
+            tokens=wave.genealogy.tokens(int(wave.histories.node[i])),
+            count=int(wave.histories.count[i]),
+            weight=weight,
+            logp=float(wave.histories.logp[i]),
+            finish_reason=REASONS[int(wave.histories.finish[i])],
+        )
+
+    def population(self) -> list[HistoryInfo]:
+        """The histories of the wave at work."""
+        histories, tree = self.particles.histories, self.particles.genealogy
+        columns = (
+            histories.node,
+            tree.parents(histories.node),
+            tree.last_tokens(histories.node),
+            histories.count,
+            self.particles.weights,
+            histories.logp,
+            histories.finish,
+        )
+        return [
+            self._history(
+                len(self.finished), node, parent, token, count=count, weight=weight, logp=logp, finish=finish
+            )
+            for node, parent, token, count, weight, logp, finish in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
+
+
+def check_room(request: Request) -> None:
+    """Raise unless there is a prompt, and prompt and horizon fit one sequence."""
+    if not len(request.prompt):
+        raise ConfigError("the prompt has no tokens")
+    n_prompt, room = len(request.prompt), min(request.model.n_length, request.model.n_cells)
+    if n_prompt + request.n_tokens > room:
+        raise PromptTooLong(
+            f"the prompt has {n_prompt} tokens and {request.n_tokens} more are asked for,"
+            f" but the context holds {room}",
+            hint="raise `--ctx-size`, lower `--predict`, or shorten the problem",
+        )
