@@ -35,6 +35,9 @@ Ints = NDArray[np.int64]
 CHUNK_BYTES = 512 * 1024
 """Rows worked on together: two buffers of this size stay in a core's L2 cache."""
 
+HELD_BYTES = 64 * 1024 * 1024
+"""Masses kept from one look at a step's rows to the next: to read them again is faster than exp."""
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -64,6 +67,7 @@ class RowKernel:
 
     def __init__(self, n_vocab: int, dtype: np.dtype[Any]) -> None:
         self.n_rows = max(1, CHUNK_BYTES // (n_vocab * dtype.itemsize))
+        self.n_held = max(self.n_rows, HELD_BYTES // (n_vocab * dtype.itemsize))
         self._shifted = np.empty((self.n_rows, n_vocab), dtype)
         self._mass = np.empty((self.n_rows, n_vocab), dtype)
 
@@ -73,10 +77,20 @@ class RowKernel:
         Raises DecodeFailed where a row holds NaN or +inf, or no finite logit.
         """
         for start in range(0, len(logits), self.n_rows):
-            yield self._chunk(start, logits[start : start + self.n_rows], alpha)
+            rows = logits[start : start + self.n_rows]
+            yield self._chunk(start, rows, alpha, self._mass[: len(rows)])
 
-    def _chunk(self, start: int, logits: Floats, alpha: float) -> Chunk:
-        shifted, mass = self._shifted[: len(logits)], self._mass[: len(logits)]
+    def held(self, logits: Floats, alpha: float) -> list[Chunk]:
+        """The same of at most `n_held` rows, all of them valid until others are held."""
+        if len(logits) > len(self._mass):
+            self._mass = np.empty_like(logits)
+        starts = range(0, len(logits), self.n_rows)
+        parts = [slice(start, start + self.n_rows) for start in starts]
+        masses = self._mass[: len(logits)]
+        return [self._chunk(part.start, logits[part], alpha, masses[part]) for part in parts]
+
+    def _chunk(self, start: int, logits: Floats, alpha: float, mass: Floats) -> Chunk:
+        shifted = self._shifted[: len(logits)]
         top = logits.max(axis=1, keepdims=True)
         if not np.isfinite(top).all():
             raise DecodeFailed(
@@ -105,16 +119,16 @@ class RowKernel:
 class Tempered:
     """Rows of logits (R, V) at one exponent, chunk by chunk, as often as it is iterated.
 
-    Where one chunk holds all rows it is computed once; then what was zeroed in its mass stays zero.
+    Where that is not too much they are computed once; then what was zeroed in a mass stays zero.
     """
 
     def __init__(self, kernel: RowKernel, logits: Floats, alpha: float) -> None:
         self.logits, self.alpha = logits, alpha
         self._kernel = kernel
-        self._only = list(kernel.chunks(logits, alpha)) if len(logits) <= kernel.n_rows else None
+        self._held = kernel.held(logits, alpha) if len(logits) <= kernel.n_held else None
 
     def __iter__(self) -> Iterator[Chunk]:
-        return iter(self._only or self._kernel.chunks(self.logits, self.alpha))
+        return iter(self._held or self._kernel.chunks(self.logits, self.alpha))
 
     @cached_property
     def sums(self) -> tuple[Doubles, Doubles]:

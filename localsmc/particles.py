@@ -8,6 +8,7 @@ nothing has to be carried beside them. Knows nothing of texts or exponents' sche
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -197,21 +198,27 @@ class Particles:
     def weigh(self, alpha: float) -> None:
         """Add log Σ_v p(v)^alpha to each live history: what a token drawn from p^alpha weighs, whichever."""
         increments = np.zeros(len(self.histories))
-        increments[self.histories.live] = self._rows(alpha).sums[1]
+        self._tempered = Tempered(self._kernel, self._pending, alpha)
+        increments[self.histories.live] = self._tempered.sums[1]
         self.reweight(increments)
 
-    def _rows(self, alpha: float) -> Tempered:
-        """The live histories' logits at an exponent."""
+    @property
+    def _pending(self) -> Floats:
+        """The live histories' logits."""
         assert self._logits is not None  # noqa: S101 - `evaluate` comes first
-        if self._tempered is None or self._tempered.alpha != alpha:
-            self._tempered = Tempered(self._kernel, self._logits, alpha)
-        return self._tempered
+        return self._logits
+
+    def _chunks(self, alpha: float) -> Iterable[Chunk]:
+        """Of the live histories' logits, computed anew unless they were just weighed at this exponent."""
+        if self._tempered is not None and self._tempered.alpha == alpha:
+            return self._tempered
+        return self._kernel.chunks(self._pending, alpha)
 
     def extend(self, proposal: Proposal) -> None:
         """Draw the next token of every live particle and group equal ones into children."""
         live = self.histories.live
         found: list[tuple[NDArray[Any], ...]] = []
-        for chunk in self._rows(proposal.alpha):
+        for chunk in self._chunks(proposal.alpha):
             here = live[chunk.start : chunk.start + len(chunk.logits)]
             rows, tokens, counts = self._draw_children(chunk, here, proposal)
             logps = chunk.logp(rows, tokens)
@@ -276,7 +283,7 @@ class Particles:
         before, live = self.histories, self.histories.live
         totals = before.log_totals
         done = totals[before.finish != LIVE]
-        found = branch(self._rows(alpha), totals[live], done, n, self.draw)
+        found = branch(Tempered(self._kernel, self._pending, alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
         # A child that was weighed and thinned was not proposed with any probability.
         logs = np.stack((found.logps, np.full_like(found.logps, np.nan)), axis=1)
@@ -312,8 +319,7 @@ class Particles:
 
     def hold_logits(self) -> Floats:
         """The live histories' logits, which from now on outlast what others decode."""
-        assert self._logits is not None  # noqa: S101 - `evaluate` comes first
-        self._logits, self._tempered = self._logits.copy(), None
+        self._logits, self._tempered = self._pending.copy(), None
         return self._logits
 
     def take_in(self, histories: Histories) -> None:

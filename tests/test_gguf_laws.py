@@ -134,10 +134,21 @@ def test_tempering_ends_in_the_power_distribution(context, prompt, power_law):
     assert_frequencies(counts, power_law)
 
 
-@pytest.mark.parametrize("resampling", ["systematic", "optimal"])
-def test_power_smc_estimates_the_evidence_without_bias(context, prompt, power_law, resampling):
+OPTIONS = {
+    "plain": {"lookahead": False},
+    "looking ahead": {},
+    "chopthin": {"resampling": "chopthin"},
+    "optimal": {"resampling": "optimal"},
+    "adaptive ramp": {"ramp_ess": 0.8},
+    "moves": {"rejuvenate": 2},
+    "rollouts": {"rollouts": 1, "block": 1},
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_power_smc_estimates_the_evidence_without_bias(context, prompt, power_law, name):
     law, omitted = power_law
-    method = PowerSMC(particles=8, alpha=ALPHA, ramp=2, ess_threshold=0.9, resampling=resampling)
+    method = PowerSMC(**{"particles": 8, "alpha": ALPHA, "ramp": 2, "ess_threshold": 0.9, **OPTIONS[name]})
     evidence = np.exp([run.log_z for run in runs(method, context, prompt, 300)])
     sigma = evidence.std(ddof=1) / math.sqrt(len(evidence))
     assert abs(evidence.mean() - sum(law.values())) < K * sigma + omitted

@@ -251,6 +251,8 @@ def _meanwhile(batches: Generator[None, None, OutcomeT], move: Move) -> Generato
 
 def raised(histories: Histories, alpha: float, final: float, share: float) -> float:
     """The highest exponent that leaves this share of the ESS to histories that are weighed for p^alpha."""
+    if alpha == final:
+        return final
     wanted = share * histories.ess
 
     def is_reached(higher: float) -> bool:
