@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.draws import Draw
+from localsmc.draws import Draw, draw_one
 from localsmc.numerics import Chunk, Doubles, Floats, Ints, Tempered, log_sum_exp
 from localsmc.resampling import ROUND_OFF, systematic
 
@@ -97,8 +97,14 @@ def _pick(lumps: Doubles, draw: Draw) -> tuple[Ints, float]:
     total = float(lumps.sum())
     if total <= 0.0:
         return np.zeros(len(lumps), dtype=np.int64), 0.0
-    n_picks = float(np.ceil(total - ROUND_OFF)) if total >= LEAST_LUMP else total / LEAST_LUMP
-    return systematic(lumps, n_picks, draw), float(np.log(total / n_picks))
+    if total >= LEAST_LUMP:
+        n_picks = int(np.ceil(total - ROUND_OFF))
+        return systematic(lumps, n_picks, draw), float(np.log(total / n_picks))
+    picks = np.zeros(len(lumps), dtype=np.int64)
+    # Asked first, as mostly there is none.
+    if draw_one(draw, np.array([LEAST_LUMP - total, total])):
+        picks[draw_one(draw, lumps)] = 1
+    return picks, float(np.log(LEAST_LUMP))
 
 
 class _Light(NamedTuple):

@@ -395,12 +395,15 @@ class Particles:
 
     def _keep(self, counts: Ints, logw: Doubles) -> None:
         """Set counts and log-weights; histories without particles go, and their slots with them."""
-        before = self.histories
-        held = before.slot[before.live]
-        if self._logits is not None and not (counts[before.live] > 0).all():
-            self._logits, self._tempered = self._logits[counts[before.live] > 0], None
-        self.histories = replace(before, count=counts, logw=logw).take(counts > 0)
-        self._release_except(self.histories, held)
+        before = replace(self.histories, count=counts, logw=logw)
+        self.histories = before
+        if counts.all():
+            return
+        alive = counts[before.live] > 0
+        if self._logits is not None and not alive.all():
+            self._logits, self._tempered = self._logits[alive], None
+        self.histories = before.take(counts > 0)
+        self._release_except(self.histories, before.slot[before.live])
 
     def _release_except(self, survivors: Histories, held: Ints) -> None:
         """Release the slots of `held` on which no live survivor stands."""

@@ -57,11 +57,8 @@ def stratified(weights: Doubles, n: int, draw: Draw) -> Ints:
     return counts
 
 
-def systematic(weights: Doubles, n: float, draw: Draw) -> Ints:
-    """One offset shared by n equal strata; each count is ⌊n·w⌋ or ⌈n·w⌉.
-
-    Where n is not whole, so is the number of points: ⌊n⌋ or ⌈n⌉.
-    """
+def systematic(weights: Doubles, n: int, draw: Draw) -> Ints:
+    """One offset shared by n equal strata; each count is ⌊n·w⌋ or ⌈n·w⌉."""
     edges = _edges(weights, n)
     breaks = np.concatenate(([0.0], np.sort(edges[1:] % 1.0), [1.0]))
     interval = draw_one(draw, np.diff(breaks))
@@ -81,7 +78,7 @@ def residual(weights: Doubles, n: int, draw: Draw) -> Ints:
     return counts + multinomial(np.maximum(expected - counts, 0.0), left, draw)
 
 
-def _edges(weights: Doubles, n: float) -> Doubles:
+def _edges(weights: Doubles, n: int) -> Doubles:
     """0 and the cumulative weights in units of 1/n, round-off removed at whole numbers."""
     edges = np.concatenate(([0.0], np.cumsum(weights)))
     edges *= n / edges[-1]

@@ -13,7 +13,7 @@ import pytest
 import localsmc
 from localsmc.gguf import read_header
 from localsmc.llama import ContextOptions, LlamaModel
-from localsmc_models import figures, synthetic
+from localsmc_models import figures, settling, synthetic
 
 # The model with random weights
 
@@ -127,3 +127,24 @@ def test_all_figures(
     one, many = (saved["latency"][name][0]["steps"] for name in ("one sample", "Power-SMC N=4 α=4"))
     assert one == many
     assert all(0 < value < 1 for kind in saved["share"].values() for value in kind["shares"].values())
+
+
+# What settling saves
+
+
+def test_settling_is_compared_on_the_same_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    settling.main(["--problems", "4", "--ess-threshold", "0", "--threads", "1"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0].removeprefix("| ") for row in rows] == list(settling.WAYS)
+    assert rows[0][3:8] == ["0", "0", "0.0%", "0.0%", "0.0% |"]
+    # Without resampling the bound is certain: no answer is another one.
+    settled = {row[0].removeprefix("| "): int(row[3]) for row in rows}
+    assert 0 < settled["0.9"] <= settled["0.6"]
+    assert [row[4] for row in rows[1:3]] == ["0", "0"]
+
+
+def test_settling_without_problems_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        settling.main(["--problems", "0"])
+    assert stopped.value.code == 2
+    assert "at least 1" in capsys.readouterr().err

@@ -2,23 +2,36 @@
 
 Target    π(y|x) ∝ p(y|x)^α; y ends with an end token, by the stop rule or after n_tokens tokens,
           and p is the model at temperature 1 over the full vocabulary.
-Proposal  q_t(v|h) ∝ p(v|h)^α_t, with α_t rising linearly from 1 to α over `ramp` tokens.
+Proposal  q_t(v|h) ∝ p(v|h)^α_t, with α_t rising linearly from 1 to α over `ramp` tokens; with `ramp_ess`
+          it is 1 for the first token, and then rises as far as the tokens so far leave that share of
+          the effective sample size, in place of the ramp.
 Weight    Δ log w = (α_t − α_{t−1})·log p(h) + log Σ_v p(v|h)^α_t for a live history h, its first
           term alone for a finished one, so that after t tokens a history is properly weighted
           for p^α_t. Where all end within the ramp, (α − α_t)·log p makes up the rest.
 Resample  when the effective sample size falls below `ess_threshold`·N, looked at after every
           token while any history lives. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+          A token's weight is known before it is drawn, so it is drawn after resampling, by each
+          copy for itself; with `lookahead` off before, as the paper has it.
+          `chopthin` leaves weights as they are within a bounded ratio.
           `optimal` draws no tokens first: every child of every history is weighed, those that have
           an N-th of the weight stay, the others are thinned without bias (branching.py); then no
-          text is held twice, there is no ESS to fall, and threshold and sharing have no say.
+          text is held twice, there is no ESS to fall, and threshold, look-ahead and sharing have no say.
+Rollouts  with `rollouts` K, resampling is every `block` tokens only, and chooses a history as if it
+          weighed what K scouts find `block` tokens ahead of it (rollouts.py). Unbiased all the same.
+Moves     with `rejuvenate` m, every particle, finished or not, makes a Metropolis step on its text after
+          m, 2m, 4m, … tokens, whatever the weights are (rejuvenation.py). Unbiased all the same, but
+          not with `ramp_ess`, which is refused.
 Islands   one after the other, independent, each with N particles; a text weighs its weight on its
           island times the island's Ẑ, and the mean of these is the evidence: unbiased as one is.
 Stops     when every particle has ended: end token, stop rule or n_tokens; with `settle`, when an answer
           will have that share of the weight, by the bound or the guess of settling.py. The bound is
           certain where nothing is resampled later; what is live is left unfinished, without evidence.
-Cost      one row a distinct live history and step; with `share` off one a live particle.
+Cost      one row a distinct live history and step; with `share` off one a live particle. Rollouts have
+          up to K rows a history and step more; a move up to t rows a particle, in at most t steps.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
-          both differ from the authors' code. `optimal`: Fearnhead and Clifford (2003).
+          both differ from the authors' code. `optimal`: Fearnhead and Clifford (2003). `chopthin`:
+          Gandy and Lau (2016), used so by CCPS. Rollouts: Pitt and Shephard's auxiliary filter (1999),
+          used so by APPS, arXiv 2605.02427. Moves: Gilks and Berzuini (2001).
 """
 
 from __future__ import annotations
