@@ -27,7 +27,7 @@ from test_exact import (
 from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods import PowerSMC
-from localsmc.methods.power_smc import OPTIMAL, raised
+from localsmc.methods.sweep import OPTIMAL, raised
 from localsmc.numerics import normalised
 from localsmc.resampling import SCHEMES
 
@@ -49,7 +49,7 @@ CASES = {
     "adaptive ramp, short of memory": (smc(ramp_ess=0.8), {"n_seq_max": 1, "eog": ()}, 3),
     "moves of one": (smc(rejuvenate=1, particles=1), {}, 2),
     "moves of one, within the ramp": (smc(rejuvenate=2, particles=1, ramp=3), {}, 3),
-    "moves of finished texts": (smc(rejuvenate=2), {"eog": (0, 1)}, 2),
+    "moves of finished texts": (smc(rejuvenate=2), FEW, 3),
     "moves, chopthin": (smc(rejuvenate=2, resampling="chopthin"), {"eog": (0, 1)}, 2),
     "moves, islands": (smc(rejuvenate=2, islands=2, particles=1), FEW, 2),
     "moves, every particle for itself": (smc(rejuvenate=2, share=False), FEW, 2),
@@ -126,6 +126,7 @@ def test_values_that_are_not_taken_out_of_the_weights_would_be_caught(monkeypatc
 REFUSED = {
     "optimal with moves": {"resampling": OPTIMAL, "rejuvenate": 4},
     "optimal with rollouts": {"resampling": OPTIMAL, "rollouts": 1},
+    "rollouts of what is drawn": {"rollouts": 1, "lookahead": False},
     "moves in an adaptive ramp": {"rejuvenate": 4, "ramp_ess": 0.9},
 }
 
