@@ -179,12 +179,12 @@ method_options = together(
         "--ess-threshold",
         type=float,
         metavar="X",
-        help="power-smc: resample below this share of effective particles.  [default: 0.5]",
+        help="power-smc: resample below this share of effective particles; not for optimal.  [default: 0.5]",
     ),
     _method(
         "--resampling",
         type=click.Choice(RESAMPLING),
-        help="power-smc: how to resample.  [default: systematic]",
+        help="power-smc: how to resample.  [default: optimal]",
     ),
     _method(
         "--settle",

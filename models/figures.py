@@ -247,8 +247,8 @@ def sharing(bench: Bench, solutions: Sequence[str], options: argparse.Namespace)
     """Seconds with every particle a row of its own, over seconds with one row a distinct history."""
     n, alpha = (options.particles or (32,))[-1], options.alphas[-1]
     specs = [
-        Spec(name, PowerSMC(particles=n, alpha=alpha, ramp=options.ramp, share=name == "shared"))
-        for name in ("apart", "shared")
+        Spec(name, replace(_power(n, alpha, options.ramp).method, resampling="systematic", share=is_shared))
+        for name, is_shared in (("apart", False), ("shared", True))
     ]
     outcomes = bench.interleaved(specs, solutions, options.seed)
     print(f"\n## Shared prefixes: N={n}, α={alpha:g} (target: apart / shared at least {SHARING_TARGET:g})\n")

@@ -63,7 +63,7 @@ def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -
     rng, found = np.random.default_rng(options.seed), {name: list[Outcome]() for name in WAYS}
     methods = {
         name: model.method(
-            "power-smc", particles=options.particles, ess_threshold=options.ess_threshold, **way
+            "power-smc", particles=options.particles, **_resampling(options.ess_threshold), **way
         )
         for name, way in WAYS.items()
     }
@@ -73,6 +73,11 @@ def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -
             name = list(WAYS)[k]
             found[name].append(outcome(model, item, methods[name], settings))
     return found
+
+
+def _resampling(ess_threshold: float | None) -> dict[str, float | str]:
+    """The default scheme, or systematic resampling below a threshold."""
+    return {} if ess_threshold is None else {"resampling": "systematic", "ess_threshold": ess_threshold}
 
 
 def row(runs: Sequence[Outcome], whole: Sequence[Outcome]) -> list[str]:
@@ -98,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--problems", type=int, default=200, help="held-out problems of `tiny` (200)")
     add("--seed", type=int, default=5, help="of the problems (5)")
     add("--particles", type=int, default=16, help="particles (16)")
-    add("--ess-threshold", type=float, default=0.5, help="resample below it; 0 is never (0.5)")
+    add("--ess-threshold", type=float, help="systematic resampling below it, 0 for never; by default optimal")
     add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
     options = parser.parse_args(arguments)
     if options.problems < 1:

@@ -89,7 +89,8 @@ CASES = {
 
 def assert_bounded(method, options, n_tokens, strings, answer):
     """Every share that was known is kept; returns the greatest one that was known before the end."""
-    method, model, top = replace(method, ess_threshold=0.0), toy(**options), 0.0
+    method = method if method.resampling == OPTIMAL else replace(method, ess_threshold=0.0)
+    model, top = toy(**options), 0.0
     for _, (run, known) in outcomes(lambda draw: watched(method, model, n_tokens, draw, answer, strings)):
         assert run.resamples == run.reductions == 0
         final = shares(run, answer)
@@ -188,9 +189,11 @@ def told(run):
 
 @pytest.mark.parametrize("settle", [0.51, 0.8])
 @pytest.mark.parametrize("ramp", [0, 9])
-@pytest.mark.parametrize("options", [{}, {"resampling": OPTIMAL, "particles": 10_000}], ids=["drawn", "all"])
+@pytest.mark.parametrize(
+    "options", [{"ess_threshold": 0.0}, {"resampling": OPTIMAL, "particles": 10_000}], ids=["drawn", "all"]
+)
 def test_a_settled_run_shows_what_the_whole_one_would(options, ramp, settle):
-    method = smc(ramp=ramp, ess_threshold=0.0, settle=settle, **options)
+    method = smc(ramp=ramp, settle=settle, **options)
     found = pairs(method, toy(scale=2.0), 4, first)
     for whole, run in found:
         assert run.is_done
@@ -227,7 +230,7 @@ def test_watching_for_the_settled_answer_changes_no_draw():
     """Resampling and reductions included: what is looked at is not touched until the end."""
     model = toy(n_seq_max=2, eog=(0, 1))
     for seed in range(40):
-        method = PowerSMC(particles=6, ramp=5, ess_threshold=0.7, settle=1.0)
+        method = smc(particles=6, ramp=5, ess_threshold=0.7, settle=1.0)
         plain, watching = (
             to_its_end(
                 start(replace(method, settle=settle), model, 5, RandomDraw(np.random.default_rng(seed)), last)

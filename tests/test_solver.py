@@ -46,7 +46,7 @@ def without_seconds(result):
 
 
 def test_a_result_is_whole_and_consistent(embedded):
-    result = solve(embedded, method=embedded.method(particles=8))
+    result = solve(embedded, method=embedded.method(particles=8, resampling="systematic"))
     json.dumps(result.to_json(), allow_nan=False)
     assert sum(c.weight for c in result.completions) == pytest.approx(1)
     assert sum(c.count for c in result.completions) == 8
@@ -126,7 +126,13 @@ def test_a_prompt_that_does_not_fit(embedded):
 
 def test_a_small_context_reduces_instead_of_failing(random_llama):
     with localsmc.load(random_llama) as model:
-        result = solve(model, "x", method=PowerSMC(particles=200, alpha=1.0), n_ctx=256, n_predict=120)
+        result = solve(
+            model,
+            "x",
+            method=PowerSMC(particles=200, alpha=1.0, resampling="systematic"),
+            n_ctx=256,
+            n_predict=120,
+        )
     assert result.usage.reductions > 0
     assert result.usage.peak_cells <= 256
     assert sum(c.count for c in result.completions) == 200
@@ -134,7 +140,9 @@ def test_a_small_context_reduces_instead_of_failing(random_llama):
 
 
 def test_thousands_of_particles(embedded):
-    result = solve(embedded, method=PowerSMC(particles=5000, alpha=4.0, ramp=10), n_predict=20)
+    result = solve(
+        embedded, method=PowerSMC(particles=5000, alpha=4.0, ramp=10, resampling="systematic"), n_predict=20
+    )
     assert sum(c.count for c in result.completions) == 5000
     assert result.usage.peak_rows <= 256
 

@@ -64,7 +64,7 @@ class PowerSMC:
     ramp: int = 100
     ramp_ess: float = 0.0
     ess_threshold: float = 0.5
-    resampling: str = "systematic"
+    resampling: str = OPTIMAL
     lookahead: bool = True
     share: bool = True
     islands: int = 1
@@ -108,11 +108,16 @@ class PowerSMC:
                 "`rollouts` look ahead of tokens that are not drawn yet: not with `lookahead` off",
                 hint="leave one of them out",
             )
-        if self.resampling == OPTIMAL and (self.rejuvenate or self.rollouts):
-            raise ConfigError(
-                "`optimal` draws no tokens that could be moved or looked ahead of",
-                hint="leave out `rejuvenate` and `rollouts`, or choose another `resampling`",
-            )
+        if self.resampling == OPTIMAL:
+            self._refuse_what_has_no_say()
+
+    def _refuse_what_has_no_say(self) -> None:
+        for name in ("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate"):
+            if getattr(self, name) != PowerSMC.__dataclass_fields__[name].default:
+                raise ConfigError(
+                    f"`{name}` has no say where `resampling` is `optimal`",
+                    hint="leave it out, or add `--resampling systematic`, or another scheme",
+                )
 
     @property
     def sharpness(self) -> float | None:
