@@ -251,6 +251,7 @@ def test_evidence_is_spread_over_the_seeds_of_a_problem(tmp_path):
     (row,) = rows(report([run_folder.write(tmp_path / "few", made, about)]), "evidence")
     # Of the third problem one estimate is there: it has no spread.
     assert (row["problems"], row["median"], row["root"]) == (2, pytest.approx(2**0.5 / 2), pytest.approx(1.0))
+    assert row["most"] == pytest.approx(0.9 * 2**0.5)
 
 
 def test_words_are_held_against_outcomes(tmp_path):

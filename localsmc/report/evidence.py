@@ -12,8 +12,8 @@ from localsmc.report.groups import Group
 from localsmc.report.tables import Column, Table
 
 NOTE = (
-    "log Ẑ is an estimate; over the seeds of a problem it has a standard deviation. The median problem's, and"
-    " the root of the mean square over all problems, which a few hard ones make."
+    "log Ẑ is an estimate; over the seeds of a problem it has a standard deviation. The median problem's,"
+    " that which nine of ten problems stay below, and the root mean square, which a few hard ones make."
 )
 
 
@@ -28,11 +28,13 @@ def spread(groups: Sequence[Group]) -> Table | None:
         deviations = [float(np.std(some, ddof=1)) for some in found.values() if len(some) > 1]
         if deviations:
             root = float(np.sqrt(np.mean(np.square(deviations))))
-            rows.append((*where(group), len(deviations), float(np.median(deviations)), root))
+            median, most = np.percentile(deviations, [50, 90]).tolist()
+            rows.append((*where(group), len(deviations), median, most, root))
     columns = (
         *WHERE,
         Column("problems", "problems", tables.count),
         Column("median", "median sd", tables.figure),
+        Column("most", "90th percentile", tables.figure),
         Column("root", "root mean square", tables.figure),
     )
     if not rows:
