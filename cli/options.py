@@ -190,8 +190,8 @@ method_options = together(
         "--settle",
         type=float,
         metavar="X",
-        help="power-smc: stop when an answer has this share of the weight, above 0.5, whatever the unfinished"
-        " texts come to (if nothing is resampled any more).  [default: 0, off]",
+        help="power-smc, for --select majority: stop when an answer has this share of the weight, above 0.5,"
+        " whatever the unfinished texts come to (if nothing is resampled any more).  [default: 0, off]",
     ),
     _method(
         "--temp",

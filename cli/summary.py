@@ -124,8 +124,8 @@ def reduction_warning(result: Result) -> str | None:
 def settled_line(result: Result) -> str:
     """What a run that was settled early has left undone."""
     share, by = result.method.config["settle"], result.method.config["settle_by"]
-    n_left = sum(one.count for one in result.completions if one.finish_reason == "cancelled")
-    n_texts = sum(one.count for one in result.completions)
+    n_left = sum(one.finish_reason == "cancelled" for one in result.completions)
+    n_texts = len(result.completions)
     how = "at the most they can weigh" if by == "bound" else "for it where they give it already"
     return (
         f"settled after {result.usage.steps} steps: one answer has {percent(share)} of the weight or more,"

@@ -69,24 +69,25 @@ class RowKernel:
         self.n_rows = max(1, CHUNK_BYTES // (n_vocab * dtype.itemsize))
         self.n_held = max(self.n_rows, HELD_BYTES // (n_vocab * dtype.itemsize))
         self._shifted = np.empty((self.n_rows, n_vocab), dtype)
-        self._mass = np.empty((self.n_rows, n_vocab), dtype)
+        self._passing = np.empty((self.n_rows, n_vocab), dtype)
+        self._lasting = np.empty((0, n_vocab), dtype)
 
-    def chunks(self, logits: Floats, alpha: float) -> Iterator[Chunk]:
-        """Each chunk of `logits` (R, V), which is left as it is.
+    def chunks(self, logits: Floats, alpha: float, first: int = 0) -> Iterator[Chunk]:
+        """Each chunk of `logits` (R, V) from row `first` on; they are left as they are.
 
         Raises DecodeFailed where a row holds NaN or +inf, or no finite logit.
         """
-        for start in range(0, len(logits), self.n_rows):
+        for start in range(first, len(logits), self.n_rows):
             rows = logits[start : start + self.n_rows]
-            yield self._chunk(start, rows, alpha, self._mass[: len(rows)])
+            yield self._chunk(start, rows, alpha, self._passing[: len(rows)])
 
     def held(self, logits: Floats, alpha: float) -> list[Chunk]:
-        """The same of at most `n_held` rows, all of them valid until others are held."""
-        if len(logits) > len(self._mass):
-            self._mass = np.empty_like(logits)
+        """Those of at most `n_held` rows, all of them valid until others are held."""
+        if len(logits) > len(self._lasting):
+            self._lasting = np.empty(logits.shape, logits.dtype)
         starts = range(0, len(logits), self.n_rows)
         parts = [slice(start, start + self.n_rows) for start in starts]
-        masses = self._mass[: len(logits)]
+        masses = self._lasting[: len(logits)]
         return [self._chunk(part.start, logits[part], alpha, masses[part]) for part in parts]
 
     def _chunk(self, start: int, logits: Floats, alpha: float, mass: Floats) -> Chunk:
@@ -119,16 +120,17 @@ class RowKernel:
 class Tempered:
     """Rows of logits (R, V) at one exponent, chunk by chunk, as often as it is iterated.
 
-    Where that is not too much they are computed once; then what was zeroed in a mass stays zero.
+    As many as are not too much are computed once; what was zeroed in the mass of these stays zero.
     """
 
     def __init__(self, kernel: RowKernel, logits: Floats, alpha: float) -> None:
         self.logits, self.alpha = logits, alpha
         self._kernel = kernel
-        self._held = kernel.held(logits, alpha) if len(logits) <= kernel.n_held else None
+        self._held = kernel.held(logits[: kernel.n_held], alpha)
 
     def __iter__(self) -> Iterator[Chunk]:
-        return iter(self._held or self._kernel.chunks(self.logits, self.alpha))
+        yield from self._held
+        yield from self._kernel.chunks(self.logits, self.alpha, self._kernel.n_held)
 
     @cached_property
     def sums(self) -> tuple[Doubles, Doubles]:

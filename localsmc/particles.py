@@ -60,7 +60,7 @@ class Histories:
     stop: tuple[StopState, ...]
     """What the stop rule remembers of it."""
     origin: Ints
-    """Which of the histories that its particles began with it comes from."""
+    """Its scouts' number: that of the history they were sent out from; 0 for others."""
 
     @cached_property
     def live(self) -> Ints:
@@ -222,7 +222,8 @@ class Particles:
             here = live[chunk.start : chunk.start + len(chunk.logits)]
             rows, tokens, counts = self._draw_children(chunk, here, proposal)
             logps = chunk.logp(rows, tokens)
-            log_q = proposal.alpha * logps - chunk.log_power[rows]
+            is_whole = proposal.transform is None  # else the sum is not that of what is drawn from
+            log_q = proposal.alpha * logps - (chunk.log_power[rows] if is_whole else np.nan)
             found.append((here[rows], tokens, counts, np.stack((logps, log_q), axis=1)))
         self._replace_live(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
@@ -325,17 +326,17 @@ class Particles:
     def take_in(self, histories: Histories) -> None:
         """Stand on these histories from now on, some of them without particles; equal texts are one."""
         self.histories, self._logits = histories, None
-        totals = np.exp(histories.logw - histories.logw.max()) * histories.count
-        counts = histories.count
-        if self._share:
-            texts = [self.genealogy.tokens(node).tobytes() for node in histories.node.tolist()]
-            first = {text: i for i, text in reversed(list(enumerate(texts)))}
-            into = np.array([first[text] for text in texts])
-            counts = np.bincount(into, histories.count, len(texts)).astype(np.int64)
-            totals = np.bincount(into, totals, len(texts))
+        if not self._share:
+            self._keep(histories.count, histories.logw)
+            return
+        texts = [self.genealogy.tokens(node).tobytes() for node in histories.node.tolist()]
+        first = {text: i for i, text in reversed(list(enumerate(texts)))}
+        into = np.array([first[text] for text in texts])
+        counts = np.bincount(into, histories.count, len(texts)).astype(np.int64)
+        totals = np.full(len(texts), -np.inf)
         with np.errstate(divide="ignore"):
-            logw = np.log(totals / np.maximum(counts, 1)) + histories.logw.max()
-        self._keep(counts, logw)
+            np.logaddexp.at(totals, into, histories.logw + np.log(histories.count))
+            self._keep(counts, totals - np.log(np.maximum(counts, 1)))
 
     def cut(self, index: Ints) -> None:
         """Give up some live histories; their particles stay on them as they are."""

@@ -23,7 +23,8 @@ def future_values(
     """log of the value (H,) of each history, from `n_each` scouts that go `n_steps` tokens ahead.
 
     The particles are weighed for their next token already; `exponent` gives that of the token at a
-    position. Yields after each batch. Where scouts have no room all values are equal.
+    position. Yields after each batch. Where scouts have no room all values are equal; that, and fewer
+    scouts than asked for, counts as a reduction.
     """
     histories, sequences = particles.histories, particles.sequences
     alpha = exponent(particles.length + n_steps)
@@ -31,6 +32,7 @@ def future_values(
     log_values: Doubles = (alpha - particles.alpha) * histories.logp
     n_kept, n_live = sequences.n_kept, particles.n_live
     if 2 * n_live > sequences.n_usable:
+        particles.reductions += 1
         return np.zeros(len(histories))
     logits = particles.hold_logits()
     scouts = particles.scouts(_starts(particles, n_each), particles.length, logits)
@@ -47,6 +49,8 @@ def future_values(
         log_values[histories.live] = _by_origin(scouts.histories, n_live)
     except ContextFull:
         log_values = np.zeros(len(histories))
+        particles.reductions += 1
+    particles.reductions += scouts.reductions
     sequences.n_kept = n_kept
     scouts.cut(scouts.histories.live)
     return log_values

@@ -65,10 +65,12 @@ class Solving:
         self.notices: list[str] = []
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
         self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
-        if self.n_tokens < (settings.n_predict or 0):
+        asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
+        if self.n_tokens < asked:
+            texts = "prompt and answer" if least == 1 else f"the prompt and {least} texts"
             self.notices.append(
-                f"--predict {settings.n_predict} is lowered to {self.n_tokens}: prompt and answer share"
-                f" {len(self.prompt) + self.n_tokens} tokens"
+                f"--predict {asked} is lowered to {self.n_tokens}: {texts} share"
+                f" {len(self.prompt) + least * self.n_tokens} tokens"
             )
         self.was_cut = False
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)

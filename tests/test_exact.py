@@ -197,7 +197,9 @@ def test_islands_of_equal_weight_would_be_caught(monkeypatch):
     """Their evidence is what makes the pool properly weighted."""
     from localsmc.methods import ParticleRun
 
-    monkeypatch.setattr(ParticleRun, "_share_of", lambda self, wave: 1.0)
+    monkeypatch.setattr(
+        ParticleRun, "_shares", lambda self: [(wave, 0.5) for wave in (*self.finished, self.particles)]
+    )
     with pytest.raises(AssertionError):
         assert_properly_weighted(smc(particles=1, islands=2, ramp=0), toy(), 2)
 

@@ -39,7 +39,8 @@ CASES = {
     "drawn before resampling": (smc(lookahead=False), {}, 3),
     "drawn before resampling, three": (smc(lookahead=False, particles=3), {}, 2),
     "drawn before chopthin": (smc(lookahead=False, resampling="chopthin"), {}, 3),
-    "adaptive ramp": (smc(ramp_ess=0.8), {}, 3),
+    "adaptive ramp": (smc(ramp_ess=0.8, ramp=0), {}, 3),
+    "adaptive ramp, no faster than the other": (smc(ramp_ess=0.8, ramp=4), {}, 3),
     "adaptive ramp, three": (smc(ramp_ess=0.9, particles=3, ess_threshold=0.7), {}, 2),
     "adaptive ramp, texts end early": (smc(ramp_ess=0.7), {"eog": (0, 1)}, 3),
     "adaptive ramp, never resampled": (smc(ramp_ess=0.5, ess_threshold=0.0), {}, 3),
@@ -126,7 +127,8 @@ def test_values_that_are_not_taken_out_of_the_weights_would_be_caught(monkeypatc
 REFUSED = {
     "optimal with moves": {"resampling": OPTIMAL, "rejuvenate": 4},
     "optimal with rollouts": {"resampling": OPTIMAL, "rollouts": 1},
-    "rollouts of what is drawn": {"rollouts": 1, "lookahead": False},
+    "rollouts of what is drawn": {"resampling": "systematic", "rollouts": 1, "lookahead": False},
+    "rollouts without resampling": {"resampling": "systematic", "rollouts": 1, "ess_threshold": 0.0},
     "moves in an adaptive ramp": {"rejuvenate": 4, "ramp_ess": 0.9},
 }
 

@@ -3,8 +3,8 @@
 Target    π(y|x) ∝ p(y|x)^α; y ends with an end token, by the stop rule or after n_tokens tokens,
           and p is the model at temperature 1 over the full vocabulary.
 Proposal  q_t(v|h) ∝ p(v|h)^α_t, with α_t rising linearly from 1 to α over `ramp` tokens; with `ramp_ess`
-          it is 1 for the first token, and then rises as far as the tokens so far leave that share of
-          the effective sample size, in place of the ramp.
+          it rises no further than leaves that share of the effective sample size, by what the tokens so
+          far weigh (1 for the first token): the ramp waits where it would cost too much.
 Weight    Δ log w = (α_t − α_{t−1})·log p(h) + log Σ_v p(v|h)^α_t for a live history h, its first
           term alone for a finished one, so that after t tokens a history is properly weighted
           for p^α_t. Where all end within the ramp, (α − α_t)·log p makes up the rest.
@@ -50,10 +50,13 @@ from localsmc.resampling import SCHEMES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerSMC:
-    """Parameters: exponent 1 to 64, ramp in tokens, threshold 0 (never) to 1, scheme, sharing.
+    """Parameters, all of them checked, and together: ConfigError with a hint.
 
-    N particles on each island; with the scheme `optimal` N texts at most. `settle` is 0 (off) or the
-    share, above 0.5, that settles the answer, by the "bound" or the "guess".
+    N particles on each island, with the scheme `optimal` N texts at most. Exponent 1 to 64, reached
+    after `ramp` tokens or, with `ramp_ess`, the share of the ESS that a token's rise must leave,
+    later; 0 is for never waiting. Threshold 0 (never) to 1. `rejuvenate` is the tokens before the
+    first move, `rollouts` how many a history and `block` the tokens between them; 0 is for none.
+    `settle` is 0 (off) or the share, above 0.5, that settles the answer, by the "bound" or the "guess".
     """
 
     name: ClassVar[str] = "power-smc"
@@ -108,6 +111,11 @@ class PowerSMC:
                 "`rollouts` look ahead of tokens that are not drawn yet: not with `lookahead` off",
                 hint="leave one of them out",
             )
+        if self.rollouts and not self.ess_threshold:
+            raise ConfigError(
+                "`rollouts` are for resampling, which `ess_threshold` 0 never does",
+                hint="leave one of them out",
+            )
         if self.resampling == OPTIMAL:
             self._refuse_what_has_no_say()
 
@@ -127,11 +135,12 @@ class PowerSMC:
     @property
     def room(self) -> Room:
         """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
-        if self.rejuvenate:  # Moves cannot wait, and a population reduced for them would be biased.
-            return Room(2 * self.particles + 1, 2 * self.particles, 2)
-        # Where islands follow, one sequence stays with the prompt.
+        # Where islands follow, or moves are made, one sequence stays with the prompt.
         n_sequences = self.particles * (1 + self.rollouts) + (self.islands > 1)
-        return Room(n_sequences, max(min(self.particles, 4), math.ceil(self.particles / 2)))
+        n_texts = math.ceil(self.particles * (1 + self.rollouts) / 2)
+        if self.rejuvenate:  # Moves cannot wait, and a population reduced for them would be biased.
+            return Room(n_sequences + self.particles + 1, n_texts + 2 * self.particles, 2 * self.particles)
+        return Room(n_sequences, max(min(self.particles, 4), n_texts))
 
     def start(self, request: Request) -> Run:
         """See `Method.start`."""

@@ -16,7 +16,7 @@ import numpy as np
 
 from localsmc.errors import ConfigError, PromptTooLong, SequenceError
 from localsmc.methods.base import Ending, Request
-from localsmc.numerics import log_sum_exp
+from localsmc.numerics import log_sum_exp, normalised
 from localsmc.particles import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Particles
 from localsmc.records import FinishReason, HistoryInfo, HistoryState, StepInfo
 from localsmc.sequences import Sequences
@@ -84,7 +84,7 @@ class Run(ABC):
 
     @abstractmethod
     def _step(self) -> Move:
-        """One batch decoded, and what was done with it."""
+        """One batch decoded, after what had to be decoded again for it, and what was done with it."""
 
     @abstractmethod
     def _standing(self) -> tuple[int, int, float | None]:
@@ -269,7 +269,7 @@ class ParticleRun(Run):
 
     def endings(self) -> list[Ending]:
         """See `Run.endings`; what the method itself has given up is left out."""
-        waves = [(wave, wave.weights * self._share_of(wave)) for wave in (*self.finished, self.particles)]
+        waves = [(wave, wave.weights * share) for wave, share in self._shares()]
         kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != CUT)]
         weights = np.concatenate([weights[wave.histories.finish != CUT] for wave, weights in waves])
         return merged(
@@ -277,9 +277,11 @@ class ParticleRun(Run):
             for (wave, i), weight in zip(kept, weights / weights.sum(), strict=True)
         )
 
-    def _share_of(self, wave: Particles) -> float:
-        """What a wave counts beside the others, up to a factor."""
-        return float(np.exp(wave.log_z - self.particles.log_z)) if self._has_evidence else float(wave.n)
+    def _shares(self) -> list[tuple[Particles, float]]:
+        """The waves, and what each of them counts beside the others."""
+        waves = (*self.finished, self.particles)
+        counts = np.array([wave.log_z if self._has_evidence else np.log(wave.n) for wave in waves])
+        return list(zip(waves, normalised(counts).tolist(), strict=True))
 
     def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
         return Ending(

@@ -28,7 +28,7 @@ OPTIMAL = "optimal"
 """The scheme that takes the place of drawing, weighing and resampling."""
 
 BISECTIONS = 12
-"""Halvings of the way to the final exponent."""
+"""Halvings of a token's rise, which is found to a 4,096th."""
 
 
 class Sweep(ParticleRun):
@@ -39,12 +39,13 @@ class Sweep(ParticleRun):
         self._settling = Settling(
             request.answer, alpha=method.alpha, share=method.settle, by=method.settle_by
         )
-        if method.rejuvenate:
+        is_moved = bool(method.moves_after(request.n_tokens))
+        if is_moved:
             _require_room(method.room, request)
         waves = [method.particles] * method.islands
         super().__init__(
             request, waves, self._program, share=method.share, has_evidence=True,
-            keeps_prompt=method.rejuvenate > 0,
+            keeps_prompt=is_moved,
         )  # fmt: skip
 
     def _program(self, particles: Particles) -> Iterator[Move]:
@@ -90,13 +91,14 @@ class Sweep(ParticleRun):
             return method.exponent(particles.length)
         if not particles.length:
             return 1.0
-        return raised(particles.histories, particles.alpha, method.alpha, method.ramp_ess)
+        highest = method.exponent(particles.length)
+        return raised(particles.histories, particles.alpha, highest, method.ramp_ess)
 
     def _resample(self, particles: Particles) -> Generator[Move, None, Move]:
         method, histories = self._method, particles.histories
         move, log_value = Move(particles.alpha, particles.ess), np.zeros(len(histories))
         if method.rollouts:
-            if not particles.length or particles.length % method.block:
+            if particles.length % method.block or len(histories) == 1:
                 return move
             exponent = self._exponent_ahead(particles)
             rollouts = future_values(particles, method.rollouts, method.block, exponent)
@@ -139,19 +141,19 @@ def _meanwhile(batches: Generator[None, None, OutcomeT], move: Move) -> Generato
         yield move
 
 
-def raised(histories: Histories, alpha: float, final: float, share: float) -> float:
+def raised(histories: Histories, alpha: float, highest: float, share: float) -> float:
     """The highest exponent that leaves this share of the ESS to histories that are weighed for p^alpha."""
-    if alpha == final:
-        return final
+    if alpha == highest:
+        return highest
     wanted = share * histories.ess
 
     def is_reached(higher: float) -> bool:
         logw = histories.logw + (higher - alpha) * histories.logp
         return effective_sample_size(logw, histories.count) >= wanted
 
-    if is_reached(final):
-        return final
-    low, high = alpha, final
+    if is_reached(highest):
+        return highest
+    low, high = alpha, highest
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
         low, high = (middle, high) if is_reached(middle) else (low, middle)
@@ -161,14 +163,14 @@ def raised(histories: Histories, alpha: float, final: float, share: float) -> fl
 def _require_room(room: Room, request: Request) -> None:
     """Raise unless every particle has room for a text of its own and a proposal."""
     model = request.model
-    n_cells = len(request.prompt) + room.texts * request.n_tokens
-    if model.n_seq_max < room.sequences:
+    n_cells = len(request.prompt) + room.least * request.n_tokens
+    if model.n_seq_max < room.least + 1:
         raise ContextFull(
-            f"`rejuvenate` takes {room.sequences} sequences here, but there are {model.n_seq_max}",
-            hint="lower `--particles`, or leave out `rejuvenate`",
+            f"`rejuvenate` takes {room.least + 1} sequences here, but there are {model.n_seq_max}",
+            hint="lower `--particles`, or raise `--batch-size` where it is lower than that",
         )
     if model.n_cells < n_cells:
         raise ContextFull(
             f"`rejuvenate` takes {n_cells} cells here, but there are {model.n_cells}",
-            hint="raise `--ctx-size`, or lower `--predict`",
+            hint="raise `--ctx-size`, or lower `--particles` or `--predict`",
         )
