@@ -6,6 +6,7 @@ they have together is shown.
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from dataclasses import replace
@@ -26,7 +27,6 @@ from test_exact import (
 
 from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods import PowerSMC
 from localsmc.methods.sweep import OPTIMAL, raised
 from localsmc.numerics import normalised
 from localsmc.resampling import SCHEMES
@@ -38,34 +38,22 @@ FEW = {"eog": (0, 1), "laws": {PROMPT: (0.0, 0.4, 0.6)}}
 CASES = {
     "drawn before resampling": (smc(lookahead=False), {}, 3),
     "drawn before resampling, three": (smc(lookahead=False, particles=3), {}, 2),
-    "drawn before chopthin": (smc(lookahead=False, resampling="chopthin"), {}, 3),
     "adaptive ramp": (smc(ramp_ess=0.8, ramp=0), {}, 3),
     "adaptive ramp, no faster than the other": (smc(ramp_ess=0.8, ramp=4), {}, 3),
     "adaptive ramp, three": (smc(ramp_ess=0.9, particles=3, ess_threshold=0.7), {}, 2),
-    "adaptive ramp, texts end early": (smc(ramp_ess=0.7), {"eog": (0, 1)}, 3),
-    "adaptive ramp, never resampled": (smc(ramp_ess=0.5, ess_threshold=0.0), {}, 3),
-    "adaptive ramp, chopthin": (smc(ramp_ess=0.8, resampling="chopthin"), {}, 3),
     "adaptive ramp, optimal": (smc(ramp_ess=0.8, resampling=OPTIMAL, particles=3), {}, 3),
-    "adaptive ramp, islands": (smc(ramp_ess=0.8, islands=2), {"eog": (0, 1)}, 2),
     "adaptive ramp, short of memory": (smc(ramp_ess=0.8), {"n_seq_max": 1, "eog": ()}, 3),
     "moves of one": (smc(rejuvenate=1, particles=1), {}, 2),
     "moves of one, within the ramp": (smc(rejuvenate=2, particles=1, ramp=3), {}, 3),
     "moves of finished texts": (smc(rejuvenate=2), FEW, 3),
-    "moves, chopthin": (smc(rejuvenate=2, resampling="chopthin"), {"eog": (0, 1)}, 2),
-    "moves, islands": (smc(rejuvenate=2, islands=2, particles=1), FEW, 2),
-    "moves, every particle for itself": (smc(rejuvenate=2, share=False), FEW, 2),
     "moves that cannot forget": (smc(rejuvenate=2, ramp=0), {"can_forget": False, **FEW}, 3),
     "rollouts": (smc(rollouts=1, block=1), {"eog": (0, 1)}, 3),
     "rollouts in a ramp": (smc(rollouts=1, block=1, ramp=3), {"eog": (0, 1)}, 3),
     "rollouts every two tokens": (smc(rollouts=1, block=2), {"eog": (0, 1)}, 3),
     "two rollouts": (smc(rollouts=2, block=1), FEW, 3),
-    "rollouts, chopthin": (smc(rollouts=1, block=1, resampling="chopthin"), FEW, 3),
-    "rollouts, adaptive ramp": (smc(rollouts=1, block=1, ramp_ess=0.8), FEW, 3),
-    "rollouts, islands": (smc(rollouts=1, block=1, particles=1, islands=2), FEW, 3),
     "rollouts without slots": (smc(rollouts=1, block=1), {"n_seq_max": 2, **FEW}, 3),
     "rollouts short of slots": (smc(rollouts=2, block=1), {"n_seq_max": 4, **FEW}, 3),
     "rollouts short of cells": (smc(rollouts=2, block=1), {"n_cells": 7, **FEW}, 3),
-    "moves and rollouts": (smc(rejuvenate=2, rollouts=1, block=1), FEW, 2),
 }
 
 
@@ -73,6 +61,42 @@ CASES = {
 def test_every_option_is_properly_weighted(case):
     method, options, n_tokens = CASES[case]
     assert_properly_weighted(method, toy(**options), n_tokens)
+
+
+OPTIONS = {
+    "drawn first": {"lookahead": False},
+    "chopthin": {"resampling": "chopthin"},
+    "optimal": {"resampling": OPTIMAL},
+    "never resampled": {"ess_threshold": 0.0},
+    "adaptive ramp": {"ramp_ess": 0.8},
+    "moves": {"rejuvenate": 2},
+    "rollouts": {"rollouts": 1, "block": 1},
+    "islands": {"islands": 2, "particles": 1},
+    "apart": {"share": False},
+}
+REFUSED = {
+    *((("optimal", other)) for other in ("never resampled", "moves", "rollouts", "apart")),
+    ("drawn first", "optimal"),
+    ("drawn first", "rollouts"),
+    ("never resampled", "rollouts"),
+    ("adaptive ramp", "moves"),
+}
+PAIRS = [
+    pair
+    for pair in itertools.combinations(OPTIONS, 2)
+    if pair != ("chopthin", "optimal")  # one scheme only
+]
+
+
+@pytest.mark.parametrize("pair", PAIRS, ids=" and ".join)
+def test_every_two_options_are_properly_weighted_or_refused(pair):
+    options = {**OPTIONS[pair[0]], **OPTIONS[pair[1]]}
+    if pair in REFUSED:
+        with pytest.raises(ConfigError) as refused:
+            smc(**options)
+        assert refused.value.hint
+    else:
+        assert_properly_weighted(smc(**options), toy(**FEW), 2 if "moves" in pair else 3)
 
 
 @pytest.mark.parametrize(
@@ -122,22 +146,6 @@ def test_values_that_are_not_taken_out_of_the_weights_would_be_caught(monkeypatc
     monkeypatch.setattr(Particles, "resample", forgetful)
     with pytest.raises(AssertionError):
         assert_properly_weighted(smc(rollouts=1, block=1), toy(**FEW), 3)
-
-
-REFUSED = {
-    "optimal with moves": {"resampling": OPTIMAL, "rejuvenate": 4},
-    "optimal with rollouts": {"resampling": OPTIMAL, "rollouts": 1},
-    "rollouts of what is drawn": {"resampling": "systematic", "rollouts": 1, "lookahead": False},
-    "rollouts without resampling": {"resampling": "systematic", "rollouts": 1, "ess_threshold": 0.0},
-    "moves in an adaptive ramp": {"rejuvenate": 4, "ramp_ess": 0.9},
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_what_does_not_go_together_is_refused_with_a_hint(case):
-    with pytest.raises(ConfigError) as refused:
-        PowerSMC(**REFUSED[case])
-    assert refused.value.hint
 
 
 def ended(method, model, n_tokens, seed=0):
