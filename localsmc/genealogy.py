@@ -24,7 +24,7 @@ class Genealogy:
         self._size = 1
 
     def append(self, parents: Ints, tokens: Ints, logs: Doubles | None = None) -> Ints:
-        """A new node (K,) for each parent node and token (K,); for `logs` (K, 2) see there."""
+        """A new node (K,) for each parent node and token (K,), which adds its own `logs` (K, 2)."""
         nodes = np.arange(self._size, self._size + len(parents))
         while self._size + len(parents) > len(self._parent):
             self._parent = np.concatenate((self._parent, np.zeros_like(self._parent)))

@@ -195,10 +195,10 @@ class Particles:
             self.reweight((alpha - self.alpha) * self.histories.logp)
             self.alpha = alpha
 
-    def weigh(self, alpha: float) -> None:
+    def weigh(self) -> None:
         """Add log Σ_v p(v)^alpha to each live history: what a token drawn from p^alpha weighs, whichever."""
         increments = np.zeros(len(self.histories))
-        self._tempered = Tempered(self._kernel, self._pending, alpha)
+        self._tempered = Tempered(self._kernel, self._pending, self.alpha)
         increments[self.histories.live] = self._tempered.sums[1]
         self.reweight(increments)
 
@@ -276,7 +276,7 @@ class Particles:
         self._logits = self._tempered = None
         self._release_except(children, old.slot[~done])
 
-    def branch(self, alpha: float, n: int) -> None:
+    def branch(self, n: int) -> None:
         """All children of all live histories, weighed by p^alpha and thinned without bias to about n.
 
         In the place of drawing tokens, weighing and resampling; every history has one particle then.
@@ -284,7 +284,7 @@ class Particles:
         before, live = self.histories, self.histories.live
         totals = before.log_totals
         done = totals[before.finish != LIVE]
-        found = branch(Tempered(self._kernel, self._pending, alpha), totals[live], done, n, self.draw)
+        found = branch(Tempered(self._kernel, self._pending, self.alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
         # A child that was weighed and thinned was not proposed with any probability.
         logs = np.stack((found.logps, np.full_like(found.logps, np.nan)), axis=1)

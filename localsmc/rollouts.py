@@ -72,7 +72,7 @@ def _weigh(scouts: Particles, exponent: Callable[[int], float]) -> None:
     """For their next token."""
     if scouts.n_live:
         scouts.raise_to(exponent(scouts.length))
-        scouts.weigh(scouts.alpha)
+        scouts.weigh()
 
 
 def _by_origin(histories: Histories, n: int) -> Doubles:

@@ -37,7 +37,7 @@ Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t thro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
@@ -120,10 +120,11 @@ class PowerSMC:
             self._refuse_what_has_no_say()
 
     def _refuse_what_has_no_say(self) -> None:
-        for name in ("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate"):
-            if getattr(self, name) != PowerSMC.__dataclass_fields__[name].default:
+        idle = ("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate")
+        for field in fields(self):
+            if field.name in idle and getattr(self, field.name) != field.default:
                 raise ConfigError(
-                    f"`{name}` has no say where `resampling` is `optimal`",
+                    f"`{field.name}` has no say where `resampling` is `optimal`",
                     hint="leave it out, or add `--resampling systematic`, or another scheme",
                 )
 

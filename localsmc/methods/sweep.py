@@ -75,9 +75,9 @@ class Sweep(ParticleRun):
         method = self._method
         particles.raise_to(self._next_exponent(particles))
         if method.resampling == OPTIMAL:
-            particles.branch(particles.alpha, method.particles)
+            particles.branch(method.particles)
             return Move(particles.alpha, particles.ess)
-        particles.weigh(particles.alpha)
+        particles.weigh()
         if not method.lookahead:
             particles.extend(Proposal(particles.alpha))
         move = yield from self._resample(particles)
