@@ -27,10 +27,10 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.draws import draw_one
-from localsmc.errors import ConfigError, ContextFull
+from localsmc.errors import ConfigError
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.methods.base import Ending, Request
-from localsmc.methods.runs import REASONS, Move, Run
+from localsmc.methods.runs import REASONS, Move, Run, require_texts
 from localsmc.particles import LIVE, OUT_OF_LENGTH
 from localsmc.records import FinishReason, HistoryInfo
 from localsmc.texts import Text, Writer
@@ -198,20 +198,9 @@ class ChainRun(Run):
     def together(self, n_chains: int, at_least: int = 1) -> int:
         """How many of some chains, a text and a proposal each, fit at a time; ContextFull if too few."""
         model, request = self._request.model, self._request
+        require_texts(2 * at_least, request, f"{at_least} chains take")
         by_slots = (model.n_seq_max - 1) // 2
         by_cells = (model.n_cells - len(request.prompt)) // (2 * request.n_tokens)
-        if by_slots < at_least:
-            raise ContextFull(
-                f"{at_least} chains take {2 * at_least + 1} sequences, but there are {model.n_seq_max}",
-                hint="raise `--batch-size`, or lower `--particles`",
-            )
-        if by_cells < at_least:
-            n_cells = len(request.prompt) + 2 * at_least * request.n_tokens
-            raise ContextFull(
-                f"{at_least} chains, each with two texts of {request.n_tokens} tokens, take {n_cells} cells,"
-                f" but there are {model.n_cells}",
-                hint="raise `--ctx-size`, or lower `--predict`",
-            )
         return min(n_chains, by_slots, by_cells)
 
     def toss(self, log_r: float) -> bool:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.errors import ConfigError, PromptTooLong, SequenceError
+from localsmc.errors import ConfigError, ContextFull, PromptTooLong, SequenceError
 from localsmc.methods.base import Ending, Request
 from localsmc.numerics import log_sum_exp, normalised
 from localsmc.particles import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Particles
@@ -324,4 +324,21 @@ def check_room(request: Request) -> None:
             f"the prompt has {n_prompt} tokens and {request.n_tokens} more are asked for,"
             f" but the context holds {room}",
             hint="raise `--ctx-size`, lower `--predict`, or shorten the problem",
+        )
+
+
+def require_texts(n_texts: int, request: Request, who_takes: str) -> None:
+    """Raise ContextFull unless so many texts of full length, each in a sequence, fit beside the prompt."""
+    model = request.model
+    n_cells = len(request.prompt) + n_texts * request.n_tokens
+    if model.n_seq_max < n_texts + 1:
+        raise ContextFull(
+            f"{who_takes} {n_texts + 1} sequences, but there are {model.n_seq_max}",
+            hint="raise `--batch-size`, or lower `--particles`",
+        )
+    if model.n_cells < n_cells:
+        raise ContextFull(
+            f"{who_takes} {n_cells} cells, but there are {model.n_cells}:"
+            f" {n_texts} texts may have {request.n_tokens} tokens each",
+            hint="raise `--ctx-size`, or lower `--predict` or `--particles`",
         )

@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from localsmc.errors import ContextFull
-from localsmc.methods.base import Request, Room
-from localsmc.methods.runs import Move, ParticleRun
+from localsmc.methods.base import Request
+from localsmc.methods.runs import Move, ParticleRun, require_texts
 from localsmc.methods.settling import Settling
 from localsmc.numerics import effective_sample_size
 from localsmc.particles import Histories, Particles, Proposal
@@ -41,7 +40,7 @@ class Sweep(ParticleRun):
         )
         is_moved = bool(method.moves_after(request.n_tokens))
         if is_moved:
-            _require_room(method.room, request)
+            require_texts(method.room.least, request, "`rejuvenate` takes")
         waves = [method.particles] * method.islands
         super().__init__(
             request, waves, self._program, share=method.share, has_evidence=True,
@@ -158,19 +157,3 @@ def raised(histories: Histories, alpha: float, highest: float, share: float) -> 
         middle = (low + high) / 2
         low, high = (middle, high) if is_reached(middle) else (low, middle)
     return low
-
-
-def _require_room(room: Room, request: Request) -> None:
-    """Raise unless every particle has room for a text of its own and a proposal."""
-    model = request.model
-    n_cells = len(request.prompt) + room.least * request.n_tokens
-    if model.n_seq_max < room.least + 1:
-        raise ContextFull(
-            f"`rejuvenate` takes {room.least + 1} sequences here, but there are {model.n_seq_max}",
-            hint="lower `--particles`, or raise `--batch-size` where it is lower than that",
-        )
-    if model.n_cells < n_cells:
-        raise ContextFull(
-            f"`rejuvenate` takes {n_cells} cells here, but there are {model.n_cells}",
-            hint="raise `--ctx-size`, or lower `--particles` or `--predict`",
-        )
