@@ -12,11 +12,12 @@ import click
 
 from localsmc.errors import ConfigError, RunError
 from localsmc_cli import options
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
 from localsmc_cli.progress import progress
 from localsmc_cli.session import Session
-from localsmc_cli.specs import parse_methods
+from localsmc_cli.specs import check_draft, parse_methods
 
 if TYPE_CHECKING:
     from localsmc.evaluation import Plan
@@ -86,6 +87,7 @@ runs_options = options.together(
 @runs_options
 @options.models_option
 @options.loading_options
+@options.draft_options
 @options.limit_options
 @options.context_options
 @click.pass_obj
@@ -113,18 +115,22 @@ def eval(session: Session, /, **given: Any) -> None:
         )
 
 
-def _plan(given: options.Given) -> Plan:
+def _plan(given: Given) -> Plan:
     from localsmc.evaluation import Plan, parse_models
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
-    settings = options.settings({**given, "seed": -1, "select": None, "raw": False})
+    models = given["models"] or _from_environment()
+    check_draft(methods, {**given, "models": models})
+    settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),
-        models=parse_models(given["models"] or _from_environment()),
+        models=parse_models(models),
         methods=methods,
         seeds=tuple(range(given["seeds"])),
         settings=settings,
-        load=options.load_options(given),
+        load=load_options(given),
+        draft=given["model_draft"],
+        draft_load=draft_load_options(given),
     )
 
 
@@ -134,7 +140,7 @@ def _from_environment() -> tuple[str, ...]:
     return (model,) if model else ()
 
 
-def _tasks(given: options.Given) -> tuple[Task, ...]:
+def _tasks(given: Given) -> tuple[Task, ...]:
     from localsmc.tasks import load_task, user_task
 
     names, data = given["tasks"], None if given["data"] is None else Path(given["data"]).expanduser()

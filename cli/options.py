@@ -1,4 +1,4 @@
-"""Options under headings, spelled as llama.cpp spells them, and what they mean to the library.
+"""Options under headings, spelled as llama.cpp spells them.
 
 The names of choices are written out here, so that `--help` need not import the library; a test
 compares them.
@@ -7,18 +7,12 @@ compares them.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import click
 
-from localsmc.errors import ConfigError
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
-from localsmc_cli.problem import checked_text
-
-if TYPE_CHECKING:
-    from localsmc.llama import LoadOptions
-    from localsmc.settings import Settings
 
 METHODS = (
     "power-smc",
@@ -28,6 +22,8 @@ METHODS = (
     "greedy",
     "best-of-n",
     "self-consistency",
+    "speculative",
+    "cascade",
 )
 PARAMETERS = (
     "particles",
@@ -40,6 +36,7 @@ PARAMETERS = (
     "top_k",
     "top_p",
     "min_p",
+    "n_max",
 )
 """Parameters of methods that have a flag of their own; the others are written with the method."""
 
@@ -321,6 +318,46 @@ loading_options = together(
     ),
 )
 
+_draft = section("Draft model")
+draft_options = together(
+    _draft(
+        "-md",
+        "--model-draft",
+        "--spec-draft-model",
+        "model_draft",
+        metavar="FILE",
+        envvar="LLAMA_ARG_SPEC_DRAFT_MODEL",
+        help="A small GGUF that writes drafts, for methods with two models."
+        "  [default: the embedded model's, for the embedded model]",
+    ),
+    _draft(
+        "-ngld",
+        "--gpu-layers-draft",
+        "--n-gpu-layers-draft",
+        "n_gpu_layers_draft",
+        type=GpuLayers(),
+        metavar="N|auto|all",
+        envvar="LLAMA_ARG_N_GPU_LAYERS_DRAFT",
+        help="Its layers to keep on the GPU.  [default: auto, all where there is one]",
+    ),
+    _draft(
+        "-td",
+        "--threads-draft",
+        "n_threads_draft",
+        type=Count(-1),
+        metavar="N",
+        help="Its threads.  [default: -1, the number of cores, fewer for tiny models]",
+    ),
+)
+draft_length_option = _draft(
+    "--spec-draft-n-max",
+    "n_max",
+    type=int,
+    metavar="N",
+    envvar="LLAMA_ARG_SPEC_DRAFT_N_MAX",
+    help="Tokens that it writes ahead of the other model.  [default: the method's own]",
+)
+
 _context = section("Context")
 context_options = together(
     _context(
@@ -379,38 +416,3 @@ context_options = together(
         help="Rows computed at once.  [default: 512]",
     ),
 )
-
-# --- what they mean to the library --------------------------------------------------------------
-
-Given = Mapping[str, Any]
-"""A parsed command line: option to value, None where it was not given."""
-
-
-def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
-    return {name: given[name] for name in names if given[name] is not None}
-
-
-def load_options(given: Given) -> LoadOptions:
-    """How to load the model."""
-    from localsmc.llama import LoadOptions
-
-    return LoadOptions(**_given_of(given, ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")))
-
-
-def settings(given: Given) -> Settings:
-    """How to put and answer the problem."""
-    from localsmc.settings import Settings
-
-    for text in given["stop"]:
-        if not checked_text(text, "`--stop`"):
-            raise ConfigError("`--stop` is empty", hint="give a text, or leave it out")
-    if given["system"] is not None:
-        checked_text(given["system"], "`--system`")
-    plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
-    context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
-    return Settings(
-        seed=None if given["seed"] == -1 else given["seed"],
-        thinking={"on": True, "off": False}.get(given["reasoning"]),
-        n_threads=max(0, given["n_threads"] or 0),
-        **_given_of(given, plain + context),
-    )

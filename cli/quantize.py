@@ -15,6 +15,7 @@ import click
 from localsmc.errors import ConfigError
 from localsmc.ggml import FILE_TYPES
 from localsmc_cli import options
+from localsmc_cli.given import Given
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def target_path(source: Path, target: str, type_: str) -> Path:
     return path / f"{name}-{type_}.gguf"
 
 
-def _quantize(session: Session, header: Header, path: Path, type_: str, given: options.Given) -> Quantized:
+def _quantize(session: Session, header: Header, path: Path, type_: str, given: Given) -> Quantized:
     from localsmc.llama.quantize import Quantization
     from localsmc.llama.quantize import quantize as run
 

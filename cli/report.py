@@ -13,6 +13,7 @@ import click
 
 from localsmc.errors import ConfigError, RunError
 from localsmc_cli import options
+from localsmc_cli.given import Given
 from localsmc_cli.output import is_terminal
 from localsmc_cli.session import Session
 
@@ -107,7 +108,7 @@ _WRITERS: dict[str, Callable[[Report], str]] = {
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _targets(given: options.Given) -> dict[str, str]:
+def _targets(given: Given) -> dict[str, str]:
     """What goes where; every mistake that can be found before anything is read."""
     targets = {kind: given[kind] for kind in _WRITERS if given[kind] is not None}
     files = list(targets.values())

@@ -13,10 +13,11 @@ import click
 from localsmc.errors import ConfigError, LocalSMCError
 from localsmc_cli import options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
-from localsmc_cli.specs import parse_methods, with_flags
+from localsmc_cli.specs import check_draft, parse_methods, with_flags
 from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
 from localsmc_cli.trace import Trace
 
@@ -54,6 +55,8 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @options.output_options
 @options.model_option
 @options.loading_options
+@options.draft_options
+@options.draft_length_option
 @options.context_options
 @click.pass_obj
 def solve(session: Session, /, **given: Any) -> None:
@@ -86,6 +89,8 @@ class _Job:
     problem: str
     model: str | None
     load: LoadOptions
+    draft: str | None
+    draft_load: LoadOptions
     methods: tuple[MethodSpec, ...]
     settings: Settings
 
@@ -94,10 +99,11 @@ class _Job:
         return len(self.methods) > 1
 
 
-def _job(problem: str, given: options.Given) -> _Job:
+def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
-    settings = options.settings(given)
+    check_draft(methods, given)
+    settings = settings_of(given)
     if len(methods) > 1:
         if given["trace"] is not None:
             raise ConfigError(
@@ -109,7 +115,9 @@ def _job(problem: str, given: options.Given) -> _Job:
     return _Job(
         problem=problem,
         model=given["model"],
-        load=options.load_options(given),
+        load=load_options(given),
+        draft=given["model_draft"],
+        draft_load=draft_load_options(given),
         methods=methods,
         settings=settings,
     )
@@ -145,7 +153,7 @@ def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> 
     attempts: list[Attempt] = []
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
-        with loading.load(job.model, job.load) as model:
+        with loading.load(job.model, job.load, draft=job.draft, draft_options=job.draft_load) as model:
             if model.source.is_embedded:
                 output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
             desk = _Desk(

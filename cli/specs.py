@@ -6,8 +6,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import click
+from click.core import ParameterSource
+
 from localsmc.errors import ConfigError
-from localsmc_cli.options import PARAMETERS, Given
+from localsmc_cli.given import Given
+from localsmc_cli.options import PARAMETERS
 
 if TYPE_CHECKING:
     from localsmc.methods.spec import MethodSpec
@@ -30,9 +34,30 @@ def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, .
     flags = {name: given[name] for name in PARAMETERS if given[name] is not None}
     for name in flags:
         _check_owner(name, [spec.name for spec in specs])
-    if flags.get("temperature") == 0:
-        raise ConfigError("`--temp` 0 is greedy decoding", hint="use `--method greedy`")
     return tuple(_joined(spec, flags, given["select"]) for spec in specs)
+
+
+def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
+    """Raise ConfigError where a draft is missing, or named on the command line for methods that have none."""
+    from localsmc.methods import METHODS
+    from localsmc.methods.base import pair_of
+
+    pairs = [spec.name for spec in specs if pair_of(METHODS[spec.name])]
+    has_own_model = bool(given.get("model") or given.get("models"))
+    if pairs and has_own_model and given["model_draft"] is None:
+        raise ConfigError(
+            f"{_listed(pairs)} needs a second, smaller model that writes drafts",
+            hint="add `-md small.gguf`, a small model of the same family",
+        )
+    context = click.get_current_context()
+    for option in ("model_draft", "n_gpu_layers_draft", "n_threads_draft"):
+        is_typed = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
+        if not pairs and is_typed:
+            owners = [name for name, method in METHODS.items() if pair_of(method)]
+            raise ConfigError(
+                f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
+                hint=f"leave it out, or use {_listed(owners)}",
+            )
 
 
 def _joined(spec: MethodSpec, flags: dict[str, Any], select: str | None) -> MethodSpec:
@@ -61,16 +86,22 @@ def _check_owner(option: str, names: Sequence[str]) -> None:
     owners = [name for name, method in METHODS.items() if option in options_of(method)]
     if not set(owners) & set(names):
         raise ConfigError(
-            f"`{spelling(option)}` does not apply to {_listed(dict.fromkeys(names))}",
+            f"`{spelling(option)}` does not apply to {_listed(names)}",
             hint=f"leave it out, or use {_listed(owners)}",
         )
 
 
-def _listed(names: Sequence[str] | dict[str, None]) -> str:
-    *most, last = [f"`--method {name}`" for name in names]
+def _listed(names: Sequence[str]) -> str:
+    *most, last = [f"`--method {name}`" for name in dict.fromkeys(names)]
     return f"{', '.join(most)} or {last}" if most else last
 
 
 def spelling(option: str) -> str:
     """How an option is written on the command line."""
-    return "--temp" if option == "temperature" else "--" + option.replace("_", "-")
+    own = {
+        "temperature": "--temp",
+        "n_max": "--spec-draft-n-max",
+        "n_gpu_layers_draft": "--gpu-layers-draft",
+        "n_threads_draft": "--threads-draft",
+    }
+    return own.get(option) or "--" + option.replace("_", "-")

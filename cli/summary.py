@@ -64,7 +64,18 @@ def _account(result: Result) -> str:
     speed = usage.rows / working if working > 0 else 0.0
     return (
         f"{_method(result)}: {usage.steps} steps, {usage.rows} tokens decoded at {speed:,.0f} tokens/s,"
-        f" {seconds.total:.1f} s, seed {result.seed}"
+        f" {seconds.total:.1f} s, seed {result.seed}{_drafting(result)}"
+    )
+
+
+def _drafting(result: Result) -> str:
+    """What became of a draft's tokens."""
+    draft = result.usage.draft
+    if draft is None:
+        return ""
+    rated = f", {draft.rated} tokens read to rate them" if draft.rated else ""
+    return (
+        f"\nDraft: {draft.kept} of {draft.drafted} tokens kept{rated}, {draft.rewritten} written by the model"
     )
 
 
@@ -87,11 +98,21 @@ def setup_lines(solving: Solving, asked_cells: int) -> list[str]:
     return [
         f"model: {llama.path}, {llama.n_params / 1e6:,.1f} M parameters, {solving.model.header.file_type},"
         f" loaded in {llama.load_seconds:.2f} s",
+        *_draft_lines(solving),
         f"device: {llama.device}",
         f"context: {context.n_cells} cells, {why}",
         f"prompt: {json.dumps(solving.prompt_text, ensure_ascii=False)}",
         f"method: {method}",
         f"seed: {solving.seed}",
+    ]
+
+
+def _draft_lines(solving: Solving) -> list[str]:
+    if solving.draft is None:
+        return []
+    llama = solving.draft.llama
+    return [
+        f"draft: {llama.path}, {llama.n_params / 1e6:,.1f} M parameters, {solving.draft.header.file_type}"
     ]
 
 
@@ -106,7 +127,18 @@ def timing_lines(result: Result) -> list[str]:
         f" all {seconds.total:.2f} s",
         f"work: {usage.rows} rows in {usage.decode_calls} decodes, at most {usage.peak_rows} at once;"
         f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
-        f" at most {usage.peak_cells} cells",
+        f" at most {usage.peak_cells} cells; {usage.flops:.3g} floating-point operations",
+        *_draft_work(result),
+    ]
+
+
+def _draft_work(result: Result) -> list[str]:
+    draft = result.usage.draft
+    if draft is None:
+        return []
+    return [
+        f"draft: {draft.rows} rows in {draft.decode_calls} decodes, {draft.seconds:.2f} s;"
+        f" {draft.wasted} rows of the model for what is in no text"
     ]
 
 

@@ -12,7 +12,7 @@ import localsmc_models
 from localsmc.errors import ModelNotFound
 from localsmc.prompts import BOX_INSTRUCTION
 
-EMBEDDED = "tiny"
+EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +42,7 @@ class Source:
 def resolve(model: str | Path | None) -> Source:
     """The file of a model given by path, or of the embedded one; raises ModelNotFound."""
     if model is None:
-        card = localsmc_models.card(EMBEDDED)
-        return Source(
-            path=localsmc_models.path(EMBEDDED),
-            defaults=_from(card),
-            is_embedded=True,
-            sha256=card.sha256,
-        )
+        return embedded(EMBEDDED)
     path = Path(model).expanduser()
     if not path.exists():
         raise ModelNotFound(
@@ -59,6 +53,12 @@ def resolve(model: str | Path | None) -> Source:
     blob = path.resolve().name
     is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
     return Source(path=path, defaults=Defaults(), sha256=blob if is_hash else None)
+
+
+def embedded(name: str) -> Source:
+    """One of the models that ship with the package."""
+    card = localsmc_models.card(name)
+    return Source(path=localsmc_models.path(name), defaults=_from(card), is_embedded=True, sha256=card.sha256)
 
 
 def recommended(name: str | None) -> Defaults:

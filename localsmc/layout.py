@@ -10,6 +10,7 @@ from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
 from localsmc.loading import Model
 from localsmc.methods import Method
+from localsmc.methods.base import pair_of
 from localsmc.model import TokenIds
 from localsmc.settings import AS_MANY_AS_FIT, Settings
 
@@ -40,10 +41,15 @@ def _parts(model: Model, problem: str, settings: Settings) -> list[tuple[str, bo
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
 
 
+def models_of(model: Model, method: Method) -> tuple[Model, ...]:
+    """The model, and the draft where the method has one; ConfigError where it needs one and none is given."""
+    return (model,) if pair_of(method) is None else (model, model.require_draft())
+
+
 def horizon(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
     """Tokens that an answer may have: what is asked for, where the least that the method needs fits."""
     asked = settings.n_predict or model.source.defaults.n_predict
-    length = model.llama.n_ctx_train
+    length = min(one.llama.n_ctx_train for one in models_of(model, method))
     if settings.n_ctx:
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // method.room.least)
     room = length - n_prompt
@@ -59,8 +65,9 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     """Cells for all histories of a run, where the settings leave it open."""
     if settings.n_ctx:
         return settings.n_ctx
+    models = models_of(model, method)
     wanted = n_prompt + n_tokens * min(method.room.texts, MAX_SEQUENCES)
-    per_cell = model.llama.bytes_per_cell(settings.type_k, settings.type_v)
+    per_cell = sum(one.llama.bytes_per_cell(settings.type_k, settings.type_v) for one in models)
     gpus = model.llama.gpus
     free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
     affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
@@ -69,7 +76,9 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     return -(-max(least, min(wanted, affordable)) // 256) * 256
 
 
-def open_context(model: Model, n_sequences: int, n_cells: int, settings: Settings) -> LlamaContext:
+def open_context(
+    model: Model, n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
+) -> LlamaContext:
     """A context for runs of methods that would like so many sequences."""
     return model.llama.context(
         ContextOptions(
@@ -77,7 +86,7 @@ def open_context(model: Model, n_sequences: int, n_cells: int, settings: Setting
             n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch),
             n_batch=settings.n_batch,
             n_ubatch=settings.n_ubatch,
-            n_threads=settings.n_threads,
+            n_threads=settings.n_threads_draft if is_draft else settings.n_threads,
             flash_attention=settings.flash_attention,
             type_k=settings.type_k,
             type_v=settings.type_v,

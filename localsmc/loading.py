@@ -10,7 +10,7 @@ from pathlib import Path
 from localsmc import catalog, gguf, probe
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
-from localsmc.llama import LlamaModel, LoadOptions
+from localsmc.llama import LlamaModel, LoadOptions, shared_tokens
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.records import ModelInfo
 
@@ -21,17 +21,38 @@ CHUNK = 1 << 20
 """Bytes hashed at a time."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Model:
-    """A loaded GGUF with what is recommended for it. Close it, or use it in a `with`."""
+    """A loaded GGUF with what is recommended for it, and its draft. Close it, or use it in a `with`."""
 
     llama: LlamaModel
     source: Source
     header: gguf.Header
+    draft: Model | None = None
+    _n_shared: int | None = None
 
     def close(self) -> None:
-        """Free the weights and every context over them."""
+        """Free the weights and every context over them, and the draft's."""
         self.llama.close()
+        if self.draft is not None:
+            self.draft.close()
+
+    def require_draft(self) -> Model:
+        """The draft: the embedded one for the embedded model where none was given; else ConfigError."""
+        if self.draft is None:
+            if not self.source.is_embedded:
+                raise ConfigError(
+                    "the method needs a second, smaller model that writes drafts, and none is given",
+                    hint="add `-md small.gguf`, a small model of the same family",
+                )
+            self.draft = _load(catalog.embedded(catalog.EMBEDDED_DRAFT), None)
+        return self.draft
+
+    def require_shared_tokens(self) -> int:
+        """How many token ids the draft shares; ConfigError unless it is all that one of them has."""
+        if self._n_shared is None:
+            self._n_shared = shared_tokens(self.llama, self.require_draft().llama)
+        return self._n_shared
 
     def __enter__(self) -> Model:
         return self
@@ -59,13 +80,29 @@ class Model:
         return from_options(METHODS[name], recommended | options)
 
 
-def load(path: str | Path | None = None, options: LoadOptions | None = None) -> Model:
-    """Load a GGUF, or the embedded model where no path is given.
+def load(
+    path: str | Path | None = None,
+    options: LoadOptions | None = None,
+    *,
+    draft: str | Path | None = None,
+    draft_options: LoadOptions | None = None,
+) -> Model:
+    """Load a GGUF, or the embedded model where no path is given; and a draft for it, where one is named.
 
-    A file that is not the embedded one is checked first, in Python and then by loading it in a
-    child process, once. Raises ModelNotFound or ModelLoadFailed.
+    A file that is not embedded is checked first, in Python and then by loading it in a child process,
+    once. Raises ModelNotFound or ModelLoadFailed.
     """
-    source = catalog.resolve(path)
+    model = _load(catalog.resolve(path), options)
+    if draft is not None:
+        try:
+            model.draft = _load(catalog.resolve(draft), draft_options)
+        except BaseException:
+            model.close()
+            raise
+    return model
+
+
+def _load(source: Source, options: LoadOptions | None) -> Model:
     header = gguf.read_header(source.path)
     if not source.is_embedded:
         probe.ensure_loadable(source.path, header)

@@ -77,11 +77,11 @@ class LanguageModel(Protocol):
         """Seconds spent evaluating batches so far, waiting for the device included."""
         ...
 
-    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, last_only: bool = False) -> Floats:
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """Append a token to each named sequence (or several, at ascending positions, to one).
 
-        Returns logits (R, V), or (1, V) of the last row with `last_only`: a view that the next
-        decode invalidates. Raises ContextFull, the memory unchanged, where cells are short,
+        Returns logits (R, V), or those of the rows `outputs` only, ascending and at least one: a view
+        that the next decode invalidates. Raises ContextFull, the memory unchanged, where cells are short,
         DecodeFailed where the evaluation fails, SequenceError for a batch that breaks a rule.
         """
         ...

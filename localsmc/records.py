@@ -49,21 +49,26 @@ class HistoryInfo:
     piece: str
     count: int
     weight: float
-    logp: float
+    logp: float | None
     state: HistoryState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A distinct history: its text, how many particles ended on it, and its share of the weight."""
+    """A distinct history: its text, how many particles ended on it, and its share of the weight.
+
+    `logp` is None where the method does not know it, `score` the mean rating of its steps, 0 to 9, where
+    they were rated.
+    """
 
     text: str
     answer: str | None
-    logp: float
+    logp: float | None
     weight: float
     n_tokens: int
     finish_reason: FinishReason
     count: int
+    score: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,8 +92,29 @@ class Seconds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DraftUsage:
+    """What a draft took, and what became of its tokens. `rows` are those it decoded after its prompt.
+
+    Of the `drafted` tokens `kept` are in the texts. `rated` tokens were read by the target to rate steps,
+    `rewritten` tokens are its own, `wasted` rows of it are for what is in no text.
+    """
+
+    prompt_tokens: int
+    rows: int
+    decode_calls: int
+    drafted: int
+    kept: int
+    rated: int
+    rewritten: int
+    wasted: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a run took. `rows` are token rows decoded after the prompt.
+    """What a run took. `rows` are token rows that the model, or of two the target, decoded after the prompt.
+
+    `flops` are 2 · parameters a row, prompts and both models counted.
 
     `proposals` and `accepted` are Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """
@@ -107,6 +133,8 @@ class Usage:
     swaps: int
     peak_rows: int
     peak_cells: int
+    flops: float
+    draft: DraftUsage | None
     seconds: Seconds
 
 
@@ -143,6 +171,7 @@ class Result:
     text: str
     method: MethodInfo
     model: ModelInfo
+    draft: ModelInfo | None
     seed: int
     version: str
     answers: tuple[AnswerShare, ...]

@@ -1,7 +1,7 @@
 """Choosing one completion of a weighted set, and the distribution over their answers.
 
 Shared by all methods. Pure functions of completions; the draw takes a generator of its own, so
-that choosing twice chooses the same. Ties go to the most probable text.
+that choosing twice chooses the same. Ties go to the best rated text, then to the most probable one.
 """
 
 from __future__ import annotations
@@ -80,8 +80,13 @@ def _weight(group: Sequence[Completion]) -> float:
     return sum(completion.weight for completion in group)
 
 
-def _rank(group: Sequence[Completion], votes: float) -> tuple[float, float]:
-    return round(votes, ROUND_OFF), max(completion.logp for completion in group)
+def _rank(group: Sequence[Completion], votes: float) -> tuple[float, float, float]:
+    """Votes first; then the best rated text, then the most probable one."""
+    score, logp = (
+        max(-math.inf if value is None else value for value in values)
+        for values in zip(*((one.score, one.logp) for one in group), strict=True)
+    )
+    return round(votes, ROUND_OFF), score, logp
 
 
 def by_draw(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
@@ -118,12 +123,16 @@ def _elected(
 
 def by_probability(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
     """The most probable completion under the model at temperature 1, whatever its weight."""
-    return max(completions, key=lambda completion: completion.logp)
+    return max(completions, key=_logp)
 
 
 def by_mean(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
     """The completion with the highest log-probability a token."""
-    return max(completions, key=lambda completion: completion.logp / max(1, completion.n_tokens))
+    return max(completions, key=lambda completion: _logp(completion) / max(1, completion.n_tokens))
+
+
+def _logp(completion: Completion) -> float:
+    return -math.inf if completion.logp is None else completion.logp
 
 
 Selector = Callable[[Sequence[Completion], np.random.Generator], Completion]

@@ -7,9 +7,10 @@ misuse: they hold slots handed out here. Knows nothing of weights or of texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.model import LanguageModel, TokenIds
@@ -28,7 +29,7 @@ class Sequences:
         self.n_kept = 0
         """Slots that somebody keeps as they are, to fork from them later."""
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
-        self._n_prompt = 0
+        self._n_prompt = self.prompt_rows = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
         self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
         self._length = np.zeros(self.n_slots, dtype=np.int64)
@@ -50,9 +51,9 @@ class Sequences:
         for start in range(0, len(tokens), step):
             check()
             chunk = np.asarray(tokens[start : start + step], dtype=np.int64)
-            positions = np.arange(start, start + len(chunk))
-            logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), last_only=True)
-        self._n_prompt = len(tokens)
+            positions, last = np.arange(start, start + len(chunk)), np.array([len(chunk) - 1])
+            logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), outputs=last)
+        self._n_prompt = self.prompt_rows = len(tokens)
         self._length[slot] = 0
         self.peak_cells = self.cells_used
         return slot, logits
@@ -99,14 +100,17 @@ class Sequences:
         if not self._is_held[slot]:
             raise SequenceError(f"slot {slot} is free already")
         self.model.remove(slot)
-        cells = self._cell[slot, : self._length[slot]]
+        self._give_back(self._cell[slot, : self._length[slot]])
+        self._length[slot] = 0
+        self._is_held[slot] = False
+        self._free.append(slot)
+
+    def _give_back(self, cells: NDArray[np.int32]) -> None:
+        """A slot does not hold these any more."""
         self._holders[cells] -= 1
         freed = cells[self._holders[cells] == 0]
         self._n_used -= len(freed)
         self._unused[self._n_used : self._n_used + len(freed)] = freed
-        self._length[slot] = 0
-        self._is_held[slot] = False
-        self._free.append(slot)
 
     def _take(self) -> int:
         if not self._free:
@@ -115,12 +119,23 @@ class Sequences:
         self._is_held[slot] = True
         return slot
 
+    def truncate(self, slot: int, length: int) -> None:
+        """Forget all but the first `length` generated tokens of a slot; needs a model that can forget."""
+        if length >= self._length[slot]:
+            return
+        if not self.model.can_forget:
+            raise SequenceError("the model cannot forget a history's end: replay its beginning instead")
+        self.model.remove(slot, self._n_prompt + length)
+        self._give_back(self._cell[slot, length : self._length[slot]])
+        self._length[slot] = length
+
+    def lengths(self, slots: Ints) -> Ints:
+        """How many generated tokens each slot holds."""
+        return self._length[slots]
+
     def append(self, slots: Ints, tokens: Ints) -> Floats:
         """Decode one token for each slot (R,); returns logits (R, V), valid until the next call."""
-        if not self._is_held[slots].all():
-            raise SequenceError("a slot is free: it has no history to append to")
-        if not self.can_append(len(slots)):
-            raise ContextFull(f"no free cells for {len(slots)} rows")
+        self._require(slots, len(slots))
         lengths = self._length[slots]
         logits = self.model.decode(tokens, self._n_prompt + lengths, slots)
         self._book(slots, lengths)
@@ -128,19 +143,45 @@ class Sequences:
         self.peak_rows = max(self.peak_rows, len(slots))
         return logits
 
+    def append_blocks(self, slots: Ints, blocks: Sequence[Ints], *, last_only: bool = False) -> Floats:
+        """Decode several tokens for each slot, as many of them in a batch as it takes.
+
+        Returns the logits of all of them, block after block, or of each block's last token: valid
+        until the next call. A block has at least one token.
+        """
+        sizes = np.array([len(block) for block in blocks])
+        ends = np.cumsum(sizes)
+        n_rows = int(ends[-1])
+        self._require(slots, n_rows)
+        tokens, of_row = np.concatenate(blocks), np.repeat(slots, sizes)
+        lengths = self._length[of_row] + np.arange(n_rows) - np.repeat(ends - sizes, sizes)
+        wanted = ends - 1 if last_only else np.arange(n_rows)
+        found = []
+        for start in range(0, n_rows, self.model.n_batch):
+            part = slice(start, min(start + self.model.n_batch, n_rows))
+            # llama.cpp wants one row's logits at least; where none is asked for, the last one's are dropped.
+            here = wanted[(wanted >= start) & (wanted < part.stop)] - start
+            outputs = here if len(here) else np.array([part.stop - start - 1])
+            logits = self.model.decode(
+                tokens[part], self._n_prompt + lengths[part], of_row[part], outputs=outputs
+            )
+            self._book(of_row[part], lengths[part])
+            np.maximum.at(self._length, of_row[part], lengths[part] + 1)
+            is_only = n_rows <= self.model.n_batch
+            found.append(logits if is_only else logits[: len(here)].copy())
+        self.peak_rows = max(self.peak_rows, min(n_rows, self.model.n_batch))
+        return found[0] if len(found) == 1 else np.concatenate(found)
+
     def replay(self, slot: int, tokens: Ints) -> None:
-        """Decode several tokens that follow a slot's history; their logits are not wanted."""
-        if not self._is_held[slot]:
-            raise SequenceError(f"slot {slot} is free: it has no history to append to")
-        if self.cells_used + len(tokens) > self.model.n_cells:
-            raise ContextFull(f"no free cells for {len(tokens)} tokens")
-        step = min(PROMPT_CHUNK, self.model.n_batch)
-        for start in range(0, len(tokens), step):
-            chunk = tokens[start : start + step]
-            lengths = self._length[slot] + np.arange(len(chunk))
-            self.model.decode(chunk, self._n_prompt + lengths, np.full(len(chunk), slot), last_only=True)
-            self._book(np.full(len(chunk), slot), lengths)
-            self._length[slot] += len(chunk)
+        """Decode several tokens that follow a slot's history, or none; their logits are not wanted."""
+        if len(tokens):
+            self.append_blocks(np.array([slot]), [tokens], last_only=True)
+
+    def _require(self, slots: Ints, n_rows: int) -> None:
+        if not self._is_held[slots].all():
+            raise SequenceError("a slot is free: it has no history to append to")
+        if len(slots) > self.n_usable or self.cells_used + n_rows > self.model.n_cells:
+            raise ContextFull(f"no free cells for {n_rows} rows")
 
     def _book(self, slots: Ints, lengths: Ints) -> None:
         """Note a new cell for the token of each slot at each length, and the decode."""

@@ -33,6 +33,7 @@ class Settings:
     n_batch: int = 2048
     n_ubatch: int = 512
     n_threads: int = 0
+    n_threads_draft: int = 0
     flash_attention: str = "auto"
     type_k: str = "f16"
     type_v: str = "f16"

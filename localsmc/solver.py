@@ -18,12 +18,13 @@ from localsmc import __version__, answers, layout
 from localsmc.draws import RandomDraw
 from localsmc.llama import LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
-from localsmc.methods import Ending, Method, Request, Run
-from localsmc.methods.base import suited
+from localsmc.methods import Draft, Ending, Method, Request, Run
+from localsmc.methods.base import TEXTS, TOKENS, pair_of, suited
 from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import (
     Completion,
+    DraftUsage,
     HistoryInfo,
     MethodInfo,
     Result,
@@ -33,8 +34,11 @@ from localsmc.records import (
 )
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.settings import Settings
+from localsmc.wording import ModelWording
 
-_COUNTS = tuple(field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "seconds"))
+_COUNTS = tuple(
+    field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
+)
 
 
 Extract = Callable[[str], str | None]
@@ -57,10 +61,15 @@ class Solving:
         *,
         extract: Extract = answers.extract,
         context: LlamaContext | None = None,
+        draft_context: LlamaContext | None = None,
     ) -> None:
         self._began = time.perf_counter()
         self.model, self.settings, self._extract = model, settings, extract
+        self._problem = problem
         self.method = suited(model.method() if method is None else method, settings.select)
+        self.draft = model.require_draft() if pair_of(self.method) else None
+        if pair_of(self.method) == TOKENS:
+            model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
@@ -80,16 +89,32 @@ class Solving:
             context = layout.open_context(model, self.method.room.sequences, n_cells, settings)
             self._closes.callback(context.close)
         self.context = context
+        self.draft_context = draft_context
         if model.llama.is_hybrid:
             self.notices.append(
                 "this model is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
                 " sequences of such models in a batch (issue 29002)"
             )
+        if self.draft is not None and self.draft.llama.n_params >= model.llama.n_params:
+            self.notices.append(
+                f"the draft has {self.draft.llama.n_params / 1e6:,.1f} M parameters, the model itself"
+                f" {model.llama.n_params / 1e6:,.1f} M: such a draft saves no time"
+            )
         try:
+            if self.draft is not None and draft_context is None:
+                self.draft_context = self._open_draft(self.draft)
             self.run = self._start()
         except BaseException:
             self.close()
             raise
+
+    def _open_draft(self, draft: Model) -> LlamaContext:
+        """A context with as many cells and sequences as the target's."""
+        context = layout.open_context(
+            draft, self.method.room.sequences, self.context.n_cells, self.settings, is_draft=True
+        )
+        self._closes.callback(context.close)
+        return context
 
     # --- the run ---
 
@@ -104,12 +129,27 @@ class Solving:
             draw=RandomDraw(np.random.default_rng(streams[0])),
             check=self._check_budget,
             answer=self._answer,
+            draft=self._drafting(),
+            wording=ModelWording(self.model, self._problem, self.settings),
         )
         try:
             return self.method.start(request)
         except _BudgetSpent:
             self.was_cut = True
             return None
+
+    def _drafting(self) -> Draft | None:
+        """The draft as the method sees it."""
+        draft, context = self.draft, self.draft_context
+        if draft is None or context is None:
+            return None
+        own_words = pair_of(self.method) == TEXTS
+        return Draft(
+            model=context,
+            prompt=layout.put(draft, self._problem, self.settings)[1] if own_words else self.prompt,
+            cost=draft.llama.n_params / self.model.llama.n_params,
+            wording=ModelWording(draft, self._problem, self.settings),
+        )
 
     def _check_budget(self) -> None:
         if self._is_overdue():
@@ -174,6 +214,7 @@ class Solving:
             n_tokens=len(ending.tokens),
             finish_reason=ending.finish_reason,
             count=ending.count,
+            score=ending.score,
         )
 
     def result(self) -> Result:
@@ -190,6 +231,7 @@ class Solving:
                 config={**asdict(self.method), "n_predict": self.n_tokens, **self._choices()},  # type: ignore[call-overload]
             ),
             model=self.model.info(self.context.n_cells),
+            draft=None if self.draft is None else self.draft.info(self.context.n_cells),
             seed=self.seed,
             version=__version__,
             answers=shares,
@@ -228,8 +270,8 @@ class Solving:
                 total=load_seconds + self.elapsed,
             )
             nothing = dict.fromkeys(_COUNTS, 0)
-            return Usage(prompt_tokens=len(self.prompt), **nothing, seconds=seconds)
-        decode = self.context.decode_seconds - run.prompt_decode_seconds
+            return Usage(prompt_tokens=len(self.prompt), **nothing, draft=None, seconds=seconds)
+        decode = run.decode_seconds
         return Usage(
             prompt_tokens=len(self.prompt),
             completion_tokens=n_completion,
@@ -245,6 +287,8 @@ class Solving:
             forks=run.sequences.forks,
             peak_rows=run.sequences.peak_rows,
             peak_cells=run.sequences.peak_cells,
+            flops=self._flops(run),
+            draft=_draft_usage(run),
             seconds=Seconds(
                 load=load_seconds,
                 prompt=run.prompt_seconds,
@@ -253,6 +297,32 @@ class Solving:
                 total=load_seconds + self.elapsed,
             ),
         )
+
+    def _flops(self, run: Run) -> float:
+        """By the usual count: two for each parameter and row."""
+        parts = [(self.model, run.sequences)]
+        if self.draft is not None and run.drafts is not None:
+            parts.append((self.draft, run.drafts))
+        return float(
+            sum(2 * one.llama.n_params * (sequences.prompt_rows + sequences.rows) for one, sequences in parts)
+        )
+
+
+def _draft_usage(run: Run) -> DraftUsage | None:
+    drafts = run.drafts
+    if drafts is None:
+        return None
+    return DraftUsage(
+        prompt_tokens=drafts.prompt_rows,
+        rows=drafts.rows,
+        decode_calls=drafts.decode_calls,
+        drafted=run.n_drafted,
+        kept=run.n_kept,
+        rated=run.n_rated,
+        rewritten=run.n_rewritten,
+        wasted=run.n_wasted,
+        seconds=run.draft_seconds,
+    )
 
 
 def start(

@@ -88,7 +88,7 @@ class ToyModel:
             raise SequenceError(f"sequence {seq} holds the positions {positions}")
         return [token for _, token in held]
 
-    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, last_only: bool = False) -> Floats:
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`."""
         if not 1 <= len(tokens) <= self.n_batch:
             raise SequenceError(f"{len(tokens)} rows, but a batch takes 1 to {self.n_batch}")
@@ -102,7 +102,7 @@ class ToyModel:
         except SequenceError:
             del self._cells[before:]
             raise
-        return np.stack(rows[-1:] if last_only else rows)
+        return np.stack(rows if outputs is None else [rows[i] for i in outputs.tolist()])
 
     def _append(self, token: int, position: int, seq: int) -> Doubles:
         if not 0 <= token < self.n_vocab or not 0 <= seq < self.n_seq_max:

@@ -15,9 +15,19 @@ LAYERS = [
     {"errors", "numerics", "records", "answers", "ggml", "statistics"},
     {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks", "grading"},
     {"toy", "llama", "sequences", "probe"},
-    {"branching", "particles", "rejuvenation", "rollouts", "texts", "selection", "settings"},
+    {
+        "branching",
+        "deferral",
+        "particles",
+        "rejuvenation",
+        "rollouts",
+        "speculation",
+        "texts",
+        "selection",
+        "settings",
+    },
     {"methods"},
-    {"loading", "layout", "solver"},
+    {"loading", "layout", "solver", "wording"},
     {"evaluation", "report"},
 ]
 """Imports point down or sideways."""
@@ -60,7 +70,7 @@ def test_methods_import_what_is_shared_only(path):
     siblings = {name.split(".")[2] for name in imports(path) if name.startswith("localsmc.methods.")}
     # The table itself is what `spec` is about.
     if path.stem not in ("__init__", "base", "spec"):
-        shared = {"base", "chains", "runs", "sampling", "settling", "sweep"}
+        shared = {"base", "chains", "drafting", "pairs", "runs", "sampling", "settling", "sweep"}
         # The sweep knows its method's parameters, as types.
         assert siblings <= shared | ({"power_smc"} if path.stem == "sweep" else set())
 

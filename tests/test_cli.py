@@ -227,7 +227,7 @@ def test_a_bad_value_in_the_environment_is_named_as_such(cli, monkeypatch, name,
 
 
 def test_what_nobody_foresaw_is_an_internal_error(cli, monkeypatch):
-    def break_down(*_):
+    def break_down(*_, **__):
         raise ZeroDivisionError("a bug")
 
     monkeypatch.setattr("localsmc.loading.load", break_down)

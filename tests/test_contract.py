@@ -95,7 +95,7 @@ def test_a_prompt_at_once_says_what_token_by_token_says(open_model, close_to):
     model = open_model()
     one_by_one = feed(model, 0, PROMPT)
     tokens, positions = np.array(PROMPT), np.arange(len(PROMPT))
-    close_to(model.decode(tokens, positions, np.full(4, 1), last_only=True), [one_by_one])
+    close_to(model.decode(tokens, positions, np.full(4, 1), outputs=np.array([3])), [one_by_one])
 
 
 def test_a_fork_goes_on_like_a_fresh_prefill(open_model, close_to):

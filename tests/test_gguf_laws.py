@@ -55,8 +55,12 @@ def power_law(context, prompt):
     def logp_after(text):
         context.clear()
         tokens = np.array([*prompt, *text], dtype=np.int64)
-        logits = context.decode(tokens, np.arange(len(tokens)), np.zeros(len(tokens), int), last_only=True)
-        return log_softmax(logits[0])
+        logits = context.decode(
+            tokens,
+            np.arange(len(tokens)),
+            np.zeros(len(tokens), int),
+        )
+        return log_softmax(logits[-1])
 
     law, omitted, pending = {}, 0.0, [((), 0.0)]
     while pending:

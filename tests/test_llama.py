@@ -206,7 +206,7 @@ def test_a_model_outlives_the_names_of_its_contexts(random_llama):
 def test_batches_are_filled_in_our_own_memory(model):
     """No llama_batch_init: the pointers are NumPy's."""
     context = model.context(options())
-    batch = context._batch.fill(np.array([7, 8]), np.array([0, 1]), np.array([2, 2]), last_only=True)
+    batch = context._batch.fill(np.array([7, 8]), np.array([0, 1]), np.array([2, 2]), np.array([1]))
     assert [batch.token[i] for i in range(2)] == [7, 8]
     assert [batch.seq_id[i][0] for i in range(2)] == [2, 2]
     assert [batch.logits[i] for i in range(2)] == [0, 1]

@@ -15,13 +15,15 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc import __version__, layout, loading
+from localsmc import __version__, catalog, gguf, layout, loading
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
 from localsmc.evaluation.models import ModelSpec
 from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
 from localsmc.loading import Model
+from localsmc.methods import METHODS
+from localsmc.methods.base import pair_of
 from localsmc.methods.spec import MethodSpec
 from localsmc.records import Completion, Result, StepInfo
 from localsmc.settings import Settings
@@ -44,14 +46,25 @@ class Plan:
     seeds: tuple[int, ...]
     settings: Settings = Settings()
     load: LoadOptions = LoadOptions()
+    draft: str | None = None
+    """The file of the draft for all models, where methods with two are among the others."""
+    draft_load: LoadOptions = LoadOptions()
 
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
 
+    def _draft_json(self) -> dict[str, Any] | None:
+        """The draft that methods with two models use; the embedded one where none is given."""
+        if not any(pair_of(METHODS[spec.name]) for spec in self.methods):
+            return None
+        file = catalog.resolve(self.draft) if self.draft else catalog.embedded(catalog.EMBEDDED_DRAFT)
+        header = gguf.read_header(file.path)
+        return ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()
+
     def manifest(self) -> dict[str, Any]:
         """What a run folder says of its lines; reads models that have no known hash."""
-        kept = asdict(self.settings) | {"load": asdict(self.load)}
+        kept = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
         del kept["seed"], kept["select"]
         return {
             "tasks": [
@@ -66,6 +79,7 @@ class Plan:
                 for task in self.tasks
             ],
             "models": [model.to_json() for model in self.models],
+            "draft": self._draft_json(),
             "methods": [method.to_json() for method in self.methods],
             "seeds": list(self.seeds),
             "settings": kept,
@@ -111,7 +125,8 @@ class Evaluation:
         missing = [task for task in self.plan.tasks if any(self._missing(spec, task))]
         if not missing:
             return
-        with loading.load(spec.file, self.plan.load) as model:
+        plan = self.plan
+        with loading.load(spec.file, plan.load, draft=plan.draft, draft_options=plan.draft_load) as model:
             for task in missing:
                 with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
                     for key, item, method in self._missing(spec, task):
@@ -163,8 +178,8 @@ class _Bench:
         self._n_sequences = max(method.room.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
-        self._context = self._open()
-        self._closes.callback(lambda: self._context.close())
+        self._context, self._draft_context = self._open()
+        self._closes.callback(self._close_contexts)
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
 
@@ -190,13 +205,23 @@ class _Bench:
         except (LocalSMCError, UnicodeError):
             return 1  # its own line says what is wrong with it
 
-    def _open(self) -> LlamaContext:
-        return layout.open_context(self._model, self._n_sequences, self._n_cells, self._plan.settings)
+    def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
+        """One for the model, and one for the draft where a method has one."""
+        sizes = self._n_sequences, self._n_cells, self._plan.settings
+        context = layout.open_context(self._model, *sizes)
+        if not any(map(pair_of, self._methods.values())):
+            return context, None
+        return context, layout.open_context(self._model.require_draft(), *sizes, is_draft=True)
+
+    def _close_contexts(self) -> None:
+        self._context.close()
+        if self._draft_context is not None:
+            self._draft_context.close()
 
     def renew(self) -> None:
         """Another context of the same layout: a failed decode leaves none that can be used."""
-        self._context.close()
-        self._context = self._open()
+        self._close_contexts()
+        self._context, self._draft_context = self._open()
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """One problem with one method."""
@@ -209,6 +234,7 @@ class _Bench:
             settings,
             extract=self._task.extract,
             context=self._context,
+            draft_context=self._draft_context,
         ) as solving:
             for step in solving:
                 if should_stop():

@@ -15,6 +15,7 @@ from localsmc.llama.options import (
     LoadOptions,
 )
 from localsmc.llama.trial import probe_load
+from localsmc.llama.vocabulary import shared_tokens
 from localsmc.llama.weights import LlamaModel
 
 __all__ = [
@@ -32,4 +33,5 @@ __all__ = [
     "default_threads",
     "devices",
     "probe_load",
+    "shared_tokens",
 ]

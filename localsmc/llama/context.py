@@ -105,13 +105,13 @@ class LlamaContext:
 
     # --- the seam ---
 
-    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, last_only: bool = False) -> Floats:
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`; the view's memory is llama.cpp's and read-only."""
         context = self._alive()
         n_rows = len(tokens)
         self._check(tokens, positions, seqs)
         self._spoil()
-        batch = self._batch.fill(tokens, positions, seqs, last_only)
+        batch = self._batch.fill(tokens, positions, seqs, outputs)
         last_errors.clear()
         began = time.perf_counter()
         code = C.llama_decode(context, batch)
@@ -124,7 +124,7 @@ class LlamaContext:
             self.close()
             raise DecodeFailed(f"llama.cpp could not evaluate {n_rows} rows (code {code}){errors()}")
         self._length[seqs] = positions + 1
-        view = self._logits(1 if last_only else n_rows)
+        view = self._logits(n_rows if outputs is None else len(outputs))
         if self.options.guard_views:
             self._handed_out = view = view.copy()
         return view
@@ -217,11 +217,12 @@ class _Batch:
             logits=_pointer(self._output, ctypes.c_int8),
         )
 
-    def fill(self, tokens: Ints, positions: Ints, seqs: Ints, last_only: bool) -> Any:
+    def fill(self, tokens: Ints, positions: Ints, seqs: Ints, outputs: Ints | None = None) -> Any:
         n = len(tokens)
         self._token[:n], self._pos[:n], self._seq[:n, 0] = tokens, positions, seqs
-        self._output[:n] = not last_only
-        self._output[n - 1] = 1
+        self._output[:n] = outputs is None
+        if outputs is not None:
+            self._output[outputs] = 1
         self._struct.n_tokens = n
         return self._struct
 

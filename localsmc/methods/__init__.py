@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from localsmc.methods.base import Ending, Method, Request, Room, from_options
+from localsmc.methods.base import Draft, Ending, Method, Request, Room, from_options
 from localsmc.methods.best_of_n import BestOfN
+from localsmc.methods.cascade import Cascade
 from localsmc.methods.power_mh import PowerMH
 from localsmc.methods.power_smc import PowerSMC
 from localsmc.methods.power_tempering import PowerTempering
 from localsmc.methods.runs import ParticleRun, Run
 from localsmc.methods.sampling import Greedy, Sample
 from localsmc.methods.self_consistency import SelfConsistency
+from localsmc.methods.speculative import Speculative
 
 __all__ = [
     "METHODS",
     "BestOfN",
+    "Cascade",
+    "Draft",
     "Ending",
     "Greedy",
     "Method",
@@ -26,10 +30,21 @@ __all__ = [
     "Run",
     "Sample",
     "SelfConsistency",
+    "Speculative",
     "from_options",
 ]
 
 METHODS: dict[str, type[Method]] = {
     method.name: method
-    for method in (PowerSMC, PowerMH, PowerTempering, Sample, Greedy, BestOfN, SelfConsistency)
+    for method in (
+        PowerSMC,
+        PowerMH,
+        PowerTempering,
+        Sample,
+        Greedy,
+        BestOfN,
+        SelfConsistency,
+        Speculative,
+        Cascade,
+    )
 }

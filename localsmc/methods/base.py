@@ -25,9 +25,47 @@ def _no_answer(_tokens: TokenIds) -> None:
     """The default reading of a text: it gives no answer."""
 
 
+class Wording(Protocol):
+    """How a problem is put to a model in words, for methods that write their own prompts."""
+
+    problem: str
+
+    def prompt(self, problem: str) -> TokenIds:
+        """Some problem as the settings have it put, up to where the reply begins."""
+        ...
+
+    def follow_up(self, request: str, reply: str) -> TokenIds:
+        """What comes behind a reply: its end, another request, and how the reply to that begins."""
+        ...
+
+    def tokens(self, text: str) -> TokenIds:
+        """A reply's text, control tokens not read as such."""
+        ...
+
+    def text(self, tokens: TokenIds) -> str:
+        """The text of some tokens of a reply; end tokens have none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A smaller model that writes for a larger one; where they share tokens, its prompt is the other's.
+
+    `cost` is that of one of its tokens over one of the other's.
+    """
+
+    model: LanguageModel
+    prompt: TokenIds
+    cost: float = 1.0
+    wording: Wording | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a method works on. `n_tokens` ≥ 1 is the horizon: longer generations are cut there."""
+    """What a method works on. `n_tokens` ≥ 1 is the horizon: longer generations are cut there.
+
+    A method that needs a draft, or words of its own, is given them.
+    """
 
     model: LanguageModel
     prompt: TokenIds
@@ -38,17 +76,23 @@ class Request:
     """Called between chunks of the prompt; may raise to stop."""
     answer: Callable[[TokenIds], str | None] = _no_answer
     """What a finished text answers, equal for equal answers; None where it gives none."""
+    draft: Draft | None = None
+    wording: Wording | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """A distinct history as a run leaves it; the weights of all of them sum to 1."""
+    """A distinct history as a run leaves it; the weights of all of them sum to 1.
+
+    `logp` and `score` as in `records.Completion`.
+    """
 
     tokens: TokenIds
     count: int
     weight: float
-    logp: float
+    logp: float | None
     finish_reason: FinishReason
+    score: float | None = None
 
 
 class Room(NamedTuple):
@@ -113,6 +157,16 @@ def suited(method: Method, select: str | None) -> Method:
     if getattr(method, "early", False) and select not in (None, method.select):
         return replace(method, early=False)  # type: ignore[type-var]
     return method
+
+
+TOKENS, TEXTS = "tokens", "texts"
+"""What a method has its two models share: a vocabulary, or words only."""
+
+
+def pair_of(method: Method | type[Method]) -> str | None:
+    """What the method has a target and a draft share; None where it has no draft."""
+    found: str | None = getattr(method, "pair", None)
+    return found
 
 
 def require(name: str, value: float, low: float, high: float) -> None:

@@ -31,6 +31,11 @@ class Run(ABC):
 
     is_settled = False
     """Whether it ended with texts unfinished, since its method had seen enough."""
+    drafts: Sequences | None = None
+    """The draft's, where there is one."""
+    n_drafted = n_kept = n_rated = n_rewritten = n_wasted = 0
+    """Tokens that a draft wrote, those of them that are in the texts; tokens that the target read to rate
+    steps, tokens that it wrote in the place of refused ones, and its rows for what is in no text."""
     resamples = reductions = 0
     proposals = accepted = swap_proposals = swaps = 0
 
@@ -48,7 +53,21 @@ class Run(ABC):
     def _stand(self) -> None:
         """Say that the prompt is done and everything is in place for the first step."""
         self.prompt_seconds = time.perf_counter() - self._began
-        self.prompt_decode_seconds = self._request.model.decode_seconds
+        self._decoded_before = self._seconds_of_both()
+
+    def _seconds_of_both(self) -> tuple[float, float]:
+        draft = self._request.draft
+        return self._request.model.decode_seconds, 0.0 if draft is None else draft.model.decode_seconds
+
+    @property
+    def decode_seconds(self) -> float:
+        """Spent evaluating batches since the prompt, by both models."""
+        return sum(self._seconds_of_both()) - sum(self._decoded_before)
+
+    @property
+    def draft_seconds(self) -> float:
+        """The draft's part of them."""
+        return self._seconds_of_both()[1] - self._decoded_before[1]
 
     def __iter__(self) -> Iterator[StepInfo]:
         return self
@@ -114,7 +133,7 @@ class Run(ABC):
         """The histories at work now, for a trace."""
 
     def _history(
-        self, wave: int, node: int, parent: int, token: int, *, count: int, weight: float, logp: float,
+        self, wave: int, node: int, parent: int, token: int, *, count: int, weight: float, logp: float | None,
         finish: int,
     ) -> HistoryInfo:  # fmt: skip
         piece = self._request.model.pieces[token].decode(errors="replace")

@@ -21,7 +21,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.errors import ContextFull
+from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.base import Request, Room, require
 from localsmc.methods.runs import Advance, Move, ParticleRun, token_by_token
 from localsmc.numerics import Chunk, Floats
@@ -44,10 +44,10 @@ class Sample:
 
     def __post_init__(self) -> None:
         require("particles", self.particles, 1, 1_000_000)
+        if self.temperature == 0:
+            raise ConfigError("`temperature` 0 is greedy decoding", hint="use `--method greedy`")
         require("temperature", self.temperature, 1 / 64, 64.0)
-        require("top_k", self.top_k, 0, 10_000_000)
-        require("top_p", self.top_p, 0.0, 1.0)
-        require("min_p", self.min_p, 0.0, 1.0)
+        require_truncation(self.top_k, self.top_p, self.min_p)
 
     @property
     def sharpness(self) -> float | None:
@@ -78,21 +78,7 @@ class Sample:
     def truncate(self, chunk: Chunk) -> None:
         """Zero the mass of tokens outside of top-k, top-p and min-p; the most probable one stays."""
         for logits, mass in zip(chunk.logits, chunk.mass, strict=True):
-            mass[logits < self._lowest_logit(logits)] = 0.0
-
-    def _lowest_logit(self, logits: Floats) -> float:
-        top, lowest = float(logits.max()), -np.inf
-        if 0 < self.top_k < len(logits):
-            lowest = float(np.partition(logits, -self.top_k)[-self.top_k])
-        if self.top_p < 1.0:
-            falling = np.sort(logits[logits >= lowest])[::-1]
-            p = np.exp((falling - top).astype(np.float64))
-            # The fewest tokens whose probabilities reach top_p, as llama.cpp counts them.
-            reached = np.cumsum(p) >= self.top_p * p.sum()
-            lowest = float(falling[int(np.argmax(reached))])
-        if self.min_p > 0.0:
-            lowest = max(lowest, top + float(np.log(self.min_p)))
-        return lowest
+            mass[logits < lowest_logit(logits, self.top_k, self.top_p, self.min_p)] = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +104,29 @@ def _only_the_top(chunk: Chunk) -> None:
     top = chunk.logits.argmax(axis=1)
     chunk.mass[:] = 0.0
     chunk.mass[np.arange(len(top)), top] = 1.0
+
+
+def require_truncation(top_k: int, top_p: float, min_p: float) -> None:
+    """Raise ConfigError for values out of range; 0, 1 and 0 cut nothing off."""
+    require("top_k", top_k, 0, 10_000_000)
+    require("top_p", top_p, 0.0, 1.0)
+    require("min_p", min_p, 0.0, 1.0)
+
+
+def lowest_logit(logits: Floats, top_k: int, top_p: float, min_p: float) -> float:
+    """The lowest of a row's logits (V,) that is left by top-k, then top-p, then min-p, at temperature 1."""
+    top, lowest = float(logits.max()), -np.inf
+    if 0 < top_k < len(logits):
+        lowest = float(np.partition(logits, -top_k)[-top_k])
+    if top_p < 1.0:
+        falling = np.sort(logits[logits >= lowest])[::-1]
+        p = np.exp((falling - top).astype(np.float64))
+        # The fewest tokens whose probabilities reach top_p, as llama.cpp counts them.
+        reached = np.cumsum(p) >= top_p * p.sum()
+        lowest = float(falling[int(np.argmax(reached))])
+    if min_p > 0.0:
+        lowest = max(lowest, top + float(np.log(min_p)))
+    return lowest
 
 
 def wave_sizes(n: int, request: Request) -> list[int]:

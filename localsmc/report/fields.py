@@ -57,6 +57,10 @@ class Fields:
         """A finite number."""
         return self._finite(name, self._value(name))
 
+    def number_or_none(self, name: str) -> float | None:
+        """A finite number, or None where it is null or left out."""
+        return None if self.values.get(name) is None else self.number(name)
+
     def flag_or_none(self, name: str) -> bool | None:
         """True, false, or None where it is null or left out."""
         value = self.values.get(name)

@@ -189,11 +189,12 @@ def _history(fields: Fields) -> History:
     completion = Completion(
         text=fields.text("text"),
         answer=fields.text_or_none("answer"),
-        logp=fields.number("logp"),
+        logp=fields.number_or_none("logp"),
         weight=fields.number("weight"),
         n_tokens=fields.integer("n_tokens"),
         finish_reason=reasons[reasons.index(reason)],
         count=fields.integer("count"),
+        score=fields.number_or_none("score"),
     )
     return History(completion=completion, tokens=np.array(fields.integers("tokens"), dtype=np.int32))
 

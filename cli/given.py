@@ -1,0 +1,52 @@
+"""What a parsed command line means to the library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from localsmc.errors import ConfigError
+from localsmc_cli.problem import checked_text
+
+if TYPE_CHECKING:
+    from localsmc.llama import LoadOptions
+    from localsmc.settings import Settings
+
+Given = Mapping[str, Any]
+"""A parsed command line: option to value, None where it was not given."""
+
+
+def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
+    return {name: given[name] for name in names if given[name] is not None}
+
+
+def load_options(given: Given) -> LoadOptions:
+    """How to load the model."""
+    from localsmc.llama import LoadOptions
+
+    return LoadOptions(**_given_of(given, ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")))
+
+
+def draft_load_options(given: Given) -> LoadOptions:
+    """How to load the draft: on the same devices, with its own number of layers."""
+    return load_options({**given, "n_gpu_layers": given["n_gpu_layers_draft"]})
+
+
+def settings_of(given: Given) -> Settings:
+    """How to put and answer the problem."""
+    from localsmc.settings import Settings
+
+    for text in given["stop"]:
+        if not checked_text(text, "`--stop`"):
+            raise ConfigError("`--stop` is empty", hint="give a text, or leave it out")
+    if given["system"] is not None:
+        checked_text(given["system"], "`--system`")
+    plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
+    context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
+    return Settings(
+        seed=None if given["seed"] == -1 else given["seed"],
+        thinking={"on": True, "off": False}.get(given["reasoning"]),
+        n_threads=max(0, given["n_threads"] or 0),
+        n_threads_draft=max(0, given["n_threads_draft"] or 0),
+        **_given_of(given, plain + context),
+    )

@@ -1,0 +1,136 @@
+"""Which law two models write by together: deferral rules of cascades, as functions of their laws.
+
+q is the small model's law of the next token, p the large model's, row by row; a rule gives the law π
+(R, V) that tokens are to have. Chow, Diff and OPT choose a model at each position,
+
+    π = p where they defer, else q,
+
+and the token rules a set A of tokens that the small model may decide on,
+
+    π(v) = q(v)·1{v ∈ A} + p(v)·(1 − Σ_A q).
+
+Whether to defer is decided at temperature 1; what is mixed are the laws at the temperature at hand.
+`lenience` is the α of the paper: the higher it is, the more is left to the small model.
+
+Source    Faster Cascades via Speculative Decoding, arXiv 2405.19261 (its equations are named below), and the
+          notebook of its authors; BiLD, arXiv 2302.07863.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.numerics import Doubles, Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Law:
+    """Next-token probabilities (R, V), at the temperature at hand and at temperature 1."""
+
+    drawn: Floats
+    plain: Floats
+
+
+Rule = Callable[[Law, Law, float], Floats]
+"""(q, p, lenience) → π (R, V)."""
+
+
+def always(_q: Law, p: Law, _lenience: float) -> Floats:
+    """π = p: lossless."""
+    return p.drawn
+
+
+def chow(q: Law, p: Law, lenience: float) -> Floats:
+    """Defers where the small model is unsure: max q < 1 − lenience (2)."""
+    return _either(is_unsure(q, lenience), q, p)
+
+
+def is_unsure(q: Law, lenience: float) -> NDArray[np.bool_]:
+    """Whether Chow's rule defers: it asks the small model alone."""
+    return np.asarray(_top(q) < 1.0 - lenience)
+
+
+def diff(q: Law, p: Law, lenience: float) -> Floats:
+    """Defers where the large model is surer: max q < max p − lenience (5)."""
+    return _either(_top(q) < _top(p) - lenience, q, p)
+
+
+def opt(q: Law, p: Law, lenience: float) -> Floats:
+    """Defers where that is worth the tokens refused: max q < max p − lenience·TV(p, q) (10)."""
+    distance = np.maximum(q.drawn - p.drawn, 0.0).sum(axis=1, dtype=np.float64)
+    return _either(_top(q) < _top(p) - lenience * distance, q, p)
+
+
+def token_v1(q: Law, p: Law, lenience: float) -> Floats:
+    """A: tokens with q ≥ max p − lenience (13)."""
+    return _within(q.plain >= (_top(p) - lenience)[:, None], q, p)
+
+
+def token_v2(q: Law, p: Law, lenience: float) -> Floats:
+    """A: tokens with p ≥ max p − lenience (14)."""
+    return _within(p.plain >= (_top(p) - lenience)[:, None], q, p)
+
+
+def token_v3(q: Law, p: Law, lenience: float) -> Floats:
+    """A: tokens with p ≥ (1 − lenience)·max p (15): a min-p of 1 − lenience."""
+    return _within(p.plain >= ((1.0 - lenience) * _top(p))[:, None], q, p)
+
+
+def lossy(q: Law, p: Law, lenience: float) -> Floats:
+    """Lossy speculative sampling: a draft is accepted with min(1, p / ((1 − lenience)·q)).
+
+    What is refused is drawn anew from max(0, p − q), as lossless sampling does; written as a law,
+    min(q, p / (1 − lenience)) for p < q, and q and a share of p − q for others. Negative lenience is none.
+    """
+    short = np.maximum(p.drawn - q.drawn, 0.0)
+    strictness = max(0.0, 1.0 - max(0.0, lenience))
+    kept = np.minimum(q.drawn * strictness, p.drawn) / strictness if strictness else q.drawn
+    kept = np.minimum(kept, q.drawn)
+    refused = 1.0 - kept.sum(axis=1, dtype=np.float64)
+    total = short.sum(axis=1, dtype=np.float64)
+    share = np.divide(refused, total, out=np.zeros_like(refused), where=total > 0)
+    return np.asarray(kept + short * _column(np.maximum(share, 0.0), short))
+
+
+def bild(q: Law, p: Law, lenience: float, fallback: float) -> Floats:
+    """Falls back where max q < fallback; rolls a draft back where −log p of its token is above lenience.
+
+    At fallbacks π = p, elsewhere A: tokens with p ≥ exp(−lenience).
+    """
+    kept = _within(p.plain >= np.exp(-lenience), q, p)
+    return np.where(_column(_top(q) < fallback), p.drawn, kept)
+
+
+RULES: dict[str, Rule] = {
+    "chow": chow,
+    "diff": diff,
+    "opt": opt,
+    "token-v1": token_v1,
+    "token-v2": token_v2,
+    "token-v3": token_v3,
+    "lossy": lossy,
+}
+"""Those that lenience alone decides on."""
+
+
+def _top(law: Law) -> Doubles:
+    return np.asarray(law.plain.max(axis=1), dtype=np.float64)
+
+
+def _column(values: NDArray[Any], like: Floats | None = None) -> NDArray[Any]:
+    return values[:, None] if like is None else values[:, None].astype(like.dtype)
+
+
+def _either(defers: NDArray[np.bool_], q: Law, p: Law) -> Floats:
+    return np.where(_column(defers), p.drawn, q.drawn)
+
+
+def _within(allowed: NDArray[np.bool_], q: Law, p: Law) -> Floats:
+    kept = np.where(allowed, q.drawn, 0.0).astype(q.drawn.dtype)
+    rest = np.maximum(0.0, 1.0 - kept.sum(axis=1, dtype=np.float64))
+    return np.asarray(kept + p.drawn * _column(rest, kept))

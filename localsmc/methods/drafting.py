@@ -1,0 +1,97 @@
+"""Blocks that a draft writes ahead: parameters and runs of the methods that accept or refuse them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from localsmc.deferral import Law
+from localsmc.methods.base import TOKENS, Request, Room, require
+from localsmc.methods.pairs import TextsRun, require_forgetting
+from localsmc.numerics import Floats
+from localsmc.speculation import Lowest, Speculation, Tempering, Text
+
+Induced = Callable[[Law, Law], Floats]
+"""π from q and p."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drafting:
+    """N texts at a temperature, 0 for the likeliest tokens; `n_max` 1 to 64 a block, `p_min` 0 to 1."""
+
+    select: ClassVar[str] = "draw"
+    pair: ClassVar[str] = TOKENS
+
+    particles: int = 1
+    temperature: float = 1.0
+    n_max: int = 8
+    adaptive: bool = True
+    p_min: float = 0.0
+
+    def __post_init__(self) -> None:
+        require("particles", self.particles, 1, 1_000_000)
+        if self.temperature:
+            require("temperature", self.temperature, 1 / 64, 64.0)
+        require("n_max", self.n_max, 1, 64)
+        require("p_min", self.p_min, 0.0, 1.0)
+
+    @property
+    def sharpness(self) -> float | None:
+        """That of every token, as for `sample`; None for one text, and where there is no chance."""
+        return 1.0 / self.temperature if self.particles > 1 and self.temperature else None
+
+    @property
+    def room(self) -> Room:
+        """Independent texts may share nothing; the prompt keeps a sequence."""
+        return Room(self.particles + 1, self.particles)
+
+
+class SpeculativeRun(TextsRun):
+    """Rounds of blocks; `induced` as in `Speculation`, `lowest` as in `Tempering`."""
+
+    def __init__(
+        self, method: Drafting, request: Request, *, induced: Induced | None, lowest: Lowest | None = None
+    ) -> None:
+        require_forgetting(request)
+        super().__init__(request, method.particles)
+        self._method = method
+        self.speculation = self.written_by(
+            self.sequences,
+            self.drafts,
+            self.roots,
+            induced=induced,
+            tempering=Tempering(method.temperature, lowest, request.model.n_vocab),
+            least_sure=method.p_min,
+            n_tokens=request.n_tokens,
+            stop=request.stop,
+            draw=request.draw,
+        )
+        self._begin_wave()
+        self._stand()
+
+    written_by: ClassVar[type[Speculation]] = Speculation
+
+    @property
+    def _exponent(self) -> float:
+        return 1.0 / self._method.temperature if self._method.temperature else 1.0
+
+    def _advance(self, texts: Sequence[Text]) -> None:
+        n_max, counts = self._method.n_max, self.speculation.counts
+        if self._method.adaptive:
+            accepted = (counts.kept + 1) / (counts.kept + counts.refused + 2)
+            n_max = best_length(accepted, self._draft.cost, n_max)
+        self.speculation.advance(texts, n_max)
+
+
+def best_length(accepted: float, cost: float, n_max: int) -> int:
+    """How many tokens to draft: the most tokens for the compute, at least one.
+
+    Where each is `accepted` with that probability, γ of them give (1 − a^(γ+1)) / (1 − a) tokens for
+    γ·`cost` + 1 of the target's (Leviathan and others, theorem 3.8).
+    """
+
+    def gain(length: int) -> float:
+        return (1 - accepted ** (length + 1)) / ((1 - accepted) * (length * cost + 1))
+
+    return max(range(1, n_max + 1), key=gain)

@@ -1,0 +1,150 @@
+"""Runs of two models: what the methods share in which a small draft writes for a large target."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+
+from localsmc.errors import ConfigError, ContextFull
+from localsmc.genealogy import ROOT, Genealogy
+from localsmc.methods.base import Draft, Ending, Request
+from localsmc.methods.runs import REASONS, Move, Run, merged
+from localsmc.numerics import Floats
+from localsmc.particles import LIVE
+from localsmc.records import HistoryInfo
+from localsmc.sequences import Sequences
+from localsmc.speculation import Speculation, Text
+
+Root = tuple[int, Floats]
+"""The slot that holds the prompt, and the logits behind it."""
+
+
+class PairRun(Run):
+    """A run that begins with the prompt in both models' memories."""
+
+    drafts: Sequences
+
+    def __init__(self, request: Request) -> None:
+        self._draft = require_draft(request)
+        super().__init__(request)
+        self.drafts = Sequences(self._draft.model, request.n_tokens)
+        slot, logits = self.drafts.prompt(self._draft.prompt, request.check)
+        self.roots: tuple[Root, Root] = (self._root, self._root_logits), (slot, logits.copy())
+
+
+def require_draft(request: Request) -> Draft:
+    """The request's draft; ConfigError where there is none."""
+    if request.draft is None:
+        raise ConfigError("the method needs a second model that writes drafts", hint="add `-md small.gguf`")
+    return request.draft
+
+
+def require_forgetting(request: Request) -> None:
+    """Raise ConfigError where one of the models cannot take tokens back."""
+    draft = require_draft(request)
+    for name, model in (("target", request.model), ("draft", draft.model)):
+        if not model.can_forget:
+            raise ConfigError(
+                f"the {name} is recurrent: it cannot take back tokens that are refused",
+                hint="use a model whose memory is a KV cache; `--method draft-smc` takes nothing back",
+            )
+
+
+class TextsRun(PairRun):
+    """Independent texts, as many at a time as fit, moved together by `_advance`."""
+
+    speculation: Speculation
+    """Who writes them; set by the method's own run before it stands."""
+
+    def __init__(self, request: Request, n_texts: int) -> None:
+        super().__init__(request)
+        self._size = self._at_a_time(n_texts)
+        self._n_left = n_texts
+        self.texts: list[Text] = []
+        self._done: list[Text] = []
+        self._told: dict[int, int] = {}
+
+    def _at_a_time(self, n_texts: int) -> int:
+        request, found = self._request, n_texts
+        for model, prompt in ((request.model, request.prompt), (self._draft.model, self._draft.prompt)):
+            found = min(found, model.n_seq_max - 1, (model.n_cells - len(prompt)) // request.n_tokens)
+        if found < 1:
+            raise ContextFull(
+                "two models need at least two sequences each, and room for the prompt and a text",
+                hint="raise `--ctx-size` or `--batch-size`, or lower `--predict`",
+            )
+        return found
+
+    def _begin_wave(self) -> None:
+        self._done += self.texts
+        n = min(self._size, self._n_left)
+        self._n_left -= n
+        self.texts = [self.speculation.begin() for _ in range(n)]
+
+    @property
+    def live(self) -> list[Text]:
+        """The texts at work that are not finished."""
+        return [text for text in self.texts if text.finish == LIVE]
+
+    def _step(self) -> Move:
+        if not self.live:
+            self._begin_wave()
+        self._told = {id(text): len(text.nodes) for text in self.texts}
+        self._advance(self.live)
+        counts = self.speculation.counts
+        self.n_drafted, self.n_kept = counts.drafted, counts.kept
+        self.n_rewritten, self.n_wasted = counts.rewritten, counts.wasted
+        return Move(self._exponent, self.ess)
+
+    @property
+    @abstractmethod
+    def _exponent(self) -> float:
+        """That of a token's law."""
+
+    @abstractmethod
+    def _advance(self, texts: Sequence[Text]) -> None:
+        """Some tokens more for each of them."""
+
+    def _standing(self) -> tuple[int, int, float | None]:
+        n_texts = len(self._done) + len(self.texts)
+        return n_texts, n_texts - len(self.live), None
+
+    @property
+    def is_done(self) -> bool:
+        """See `Run.is_done`."""
+        return not self.live and not self._n_left
+
+    @property
+    def ess(self) -> float:
+        """All that were begun: they are independent."""
+        return float(len(self._done) + len(self.texts))
+
+    def endings(self) -> list[Ending]:
+        """See `Run.endings`."""
+        texts = [*self._done, *self.texts]
+        return merged(self._ending(text, 1 / len(texts)) for text in texts)
+
+    def _ending(self, text: Text, weight: float) -> Ending:
+        return Ending(
+            tokens=np.array(text.tokens, dtype=np.int32),
+            count=1,
+            weight=weight,
+            logp=None if np.isnan(text.logp) else text.logp,
+            finish_reason=REASONS[text.finish],
+        )
+
+    def population(self) -> list[HistoryInfo]:
+        """Every token of this step, text by text."""
+        genealogy: Genealogy = self.speculation.genealogy
+        return [
+            self._history(
+                0, node, text.nodes[n - 1] if n else ROOT, int(genealogy.last_tokens(np.array([node]))[0]),
+                count=1, weight=1 / len(self.texts), logp=None if np.isnan(text.logp) else text.logp,
+                finish=text.finish if node == text.nodes[-1] else LIVE,
+            )
+            for text in self.texts
+            for n, node in enumerate(text.nodes)
+            if n >= self._told.get(id(text), 0)
+        ]  # fmt: skip

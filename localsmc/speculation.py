@@ -1,0 +1,331 @@
+"""Texts that two models write together: the small one drafts tokens, the large one reads them all at once.
+
+A round of a text (Leviathan and others, arXiv 2211.17192; Chen and others, 2302.01318), for any law π
+of the next token that is known once both models' laws p and q are:
+
+    1. the draft draws x_1 … x_γ from q;
+    2. the target gives p at these positions and at the one behind them, in one batch;
+    3. x_i is accepted with min(1, π_i(x_i) / q_i(x_i)), up to the first that is not;
+    4. that one is drawn anew from max(0, π_j − q_j), normalised; where all were accepted, one more
+       token comes from π at the position behind them (which takes q there, unless π is p).
+
+Every token has the law π given those before it, whatever γ is, as long as γ is decided before the
+token is drawn. How many are accepted is drawn at once, from the products of the probabilities above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.deferral import Law
+from localsmc.draws import Draw
+from localsmc.genealogy import ROOT, Genealogy
+from localsmc.numerics import Doubles, Floats
+from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.prompts import StopRule, StopState
+from localsmc.sequences import Sequences
+
+Lowest = Callable[[Floats], float]
+"""The lowest logit of a row (V,) that a truncation leaves."""
+
+
+@dataclass(slots=True, eq=False)
+class Text:
+    """A text and the slots that hold it in both memories, up to a token or two at its end."""
+
+    target: int
+    draft: int
+    stop: StopState
+    tokens: list[int] = field(default_factory=list)
+    nodes: list[int] = field(default_factory=list)
+    """Its tokens in the genealogy."""
+    logp: float = 0.0
+    """Under the target, at temperature 1."""
+    finish: int = LIVE
+
+
+@dataclass(slots=True, eq=False)
+class Block:
+    """What a draft adds to a text in a round."""
+
+    limit: int
+    """Tokens that it may have."""
+    tokens: list[int] = field(default_factory=list)
+    laws: list[Law] = field(default_factory=list)
+    """q before each token, and behind the last one where that is wanted: one row each."""
+    is_closed: bool = False
+    is_ended: bool = False
+    """By an end token: nothing comes behind it."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """What became of tokens: see `methods.runs.Run`."""
+
+    drafted: int = 0
+    kept: int = 0
+    refused: int = 0
+    rewritten: int = 0
+    wasted: int = 0
+
+
+class Tempering:
+    """From logits to laws: a temperature, 0 for the likeliest token, and a truncation for what is drawn."""
+
+    def __init__(self, temperature: float, lowest: Lowest | None, n_vocab: int) -> None:
+        self.temperature = temperature
+        self._lowest, self._n_vocab = lowest, n_vocab
+
+    def law(self, logits: Floats) -> Law:
+        """The law of each row (R, W), over the target's vocabulary: what the draft lacks has q = 0."""
+        logits = logits[:, : self._n_vocab]
+        plain = self._widened(_softmax(logits))
+        if self.temperature == 1.0 and self._lowest is None:
+            return Law(plain, plain)
+        if self.temperature == 0.0:
+            drawn = np.zeros_like(plain)
+            drawn[np.arange(len(logits)), logits.argmax(axis=1)] = 1.0
+            return Law(drawn, plain)
+        if self._lowest is not None:
+            lowest = np.array([self._lowest(row) for row in logits])[:, None]
+            logits = np.where(logits < lowest, -np.inf, logits).astype(logits.dtype)
+        return Law(self._widened(_softmax(logits / logits.dtype.type(self.temperature))), plain)
+
+    def _widened(self, probabilities: Floats) -> Floats:
+        missing = self._n_vocab - probabilities.shape[1]
+        return np.pad(probabilities, ((0, 0), (0, missing))) if missing else probabilities
+
+
+def _softmax(logits: Floats) -> Floats:
+    found: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    found /= found.sum(axis=1, dtype=np.float64, keepdims=True).astype(found.dtype)
+    return found
+
+
+class Speculation:
+    """Writes texts, round by round, all of them side by side: one batch a drafted token, one to read all.
+
+    `induced` gives π from q and p; with None π is p, and q is not asked for behind a block.
+    """
+
+    def __init__(
+        self,
+        target: Sequences,
+        draft: Sequences,
+        roots: tuple[tuple[int, Floats], tuple[int, Floats]],
+        *,
+        induced: Callable[[Law, Law], Floats] | None,
+        tempering: Tempering,
+        least_sure: float,
+        n_tokens: int,
+        stop: StopRule,
+        draw: Draw,
+    ) -> None:
+        self._target, self._draft, self._roots = target, draft, roots
+        self._induced, self._tempering, self._least_sure = induced, tempering, least_sure
+        self._n_tokens, self._stop, self._draw = n_tokens, stop, draw
+        self._is_eog = target.model.is_eog
+        self.genealogy = Genealogy()
+        self.counts = Counts()
+
+    def begin(self) -> Text:
+        """An empty text."""
+        (target, _), (draft, _) = self._roots
+        return Text(self._target.fork(target), self._draft.fork(draft), self._stop.start())
+
+    def advance(self, texts: Sequence[Text], n_draft: int) -> None:
+        """A round: at most so many drafted tokens and one more for each of these live texts."""
+        # A token behind the block must fit as well.
+        blocks = [Block(min(n_draft, self._n_tokens - len(text.tokens) - 1)) for text in texts]
+        self._write(texts, blocks)
+        logits = self._read(texts, blocks)
+        self._decide(texts, blocks, logits)
+        for text, block in zip(texts, blocks, strict=True):
+            self._settle(text, block)
+
+    # --- drafting ---
+
+    def _write(self, texts: Sequence[Text], blocks: Sequence[Block]) -> None:
+        """Draw the blocks from the draft, a token of each at a time."""
+        open_ = [i for i, block in enumerate(blocks) if block.limit or self._induced is not None]
+        while open_:
+            law = self._tempering.law(self._drafted(texts, blocks, open_))
+            tops = law.plain.max(axis=1)
+            for row, i in enumerate(open_):
+                blocks[i].laws.append(Law(law.drawn[row], law.plain[row]))
+                blocks[i].is_closed = len(blocks[i].tokens) == blocks[i].limit or tops[row] < self._least_sure
+            writing = [row for row, i in enumerate(open_) if not blocks[i].is_closed]
+            if not writing:
+                return
+            tokens = self._draw(law.drawn[writing], np.ones(len(writing), dtype=np.int64)).tolist()
+            open_ = [open_[row] for row in writing]
+            for i, token in zip(open_, tokens, strict=True):
+                blocks[i].tokens.append(token)
+                blocks[i].is_ended = bool(self._is_eog[token])
+            self.counts.drafted += len(open_)
+            open_ = [i for i in open_ if not blocks[i].is_ended and self._goes_on(blocks[i])]
+
+    def _goes_on(self, block: Block) -> bool:
+        return len(block.tokens) < block.limit or self._induced is not None
+
+    def _drafted(self, texts: Sequence[Text], blocks: Sequence[Block], which: Sequence[int]) -> Floats:
+        """The draft's logits behind what there is of some texts and their blocks."""
+        slots = np.array([texts[i].draft for i in which])
+        held = self._draft.lengths(slots)
+        # What the draft's vocabulary lacks it reads as the last token that it has.
+        last_id = self._draft.model.n_vocab - 1
+        pending = [
+            np.minimum(np.array([*texts[i].tokens, *blocks[i].tokens][n:], dtype=np.int64), last_id)
+            for i, n in zip(which, held.tolist(), strict=True)
+        ]
+        if not len(pending[0]):  # the first round of all
+            return np.repeat(self._roots[1][1], len(which), axis=0)
+        return self._draft.append_blocks(slots, pending, last_only=True)
+
+    # --- reading ---
+
+    def _read(self, texts: Sequence[Text], blocks: Sequence[Block]) -> list[Floats]:
+        """The target's logits at each block's positions, and behind it where it has not ended."""
+        slots = np.array([text.target for text in texts])
+        held = self._target.lengths(slots)
+        pending = []
+        for text, block, n in zip(texts, blocks, held.tolist(), strict=True):
+            fed = block.tokens[:-1] if block.is_ended else block.tokens
+            pending.append(np.array([*text.tokens[n:], *fed], dtype=np.int64))
+        is_first = not texts[0].tokens
+        some = [i for i, tokens in enumerate(pending) if len(tokens)]
+        if not some:
+            return [self._roots[0][1]] * len(texts)
+        found = self._target.append_blocks(slots[some], [pending[i] for i in some])
+        ends = np.cumsum([len(tokens) for tokens in pending])
+        rows = np.split(found, ends[:-1])
+        return [np.concatenate((self._roots[0][1], part)) for part in rows] if is_first else rows
+
+    # --- deciding ---
+
+    def _decide(self, texts: Sequence[Text], blocks: Sequence[Block], logits: Sequence[Floats]) -> None:
+        """Append to each text what is accepted of its block, and the token that comes behind."""
+        laws, masses = [], np.zeros((len(texts), 1 + max(len(block.tokens) for block in blocks)))
+        for i, (block, rows) in enumerate(zip(blocks, logits, strict=True)):
+            target = self._tempering.law(rows)
+            laws.append((self._pi(block, target), rows))
+            masses[i, : len(block.tokens) + 1] = _accepted(laws[i][0], block)
+        n_accepted = self._draw(masses, np.ones(len(texts), dtype=np.int64)).tolist()
+        lasts: list[tuple[Text, Floats, Floats]] = []
+        for text, block, (pi, rows), n in zip(texts, blocks, laws, n_accepted, strict=True):
+            n_kept = self._keep(text, block.tokens[:n], _log_probabilities(rows[:n], block.tokens[:n]))
+            self._count(block, n, n_kept)
+            if text.finish != LIVE or n == len(pi):
+                continue
+            mass = pi[n]
+            if n < len(block.tokens):
+                mass = np.maximum(mass - block.laws[n].drawn, 0.0)
+                if not mass.any():  # the laws are equal, up to rounding: the draft's token is as good
+                    mass[block.tokens[n]] = 1.0
+            lasts.append((text, mass, rows[n : n + 1]))
+        if lasts:
+            drawn = self._draw(np.stack([mass for _, mass, _ in lasts]), np.ones(len(lasts), dtype=np.int64))
+            for (text, _, row), token in zip(lasts, drawn.tolist(), strict=True):
+                self._keep(text, [token], _log_probabilities(row, [token]))
+            self.counts.rewritten += len(lasts)
+
+    def _pi(self, block: Block, target: Law) -> Floats:
+        if self._induced is None:
+            return target.drawn
+        own = Law(np.stack([law.drawn for law in block.laws]), np.stack([law.plain for law in block.laws]))
+        return self._induced(own, target)
+
+    def _count(self, block: Block, n_accepted: int, n_kept: int) -> None:
+        n_fed = len(block.tokens) - block.is_ended
+        self.counts.kept += n_kept
+        self.counts.refused += n_accepted < len(block.tokens)
+        self.counts.wasted += max(0, n_fed - n_kept)
+
+    def _keep(self, text: Text, tokens: Sequence[int], logp: Doubles) -> int:
+        """Append tokens, up to where the text ends; returns how many there are."""
+        for n, token in enumerate(tokens):
+            parent = text.nodes[-1] if text.nodes else ROOT
+            text.nodes += self.genealogy.append(np.array([parent]), np.array([token])).tolist()
+            text.tokens.append(token)
+            text.logp += float(logp[n])
+            text.stop = self._stop.advance(text.stop, token) if self._stop.is_active else text.stop
+            if self._is_eog[token] or text.stop.hit:
+                text.finish = STOPPED
+            elif len(text.tokens) == self._n_tokens:
+                text.finish = OUT_OF_LENGTH
+            if text.finish != LIVE:
+                return n + 1
+        return len(tokens)
+
+    def _settle(self, text: Text, block: Block) -> None:
+        """Forget what was refused; a finished text is forgotten whole."""
+        if text.finish != LIVE:
+            self.release(text)
+            return
+        # The last token is read with the next block.
+        self._target.truncate(text.target, len(text.tokens) - 1)
+        self._draft.truncate(text.draft, len(text.tokens) - 1)
+
+    def release(self, text: Text) -> None:
+        """Give its slots back."""
+        self._target.release(text.target)
+        self._draft.release(text.draft)
+
+
+class Alternation(Speculation):
+    """The models take turns: the draft writes a token, or leaves it to the target where `defers` says so.
+
+    The target reads what it has not read yet only then; what the draft wrote behind it is never read,
+    so the log-probabilities of texts are not known.
+    """
+
+    defers: Callable[[Law], NDArray[np.bool_]]
+
+    def advance(self, texts: Sequence[Text], _n_draft: int = 1) -> None:
+        """One token for each of these live texts."""
+        nothing = [Block(0) for _ in texts]
+        q = self._tempering.law(self._drafted(texts, nothing, range(len(texts))))
+        mass, deferred = q.drawn.copy(), np.flatnonzero(self.defers(q))
+        if len(deferred):
+            mass[deferred] = self._tempering.law(self._answered([texts[i] for i in deferred.tolist()])).drawn
+        self.counts.rewritten += len(deferred)
+        self.counts.drafted += len(texts) - len(deferred)
+        self.counts.kept += len(texts) - len(deferred)
+        tokens = self._draw(mass, np.ones(len(texts), dtype=np.int64)).tolist()
+        for text, token in zip(texts, tokens, strict=True):
+            self._keep(text, [token], np.array([np.nan]))
+            if text.finish != LIVE:
+                self.release(text)
+
+    def _answered(self, texts: Sequence[Text]) -> Floats:
+        """The target's logits behind some texts."""
+        slots = np.array([text.target for text in texts])
+        held = self._target.lengths(slots).tolist()
+        pending = [np.array(text.tokens[n:], dtype=np.int64) for text, n in zip(texts, held, strict=True)]
+        if not len(pending[0]):  # at the prompt's end
+            return np.repeat(self._roots[0][1], len(texts), axis=0)
+        return self._target.append_blocks(slots, pending, last_only=True)
+
+
+def _accepted(pi: Floats, block: Block) -> Doubles:
+    """(γ + 1,) the probability that so many of the block's tokens are accepted."""
+    n, places = len(block.tokens), np.arange(len(block.tokens))
+    wanted = pi[places, block.tokens].astype(np.float64)
+    proposed = np.array([law.drawn[token] for law, token in zip(block.laws, block.tokens, strict=False)])
+    accepts = np.minimum(1.0, wanted / proposed.astype(np.float64)) if n else np.zeros(0)
+    reach = np.concatenate(([1.0], np.cumprod(accepts)))
+    return np.asarray(reach * np.concatenate((1.0 - accepts, [1.0])))
+
+
+def _log_probabilities(logits: Floats, tokens: Sequence[int]) -> Doubles:
+    """(R,) of one token a row, at temperature 1."""
+    if not tokens:
+        return np.zeros(0)
+    wide = logits.astype(np.float64)
+    top = wide.max(axis=1)
+    total = np.log(np.exp(wide - top[:, None]).sum(axis=1))
+    return np.asarray(wide[np.arange(len(tokens)), list(tokens)] - top - total)
