@@ -24,6 +24,7 @@ METHODS = (
     "self-consistency",
     "speculative",
     "cascade",
+    "draft-smc",
 )
 PARAMETERS = (
     "particles",

@@ -25,8 +25,8 @@ class Defaults:
     instruction: str | None = BOX_INSTRUCTION
 
     def of_method(self, name: str) -> dict[str, float]:
-        """A method's parameters for which something is recommended; so far only for the default method."""
-        return {"alpha": self.alpha, "ramp": self.ramp} if name == "power-smc" else {}
+        """A method's parameters for which something is recommended: those of Power-SMC's exponent."""
+        return {"alpha": self.alpha, "ramp": self.ramp} if name in ("power-smc", "draft-smc") else {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

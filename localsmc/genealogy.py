@@ -23,6 +23,10 @@ class Genealogy:
         self._logs = np.zeros((1024, 2))
         self._size = 1
 
+    def __len__(self) -> int:
+        """Nodes, the prompt's end included."""
+        return self._size
+
     def append(self, parents: Ints, tokens: Ints, logs: Doubles | None = None) -> Ints:
         """A new node (K,) for each parent node and token (K,), which adds its own `logs` (K, 2)."""
         nodes = np.arange(self._size, self._size + len(parents))
@@ -43,6 +47,14 @@ class Genealogy:
     def last_tokens(self, nodes: Ints) -> Ints:
         """The token of each node."""
         return self._token[nodes].astype(np.int64)
+
+    def endings(self, nodes: Ints, n_tokens: int) -> Ints:
+        """(K, n_tokens) the last tokens of each node's history, in order."""
+        tokens = np.empty((len(nodes), n_tokens), dtype=np.int64)
+        for column in reversed(range(n_tokens)):
+            tokens[:, column] = self._token[nodes]
+            nodes = self._parent[nodes]
+        return tokens
 
     def logs(self, nodes: Ints) -> Doubles:
         """(K, 2) log-probability of each node's history, from the model and from what proposed it.

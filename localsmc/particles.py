@@ -8,10 +8,9 @@ nothing has to be carried beside them. Knows nothing of texts or exponents' sche
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from localsmc.branching import branch
 from localsmc.draws import FEW, Draw
 from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
+from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
 from localsmc.numerics import (
     Chunk,
     Doubles,
@@ -29,83 +29,12 @@ from localsmc.numerics import (
     RowKernel,
     Tempered,
     Transform,
-    effective_sample_size,
     log_sum_exp,
     normalised,
 )
-from localsmc.prompts import StopRule, StopState
+from localsmc.prompts import StopRule
 from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
-
-LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
-"""How a history stands: not finished, ended by itself, at the last token allowed, given up."""
-
-
-@dataclass(frozen=True)
-class Histories:
-    """Parallel arrays (H,), one entry a distinct history; never written to once made."""
-
-    node: Ints
-    """Its last token in the genealogy."""
-    count: Ints
-    """Particles that stand on it."""
-    logw: Doubles
-    """Log-weight of each of its particles."""
-    logp: Doubles
-    """Log-probability of its tokens under the model at temperature 1."""
-    finish: NDArray[np.int8]
-    """LIVE, STOPPED, OUT_OF_LENGTH or CUT."""
-    slot: Ints
-    """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
-    stop: tuple[StopState, ...]
-    """What the stop rule remembers of it."""
-    origin: Ints
-    """Its scouts' number: that of the history they were sent out from; 0 for others."""
-
-    @cached_property
-    def live(self) -> Ints:
-        """The indices of those that are not finished."""
-        return np.flatnonzero(self.finish == LIVE)
-
-    @cached_property
-    def log_totals(self) -> Doubles:
-        """(H,) log of the weight of each history's particles together."""
-        return self.logw + np.log(self.count)
-
-    @cached_property
-    def ess(self) -> float:
-        """Effective sample size, in particles."""
-        return effective_sample_size(self.logw, self.count)
-
-    def take(self, index: Ints | NDArray[np.bool_]) -> Histories:
-        """Some of the histories, in the order given, or where a mask is True."""
-        index = np.flatnonzero(index) if index.dtype == np.bool_ else index
-        return Histories(
-            node=self.node[index],
-            count=self.count[index],
-            logw=self.logw[index],
-            logp=self.logp[index],
-            finish=self.finish[index],
-            slot=self.slot[index],
-            stop=tuple(self.stop[i] for i in index.tolist()),
-            origin=self.origin[index],
-        )
-
-    def followed_by(self, other: Histories) -> Histories:
-        """These histories and then the others."""
-        return Histories(
-            node=np.concatenate((self.node, other.node)),
-            count=np.concatenate((self.count, other.count)),
-            logw=np.concatenate((self.logw, other.logw)),
-            logp=np.concatenate((self.logp, other.logp)),
-            finish=np.concatenate((self.finish, other.finish)),
-            slot=np.concatenate((self.slot, other.slot)),
-            stop=self.stop + other.stop,
-            origin=np.concatenate((self.origin, other.origin)),
-        )
-
-    def __len__(self) -> int:
-        return len(self.node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +74,14 @@ class Particles:
         """The exponent of the target that the histories are weighed for."""
         self.ended: Ints = np.zeros(0, dtype=np.int64)
         """The indices of the histories that ended with the last token drawn, until one is dropped."""
-        self.draw, self.stop, self._share = draw, stop, share
+        self.draw, self.stop, self.share = draw, stop, share
         self.prompt_slot, self.prompt_logits = slot, logits
         """Where all begins, as long as it is kept."""
         self._logits: Floats | None = logits
         """(R, V) of the live histories, from `evaluate` on until tokens are drawn."""
         self._tempered: Tempered | None = None
         self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
-        self._is_eog = sequences.model.is_eog
+        self.is_eog = sequences.model.is_eog
         one = np.ones(1, dtype=np.int64)
         self.histories = Histories(
             node=one * ROOT,
@@ -234,7 +163,7 @@ class Particles:
         counts = self.histories.count[live]
         drawn = self.draw(chunk.mass, counts)
         rows = np.repeat(np.arange(len(live)), counts)
-        if not self._share or len(drawn) == len(live):
+        if not self.share or len(drawn) == len(live):
             return rows, drawn, np.ones_like(drawn)
         n_vocab = chunk.mass.shape[1]
         keys = rows * n_vocab + drawn
@@ -255,7 +184,7 @@ class Particles:
         self.length += 1
         done = old.finish != LIVE
         stop = self.stop.advance_all(old.stop, parents.tolist(), tokens.tolist())
-        ended = self._is_eog[tokens]
+        ended = self.is_eog[tokens]
         if self.stop.is_active:
             ended = ended | np.array([state.hit for state in stop], dtype=np.bool_)
         finish = np.where(ended, STOPPED, LIVE)
@@ -323,10 +252,20 @@ class Particles:
         self._logits, self._tempered = self._pending.copy(), None
         return self._logits
 
+    def stand_on(self, histories: Histories, length: int, logits: Floats | None = None) -> None:
+        """Stand on these histories from now on; slots on which none of the live ones stands are given back.
+
+        The live ones have so many tokens, and these logits, or are to be evaluated first.
+        """
+        before = self.histories
+        self.histories, self.length = histories, length
+        self._logits, self._tempered = logits, None
+        self._release_except(histories, before.slot[before.live])
+
     def take_in(self, histories: Histories) -> None:
         """Stand on these histories from now on, some of them without particles; equal texts are one."""
         self.histories, self._logits = histories, None
-        if not self._share:
+        if not self.share:
             self._keep(histories.count, histories.logw)
             return
         texts = [self.genealogy.tokens(node).tobytes() for node in histories.node.tolist()]
@@ -349,15 +288,49 @@ class Particles:
         self._release_except(self.histories, before.slot[before.live])
 
     def evaluate(self) -> None:
-        """Give every live history a slot of its own and decode its last token."""
-        self._fit()
+        """Give every live history a slot of its own and decode the tokens that it does not hold yet."""
         live = self.histories.live
         if not len(live):
             return
-        forked = False
+        held = self.sequences.lengths(self.histories.slot[live[:1]])
+        n_behind = self.length - int(held[0])
+        self._fit(n_behind)
+        live = self.histories.live
+        slots = self._fork(live)
+        tokens = self.genealogy.endings(self.histories.node[live], n_behind)
+        if n_behind == 1:
+            self._logits = self.sequences.append(slots, tokens[:, 0])
+        else:
+            self._logits = self.sequences.append_blocks(slots, list(tokens), last_only=True)
+
+    def read(self, blocks: Sequence[Ints]) -> Floats:
+        """Decode blocks (H,) of tokens that the live histories do not hold; the logits of all, in order.
+
+        Each history has a slot of its own then. Needs room for them: `make_room` comes first.
+        """
+        live = self.histories.live
+        return self.sequences.append_blocks(self._fork(live), blocks)
+
+    def least_top(self) -> float:
+        """The probability of the likeliest next token, of the live history that has the least of it."""
+        chunks = self._kernel.chunks(self._pending, 1.0)
+        return min(float(np.exp(chunk.logits.max(axis=1) - chunk.log_norm).min()) for chunk in chunks)
+
+    def log_probabilities(self, logits: Floats, rows: Ints, tokens: Ints) -> Doubles:
+        """(D,) of tokens that follow some rows of logits, at temperature 1."""
+        log_norms = np.concatenate([chunk.log_norm for chunk in self._kernel.chunks(logits, 1.0)])
+        return np.asarray(logits[rows, tokens].astype(np.float64) - log_norms[rows])
+
+    def make_room(self, n_each: int) -> None:
+        """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory."""
+        self._fit(n_each)
+
+    def _fork(self, live: Ints) -> Ints:
+        """The live histories' slots, each with one of its own now."""
         slots = self.histories.slot.copy()
         # The first child of a parent keeps its slot; the others fork before anything is fed.
         taken: set[int] = set()
+        forked = False
         for i in live.tolist():
             slot = int(slots[i])
             if slot in taken:
@@ -365,16 +338,15 @@ class Particles:
             taken.add(slot)
         if forked:
             self.histories = replace(self.histories, slot=slots)
-        tokens = self.genealogy.last_tokens(self.histories.node[live])
-        self._logits = self.sequences.append(slots[live], tokens)
+        return slots[live]
 
-    def _fit(self) -> None:
-        """Reduce the live histories, unbiasedly, until their next tokens fit into the memory.
+    def _fit(self, n_each: int) -> None:
+        """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory.
 
         Whether and how far to reduce depends on the past alone (what is held, not what it
         weighs), and `thin` keeps E[weight] for each history; so E[Ẑ] = Z stays.
         """
-        while not self.sequences.can_append(self.n_live):
+        while not self.sequences.can_append(self.n_live, n_each):
             n_live = self.n_live
             if n_live == 1:
                 raise ContextFull("one history alone does not fit into the context")

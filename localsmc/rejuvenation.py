@@ -21,8 +21,9 @@ import numpy as np
 
 from localsmc.draws import draw_one
 from localsmc.genealogy import ROOT
+from localsmc.histories import LIVE, Histories
 from localsmc.numerics import Doubles, Ints
-from localsmc.particles import LIVE, Histories, Particles, Proposal
+from localsmc.particles import Particles, Proposal
 from localsmc.prompts import StopState
 
 

@@ -13,8 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from localsmc.errors import ContextFull
+from localsmc.histories import Histories
 from localsmc.numerics import Doubles
-from localsmc.particles import Histories, Particles, Proposal
+from localsmc.particles import Particles, Proposal
 
 
 def future_values(

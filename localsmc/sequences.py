@@ -68,9 +68,10 @@ class Sequences:
         """Slots for histories that are written to."""
         return self.n_slots - self.n_kept
 
-    def can_append(self, n_rows: int) -> bool:
-        """Whether one token more fits for each of n_rows histories, the new ones' slots included."""
-        return n_rows <= self.n_usable and self.cells_used + n_rows <= self.model.n_cells
+    def can_append(self, n_histories: int, n_each: int = 1) -> bool:
+        """Whether so many tokens more fit for each of n_histories, the new ones' slots included."""
+        n_rows = n_histories * n_each
+        return n_histories <= self.n_usable and self.cells_used + n_rows <= self.model.n_cells
 
     def fork(self, slot: int, length: int | None = None) -> int:
         """A new slot with the same history, or with its first `length` generated tokens.

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from localsmc.deferral import Law
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
+from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.numerics import Doubles, Floats
-from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
 

@@ -14,8 +14,8 @@ import numpy as np
 
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
+from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.numerics import Doubles, Floats, Ints, RowKernel
-from localsmc.particles import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
 

@@ -14,10 +14,12 @@ ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "numerics", "records", "answers", "ggml", "statistics"},
     {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks", "grading"},
-    {"toy", "llama", "sequences", "probe"},
+    {"toy", "llama", "narrowed", "sequences", "probe"},
     {
         "branching",
         "deferral",
+        "drafted",
+        "histories",
         "particles",
         "rejuvenation",
         "rollouts",

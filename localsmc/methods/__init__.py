@@ -5,6 +5,7 @@ from __future__ import annotations
 from localsmc.methods.base import Draft, Ending, Method, Request, Room, from_options
 from localsmc.methods.best_of_n import BestOfN
 from localsmc.methods.cascade import Cascade
+from localsmc.methods.draft_smc import DraftSMC
 from localsmc.methods.power_mh import PowerMH
 from localsmc.methods.power_smc import PowerSMC
 from localsmc.methods.power_tempering import PowerTempering
@@ -18,6 +19,7 @@ __all__ = [
     "BestOfN",
     "Cascade",
     "Draft",
+    "DraftSMC",
     "Ending",
     "Greedy",
     "Method",
@@ -46,5 +48,6 @@ METHODS: dict[str, type[Method]] = {
         SelfConsistency,
         Speculative,
         Cascade,
+        DraftSMC,
     )
 }

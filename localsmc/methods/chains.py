@@ -29,9 +29,9 @@ import numpy as np
 from localsmc.draws import draw_one
 from localsmc.errors import ConfigError
 from localsmc.genealogy import ROOT, Genealogy
+from localsmc.histories import LIVE, OUT_OF_LENGTH
 from localsmc.methods.base import Ending, Request
 from localsmc.methods.runs import REASONS, Move, Run, require_texts
-from localsmc.particles import LIVE, OUT_OF_LENGTH
 from localsmc.records import FinishReason, HistoryInfo
 from localsmc.texts import Text, Writer
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.genealogy import ROOT, Genealogy
+from localsmc.histories import LIVE
 from localsmc.methods.base import Draft, Ending, Request
-from localsmc.methods.runs import REASONS, Move, Run, merged
+from localsmc.methods.runs import REASONS, Move, Run, check_room, merged
 from localsmc.numerics import Floats
-from localsmc.particles import LIVE
 from localsmc.records import HistoryInfo
 from localsmc.sequences import Sequences
 from localsmc.speculation import Speculation, Text
@@ -35,10 +36,12 @@ class PairRun(Run):
 
 
 def require_draft(request: Request) -> Draft:
-    """The request's draft; ConfigError where there is none."""
+    """The request's draft; ConfigError where there is none, PromptTooLong where it has no room."""
     if request.draft is None:
         raise ConfigError("the method needs a second model that writes drafts", hint="add `-md small.gguf`")
-    return request.draft
+    draft = request.draft
+    check_room(replace(request, model=draft.model, prompt=draft.prompt))
+    return draft
 
 
 def require_forgetting(request: Request) -> None:

@@ -22,10 +22,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+from localsmc.histories import STOPPED
 from localsmc.methods.base import Ending, Request, Room, require
 from localsmc.methods.chains import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
 from localsmc.methods.runs import Run, merged
-from localsmc.particles import STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

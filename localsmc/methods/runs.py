@@ -15,9 +15,10 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull, PromptTooLong, SequenceError
+from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.base import Ending, Request
 from localsmc.numerics import log_sum_exp, normalised
-from localsmc.particles import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Particles
+from localsmc.particles import Particles
 from localsmc.records import FinishReason, HistoryInfo, HistoryState, StepInfo
 from localsmc.sequences import Sequences
 

@@ -30,9 +30,10 @@ from collections.abc import Callable
 import numpy as np
 
 from localsmc.errors import ConfigError
+from localsmc.histories import LIVE, Histories
 from localsmc.model import TokenIds
 from localsmc.numerics import Doubles, Ints, normalised
-from localsmc.particles import LIVE, Histories, Particles
+from localsmc.particles import Particles
 from localsmc.selection import ROUND_OFF
 
 BOUND, GUESS = "bound", "guess"

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from localsmc.histories import Histories
 from localsmc.methods.base import Request
 from localsmc.methods.runs import Move, ParticleRun, require_texts
 from localsmc.methods.settling import Settling
 from localsmc.numerics import effective_sample_size
-from localsmc.particles import Histories, Particles, Proposal
+from localsmc.particles import Particles, Proposal
 from localsmc.rejuvenation import rejuvenate
 from localsmc.resampling import SCHEMES
 from localsmc.rollouts import future_values

@@ -1,0 +1,129 @@
+"""Blocks of tokens that a draft proposes for particles of its target, which weighs them all at once.
+
+A block begins where the target's logits are known. For each particle the draft draws tokens from
+q(v|h) ∝ draft(v|h)^β, whatever the target thinks of them; then the target reads them, and the
+particle's weight for p(y)^α changes by
+
+    (α − α_before)·log p(h) + α·Σ log p(y_t) − Σ log q(y_t),
+
+h its history before the block: proper weighting for any draft that gives each token some chance.
+Histories fork within a block as their particles draw different tokens, and have a slot in each memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.histories import LIVE
+from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.particles import Particles, Proposal
+from localsmc.sequences import Sequences
+
+
+class Drafter:
+    """Particles on a draft's memory that write for others on the same tree; `slot` holds its prompt."""
+
+    def __init__(self, particles: Particles, sequences: Sequences, slot: int, logits: Floats) -> None:
+        self._particles = particles
+        self._writers = Particles(
+            sequences, slot, logits, particles.n, n_tokens=particles.n_tokens, stop=particles.stop,
+            draw=particles.draw, share=particles.share,
+        )  # fmt: skip
+        self._writers.genealogy, self._writers.is_eog = particles.genealogy, particles.is_eog
+        self.written: set[int] = set()
+        """The nodes of all tokens that the draft drew."""
+        particles.histories = replace(particles.histories, origin=self._writers.histories.slot)
+
+    @property
+    def reductions(self) -> int:
+        """How often what was drafted was reduced to fit the draft's memory."""
+        return self._writers.reductions
+
+    @property
+    def length(self) -> int:
+        """Tokens of the live histories, the block's included."""
+        return self._writers.length
+
+    def write(self, n_tokens: int, beta: float, least_sure: float) -> Iterator[None]:
+        """Draft up to so many tokens for each live particle, one batch decoded between two stops.
+
+        The block ends where the draft gives no token that probability behind one of the histories: what
+        comes there is better left to the target. Decided before the token is drawn, it changes no law.
+        """
+        self._take_over()
+        writers = self._writers
+        for _ in range(min(n_tokens, writers.n_tokens - writers.length)):
+            if not writers.n_live:
+                return
+            writers.evaluate()
+            yield
+            if least_sure and writers.least_top() < least_sure:
+                return
+            n_nodes = len(writers.genealogy)
+            writers.extend(Proposal(beta))
+            self.written.update(range(n_nodes, len(writers.genealogy)))
+
+    def _take_over(self) -> None:
+        """Stand on the target's live histories; the slots of others are given back."""
+        main, writers = self._particles, self._writers
+        live = main.histories.take(main.histories.live)
+        # From here on a writer's origin is the number of the history that it writes for.
+        writers.stand_on(replace(live, slot=live.origin, origin=np.arange(len(live))), main.length)
+
+    def hand_over(self, alpha: float) -> None:
+        """Have the target read the block; its particles stand on the leaves then, weighed for p^alpha."""
+        main, leaves = self._particles, self._writers.histories
+        starts = main.histories.take(main.histories.live).take(leaves.origin)
+        lengths = self._lengths(leaves.node, starts.node)
+        log_q = (main.genealogy.logs(leaves.node) - main.genealogy.logs(starts.node))[:, 1]
+        # All of them are still to be read, those that have ended as well.
+        unread = replace(leaves, logp=starts.logp, finish=starts.finish, slot=starts.slot, origin=leaves.slot)
+        done = main.histories.take(main.histories.finish != LIVE)
+        main.stand_on(done.followed_by(unread), main.length)
+        main.make_room(1 + self._writers.length - main.length)
+        # Some may be gone: those that the memory had no room for.
+        of_node = {node: i for i, node in enumerate(leaves.node.tolist())}
+        left = np.array([of_node[node] for node in main.histories.node[main.histories.live].tolist()])
+        self._read(alpha, lengths[left], leaves.finish[left], log_q[left])
+
+    def _lengths(self, nodes: Ints, starts: Ints) -> Ints:
+        """(K,) how many tokens lie between each leaf and the start of its block."""
+        lengths = np.zeros(len(nodes), dtype=np.int64)
+        while (is_inside := nodes != starts).any():
+            lengths += is_inside
+            nodes = np.where(is_inside, self._particles.genealogy.parents(nodes), nodes)
+        return lengths
+
+    def _read(self, alpha: float, lengths: Ints, finish: NDArray[np.int8], log_q: Doubles) -> None:
+        """Decode the leaves' blocks, and weigh and finish them by what comes out."""
+        main = self._particles
+        live, is_live = main.histories.live, finish == LIVE
+        # A token before the block is still to be read; what follows the block is wanted of live leaves only.
+        n_read = lengths + is_live
+        blocks = [
+            main.genealogy.endings(np.array([node]), 1 + length)[0]
+            for node, length in zip(main.histories.node[live].tolist(), lengths.tolist(), strict=True)
+        ]
+        logits = main.read([block[:n] for block, n in zip(blocks, n_read.tolist(), strict=True)])
+        ends = np.cumsum(n_read)
+        rows = np.delete(np.arange(len(logits)), ends[is_live] - 1)
+        logp = main.log_probabilities(logits, rows, np.concatenate([block[1:] for block in blocks]))
+        gained = np.bincount(np.repeat(np.arange(len(blocks)), lengths), logp, len(blocks))
+
+        main.raise_to(alpha)
+        histories = main.histories
+        logps, logws, finishes = histories.logp.copy(), histories.logw.copy(), histories.finish.copy()
+        logps[live] += gained
+        logws[live] += alpha * gained - log_q
+        finishes[live] = finish
+        read = replace(histories, logp=logps, logw=logws, finish=finishes)
+        main.stand_on(read, self._writers.length, logits[ends[is_live] - 1])
+
+    def close(self) -> None:
+        """Give back what is held in the draft's memory."""
+        nothing = np.zeros(0, dtype=np.int64)
+        self._writers.stand_on(self._writers.histories.take(nothing), self._writers.length)

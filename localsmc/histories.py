@@ -1,0 +1,83 @@
+"""The distinct histories of a population: parallel arrays, one entry a history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.numerics import Doubles, Ints, effective_sample_size
+from localsmc.prompts import StopState
+
+LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
+"""How a history stands: not finished, ended by itself, at the last token allowed, given up."""
+
+
+@dataclass(frozen=True)
+class Histories:
+    """Parallel arrays (H,), one entry a distinct history; never written to once made."""
+
+    node: Ints
+    """Its last token in the genealogy."""
+    count: Ints
+    """Particles that stand on it."""
+    logw: Doubles
+    """Log-weight of each of its particles."""
+    logp: Doubles
+    """Log-probability of its tokens under the model at temperature 1."""
+    finish: NDArray[np.int8]
+    """LIVE, STOPPED, OUT_OF_LENGTH or CUT."""
+    slot: Ints
+    """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
+    stop: tuple[StopState, ...]
+    """What the stop rule remembers of it."""
+    origin: Ints
+    """What its children inherit: scouts the number of the history they were sent out from, a history with a
+    draft its slot in the draft's memory; 0 for others."""
+
+    @cached_property
+    def live(self) -> Ints:
+        """The indices of those that are not finished."""
+        return np.flatnonzero(self.finish == LIVE)
+
+    @cached_property
+    def log_totals(self) -> Doubles:
+        """(H,) log of the weight of each history's particles together."""
+        return self.logw + np.log(self.count)
+
+    @cached_property
+    def ess(self) -> float:
+        """Effective sample size, in particles."""
+        return effective_sample_size(self.logw, self.count)
+
+    def take(self, index: Ints | NDArray[np.bool_]) -> Histories:
+        """Some of the histories, in the order given, or where a mask is True."""
+        index = np.flatnonzero(index) if index.dtype == np.bool_ else index
+        return Histories(
+            node=self.node[index],
+            count=self.count[index],
+            logw=self.logw[index],
+            logp=self.logp[index],
+            finish=self.finish[index],
+            slot=self.slot[index],
+            stop=tuple(self.stop[i] for i in index.tolist()),
+            origin=self.origin[index],
+        )
+
+    def followed_by(self, other: Histories) -> Histories:
+        """These histories and then the others."""
+        return Histories(
+            node=np.concatenate((self.node, other.node)),
+            count=np.concatenate((self.count, other.count)),
+            logw=np.concatenate((self.logw, other.logw)),
+            logp=np.concatenate((self.logp, other.logp)),
+            finish=np.concatenate((self.finish, other.finish)),
+            slot=np.concatenate((self.slot, other.slot)),
+            stop=self.stop + other.stop,
+            origin=np.concatenate((self.origin, other.origin)),
+        )
+
+    def __len__(self) -> int:
+        return len(self.node)

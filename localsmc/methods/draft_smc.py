@@ -1,0 +1,204 @@
+"""Power-SMC on blocks that a draft proposes: two models, no token is refused.
+
+Target    π(y|x) ∝ p(y|x)^α, as for `power-smc`; where the vocabularies differ, p is the target's law given
+          that it uses tokens of both only.
+Proposal  in turn, one token from the target, p(v|h)^α_t, and up to `n_max` from the draft, q(v|h)^β_t
+          normalised, β_t = 1 + `sharpening`·(α_t − 1); α_t rises linearly from 1 to α over `ramp` tokens.
+          With `p_min` a block ends where the draft gives no token that probability on one of the histories.
+Weight    of a block's history h: (α_t − α_s)·log p(h), and α_t·Σ log p(y) − Σ log q(y) over the draft's
+          tokens y; log Σ_v p(v|h)^α_t for the target's. Heavy where the draft gives little to what the
+          target likes: E[Ẑ] = Z for any draft that gives every token some chance, but Ẑ varies with it.
+Resample  once a block, before the target's token is drawn, when the effective sample size falls below
+          `ess_threshold`·N. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+Stops     when every particle has ended: end token, stop rule or n_tokens.
+Cost      a row of the draft a distinct history and token; rows of the target for each distinct leaf of a
+          block, all of a block in one batch. Nothing is taken back, so recurrent models do.
+Source    SMC-SD, arXiv 2604.15672, with an exponent and a token of the target's own a block.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+import numpy as np
+
+from localsmc.drafted import Drafter
+from localsmc.errors import ConfigError
+from localsmc.histories import LIVE
+from localsmc.methods.base import TOKENS, Draft, Request, Room, require
+from localsmc.methods.pairs import require_draft
+from localsmc.methods.runs import Move, ParticleRun
+from localsmc.narrowed import narrowed
+from localsmc.particles import Particles, Proposal
+from localsmc.records import HistoryInfo
+from localsmc.resampling import SCHEMES
+from localsmc.sequences import Sequences
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DraftSMC:
+    """N particles; exponent 1 to 64, reached after `ramp` tokens; `n_max` 1 to 64 drafted tokens a block.
+
+    `p_min` 0 (whole blocks) to 1 ends a block where the draft is less sure of its likeliest token.
+    `sharpening` 0 (the draft at temperature 1) to 1 (at the target's exponent). Threshold 0 (never) to 1.
+    """
+
+    name: ClassVar[str] = "draft-smc"
+    select: ClassVar[str] = "draw"
+    pair: ClassVar[str] = TOKENS
+
+    particles: int = 16
+    alpha: float = 2.0
+    ramp: int = 100
+    n_max: int = 8
+    p_min: float = 0.9
+    sharpening: float = 1.0
+    ess_threshold: float = 0.5
+    resampling: str = "systematic"
+    share: bool = True
+
+    def __post_init__(self) -> None:
+        require("particles", self.particles, 1, 1_000_000)
+        require("alpha", self.alpha, 1.0, 64.0)
+        require("ramp", self.ramp, 0, 1_000_000)
+        require("n_max", self.n_max, 1, 64)
+        require("p_min", self.p_min, 0.0, 1.0)
+        require("sharpening", self.sharpening, 0.0, 1.0)
+        require("ess_threshold", self.ess_threshold, 0.0, 1.0)
+        if self.resampling not in SCHEMES:
+            raise ConfigError(
+                f"`resampling` is `{self.resampling}`, which is no scheme for drafted tokens",
+                hint=f"there is: {', '.join(SCHEMES)}",
+            )
+
+    @property
+    def sharpness(self) -> float | None:
+        """None for one particle, which has nothing beside it."""
+        return self.alpha if self.particles > 1 else None
+
+    @property
+    def room(self) -> Room:
+        """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
+        return Room(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
+
+    def start(self, request: Request) -> DraftSweep:
+        """See `Method.start`."""
+        draft = require_draft(request)
+        n_shared = min(request.model.n_vocab, draft.model.n_vocab)
+        return DraftSweep(
+            self,
+            replace(
+                request,
+                model=narrowed(request.model, n_shared),
+                draft=replace(draft, model=narrowed(draft.model, n_shared)),
+            ),
+        )
+
+    def exponent(self, step: int) -> float:
+        """α_t for the token at 0-based position t."""
+        return 1.0 + (self.alpha - 1.0) * min(1.0, (step + 1) / max(1, self.ramp))
+
+
+class DraftSweep(ParticleRun):
+    """A run: blocks until every particle has ended."""
+
+    drafts: Sequences
+
+    def __init__(self, method: DraftSMC, request: Request) -> None:
+        self._method = method
+        self._first_new = 1
+        """The first node that a step has added to the histories."""
+        super().__init__(request, [method.particles], self._program, share=method.share, has_evidence=True)
+        draft: Draft = require_draft(request)
+        self.drafts = Sequences(draft.model, request.n_tokens)
+        slot, logits = self.drafts.prompt(draft.prompt, request.check)
+        self._drafter = Drafter(self.particles, self.drafts, slot, logits)
+        self._stand()
+
+    def _program(self, particles: Particles) -> Iterator[Move]:
+        method = self._method
+        while particles.n_live:
+            particles.raise_to(method.exponent(particles.length))
+            particles.weigh()
+            move = Move(particles.alpha, particles.ess)
+            if move.ess < method.ess_threshold * method.particles:
+                particles.resample(SCHEMES[method.resampling])
+                move = move._replace(resampled=True)
+            self._first_new = len(particles.genealogy)
+            if particles.n_live:
+                particles.extend(Proposal(particles.alpha))
+            if not particles.n_live:
+                particles.raise_to(method.alpha)
+                self._drafter.close()
+                yield move
+                return
+            yield from self._block(particles, move)
+
+    def _block(self, particles: Particles, move: Move) -> Iterator[Move]:
+        """Written by the draft, read by the target; a step of the run for each batch."""
+        method = self._method
+        last = min(particles.length + method.n_max, particles.n_tokens) - 1
+        beta = 1.0 + method.sharpening * (method.exponent(last) - 1.0)
+        for _ in self._drafter.write(method.n_max, beta, method.p_min):
+            yield move._replace(goes_on=True)
+            move = move._replace(resampled=False)
+            self._first_new = max(self._first_new, int(particles.histories.node.max()) + 1)
+        self._drafter.hand_over(method.exponent(self._drafter.length - 1))
+        if not particles.n_live:
+            particles.raise_to(method.alpha)
+            self._drafter.close()
+        yield move
+
+    @property
+    def n_drafted(self) -> int:  # type: ignore[override]
+        """Tokens that the draft wrote, one a distinct history."""
+        return len(self._drafter.written)
+
+    @property
+    def reductions(self) -> int:  # type: ignore[override]
+        """How often histories were reduced to fit one of the memories."""
+        return self.particles.reductions + self._drafter.reductions
+
+    @property
+    def n_kept(self) -> int:  # type: ignore[override]
+        """Those of them that are in the texts now."""
+        return len(self._nodes() & self._drafter.written)
+
+    @property
+    def n_rewritten(self) -> int:  # type: ignore[override]
+        """Tokens of the texts that the target has drawn."""
+        return len(self._nodes() - self._drafter.written)
+
+    @property
+    def n_wasted(self) -> int:  # type: ignore[override]
+        """Rows of the target that are in no text now."""
+        return max(0, self.sequences.rows - len(self._nodes()))
+
+    def _nodes(self) -> set[int]:
+        """Every token of every history."""
+        tree, found = self.particles.genealogy, set[int]()
+        for node in self.particles.histories.node.tolist():
+            found.update(tree.path(node).tolist())
+        return found
+
+    def population(self) -> list[HistoryInfo]:
+        """See `Run.population`; before the last token of a block's history come those that lead to it."""
+        tree, told, known = self.particles.genealogy, list[HistoryInfo](), set[int]()
+        for last in super().population():
+            path = tree.path(last.node)[:-1]
+            for node in path[path >= self._first_new].tolist():
+                if node not in known:
+                    known.add(node)
+                    told.append(self._on_the_way(node, last))
+            told.append(last)
+        return told
+
+    def _on_the_way(self, node: int, last: HistoryInfo) -> HistoryInfo:
+        tree, here = self.particles.genealogy, np.array([node])
+        return self._history(
+            0, node, int(tree.parents(here)[0]), int(tree.last_tokens(here)[0]), count=last.count,
+            weight=last.weight, logp=None, finish=LIVE,
+        )  # fmt: skip

@@ -1,0 +1,32 @@
+"""A model with the first tokens of its vocabulary only: its law given that it uses no others."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.model import LanguageModel
+from localsmc.numerics import Floats, Ints
+
+
+def narrowed(model: LanguageModel, n_vocab: int) -> LanguageModel:
+    """The model over its first n_vocab tokens; itself where it has no more."""
+    return model if model.n_vocab == n_vocab else cast(LanguageModel, _Narrowed(model, n_vocab))
+
+
+class _Narrowed:
+    """Hands everything on to the model, and of its logits the first columns back."""
+
+    def __init__(self, model: LanguageModel, n_vocab: int) -> None:
+        self._model = model
+        self.n_vocab = n_vocab
+        self.is_eog: NDArray[np.bool_] = model.is_eog[:n_vocab]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
+        """See `LanguageModel.decode`."""
+        return self._model.decode(tokens, positions, seqs, outputs=outputs)[:, : self.n_vocab]
