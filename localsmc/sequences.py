@@ -151,6 +151,8 @@ class Sequences:
         until the next call. A block has at least one token.
         """
         sizes = np.array([len(block) for block in blocks])
+        if sizes.max() == 1 and len(blocks) <= self.model.n_batch:
+            return self.append(slots, np.concatenate(blocks))
         ends = np.cumsum(sizes)
         n_rows = int(ends[-1])
         self._require(slots, n_rows)
