@@ -50,6 +50,12 @@ def log_softmax(logits):
 
 @pytest.fixture(scope="module")
 def power_law(context, prompt):
+    law, omitted = law_above(context, prompt, alpha=ALPHA, floor=FLOOR)
+    assert omitted < MOST_OMITTED * sum(law.values())
+    return law, omitted
+
+
+def law_above(context, prompt, *, alpha, floor):
     """p(text)^alpha of every text above the floor, and a bound on the others' together."""
 
     def logp_after(text):
@@ -66,14 +72,13 @@ def power_law(context, prompt):
     while pending:
         text, logp = pending.pop()
         if len(text) == N_TOKENS or (text and context.is_eog[text[-1]]):
-            law[text] = math.exp(ALPHA * logp)
+            law[text] = math.exp(alpha * logp)
             continue
         after = logp + logp_after(text)
-        kept = np.flatnonzero(ALPHA * after > math.log(FLOOR))
+        kept = np.flatnonzero(alpha * after > math.log(floor))
         # What follows a beginning has no more mass than the beginning, as alpha is at least 1.
-        omitted += np.exp(ALPHA * after).sum() - np.exp(ALPHA * after[kept]).sum()
+        omitted += np.exp(alpha * after).sum() - np.exp(alpha * after[kept]).sum()
         pending += [((*text, int(v)), float(after[v])) for v in kept]
-    assert omitted < MOST_OMITTED * sum(law.values())
     return law, omitted
 
 
