@@ -73,6 +73,20 @@ class Counts:
     wasted: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the target says at a block's positions and behind it: logits and π, (R, V) each."""
+
+    logits: Floats
+    log_norm: Doubles
+    pi: Floats
+
+    def logp(self, row: int, tokens: Sequence[int]) -> Doubles:
+        """Log-probabilities at temperature 1 of tokens from a row on."""
+        rows = np.arange(row, row + len(tokens))
+        return np.asarray(self.logits[rows, list(tokens)].astype(np.float64) - self.log_norm[rows])
+
+
 class Tempering:
     """From logits to laws: a temperature, 0 for the likeliest token, and a truncation for what is drawn."""
 
@@ -83,27 +97,32 @@ class Tempering:
     def law(self, logits: Floats) -> Law:
         """The law of each row (R, W), over the target's vocabulary: what the draft lacks has q = 0."""
         logits = logits[:, : self._n_vocab]
-        plain = self._widened(_softmax(logits))
+        found, log_norm = _softmax(logits)
+        plain = self._widened(found)
         if self.temperature == 1.0 and self._lowest is None:
-            return Law(plain, plain)
+            return Law(plain, plain, log_norm)
         if self.temperature == 0.0:
             drawn = np.zeros_like(plain)
             drawn[np.arange(len(logits)), logits.argmax(axis=1)] = 1.0
-            return Law(drawn, plain)
+            return Law(drawn, plain, log_norm)
         if self._lowest is not None:
             lowest = np.array([self._lowest(row) for row in logits])[:, None]
             logits = np.where(logits < lowest, -np.inf, logits).astype(logits.dtype)
-        return Law(self._widened(_softmax(logits / logits.dtype.type(self.temperature))), plain)
+        drawn, _ = _softmax(logits / logits.dtype.type(self.temperature))
+        return Law(self._widened(drawn), plain, log_norm)
 
     def _widened(self, probabilities: Floats) -> Floats:
         missing = self._n_vocab - probabilities.shape[1]
         return np.pad(probabilities, ((0, 0), (0, missing))) if missing else probabilities
 
 
-def _softmax(logits: Floats) -> Floats:
-    found: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
-    found /= found.sum(axis=1, dtype=np.float64, keepdims=True).astype(found.dtype)
-    return found
+def _softmax(logits: Floats) -> tuple[Floats, Doubles]:
+    """Probabilities (R, V), and the log-sum-exp of each row."""
+    top = logits.max(axis=1)
+    found: Floats = np.exp(logits - top[:, None])
+    total = found.sum(axis=1, dtype=np.float64)
+    found /= total[:, None].astype(found.dtype)
+    return found, top + np.log(total)
 
 
 class Speculation:
@@ -156,7 +175,7 @@ class Speculation:
             law = self._tempering.law(self._drafted(texts, blocks, open_))
             tops = law.plain.max(axis=1)
             for row, i in enumerate(open_):
-                blocks[i].laws.append(Law(law.drawn[row], law.plain[row]))
+                blocks[i].laws.append(Law(law.drawn[row], law.plain[row], law.log_norm[row]))
                 blocks[i].is_closed = len(blocks[i].tokens) == blocks[i].limit or tops[row] < self._least_sure
             writing = [row for row, i in enumerate(open_) if not blocks[i].is_closed]
             if not writing:
@@ -209,35 +228,33 @@ class Speculation:
 
     def _decide(self, texts: Sequence[Text], blocks: Sequence[Block], logits: Sequence[Floats]) -> None:
         """Append to each text what is accepted of its block, and the token that comes behind."""
-        laws, masses = [], np.zeros((len(texts), 1 + max(len(block.tokens) for block in blocks)))
+        readings = []
+        masses = np.zeros((len(texts), 1 + max(len(block.tokens) for block in blocks)))
         for i, (block, rows) in enumerate(zip(blocks, logits, strict=True)):
             target = self._tempering.law(rows)
-            laws.append((self._pi(block, target), rows))
-            masses[i, : len(block.tokens) + 1] = _accepted(laws[i][0], block)
+            readings.append(_Reading(rows, target.log_norm, self._pi(block, target)))
+            masses[i, : len(block.tokens) + 1] = _accepted(readings[i].pi, block)
         n_accepted = self._draw(masses, np.ones(len(texts), dtype=np.int64)).tolist()
-        lasts: list[tuple[Text, Floats, Floats]] = []
-        for text, block, (pi, rows), n in zip(texts, blocks, laws, n_accepted, strict=True):
-            n_kept = self._keep(text, block.tokens[:n], _log_probabilities(rows[:n], block.tokens[:n]))
-            self._count(block, n, n_kept)
-            if text.finish != LIVE or n == len(pi):
-                continue
-            mass = pi[n]
-            if n < len(block.tokens):
-                mass = np.maximum(mass - block.laws[n].drawn, 0.0)
-                if not mass.any():  # the laws are equal, up to rounding: the draft's token is as good
-                    mass[block.tokens[n]] = 1.0
-            lasts.append((text, mass, rows[n : n + 1]))
-        if lasts:
-            drawn = self._draw(np.stack([mass for _, mass, _ in lasts]), np.ones(len(lasts), dtype=np.int64))
-            for (text, _, row), token in zip(lasts, drawn.tolist(), strict=True):
-                self._keep(text, [token], _log_probabilities(row, [token]))
-            self.counts.rewritten += len(lasts)
+        lasts: list[tuple[Text, _Reading, int, Floats]] = []
+        for text, block, reading, n in zip(texts, blocks, readings, n_accepted, strict=True):
+            self._count(block, n, self._keep(text, block.tokens[:n], reading.logp(0, block.tokens[:n])))
+            if text.finish == LIVE and n < len(reading.pi):
+                lasts.append((text, reading, n, _residual(reading.pi[n], block, n)))
+        if not lasts:
+            return
+        mass = np.stack([mass for *_, mass in lasts])
+        drawn = self._draw(mass, np.ones(len(lasts), dtype=np.int64)).tolist()
+        for (text, reading, n, _), token in zip(lasts, drawn, strict=True):
+            self._keep(text, [token], reading.logp(n, [token]))
+        self.counts.rewritten += len(lasts)
 
     def _pi(self, block: Block, target: Law) -> Floats:
         if self._induced is None:
             return target.drawn
-        own = Law(np.stack([law.drawn for law in block.laws]), np.stack([law.plain for law in block.laws]))
-        return self._induced(own, target)
+        drawn, plain, log_norm = (
+            np.stack([getattr(law, part) for law in block.laws]) for part in ("drawn", "plain", "log_norm")
+        )
+        return self._induced(Law(drawn, plain, log_norm), target)
 
     def _count(self, block: Block, n_accepted: int, n_kept: int) -> None:
         n_fed = len(block.tokens) - block.is_ended
@@ -321,11 +338,11 @@ def _accepted(pi: Floats, block: Block) -> Doubles:
     return np.asarray(reach * np.concatenate((1.0 - accepts, [1.0])))
 
 
-def _log_probabilities(logits: Floats, tokens: Sequence[int]) -> Doubles:
-    """(R,) of one token a row, at temperature 1."""
-    if not tokens:
-        return np.zeros(0)
-    wide = logits.astype(np.float64)
-    top = wide.max(axis=1)
-    total = np.log(np.exp(wide - top[:, None]).sum(axis=1))
-    return np.asarray(wide[np.arange(len(tokens)), list(tokens)] - top - total)
+def _residual(pi: Floats, block: Block, n: int) -> Floats:
+    """The mass (V,) of the token behind n accepted ones: what of π the draft has not covered."""
+    if n == len(block.tokens):
+        return pi
+    mass: Floats = np.maximum(pi - block.laws[n].drawn, 0.0)
+    if not mass.any():  # The laws are equal, up to rounding: the draft's token is as good as any.
+        mass[block.tokens[n]] = 1.0
+    return mass

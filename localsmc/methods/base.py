@@ -149,11 +149,21 @@ def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
     return method(**options)
 
 
+BY_LOGP = ("best", "best-mean")
+"""Selectors that look at nothing but log-probabilities."""
+
+
 def suited(method: Method, select: str | None) -> Method:
     """The method where its outcome is selected so, None for its own selector.
 
-    Giving up texts that cannot win (`early`) has the stated law under the method's own selector only.
+    Raises ConfigError for selectors that look at what it does not know. Giving up texts that cannot win
+    (`early`) has the stated law under the method's own selector only.
     """
+    if select in BY_LOGP and not getattr(method, "knows_logp", True):
+        raise ConfigError(
+            f"`select` {select} needs log-probabilities, which `{method.name}` does not know here",
+            hint=f"leave it out; its own is `{method.select}`",
+        )
     if getattr(method, "early", False) and select not in (None, method.select):
         return replace(method, early=False)  # type: ignore[type-var]
     return method

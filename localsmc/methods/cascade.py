@@ -60,6 +60,11 @@ class Cascade(Drafting):
                 hint=f"leave it out, or use `rule={SEQUENTIAL}`",
             )
 
+    @property
+    def knows_logp(self) -> bool:
+        """Whether the target reads every token."""
+        return not self.sequential
+
     def start(self, request: Request) -> SpeculativeRun:
         """See `Method.start`."""
         if self.sequential:
