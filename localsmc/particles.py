@@ -215,8 +215,8 @@ class Particles:
         done = totals[before.finish != LIVE]
         found = branch(Tempered(self._kernel, self._pending, self.alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
-        # A child that was weighed and thinned was not proposed with any probability.
-        logs = np.stack((found.logps, np.full_like(found.logps, np.nan)), axis=1)
+        # A child that was weighed and thinned was not proposed: what proposes its own children begins at 0.
+        logs = np.stack((found.logps, np.zeros_like(found.logps)), axis=1)
         self._replace_live(live[found.rows], found.tokens, one_each, logs)
         logw = np.concatenate((found.finished, found.logw))
         self._keep((logw > -np.inf).astype(np.int64), logw)

@@ -72,7 +72,7 @@ def test_methods_import_what_is_shared_only(path):
     siblings = {name.split(".")[2] for name in imports(path) if name.startswith("localsmc.methods.")}
     # The table itself is what `spec` is about.
     if path.stem not in ("__init__", "base", "spec"):
-        shared = {"base", "chains", "drafting", "pairs", "runs", "sampling", "settling", "sweep"}
+        shared = {"base", "chains", "drafting", "pairs", "runs", "sampling", "schemes", "settling", "sweep"}
         # The sweep knows its method's parameters, as types.
         assert siblings <= shared | ({"power_smc"} if path.stem == "sweep" else set())
 

@@ -175,7 +175,7 @@ MISTAKES = [
     (["x", "--method", "speculative", "--temp", "-1"], 2, "`temperature` is -1"),
     (["x", "--method", "cascade:rule=best"], 2, "`rule` is `best`, which is no rule", "there is: chow, "),
     (["x", "--method", "cascade:sequential=on"], 2, "`sequential` cannot be with `rule` token-v3"),
-    (["x", "--method", "draft-smc:resampling=optimal"], 2, "`resampling` is `optimal`, which is no scheme"),
+    (["x", "--method", "draft-smc:resampling=best"], 2, "`resampling` is `best`, which is no scheme"),
     (
         ["x", "--method", "cascade:rule=chow,sequential=on", "--select", "best"],
         2,

@@ -19,9 +19,8 @@ from localsmc.narrowed import narrowed
 
 
 def smc(**options):
-    return DraftSMC(
-        **{"particles": 2, "alpha": 2.5, "ramp": 2, "n_max": 2, "p_min": 0.0, "ess_threshold": 1.0, **options}
-    )
+    own = {} if options.get("resampling") == "optimal" else {"resampling": "systematic", "ess_threshold": 1.0}
+    return DraftSMC(**{"particles": 2, "alpha": 2.5, "ramp": 2, "n_max": 2, "p_min": 0.0, **own, **options})
 
 
 # id: (method, options of both models, n_tokens, stop strings)
@@ -34,6 +33,10 @@ CASES = {
     "blocks longer than the text": (smc(particles=1, n_max=9, ramp=9), {}, 3, ()),
     "only where the draft is sure": (smc(p_min=0.6), {}, 3, ()),
     "never sure": (smc(p_min=1.0, particles=1), {}, 3, ()),
+    "optimal": (smc(resampling="optimal", n_max=1), {}, 3, ()),
+    "optimal, early end": (smc(resampling="optimal", particles=3), {"eog": (0, 1)}, 4, ()),
+    "optimal, no end, only where sure": (smc(resampling="optimal", p_min=0.5), {"eog": ()}, 3, ()),
+    "optimal, a stop string": (smc(resampling="optimal", n_max=1), {"eog": ()}, 3, ("bc", "cc")),
     "early end": (smc(), {"eog": (0, 1)}, 3, ()),
     "no end": (smc(n_max=1), {"eog": ()}, 2, ()),
     "no ramp, alpha 1": (smc(alpha=1.0, ramp=0, n_max=1), {}, 3, ()),
@@ -139,7 +142,11 @@ def test_looking_changes_nothing():
     [
         ({"n_max": 0}, "`n_max` is 0"),
         ({"sharpening": 1.5}, "`sharpening` is 1.5"),
-        ({"resampling": "optimal"}, "`resampling` is `optimal`, which is no scheme for drafted tokens"),
+        ({"resampling": "best"}, "`resampling` is `best`, which is no scheme"),
+        (
+            {"resampling": "optimal", "ess_threshold": 1.0},
+            "`ess_threshold` has no say where `resampling` is `optimal`",
+        ),
         ({"alpha": 0.5}, "`alpha` is 0.5"),
         ({"ess_threshold": 2.0}, "`ess_threshold` is 2"),
     ],

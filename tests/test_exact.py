@@ -17,7 +17,7 @@ from enumeration import outcomes
 from localsmc.draws import RandomDraw
 from localsmc.errors import DecodeFailed, SequenceError
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
-from localsmc.methods.sweep import OPTIMAL
+from localsmc.methods.schemes import OPTIMAL
 from localsmc.prompts import StopRule
 from localsmc.resampling import SCHEMES
 from localsmc.toy import ToyModel

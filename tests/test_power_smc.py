@@ -27,7 +27,8 @@ from test_exact import (
 
 from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods.sweep import OPTIMAL, raised
+from localsmc.methods.schemes import OPTIMAL
+from localsmc.methods.sweep import raised
 from localsmc.numerics import normalised
 from localsmc.resampling import SCHEMES
 

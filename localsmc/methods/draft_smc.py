@@ -9,7 +9,8 @@ Weight    of a block's history h: (α_t − α_s)·log p(h), and α_t·Σ log p(
           tokens y; log Σ_v p(v|h)^α_t for the target's. Heavy where the draft gives little to what the
           target likes: E[Ẑ] = Z for any draft that gives every token some chance, but Ẑ varies with it.
 Resample  once a block, before the target's token is drawn, when the effective sample size falls below
-          `ess_threshold`·N. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+          `ess_threshold`·N. `optimal` draws no token of the target's: every child of every history is
+          weighed, and thinned as for `power-smc`. E[Ẑ] = Z for every scheme, ramp, threshold and N.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
 Cost      a row of the draft a distinct history and token; rows of the target for each distinct leaf of a
           block, all of a block in one batch. Nothing is taken back, so recurrent models do.
@@ -26,11 +27,11 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.drafted import Drafter
-from localsmc.errors import ConfigError
 from localsmc.histories import LIVE
 from localsmc.methods.base import TOKENS, Draft, Request, Room, require
 from localsmc.methods.pairs import require_draft
 from localsmc.methods.runs import Move, ParticleRun
+from localsmc.methods.schemes import OPTIMAL, require_scheme
 from localsmc.narrowed import narrowed
 from localsmc.particles import Particles, Proposal
 from localsmc.records import HistoryInfo
@@ -57,7 +58,7 @@ class DraftSMC:
     p_min: float = 0.9
     sharpening: float = 1.0
     ess_threshold: float = 0.5
-    resampling: str = "systematic"
+    resampling: str = OPTIMAL
     share: bool = True
 
     def __post_init__(self) -> None:
@@ -68,11 +69,7 @@ class DraftSMC:
         require("p_min", self.p_min, 0.0, 1.0)
         require("sharpening", self.sharpening, 0.0, 1.0)
         require("ess_threshold", self.ess_threshold, 0.0, 1.0)
-        if self.resampling not in SCHEMES:
-            raise ConfigError(
-                f"`resampling` is `{self.resampling}`, which is no scheme for drafted tokens",
-                hint=f"there is: {', '.join(SCHEMES)}",
-            )
+        require_scheme(self, idle=("ess_threshold", "share"))
 
     @property
     def sharpness(self) -> float | None:
@@ -122,20 +119,29 @@ class DraftSweep(ParticleRun):
         method = self._method
         while particles.n_live:
             particles.raise_to(method.exponent(particles.length))
-            particles.weigh()
-            move = Move(particles.alpha, particles.ess)
-            if move.ess < method.ess_threshold * method.particles:
-                particles.resample(SCHEMES[method.resampling])
-                move = move._replace(resampled=True)
             self._first_new = len(particles.genealogy)
-            if particles.n_live:
-                particles.extend(Proposal(particles.alpha))
+            move = self._own_token(particles)
             if not particles.n_live:
                 particles.raise_to(method.alpha)
                 self._drafter.close()
                 yield move
                 return
             yield from self._block(particles, move)
+
+    def _own_token(self, particles: Particles) -> Move:
+        """The target's token of a block, its weight, and resampling where it is due."""
+        method = self._method
+        if method.resampling == OPTIMAL:
+            particles.branch(method.particles)
+            return Move(particles.alpha, particles.ess)
+        particles.weigh()
+        move = Move(particles.alpha, particles.ess)
+        if move.ess < method.ess_threshold * method.particles:
+            particles.resample(SCHEMES[method.resampling])
+            move = move._replace(resampled=True)
+        if particles.n_live:
+            particles.extend(Proposal(particles.alpha))
+        return move
 
     def _block(self, particles: Particles, move: Move) -> Iterator[Move]:
         """Written by the draft, read by the target; a step of the run for each batch."""

@@ -37,15 +37,15 @@ Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t thro
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.methods.base import Request, Room, require
 from localsmc.methods.runs import Run
+from localsmc.methods.schemes import OPTIMAL, require_scheme
 from localsmc.methods.settling import BOUND, require_settling
-from localsmc.methods.sweep import OPTIMAL, Sweep
-from localsmc.resampling import SCHEMES
+from localsmc.methods.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,11 +88,7 @@ class PowerSMC:
         require("rollouts", self.rollouts, 0, 10_000)
         require("block", self.block, 1, 1_000_000)
         require_settling(self.settle, self.settle_by, self.islands)
-        if self.resampling not in (*SCHEMES, OPTIMAL):
-            raise ConfigError(
-                f"`resampling` is `{self.resampling}`, which is no scheme",
-                hint=f"there is: {', '.join((*SCHEMES, OPTIMAL))}",
-            )
+        require_scheme(self, idle=("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate"))
         self._refuse_what_is_not_right()
 
     def _refuse_what_is_not_right(self) -> None:
@@ -116,17 +112,6 @@ class PowerSMC:
                 "`rollouts` are for resampling, which `ess_threshold` 0 never does",
                 hint="leave one of them out",
             )
-        if self.resampling == OPTIMAL:
-            self._refuse_what_has_no_say()
-
-    def _refuse_what_has_no_say(self) -> None:
-        idle = ("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate")
-        for field in fields(self):
-            if field.name in idle and getattr(self, field.name) != field.default:
-                raise ConfigError(
-                    f"`{field.name}` has no say where `resampling` is `optimal`",
-                    hint="leave it out, or add `--resampling systematic`, or another scheme",
-                )
 
     @property
     def sharpness(self) -> float | None:

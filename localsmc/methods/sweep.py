@@ -14,6 +14,7 @@ import numpy as np
 from localsmc.histories import Histories
 from localsmc.methods.base import Request
 from localsmc.methods.runs import Move, ParticleRun, require_texts
+from localsmc.methods.schemes import OPTIMAL
 from localsmc.methods.settling import Settling
 from localsmc.numerics import effective_sample_size
 from localsmc.particles import Particles, Proposal
@@ -23,9 +24,6 @@ from localsmc.rollouts import future_values
 
 if TYPE_CHECKING:
     from localsmc.methods.power_smc import PowerSMC
-
-OPTIMAL = "optimal"
-"""The scheme that takes the place of drawing, weighing and resampling."""
 
 BISECTIONS = 12
 """Halvings of a token's rise, which is found to a 4,096th."""
