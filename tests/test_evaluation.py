@@ -48,7 +48,10 @@ def lines(path):
 def without_seconds(found):
     for line in found:
         if line["result"]:
-            del line["result"]["usage"]["seconds"]
+            usage = line["result"]["usage"]
+            del usage["seconds"]
+            if usage["draft"]:
+                del usage["draft"]["seconds"]
     return sorted(found, key=key_of)
 
 
@@ -412,3 +415,23 @@ def test_a_run_with_a_failed_problem_says_so(tmp_path):
 
 def test_errors_have_their_codes():
     assert [kind.exit_code for kind in (LocalSMCError, TaskError, RunError)] == [1, 6, 7]
+
+
+def test_methods_with_two_models_run_beside_others_and_go_on_where_they_were(tmp_path):
+    wanted = plan(
+        tasks=(load_task("tiny", limit=2),),
+        methods=tuple(map(parse_method, ("sample", "speculative", "draft-smc:N=3"))),
+        seeds=(0,),
+    )
+    whole = run(tmp_path / "whole", wanted)
+    file = tmp_path / "cut" / "results.jsonl"
+    run(tmp_path / "cut", wanted, should_stop=lambda: file.exists() and len(lines(file.parent)) == 2)
+    assert len(lines(tmp_path / "cut")) == 2
+    run(tmp_path / "cut", wanted)
+    assert without_seconds(lines(tmp_path / "cut")) == without_seconds(lines(tmp_path / "whole"))
+    manifest = read_manifest(tmp_path / "whole")
+    assert manifest["draft"]["name"] == "draft"
+    assert plan().manifest()["draft"] is None
+    drafts = {line["method"]: line["result"]["usage"]["draft"] for line in whole}
+    assert drafts["sample"] is None
+    assert drafts["speculative"]["drafted"] >= drafts["speculative"]["kept"] > 0
