@@ -83,7 +83,7 @@ def open_context(
     return model.llama.context(
         ContextOptions(
             n_ctx=n_cells,
-            n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch),
+            n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch, n_cells),
             n_batch=settings.n_batch,
             n_ubatch=settings.n_ubatch,
             n_threads=settings.n_threads_draft if is_draft else settings.n_threads,

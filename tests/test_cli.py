@@ -338,6 +338,14 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
     assert (result["log_z"] is None) == ("--method" in method)
 
 
+@pytest.mark.parametrize("method", ["power-smc", "sample", "speculative", "draft-smc"])
+def test_a_context_of_a_few_cells_holds_few_sequences(cli, method):
+    """llama.cpp would end the process: it lowers the batch to the context, below the sequences."""
+    code, _, err = cli("solve", "What is 12 * 34?", "-N", 64, "-c", 20, "--method", method)
+    assert code == 0
+    assert "is lowered to 2" in err
+
+
 @pytest.mark.parametrize(
     ("method", "flags", "config"),
     [

@@ -32,6 +32,7 @@ def test_unknown_struct_fields_are_refused():
 
 BAD_OPTIONS = {
     "batch below sequences": {"n_batch": 3, "n_seq_max": 4},
+    "cells below sequences": {"n_ctx": 3, "n_seq_max": 4},
     "too many sequences": {"n_seq_max": 257, "n_batch": 512},
     "no sequence": {"n_seq_max": 0},
     "no cells": {"n_ctx": 0},

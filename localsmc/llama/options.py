@@ -68,5 +68,10 @@ class ContextOptions:
                 f"`batch-size` is {self.n_batch}, but there are {self.n_seq_max} sequences, a row each",
                 hint="raise `--batch-size`",
             )
+        if 1 <= self.n_ctx < self.n_seq_max:  # llama.cpp lowers the batch to the context, and aborts
+            raise ConfigError(
+                f"a context of {self.n_ctx} cells is too small for {self.n_seq_max} sequences",
+                hint="raise `--ctx-size`",
+            )
         if self.n_ubatch < 1 or self.n_ctx < 1 or self.n_threads < 0:
             raise ConfigError("`ubatch-size`, `ctx-size` and `threads` must be positive")
