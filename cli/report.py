@@ -195,12 +195,12 @@ def _print(console: Console, table: Table) -> None:
     from localsmc.report.tables import markdown
 
     columns, rows = table.cells()
-    whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows)
+    whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows, console.width)
     console.print(Text(table.title, style="bold"))
     if _fits(console, whole):
         console.print(whole)
-    elif _fits(console, numbered):
-        console.print(Text(names), numbered, sep="\n")
+    elif all(_fits(console, part) for part in numbered):
+        console.print(Text(names), *numbered, sep="\n")
     else:
         console.print(Text(markdown(table).split("\n\n")[1]), soft_wrap=True)
     if table.note:
@@ -213,8 +213,8 @@ def _fits(console: Console, drawn: RichTable) -> bool:
     return sum(least) + _GAP * (len(least) - 1) <= console.width
 
 
-def _numbered(columns: list[Column], rows: list[list[str]]) -> tuple[str, RichTable]:
-    """The words of each row on a numbered line, and a table of the numbers below."""
+def _numbered(columns: list[Column], rows: list[list[str]], width: int) -> tuple[str, list[RichTable]]:
+    """The words of each row on a numbered line, and the numbers below, in tables of at most this width."""
     from localsmc.report.tables import Column, count
 
     words = [
@@ -222,8 +222,29 @@ def _numbered(columns: list[Column], rows: list[list[str]]) -> tuple[str, RichTa
     ]
     names = "\n".join(f"{k:>3} {' · '.join(some)}" for k, some in enumerate(words, 1))
     kept = [k for k, column in enumerate(columns) if column.is_number]
-    cells = [[str(i), *(row[k] for k in kept)] for i, row in enumerate(rows, 1)]
-    return names, _drawn([Column("", "", count), *(columns[k] for k in kept)], cells)
+    least = [_least(columns[k].head, [row[k] for row in rows]) for k in kept]
+    parts = []
+    for start, end in _side_by_side(least, width - len(str(len(rows)))):
+        some = kept[start:end]
+        cells = [[str(i), *(row[k] for k in some)] for i, row in enumerate(rows, 1)]
+        parts.append(_drawn([Column("", "", count), *(columns[k] for k in some)], cells))
+    return names, parts
+
+
+def _side_by_side(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Where to part columns of these widths, so that those of a part fit, or there is one."""
+    starts, used = [0], 0
+    for k, width in enumerate(widths):
+        used += _GAP + width
+        if used > room and k > starts[-1]:
+            starts.append(k)
+            used = _GAP + width
+    return list(zip(starts, [*starts[1:], len(widths)], strict=True))
+
+
+def _least(head: str, cells: Sequence[str]) -> int:
+    """The width of a column of numbers: heads break between words, numbers do not."""
+    return max(map(len, [*head.split(), *cells]))
 
 
 def _drawn(columns: list[Column], rows: list[list[str]]) -> RichTable:
@@ -236,8 +257,7 @@ def _drawn(columns: list[Column], rows: list[list[str]]) -> RichTable:
         # Where there is little room the names of methods are folded, and no number or word is.
         cells = [row[k] for row in rows]
         if column.is_number:
-            least = max(map(len, [*column.head.split(), *cells]))
-            drawn.add_column(Text(column.head), justify="right", width=least)
+            drawn.add_column(Text(column.head), justify="right", width=_least(column.head, cells))
         else:
             least = min(_NAME, max(map(len, [column.head, *cells])))
             drawn.add_column(Text(column.head), overflow="fold", min_width=least)

@@ -116,7 +116,7 @@ class Bench:
             problem=problem,
             seconds=time.perf_counter() - began,
             step_seconds=after_steps - after_prompt,
-            decode_seconds=context.decode_seconds - run.prompt_decode_seconds,
+            decode_seconds=run.decode_seconds,
             steps=run.steps,
             rows=run.sequences.rows,
             ess=float(np.mean(ess)) / spec.n,

@@ -98,8 +98,21 @@ def usage(rng, found, n):
         "forks": len(found) - 1,
         "peak_rows": len(found),
         "peak_cells": 100,
+        "flops": 8.3e6 * (tokens + 20),
+        "draft": None,
         "seconds": {"load": 5.0, "prompt": 0.1, "decode": seconds, "sample": 0.01, "total": 5.11 + seconds},
     }
+
+
+def drafted(one, **counts):
+    """The same line, by two models."""
+    nothing = ("prompt_tokens", "rows", "decode_calls", "drafted", "kept", "rated", "rewritten", "wasted")
+    draft = {**dict.fromkeys(nothing, 0), "seconds": 0.0, **counts}
+    result = one["result"]
+    usage = {**result["usage"], "draft": draft}
+    # What a draft wrote and nobody read has no probability.
+    completions = [{**each, "logp": None} for each in result["completions"]]
+    return {**one, "result": {**result, "usage": usage, "completions": completions}}
 
 
 def line(rng, problem, label, model, seed, *, methods=METHODS, models=MODELS, is_graded=True, task="tiny"):

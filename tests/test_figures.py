@@ -25,10 +25,13 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_the_shape_is_the_real_one() -> None:
-    # "494,032,768 parameters" is what the safetensors of Qwen2.5-0.5B add up to.
-    tensors = synthetic._tensors(synthetic.SHAPES["qwen2.5-0.5b"], "Q4_0")
-    assert sum(tensor.n_out * tensor.n_in for tensor in tensors) == 494_032_768
+# What the safetensors of Qwen2.5-0.5B and Qwen2.5-1.5B add up to.
+@pytest.mark.parametrize(
+    ("shape", "n_params"), [("qwen2.5-0.5b", 494_032_768), ("qwen2.5-1.5b", 1_543_714_304)]
+)
+def test_the_shape_is_the_real_one(shape: str, n_params: int) -> None:
+    tensors = synthetic._tensors(synthetic.SHAPES[shape], "Q4_0", synthetic.Pair(n_layer=1))
+    assert sum(tensor.n_out * tensor.n_in for tensor in tensors) == n_params
 
 
 def test_header(written: Path) -> None:

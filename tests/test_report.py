@@ -172,6 +172,56 @@ def test_metropolis_steps_have_columns_where_there_are_any(tmp_path):
     assert (row["accepted"], row["swapped"]) == (6 / 40, 0.5)
 
 
+def test_a_draft_has_columns_where_there_is_one(tmp_path):
+    made = [one_line(problem_id=f"p{k}") for k in range(4)]
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    alone = report([run_folder.write(tmp_path / "none", made, about)])
+    (row,) = rows(alone, "cost")
+    assert {row[name] for name in ("kept", "rated", "rewritten", "wasted")} == {None}
+    assert "target" not in alone.table("cost").note
+    both = [run_folder.drafted(one, drafted=10, kept=k, wasted=2 * k) for k, one in enumerate(made)]
+    found = report([run_folder.write(tmp_path / "both", both, about)])
+    (row,) = rows(found, "cost")
+    assert (row["kept"], row["rated"], row["rewritten"], row["wasted"]) == (6 / 40, None, None, 3.0)
+    assert "the target's own" in found.table("cost").note
+    for one, has_it in ((alone, False), (found, True)):
+        assert (": FLOPs</figcaption>" in page(one)) == has_it
+
+
+def test_flops_are_compared_like_rows(folder, found, small):
+    lines = [json.loads(text) for text in (folder / "results.jsonl").read_text().splitlines()]
+    told = [one for one in lines if one["model"] == "tiny-Q4_K_M"]
+    ours, base = (
+        sum(one["result"]["usage"]["flops"] for one in told if one["method"] == method)
+        for method in (POWER, "sample")
+    )
+    (row,) = [one for one in rows(found, "cost") if (one["model"], one["method"]) == ("tiny-Q4_K_M", POWER)]
+    assert row["flops"] == pytest.approx(ours / 80)
+    assert row["times_flops"] == pytest.approx(ours / base)
+
+
+def test_runs_from_before_flops_were_counted_are_read(small):
+    """Some lines of a folder may be older than others: the problems of these have no FLOPs."""
+    lines = [json.loads(text) for text in (small / "results.jsonl").read_text().splitlines()]
+    for n_old, n_known in ((5, 4), (len(lines), 0)):
+        for one in lines[:n_old]:
+            one["result"]["usage"].pop("flops", None)
+            one["result"]["usage"].pop("draft", None)
+        (small / "results.jsonl").write_text("".join(json.dumps(one) + "\n" for one in lines))
+        found = report([small])
+        assert sum(row["flops"] is not None for row in rows(found, "cost")) == min(3, n_known)
+        assert ("GFLOPs" in found.to_markdown()) == (n_known > 0)
+        assert page(found)
+
+
+def test_texts_whose_probability_nobody_knows_are_not_selected_by_it(tmp_path):
+    made = [run_folder.drafted(one_line(problem_id=f"p{k}")) for k in range(4)]
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    found = report([run_folder.write(tmp_path / "run", made, about)])
+    told = [row["select"] for row in rows(found, "accuracy")]
+    assert told == ["majority", "draw, expected", "argmax", "distinct"]
+
+
 def test_one_text_a_problem_has_nothing_to_select(tmp_path):
     """Several chains that give one text: no selector, and no claim to calibrate."""
     made = [one_line(problem_id=f"p{k}") for k in range(4)]

@@ -1,4 +1,4 @@
-"""What answers cost: rows, tokens and seconds, against plain sampling on the same problems."""
+"""What answers cost: rows, tokens, FLOPs and seconds, against plain sampling on the same problems."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any
 
 from localsmc.report import tables
 from localsmc.report.groups import Group, means
+from localsmc.report.lines import Spent
 from localsmc.report.tables import Column, Table
 
-PARTS = ("rows", "tokens", "seconds")
+PARTS = ("rows", "tokens", "flops", "seconds")
+DRAFT_PARTS = ("rated", "rewritten", "wasted")
+OF_DRAFT = ("drafted", "kept", *DRAFT_PARTS)
+"""What a draft's account says, not the target's."""
 
 COLUMNS = (
     Column("run", "run"),
@@ -22,12 +26,23 @@ COLUMNS = (
     Column("steps", "steps", tables.figure),
     Column("rows", "rows", tables.figure),
     Column("tokens", "tokens", tables.figure),
+    Column("flops", "GFLOPs", tables.billions),
     Column("seconds", "seconds", tables.figure),
     Column("times_rows", "rows ×", tables.figure),
     Column("times_tokens", "tokens ×", tables.figure),
+    Column("times_flops", "FLOPs ×", tables.figure),
     Column("times_seconds", "seconds ×", tables.figure),
     Column("accepted", "accepted", tables.percent_or_none),
     Column("swapped", "swapped", tables.percent_or_none),
+    Column("kept", "draft kept", tables.percent_or_none),
+    Column("rated", "rated", tables.figure),
+    Column("rewritten", "rewritten", tables.figure),
+    Column("wasted", "wasted", tables.figure),
+)
+
+DRAFT_NOTE = (
+    " Rows are the target's own where a draft writes, FLOPs those of both models. Of the draft's tokens those"
+    " kept are in texts; the target has rated, rewritten and wasted so many tokens a problem."
 )
 
 
@@ -56,18 +71,21 @@ class Costs:
         base = self.baseline(group)
         if base is None or (part == "seconds" and base.machine != group.machine):
             return None
-        ours, theirs = self._spent[id(group)], self._spent[id(base)]
+        ours, theirs = self._spent[id(group)][part], self._spent[id(base)][part]
         common = ours.keys() & theirs.keys()
-        below = math.fsum(theirs[problem][part] for problem in common)
-        return math.fsum(ours[problem][part] for problem in common) / below if below > 0 else None
+        below = math.fsum(theirs[problem] for problem in common)
+        return math.fsum(ours[problem] for problem in common) / below if below > 0 else None
 
     def mean(self, group: Group, part: str) -> float | None:
-        """The mean over the problems; None where none was answered."""
-        spent = self._spent[id(group)].values()
-        return math.fsum(one[part] for one in spent) / len(spent) if spent else None
+        """The mean over the problems; None where none was answered, or none says what it took of this."""
+        spent = self._spent[id(group)][part].values()
+        return math.fsum(spent) / len(spent) if spent else None
+
+    def _is_known(self, group: Group) -> bool:
+        return bool(self._spent[id(group)]["rows"])
 
     def _baseline(self, group: Group, groups: Sequence[Group]) -> Group | None:
-        rivals = [one for one in groups if one.place == group.place and self._spent[id(one)]]
+        rivals = [one for one in groups if one.place == group.place and self._is_known(one)]
         here = [one for one in rivals if one.sources == group.sources] or rivals
         plain = [one for one in here if self._names[one.method] == "sample" and one.particles == 1]
         as_it_is = [one for one in plain if self._configs[one.method].get("temperature", 1) == 1]
@@ -79,7 +97,7 @@ class Costs:
 
     def table(self, groups: Sequence[Group]) -> Table | None:
         """All costs; None where nothing was answered."""
-        rows = [self._row(group) for group in groups if self._spent[id(group)]]
+        rows = [self._row(group) for group in groups if self._is_known(group)]
         if not rows:
             return None
         return Table(
@@ -87,7 +105,7 @@ class Costs:
         )
 
     def note(self, groups: Sequence[Group]) -> str:
-        """Which method × 1 is."""
+        """Which method × 1 is, and what is told of a draft."""
         has_steps = any(_accepted(group) is not None for group in groups)
         steps = " Accepted are the Metropolis steps that changed a text." if has_steps else ""
         bases = [self.baseline(group) for group in groups]
@@ -95,7 +113,7 @@ class Costs:
         return (
             f"× is relative to {told} on the problems that both have done."
             " Loading a model is not counted; tokens are those of the distinct histories that are kept."
-            f"{steps}"
+            f"{steps}{DRAFT_NOTE if any(map(has_draft, groups)) else ''}"
         )
 
     def _row(self, group: Group) -> tuple[Any, ...]:
@@ -112,7 +130,14 @@ class Costs:
             *(self.ratio(group, part) for part in PARTS),
             _accepted(group),
             _share(group, "swaps", "swap_proposals"),
+            _share(group, "kept", "drafted"),
+            *(self.mean(group, part) or None for part in DRAFT_PARTS),
         )
+
+
+def has_draft(group: Group) -> bool:
+    """Whether two models did any of it."""
+    return any(line.drawn is not None and line.drawn.spent.draft is not None for line in group.lines)
 
 
 def _accepted(group: Group) -> float | None:
@@ -122,15 +147,26 @@ def _accepted(group: Group) -> float | None:
 def _share(group: Group, part: str, whole: str) -> float | None:
     """Of all runs together; None where there is nothing to share."""
     spent = [line.drawn.spent for line in group.lines if line.drawn is not None]
-    below = sum(getattr(one, whole) for one in spent)
-    return sum(getattr(one, part) for one in spent) / below if below else None
+    below = sum(_value(one, whole) or 0 for one in spent)
+    return sum(_value(one, part) or 0 for one in spent) / below if below else None
+
+
+def _value(spent: Spent, part: str) -> float | None:
+    """A count of a run, or of its draft; None where it has none."""
+    found = getattr(spent.draft if part in OF_DRAFT else spent, part, None)
+    return None if found is None else float(found)
 
 
 def _by_problem(group: Group) -> dict[str, dict[str, float]]:
-    """By problem what it took, the mean over the seeds; without those that failed."""
+    """By part what each problem took of it, the mean over the seeds; without those that failed."""
     done = [(line, line.drawn.spent) for line in group.lines if line.drawn is not None]
-    parts = {
-        part: means({(line.problem, line.seed): float(getattr(spent, part)) for line, spent in done})
-        for part in (*PARTS, "steps")
+    return {
+        part: means(
+            {
+                (line.problem, line.seed): value
+                for line, spent in done
+                if (value := _value(spent, part)) is not None
+            }
+        )
+        for part in (*PARTS, "steps", *DRAFT_PARTS)
     }
-    return {problem: {part: parts[part][problem] for part in parts} for problem in parts["rows"]}

@@ -14,6 +14,9 @@ from localsmc.report.lines import RIGHT, UNGRADED, Line
 from localsmc.selection import SELECTORS
 from localsmc.statistics import Estimate, mean_share
 
+BY_LOGP = ("best", "best-mean")
+"""Selectors that need the probabilities of texts."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
@@ -57,11 +60,18 @@ class Group:
         return any(line.drawn is not None and line.drawn.is_partial for line in self.lines)
 
     @cached_property
+    def has_logp(self) -> bool:
+        """Whether the probability of every text is known: a cascade's target has not read all of them."""
+        drawn = [line.drawn for line in self.lines if line.drawn is not None]
+        return all(one.logp is not None for each in drawn for one in each.completions)
+
+    @cached_property
     def selectors(self) -> tuple[str, ...]:
         """The selectors that make a difference, the run's own first."""
         if self.is_single or self.is_partial:
             return (self.main,)
-        return (self.main, *(name for name in SELECTORS if name != self.main))
+        others = (name for name in SELECTORS if self.has_logp or name not in BY_LOGP)
+        return (self.main, *(name for name in others if name != self.main))
 
     @cached_property
     def graded(self) -> tuple[Line, ...]:

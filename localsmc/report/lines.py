@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.records import AnswerShare, Completion, FinishReason
+from localsmc.records import AnswerShare, Completion, DraftUsage, FinishReason
 from localsmc.report.fields import Fields
 from localsmc.selection import SELECTORS, choose
 
 RIGHT, NO_ANSWER, TRUNCATED, GRADER_FAILED = "right", "no-answer", "truncated", "grader-failed"
 UNGRADED, FAILED = "ungraded", "failed"
 COUNTS = ("reductions", "proposals", "accepted", "swap_proposals", "swaps")
+DRAFT_COUNTS = tuple(field.name for field in fields(DraftUsage) if field.name != "seconds")
 VERDICTS = (RIGHT, "wrong", NO_ANSWER, TRUNCATED, GRADER_FAILED, UNGRADED, FAILED)
 
 
@@ -28,7 +29,10 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a problem took after loading: decoded rows, tokens of the distinct histories, steps, seconds."""
+    """What a problem took after loading: decoded rows, tokens of the distinct histories, steps, seconds.
+
+    `flops` are None in runs from before they were counted, `draft` also where one model did it all.
+    """
 
     rows: int
     tokens: int
@@ -39,6 +43,8 @@ class Spent:
     accepted: int
     swap_proposals: int
     swaps: int
+    flops: float | None = None
+    draft: DraftUsage | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,12 +206,19 @@ def _history(fields: Fields) -> History:
 
 
 def _spent(usage: Fields) -> Spent:
-    seconds = usage.inner("seconds")
+    seconds, draft = usage.inner("seconds"), usage.inner_or_none("draft")
     return Spent(
         rows=usage.integer("rows"),
         tokens=usage.integer("completion_tokens"),
         steps=usage.integer("steps"),
         # A model is loaded once for many problems.
         seconds=seconds.number("total") - seconds.number("load"),
+        flops=usage.number_or_none("flops"),
+        draft=None if draft is None else _draft(draft),
         **{name: usage.integer(name) for name in COUNTS},
     )
+
+
+def _draft(usage: Fields) -> DraftUsage:
+    counts = {name: usage.integer(name) for name in DRAFT_COUNTS}
+    return DraftUsage(seconds=usage.number("seconds"), **counts)

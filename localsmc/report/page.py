@@ -15,6 +15,7 @@ from localsmc import __version__
 from localsmc.report import charts
 from localsmc.report.accuracy import PARTS, parts_of
 from localsmc.report.charts import Point
+from localsmc.report.cost import has_draft
 from localsmc.report.groups import Group, Scored
 from localsmc.report.pagedata import page_data
 from localsmc.report.report import Report
@@ -151,23 +152,30 @@ def _trade(report: Report) -> str:
     figures = []
     for place, groups in _places(report.groups):
         scored = [one for group in groups if group.graded for one in group.by_selector()]
-        for cost in ("seconds", "rows"):
+        for cost, told in _axes(groups).items():
             points = [point for one in scored if (point := _point(report, methods, one, cost)) is not None]
             if points:
                 listed = "".join(f"<li>{escape(point.told)}</li>" for point in points)
                 below = f'<ol class="points">{listed}</ol>'
-                figures.append(_figure(f"{place}: {cost}", charts.trade(points, cost), below))
+                figures.append(_figure(f"{place}: {told}", charts.trade(points, told), below))
     tables = _table(report.table("accuracy"), is_open=True) + _table(
         report.table("cost"), is_open=not figures
     )
     if not figures:
         return _section("cost", "Cost", tables) if tables else ""
-    told = methods.legend(report.groups)
+    legend = methods.legend(report.groups)
     note = (
         '<p class="note">The dashed line is the Pareto front: the best that any method reaches for its cost.'
         f" {escape(report.costs.note(report.groups))}</p>"
     )
-    return _section("accuracy", "Accuracy against cost", told, _figures(figures), note, tables)
+    return _section("accuracy", "Accuracy against cost", legend, _figures(figures), note, tables)
+
+
+def _axes(groups: Iterable[Group]) -> dict[str, str]:
+    """Costs to draw, and their names. Of one model FLOPs are its rows, of two what both take together."""
+    if any(map(has_draft, groups)):
+        return {"seconds": "seconds", "rows": "rows of the target", "flops": "FLOPs"}
+    return {"seconds": "seconds", "rows": "rows"}
 
 
 def _point(report: Report, methods: _Methods, scored: Scored, cost: str) -> Point | None:

@@ -60,6 +60,11 @@ def figure(value: float) -> str:
     return f"{value:,.{digits}f}".replace("-", "−")
 
 
+def billions(value: float) -> str:
+    """Three digits of so many billions: "0.826", "14,000"."""
+    return figure(value / 1e9)
+
+
 def p_values(values: Sequence[float]) -> str:
     """One p a seed: "0.031, <0.001"."""
     return ", ".join("<0.001" if value < 0.001 else f"{value:.3f}" for value in values)

@@ -1,0 +1,110 @@
+"""Pairs with random weights, and the command that measures what a draft saves."""
+
+from __future__ import annotations
+
+import gguf
+import numpy as np
+import pytest
+
+import localsmc
+from localsmc_models import pairs, synthetic
+
+PAIR = synthetic.PAIRS["test"]
+
+
+@pytest.fixture
+def files():
+    return synthetic.cached_pair("test")
+
+
+def weights(path):
+    """Every tensor of a file, as bytes."""
+    return {tensor.name: tensor.data.tobytes() for tensor in gguf.GGUFReader(path).tensors}
+
+
+# --- the files ------------------------------------------------------------------------------------
+
+
+def test_the_draft_is_the_beginning_of_the_target(files):
+    target, draft = map(weights, files)
+    assert all(target[name] == data for name, data in draft.items())
+    assert {name for name in target if name not in draft} == {name for name in target if "blk.1." in name}
+
+
+def test_later_layers_add_less_and_logits_are_sharper(files, tmp_path):
+    synthetic.write(tmp_path / "plain.gguf", "test")
+    plain, target = (gguf.GGUFReader(path).tensors for path in (tmp_path / "plain.gguf", files[0]))
+    scaled = {}
+    for before, after in zip(plain, target, strict=True):
+        old, new = (gguf.dequantize(one.data, one.tensor_type).ravel() for one in (before, after))
+        scaled[before.name] = float(old @ new) / max(float(old @ old), 1e-9)
+    others = {name: 1.0 for name in scaled if not name.endswith(".bias")}
+    changed = {"blk.1.attn_output.weight": PAIR.later, "blk.1.ffn_down.weight": PAIR.later}
+    wanted = {**others, **changed, "output_norm.weight": PAIR.sharpness}
+    assert {name: scaled[name] for name in wanted} == pytest.approx(wanted, rel=1e-3)
+
+
+def test_they_are_written_once(files):
+    stamps = [path.stat().st_mtime_ns for path in files]
+    assert synthetic.cached_pair("test") == files
+    assert [path.stat().st_mtime_ns for path in files] == stamps
+    assert files[0] != synthetic.cached("test")
+
+
+# --- the pair -------------------------------------------------------------------------------------
+
+
+def test_one_drafts_for_the_other(files):
+    target, draft = files
+    with localsmc.load(target, draft=draft) as model:
+        assert model.require_shared_tokens() == 512
+        settings = localsmc.Settings(n_predict=24, seed=2, raw=True, n_threads=1)
+        found = [
+            localsmc.solve(model, "3 pens", method=model.method(name, **options), settings=settings)
+            for name, options in (("greedy", {}), ("speculative", {"temperature": 0.0}))
+        ]
+    assert found[0].text == found[1].text
+    assert found[1].usage.draft.kept > 0
+
+
+@pytest.mark.parametrize("shape", synthetic.PAIRS)
+def test_the_names_are_known(shape):
+    assert synthetic.PAIRS[shape].n_layer < synthetic.SHAPES[shape].n_layer
+
+
+def test_calibration_ends_with_what_the_pair_has():
+    *_, (later, found) = pairs.calibrate("test", "Q4_0", 1, 1)
+    assert later == PAIR.later
+    assert found == pytest.approx(pairs.OVERLAP, abs=pairs.TOLERANCE)
+
+
+def test_equal_laws_overlap_wholly():
+    some, other = np.array([[0.5, 0.5, 0.0]]), np.array([[0.0, 0.25, 0.75]])
+    assert (pairs.overlap(some, some), pairs.overlap(some, other)) == (1.0, 0.25)
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [["--shape", "test"], []])
+def test_every_method_has_a_row(shape, capsys):
+    pairs.main([*shape, *"--tokens 12 --problems 2 --n-max 1,3 --threads 1".split()])
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("| `")]
+    assert [row[0].strip("`") for row in rows] == [
+        label for alone, others in pairs.ways((1, 3)).items() for label in (alone, *others)
+    ]
+    for row in rows:
+        assert sum(float(cell.rstrip("%")) for cell in row[5:8]) == pytest.approx(100, abs=0.2)
+    alone = [row for row in rows if not row[0].startswith("`speculative")]
+    assert [(row[2], row[3], row[5], row[8]) for row in alone] == [("1.00", "–", "0.0%", "1.00")] * 2
+    assert all(0 < float(row[3].rstrip("%")) <= 100 for row in rows if row not in alone)
+
+
+def test_calibration_is_told_and_needs_a_shape(capsys):
+    pairs.main(["--shape", "test", "--calibrate", "--threads", "1"])
+    assert capsys.readouterr().out.splitlines()[-1].startswith(f"later={PAIR.later:g}: 0.")
+    for wrong in (["--calibrate"], ["--problems", "0"]):
+        with pytest.raises(SystemExit) as stopped:
+            pairs.main(wrong)
+        assert stopped.value.code == 2
