@@ -11,7 +11,7 @@ from localsmc.report.groups import Group, means
 from localsmc.report.lines import Spent
 from localsmc.report.tables import Column, Table
 
-PARTS = ("rows", "tokens", "flops", "seconds")
+PARTS = ("rows", "decodes", "tokens", "flops", "seconds")
 DRAFT_PARTS = ("rated", "rewritten", "wasted")
 OF_DRAFT = ("drafted", "kept", *DRAFT_PARTS)
 """What a draft's account says, not the target's."""
@@ -25,10 +25,12 @@ COLUMNS = (
     Column("rows_share", "rows/(N·steps)", tables.figure),
     Column("steps", "steps", tables.figure),
     Column("rows", "rows", tables.figure),
+    Column("decodes", "decodes", tables.figure),
     Column("tokens", "tokens", tables.figure),
     Column("flops", "GFLOPs", tables.billions),
     Column("seconds", "seconds", tables.figure),
     Column("times_rows", "rows ×", tables.figure),
+    Column("times_decodes", "decodes ×", tables.figure),
     Column("times_tokens", "tokens ×", tables.figure),
     Column("times_flops", "FLOPs ×", tables.figure),
     Column("times_seconds", "seconds ×", tables.figure),
@@ -41,8 +43,8 @@ COLUMNS = (
 )
 
 DRAFT_NOTE = (
-    " Rows are the target's own where a draft writes, FLOPs those of both models. Of the draft's tokens those"
-    " kept are in texts; the target has rated, rewritten and wasted so many tokens a problem."
+    " Rows and decodes are the target's own where a draft writes, FLOPs those of both models. Of the draft's"
+    " tokens those kept are in texts; the target has rated, rewritten and wasted so many tokens a problem."
 )
 
 

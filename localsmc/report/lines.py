@@ -29,12 +29,13 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spent:
-    """What a problem took after loading: decoded rows, tokens of the distinct histories, steps, seconds.
+    """What a problem took after loading: decoded rows and batches, tokens of the distinct histories, seconds.
 
     `flops` are None in runs from before they were counted, `draft` also where one model did it all.
     """
 
     rows: int
+    decodes: int
     tokens: int
     steps: int
     seconds: float
@@ -209,6 +210,7 @@ def _spent(usage: Fields) -> Spent:
     seconds, draft = usage.inner("seconds"), usage.inner_or_none("draft")
     return Spent(
         rows=usage.integer("rows"),
+        decodes=usage.integer("decode_calls"),
         tokens=usage.integer("completion_tokens"),
         steps=usage.integer("steps"),
         # A model is loaded once for many problems.
