@@ -24,6 +24,7 @@ METHODS = (
     "self-consistency",
     "speculative",
     "cascade",
+    "ssr",
 )
 PARAMETERS = (
     "particles",

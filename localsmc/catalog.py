@@ -17,15 +17,19 @@ EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Defaults:
-    """What `solve` uses where nothing is said: exponent, ramp, token limit, added instruction."""
+    """What `solve` uses where nothing is said: exponent, ramp, token limit, added instruction, strategies."""
 
     alpha: float = 2.0
     ramp: int = 100
     n_predict: int = 1024
     instruction: str | None = BOX_INSTRUCTION
+    pool: str | None = None
+    """Of strategies, with the words that the model was trained on."""
 
-    def of_method(self, name: str) -> dict[str, float]:
-        """A method's parameters for which something is recommended; so far only for the default method."""
+    def of_method(self, name: str) -> dict[str, float | str]:
+        """A method's parameters for which something is recommended."""
+        if name == "ssr" and self.pool is not None:
+            return {"pool": self.pool, "words": self.pool}
         return {"alpha": self.alpha, "ramp": self.ramp} if name == "power-smc" else {}
 
 
@@ -74,4 +78,6 @@ def recommended(name: str | None) -> Defaults:
 
 
 def _from(card: localsmc_models.Card) -> Defaults:
-    return Defaults(alpha=card.alpha, ramp=card.ramp, n_predict=card.n_predict, instruction=None)
+    return Defaults(
+        alpha=card.alpha, ramp=card.ramp, n_predict=card.n_predict, instruction=None, pool=EMBEDDED
+    )

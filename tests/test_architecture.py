@@ -13,15 +13,28 @@ import localsmc
 ROOT = Path(__file__).parents[1]
 LAYERS = [
     {"errors", "numerics", "records", "answers", "ggml", "statistics"},
-    {"draws", "resampling", "model", "prompts", "catalog", "gguf", "genealogy", "tasks", "grading"},
+    {
+        "draws",
+        "resampling",
+        "model",
+        "prompts",
+        "catalog",
+        "gguf",
+        "genealogy",
+        "strategies",
+        "tasks",
+        "grading",
+    },
     {"toy", "llama", "sequences", "probe"},
     {
         "branching",
         "deferral",
         "particles",
+        "questions",
         "rejuvenation",
         "rollouts",
         "speculation",
+        "steps",
         "texts",
         "selection",
         "settings",
@@ -70,7 +83,19 @@ def test_methods_import_what_is_shared_only(path):
     siblings = {name.split(".")[2] for name in imports(path) if name.startswith("localsmc.methods.")}
     # The table itself is what `spec` is about.
     if path.stem not in ("__init__", "base", "spec"):
-        shared = {"base", "chains", "drafting", "pairs", "runs", "sampling", "settling", "sweep"}
+        shared = {
+            "base",
+            "chains",
+            "choosing",
+            "drafting",
+            "openings",
+            "pairs",
+            "runs",
+            "sampling",
+            "settling",
+            "sweep",
+            "tracks",
+        }
         # The sweep knows its method's parameters, as types.
         assert siblings <= shared | ({"power_smc"} if path.stem == "sweep" else set())
 
