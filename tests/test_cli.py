@@ -167,6 +167,16 @@ MISTAKES = [
     (["x", "-m", "{folder}"], 3, "is a directory, not a GGUF file"),
     (["x", "-m", "{problem}"], 3, "is not a GGUF file"),
     (["x", "-c", "5"], 4, "the context holds 5"),
+    (
+        ["x", "--method", "ssr:pool=nix"],
+        2,
+        "the pool of strategies `nix` cannot be read: No such file",
+        "there is: general, tiny",
+    ),
+    (["x", "--method", "ssr:pool={problem}"], 2, "is no JSON in UTF-8", "general.json"),
+    (["x", "--method", "ssr:rating=often"], 2, "`rating` is `often`", "there is: probability, digit"),
+    (["x", "--method", "ssr:temp=0"], 2, "`temperature` is 0"),
+    (["x", "--method", "ssr", "-b", "6"], 4, "the tracks of the draft take 7 sequences"),
 ]
 
 
@@ -322,6 +332,8 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
         ("best-of-n:N=2,mean=on", [], {"select": "best-mean"}),
         ("self-consistency", ["-N2"], {"particles": 2, "select": "majority"}),
         ("self-consistency:N=2", ["--select", "distinct"], {"select": "distinct"}),
+        ("ssr:pool=none", ["-N2"], {"particles": 2, "pool": "none", "words": "tiny", "select": "majority"}),
+        ("ssr:fast=1", ["-N2", "--temp", "1"], {"pool": "tiny", "words": "tiny", "temperature": 1.0}),
     ],
 )
 def test_a_method_is_written_with_its_options_and_selects_by_itself(cli, method, flags, config):
@@ -527,6 +539,14 @@ def test_every_method_documents_what_it_targets_and_costs():
     ]
     # Lines of a section are one.
     assert "after n_tokens tokens, and p is the model" in describe(METHODS["power-smc"]).target
+
+
+def test_ssr_says_how_it_ended_and_what_became_of_the_draft(cli):
+    code, out, err = cli("solve", "What is 17 * 23?", "-t1", "-s5", "--method", "ssr:N=3,fast=1")
+    assert code == 0
+    assert out.startswith("Answer: ")
+    assert "a finished track has an answer; what is unfinished is left as it is" in err
+    assert re.search(r"Draft: \d+ of \d+ tokens kept, \d+ tokens read to rate them, \d+ written", err)
 
 
 @pytest.mark.parametrize(

@@ -15,9 +15,9 @@ Words     `pool` has the strategies: general, tiny (what the embedded models wer
 Stops     when every track has ended: end token, stop rule, n_tokens in either model's tokens, or a step that
           repeats the one before it, from the third step on; fast=1 when a finished track has an answer,
           fast=2 when two agree. A step has at most `step_tokens`.
-Cost      a row of the draft for each of its tokens; of the target a row for each kept token, and for every
-          step the request to rate it, which is forgotten again, as are refused steps. Tracks wait for
-          each other: a round takes as long as its longest step.
+Cost      a row of the draft for each of its tokens, of the target for each token of a step and of the request
+          to rate it; that request is forgotten again, as are refused steps. Tracks wait for each other: a
+          round takes as long as its longest step.
 Source    SSR, arXiv 2505.15340, which keeps where the likeliest digit is 7 at least, and counts a rewritten
           step as 9: rating=digit, rewrite_score=9.
 """
@@ -86,7 +86,7 @@ class SSR:
         pool = None if self.pool == NONE else load_pool(self.pool)
         if self.words != SAME:
             return pool, load_pool(self.words)
-        return pool, load_pool(GENERAL) if pool is None else pool
+        return pool, pool or load_pool(GENERAL)
 
     @property
     def room(self) -> Room:
