@@ -161,6 +161,19 @@ def test_at_its_limits_one_model_writes_what_it_samples_alone(threshold, options
     assert n_ended or n_tokens == 2
 
 
+def test_what_is_longer_in_the_targets_tokens_is_cut_there_and_not_ended(pool):
+    class Doubling(Words):
+        def tokens(self, text):
+            return np.repeat(super().tokens(text), 2)
+
+    draft, target = Speaker(OTHER_LETTERS, says=lambda text: _line(text, "a\n", "abc")), Speaker()
+    target.words = Doubling()
+    method = SSR(threshold=0, pool="none", words=pool, particles=1)
+    run = finished(method, asked(target, n_tokens=7, draft=draft, shares_tokens=False))
+    assert texts(run) == ["aa\n\naab"[:7]]
+    assert run.endings()[0].finish_reason == "length"
+
+
 def test_a_limit_holds_through_another_vocabulary(pool):
     draft = Speaker(OTHER_LETTERS, seed=3)
     method = SSR(threshold=0, pool="none", words=pool, particles=1)
@@ -519,6 +532,18 @@ def test_too_little_memory_is_said_at_the_start(which, sizes, error, message, po
         SSR(pool=pool).start(asked(models["target"], draft=models["draft"]))
 
 
+def test_it_asks_for_room_for_what_it_says_itself(embedded, pool):
+    """Sequences of both models, tracks, all of which must fit, and tokens beside each text."""
+    assert SSR(pool=pool, particles=4).room[:3] == (9, 4, 4)
+    alone, many = (SSR(pool="tiny", particles=n).room.beside for n in (1, 8))
+    # One track's memory has to hold the whole list of strategies.
+    assert alone > 120 > many > 30
+    settings = Settings(n_predict=-1, seed=1, n_threads=1)
+    with Solving(embedded, QUESTION, embedded.method("ssr", particles=1), settings) as run:
+        assert run.n_tokens == 1024 - len(run.prompt) - alone
+        assert run.context.n_cells == 1024
+
+
 def test_a_choice_that_does_not_fit_is_said_at_the_start(pool):
     letters = LETTERS + ","
     with pytest.raises(ContextFull, match="to choose strategies takes"):
@@ -631,13 +656,13 @@ def solving(embedded, **options):
 def test_the_embedded_pair_runs_to_an_end(embedded):
     found = []
     for _ in range(2):
-        with solving(embedded) as run:
+        with solving(embedded, sure=0.6) as run:
             for _ in run:
                 pass
             found.append(run.result())
     assert found[0].completions == found[1].completions
     result = found[0]
-    assert result.method.config["pool"] == "tiny"
+    assert embedded.method("ssr") == SSR(pool="tiny", words="tiny", sure=0.85)
     assert result.answer is not None
     assert result.confidence is None
     assert all(0 <= one.score <= 9 for one in result.completions if one.score is not None)

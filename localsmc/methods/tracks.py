@@ -192,7 +192,9 @@ class TracksRun(Run):
         tokens = step.tokens
         if not self._draft.shares_tokens:
             tokens = _translated(tokens, self._draft.wording, self._request.wording)
-            tokens = tokens[: self._rule.n_tokens - len(track.tokens)]
+            left = self._rule.n_tokens - len(track.tokens)
+            if len(tokens) > left:  # in these tokens it is too long, so it does not end here
+                tokens, step.is_last = tokens[:left], False
         return Proposed(track, stand, step, tokens, self._judge.words(tokens))
 
     def _judged(self, proposed: Sequence[Proposed]) -> Generator[None, None, list[Track]]:
