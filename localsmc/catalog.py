@@ -15,8 +15,8 @@ from localsmc.prompts import BOX_INSTRUCTION
 EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 
 EMBEDDED_SURE = 0.85
-"""The embedded model likes nearly everything above 0.5: of 60 problems (`tiny:seed=6`, N=4) ssr has 48 % right
-with this, 32 % with 0.75, 52 % with 0.9, which keeps half as many of the draft's tokens."""
+"""The embedded model likes nearly everything above 0.5: of 60 problems (`tiny:seed=6`, N=4) ssr has 48 %
+right with this, 32 % with 0.75, 52 % with 0.9, which keeps half as many of the draft's tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

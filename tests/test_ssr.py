@@ -362,6 +362,8 @@ def test_no_token_is_read_twice_and_none_that_was_refused_is_kept(seed, shares_t
             ):
                 read = [int(token) for token in model.history(stand.slot)][-hand.held(stand) or 10**6 :]
                 assert read == stand.tokens[: hand.held(stand)]
+                if not hand.pending(stand) and stand.logits is not None:
+                    np.testing.assert_array_equal(stand.logits, model.logits(model.history(stand.slot)))
             text = target.words.text(track.tokens)
             assert draft.words.text(track.draft.tokens).endswith(text)
         n_refused = run.n_rewritten
@@ -444,7 +446,7 @@ def answering(pool, fast, n=3):
         (0, 3, ["stop", "stop", "stop"], False),
         (1, 3, ["cancelled", "cancelled", "stop"], True),
         (2, 3, ["stop", "stop", "stop"], False),
-        (2, 4, ["stop"] * 4, False),
+        (2, 6, ["cancelled"] * 4 + ["stop"] * 2, True),
     ],
 )
 def test_fast_modes_stop_where_enough_is_known(fast, n, reasons, is_settled, pool):
