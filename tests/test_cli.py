@@ -714,7 +714,7 @@ def test_help_names_options_and_defaults(cli):
         f"[default: {card.n_predict} for the embedded model, 1024 for others]",
         "[default: the method's own, 16 for power-smc]",
         f"for power-smc {card.alpha:g} for the embedded model, 2 for others]",
-        "best for best-of-n, majority for self-consistency, draw for others]",
+        "best for best-of-n, majority for self-consistency and ssr, draw for others]",
         f"{', '.join(options.METHODS)}, with its options",
     ):
         # Words are broken after hyphens, too.
@@ -730,7 +730,11 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
     known = {option for method in methods.METHODS.values() for option in options_of(method)}
     assert set(options.PARAMETERS) <= known
     own = {name: method().select for name, method in methods.METHODS.items()}
-    assert own == dict.fromkeys(own, "draw") | {"best-of-n": "best", "self-consistency": "majority"}
+    assert own == dict.fromkeys(own, "draw") | {
+        "best-of-n": "best",
+        "self-consistency": "majority",
+        "ssr": "majority",
+    }
     assert sorted(options.RESAMPLING) == sorted((*resampling.SCHEMES, "optimal"))
     assert options.SELECT == tuple(selection.SELECTORS)
     assert set(options.KV_TYPES) == set(llama.KV_TYPES)

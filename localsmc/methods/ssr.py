@@ -96,8 +96,8 @@ class SSR:
         if pool is not None:
             n_choice = len(pool.choose("", self.particles).encode())
             n_bytes = max(n_bytes, pool.n_bytes, -(-n_choice // self.particles))
-        # English has about four bytes a token, and a template's turns take some more.
-        return Room(2 * self.particles + 1, self.particles, self.particles, n_bytes // 3 + 16)
+        # No language has fewer bytes a token, but for tiny vocabularies; a template's turns take some more.
+        return Room(2 * self.particles + 1, self.particles, self.particles, n_bytes // 2 + 32)
 
     def start(self, request: Request) -> TracksRun:
         """See `Method.start`."""
