@@ -25,6 +25,7 @@ METHODS = (
     "speculative",
     "cascade",
     "draft-smc",
+    "ssr",
 )
 PARAMETERS = (
     "particles",
@@ -217,7 +218,8 @@ method_options = together(
         type=click.Choice(SELECT),
         help="Which completion is shown: one drawn by weight, the heaviest, the heaviest of the answer with"
         " most weight or most distinct texts, the most probable, or the one most probable a token."
-        "  [default: the method's own; best for best-of-n, majority for self-consistency, draw for others]",
+        "  [default: the method's own; best for best-of-n, majority for self-consistency and ssr,"
+        " draw for others]",
     ),
     _method(
         "-s",

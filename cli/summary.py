@@ -155,6 +155,8 @@ def reduction_warning(result: Result) -> str | None:
 
 def settled_line(result: Result) -> str:
     """What a run that was settled early has left undone."""
+    if "settle" not in result.method.config:
+        return _settled_by_tracks(result)
     share, by = result.method.config["settle"], result.method.config["settle_by"]
     n_left = sum(one.finish_reason == "cancelled" for one in result.completions)
     n_texts = len(result.completions)
@@ -163,3 +165,10 @@ def settled_line(result: Result) -> str:
         f"settled after {result.usage.steps} steps: one answer has {percent(share)} of the weight or more,"
         f" {n_left} unfinished text{'s' * (n_left > 1)} of {n_texts} counted {how}"
     )
+
+
+def _settled_by_tracks(result: Result) -> str:
+    enough = (
+        "two finished tracks agree" if result.method.config["fast"] == 2 else "a finished track has an answer"
+    )
+    return f"settled after {result.usage.steps} steps: {enough}; what is unfinished is left as it is"

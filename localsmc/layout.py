@@ -18,23 +18,27 @@ MEMORY_SHARE = 0.5
 """The default context takes at most this share of the free memory."""
 
 
-def put(model: Model, problem: str, settings: Settings) -> tuple[str, TokenIds]:
-    """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one."""
+def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> tuple[str, TokenIds]:
+    """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one.
+
+    Other requests than problems have no instruction added.
+    """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
-    parts = _parts(model, problem, settings)
+    instruction = model.source.defaults.instruction if is_problem else None
+    parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
         raise ConfigError("the problem has no tokens", hint="write a few words")
     return "".join(text for text, _ in parts), model.llama.with_bos(tokens)
 
 
-def _parts(model: Model, problem: str, settings: Settings) -> list[tuple[str, bool]]:
+def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
     """The prompt's text in parts, (text, whether control tokens may be read in it)."""
     llama = model.llama
     if settings.raw:
         return [(problem, False)]
-    messages = prompts.conversation(problem, settings.system, model.source.defaults.instruction)
+    messages = prompts.conversation(problem, settings.system, instruction)
     if llama.chat_template is None:
         # A base model: the problem as it is, its instruction below it.
         return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
@@ -49,10 +53,10 @@ def models_of(model: Model, method: Method) -> tuple[Model, ...]:
 def horizon(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
     """Tokens that an answer may have: what is asked for, where the least that the method needs fits."""
     asked = settings.n_predict or model.source.defaults.n_predict
-    length = min(one.llama.n_ctx_train for one in models_of(model, method))
+    length, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.room
     if settings.n_ctx:
-        length = min(length, n_prompt + (settings.n_ctx - n_prompt) // method.room.least)
-    room = length - n_prompt
+        length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
+    room = length - n_prompt - needed.beside
     if room < 1:
         raise PromptTooLong(
             f"the prompt has {n_prompt} tokens, but the context holds {length}",
@@ -65,14 +69,15 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     """Cells for all histories of a run, where the settings leave it open."""
     if settings.n_ctx:
         return settings.n_ctx
-    models = models_of(model, method)
-    wanted = n_prompt + n_tokens * min(method.room.texts, MAX_SEQUENCES)
+    models, needed = models_of(model, method), method.room
+    n_each = n_tokens + needed.beside
+    wanted = n_prompt + n_each * min(needed.texts, MAX_SEQUENCES)
     per_cell = sum(one.llama.bytes_per_cell(settings.type_k, settings.type_v) for one in models)
     gpus = model.llama.gpus
     free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
     affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
     # llama.cpp pads to a multiple of 256.
-    least = n_prompt + n_tokens * method.room.least
+    least = n_prompt + n_each * needed.least
     return -(-max(least, min(wanted, affordable)) // 256) * 256
 
 

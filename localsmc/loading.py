@@ -54,6 +54,14 @@ class Model:
             self._n_shared = shared_tokens(self.llama, self.require_draft().llama)
         return self._n_shared
 
+    def shares_tokens(self) -> bool:
+        """Whether a draft could be given ids as they are."""
+        try:
+            self.require_shared_tokens()
+        except ConfigError:
+            return False
+        return True
+
     def __enter__(self) -> Model:
         return self
 

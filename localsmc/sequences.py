@@ -144,21 +144,23 @@ class Sequences:
         self.peak_rows = max(self.peak_rows, len(slots))
         return logits
 
-    def append_blocks(self, slots: Ints, blocks: Sequence[Ints], *, last_only: bool = False) -> Floats:
+    def append_blocks(
+        self, slots: Ints, blocks: Sequence[Ints], *, last_only: bool = False, rows: Ints | None = None
+    ) -> Floats:
         """Decode several tokens for each slot, as many of them in a batch as it takes.
 
-        Returns the logits of all of them, block after block, or of each block's last token: valid
-        until the next call. A block has at least one token.
+        Returns the logits of all of them, block after block, or of each block's last token, or of some
+        `rows`, ascending: valid until the next call. A block has at least one token.
         """
         sizes = np.array([len(block) for block in blocks])
-        if sizes.max() == 1 and len(blocks) <= self.model.n_batch:
+        if rows is None and sizes.max() == 1 and len(blocks) <= self.model.n_batch:
             return self.append(slots, np.concatenate(blocks))
         ends = np.cumsum(sizes)
         n_rows = int(ends[-1])
         self._require(slots, n_rows)
         tokens, of_row = np.concatenate(blocks), np.repeat(slots, sizes)
         lengths = self._length[of_row] + np.arange(n_rows) - np.repeat(ends - sizes, sizes)
-        wanted = ends - 1 if last_only else np.arange(n_rows)
+        wanted = ends - 1 if last_only else np.arange(n_rows) if rows is None else rows
         found = []
         for start in range(0, n_rows, self.model.n_batch):
             part = slice(start, min(start + self.model.n_batch, n_rows))

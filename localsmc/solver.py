@@ -149,6 +149,7 @@ class Solving:
             prompt=layout.put(draft, self._problem, self.settings)[1] if own_words else self.prompt,
             cost=draft.llama.n_params / self.model.llama.n_params,
             wording=ModelWording(draft, self._problem, self.settings),
+            shares_tokens=self.model.shares_tokens(),
         )
 
     def _check_budget(self) -> None:

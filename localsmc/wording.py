@@ -22,6 +22,10 @@ class ModelWording:
         """See `Wording.prompt`."""
         return layout.put(self._model, problem, self._settings)[1]
 
+    def request(self, text: str) -> TokenIds:
+        """See `Wording.request`."""
+        return layout.put(self._model, text, self._settings, is_problem=False)[1]
+
     def follow_up(self, request: str, reply: str) -> TokenIds:
         """See `Wording.follow_up`."""
         llama, settings = self._model.llama, self._settings

@@ -195,6 +195,16 @@ MISTAKES = [
     (["x", "-m", "{folder}"], 3, "is a directory, not a GGUF file"),
     (["x", "-m", "{problem}"], 3, "is not a GGUF file"),
     (["x", "-c", "5"], 4, "the context holds 5"),
+    (
+        ["x", "--method", "ssr:pool=nix"],
+        2,
+        "the pool of strategies `nix` cannot be read: No such file",
+        "there is: general, tiny",
+    ),
+    (["x", "--method", "ssr:pool={problem}"], 2, "is no JSON in UTF-8", "general.json"),
+    (["x", "--method", "ssr:rating=often"], 2, "`rating` is `often`", "there is: probability, digit"),
+    (["x", "--method", "ssr:temp=0"], 2, "`temperature` is 0"),
+    (["x", "--method", "ssr", "-b", "6"], 4, "the tracks of the draft take 7 sequences"),
 ]
 
 
@@ -359,6 +369,8 @@ def test_a_context_of_a_few_cells_holds_few_sequences(cli, method):
         ("best-of-n:N=2,mean=on", [], {"select": "best-mean"}),
         ("self-consistency", ["-N2"], {"particles": 2, "select": "majority"}),
         ("self-consistency:N=2", ["--select", "distinct"], {"select": "distinct"}),
+        ("ssr:pool=none", ["-N2"], {"particles": 2, "pool": "none", "words": "tiny", "select": "majority"}),
+        ("ssr:fast=1", ["-N2", "--temp", "1"], {"pool": "tiny", "words": "tiny", "temperature": 1.0}),
     ],
 )
 def test_a_method_is_written_with_its_options_and_selects_by_itself(cli, method, flags, config):
@@ -566,6 +578,14 @@ def test_every_method_documents_what_it_targets_and_costs():
     assert "after n_tokens tokens, and p is the model" in describe(METHODS["power-smc"]).target
 
 
+def test_ssr_says_how_it_ended_and_what_became_of_the_draft(cli):
+    code, out, err = cli("solve", "What is 17 * 23?", "-t1", "-s5", "--method", "ssr:N=3,fast=1")
+    assert code == 0
+    assert out.startswith("Answer: ")
+    assert "a finished track has an answer; what is unfinished is left as it is" in err
+    assert re.search(r"Draft: \d+ of \d+ tokens kept, \d+ tokens read to rate them, \d+ written", err)
+
+
 @pytest.mark.parametrize(
     ("text", "beginning"),
     [("a, b; c. d.", "a, b"), ("one at 0.5, e.g.this. two", "one at 0.5, e.g.this"), ("", ""), ("a.", "a")],
@@ -731,7 +751,7 @@ def test_help_names_options_and_defaults(cli):
         f"[default: {card.n_predict} for the embedded model, 1024 for others]",
         "[default: the method's own, 16 for power-smc]",
         f"for power-smc {card.alpha:g} for the embedded model, 2 for others]",
-        "best for best-of-n, majority for self-consistency, draw for others]",
+        "best for best-of-n, majority for self-consistency and ssr, draw for others]",
         f"{', '.join(options.METHODS)}, with its options",
     ):
         # Words are broken after hyphens, too.
@@ -747,7 +767,11 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
     known = {option for method in methods.METHODS.values() for option in options_of(method)}
     assert set(options.PARAMETERS) <= known
     own = {name: method().select for name, method in methods.METHODS.items()}
-    assert own == dict.fromkeys(own, "draw") | {"best-of-n": "best", "self-consistency": "majority"}
+    assert own == dict.fromkeys(own, "draw") | {
+        "best-of-n": "best",
+        "self-consistency": "majority",
+        "ssr": "majority",
+    }
     assert sorted(options.RESAMPLING) == sorted((*resampling.SCHEMES, "optimal"))
     assert options.SELECT == tuple(selection.SELECTORS)
     assert set(options.KV_TYPES) == set(llama.KV_TYPES)

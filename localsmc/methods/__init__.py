@@ -13,9 +13,11 @@ from localsmc.methods.runs import ParticleRun, Run
 from localsmc.methods.sampling import Greedy, Sample
 from localsmc.methods.self_consistency import SelfConsistency
 from localsmc.methods.speculative import Speculative
+from localsmc.methods.ssr import SSR
 
 __all__ = [
     "METHODS",
+    "SSR",
     "BestOfN",
     "Cascade",
     "Draft",
@@ -49,5 +51,6 @@ METHODS: dict[str, type[Method]] = {
         Speculative,
         Cascade,
         DraftSMC,
+        SSR,
     )
 }

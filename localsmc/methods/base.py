@@ -34,6 +34,10 @@ class Wording(Protocol):
         """Some problem as the settings have it put, up to where the reply begins."""
         ...
 
+    def request(self, text: str) -> TokenIds:
+        """Some other request, without what the settings add to a problem."""
+        ...
+
     def follow_up(self, request: str, reply: str) -> TokenIds:
         """What comes behind a reply: its end, another request, and how the reply to that begins."""
         ...
@@ -51,13 +55,15 @@ class Wording(Protocol):
 class Draft:
     """A smaller model that writes for a larger one; where they share tokens, its prompt is the other's.
 
-    `cost` is that of one of its tokens over one of the other's.
+    `cost` is that of one of its tokens over one of the other's. `shares_tokens` says whether an id is the
+    same token in both, as far as both have it; methods that need it are given no other draft.
     """
 
     model: LanguageModel
     prompt: TokenIds
     cost: float = 1.0
     wording: Wording | None = None
+    shares_tokens: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,12 +104,13 @@ class Ending:
 class Room(NamedTuple):
     """What a run would like to hold at once, the prompt aside: sequences, and texts of full length.
 
-    With fewer than `least` texts it cannot run.
+    With fewer than `least` texts it cannot run. Each has about `beside` more tokens, of what the method says.
     """
 
     sequences: int
     texts: int
     least: int = 1
+    beside: int = 0
 
 
 class Method(Protocol):

@@ -1,0 +1,163 @@
+"""Speculative parallel scaling reasoning: tracks under strategies, steps of a draft that the target rates.
+
+Target    none, there is no target law: it is a heuristic. Lenient ratings give the draft's text, strict ones
+          the target's; at `threshold` 0 or less the draft writes alone, above 9 the target.
+Proposal  the target chooses the best of a pool of strategies by the probabilities of their codes, one for
+          each track; more tracks than strategies go through them again. The draft writes a step, the target
+          rates it from 0 to 9: it is kept where P(rating ≥ threshold) is at least `sure`, with
+          rating=digit where the likeliest digit reaches the threshold. Else the target writes the
+          step itself, which is kept unrated. Both draw at `temperature` and `top_p`.
+Weight    equal; the answers are voted on, and ties go to the highest mean rating. Rewritten steps are left
+          out of it, or count as `rewrite_score` each.
+Words     `pool` has the strategies: general, tiny (what the embedded models were trained on), the path of a
+          JSON file like these, or none, which leaves problems as they are. `words` has the request to rate,
+          and what parts steps: a pool too, `same` for that of `pool`. A path may have no blanks or commas.
+Stops     when every track has ended: end token, stop rule, n_tokens in either model's tokens, or a step that
+          repeats the one before it, from the third step on; fast=1 when a finished track has an answer,
+          fast=2 when two agree. A step has at most `step_tokens`.
+Cost      a row of the draft for each of its tokens, of the target for each token of a step and of the request
+          to rate it; that request is forgotten again, as are refused steps. Tracks wait for each other: a
+          round takes as long as its longest step.
+Source    SSR, arXiv 2505.15340, which keeps where the likeliest digit is 7 at least, and counts a rewritten
+          step as 9: rating=digit, rewrite_score=9.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import cycle, islice
+from typing import ClassVar
+
+from localsmc.errors import ConfigError
+from localsmc.methods.base import TEXTS, Request, Room, require
+from localsmc.methods.choosing import Choice, choose, require_words
+from localsmc.methods.openings import Prompts
+from localsmc.methods.pairs import require_draft
+from localsmc.methods.sampling import Sample, require_truncation
+from localsmc.methods.tracks import Rule, TracksRun
+from localsmc.model import TokenIds
+from localsmc.questions import Question, question
+from localsmc.steps import Manner
+from localsmc.strategies import NONE, Pool, Strategy, load_pool
+
+SAME, GENERAL = "same", "general"
+PROBABILITY, DIGIT = "probability", "digit"
+MOST_TRACKS = 127
+"""Two sequences each, and one for what their prompts share: llama.cpp has 256."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SSR:
+    """`particles` are the tracks. `threshold` −64 to 64, `sure` 0 to 1; see above."""
+
+    name: ClassVar[str] = "ssr"
+    select: ClassVar[str] = "majority"
+    pair: ClassVar[str] = TEXTS
+    sharpness: ClassVar[None] = None
+
+    particles: int = 3
+    threshold: float = 7.0
+    rating: str = PROBABILITY
+    sure: float = 0.5
+    temperature: float = 0.6
+    top_p: float = 0.95
+    step_tokens: int = 512
+    rewrite_score: float = -1.0
+    fast: int = 0
+    pool: str = GENERAL
+    words: str = SAME
+
+    def __post_init__(self) -> None:
+        require("particles", self.particles, 1, MOST_TRACKS)
+        require("threshold", self.threshold, -64.0, 64.0)
+        if self.rating not in (PROBABILITY, DIGIT):
+            raise ConfigError(f"`rating` is `{self.rating}`", hint=f"there is: {PROBABILITY}, {DIGIT}")
+        require("sure", self.sure, 0.0, 1.0)
+        require("temperature", self.temperature, 1 / 64, 64.0)
+        require_truncation(0, self.top_p, 0.0)
+        require("step_tokens", self.step_tokens, 1, 1_000_000)
+        if self.rewrite_score != -1.0:
+            require("rewrite_score", self.rewrite_score, 0.0, 9.0)
+        require("fast", self.fast, 0, 2)
+        self._pools()
+
+    def _pools(self) -> tuple[Pool | None, Pool]:
+        """The strategies, where there are any, and the words."""
+        pool = None if self.pool == NONE else load_pool(self.pool)
+        if self.words != SAME:
+            return pool, load_pool(self.words)
+        return pool, pool or load_pool(GENERAL)
+
+    @property
+    def room(self) -> Room:
+        """A sequence for each track, another for the step at work, and one for what the prompts share."""
+        pool, words = self._pools()
+        n_bytes = words.n_bytes
+        if pool is not None:
+            n_choice = len(pool.choose("", self.particles).encode())
+            n_bytes = max(n_bytes, pool.n_bytes, -(-n_choice // self.particles))
+        # No language has fewer bytes a token, but for tiny vocabularies; a template's turns take some more.
+        return Room(2 * self.particles + 1, self.particles, self.particles, n_bytes // 2 + 32)
+
+    def start(self, request: Request) -> TracksRun:
+        """See `Method.start`."""
+        draft = require_draft(request)
+        if not request.model.can_forget:
+            raise ConfigError(
+                "the target is recurrent: it cannot forget a request to rate",
+                hint="use a target whose memory is a KV cache; the draft may be recurrent",
+            )
+        pool, words = self._pools()
+        rule = self._rule(request.n_tokens)
+        rating = _rating(words, request) if rule.rates else None
+        prompts, n_before = ([request.prompt], [draft.prompt]), 0
+        if pool is not None:
+            choice = choose(pool, self.particles, request)
+            prompts, n_before = _under(pool, choice, request), choice.rows
+        ours, theirs = (Prompts.of(list(islice(cycle(some), self.particles))) for some in prompts)
+        sample = Sample(temperature=self.temperature, top_p=self.top_p)
+        manner = Manner(
+            alpha=1.0 / self.temperature,
+            transform=sample.truncate if self.top_p < 1.0 else None,
+            separator=words.separator.encode(),
+            draw=request.draw,
+        )
+        return TracksRun(
+            request, draft, (ours, theirs), manner=manner, rule=rule, rating=rating, n_before=n_before
+        )
+
+    def _rule(self, n_tokens: int) -> Rule:
+        return Rule(
+            threshold=self.threshold,
+            sure=self.sure,
+            is_greedy=self.rating == DIGIT,
+            rewrite_score=self.rewrite_score,
+            step_tokens=self.step_tokens,
+            fast=self.fast,
+            n_tokens=n_tokens,
+        )
+
+
+def _rating(words: Pool, request: Request) -> Question:
+    """The request to rate a step, up to where the digit stands."""
+    wording = require_words(request.wording)
+    found = question([wording.follow_up(words.rating, f"{words.rating_reply}{digit}") for digit in range(10)])
+    if not found.are_apart:
+        raise ConfigError(
+            "the model does not write the digits 0 to 9 as tokens of their own, so it cannot rate",
+            hint="use `threshold=0` for the draft alone, `threshold=10` for the model alone",
+        )
+    return found
+
+
+def _under(pool: Pool, choice: Choice, request: Request) -> tuple[list[TokenIds], list[TokenIds]]:
+    """The problem under each chosen strategy, as the target and as the draft read it."""
+    ours, theirs = require_words(request.wording), require_words(require_draft(request).wording)
+
+    def put(strategy: Strategy) -> str:
+        return pool.under(strategy, ours.problem)
+
+    return (
+        [ours.prompt(put(one)) for one in choice.strategies],
+        [theirs.prompt(put(one)) for one in choice.strategies],
+    )

@@ -1,0 +1,362 @@
+"""Tracks: texts on prompts of their own, step by step, by a draft that writes and a target that judges.
+
+All tracks are at the same step: a round is a step of each from the draft, one batch in which the target
+rates them, and the steps that it writes in the place of refused ones. Texts consist of kept steps only.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from localsmc.genealogy import ROOT, Genealogy
+from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.base import Draft, Ending, Request, Wording
+from localsmc.methods.choosing import require_words
+from localsmc.methods.openings import Prompts
+from localsmc.methods.runs import REASONS, Move, Run, merged
+from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.prompts import StopState
+from localsmc.questions import Question
+from localsmc.records import HistoryInfo
+from localsmc.sequences import Sequences
+from localsmc.steps import Hand, Manner, Stand, Step
+
+PATIENCE = 2
+"""A step that repeats the one before it ends a track that has more steps than this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """Which steps are kept, and when all is over; see the parameters of `methods.ssr.SSR`."""
+
+    threshold: float
+    sure: float
+    is_greedy: bool
+    rewrite_score: float
+    step_tokens: int
+    fast: int
+    n_tokens: int
+
+    @property
+    def drafts(self) -> bool:
+        """Whether the draft writes anything that can be kept."""
+        return self.threshold <= 9
+
+    @property
+    def rates(self) -> bool:
+        """Whether a rating decides anything."""
+        return 0 < self.threshold <= 9
+
+    def judge(self, shares: Doubles) -> tuple[bool, float]:
+        """Whether a step is kept, and its score, from the probabilities (10,) of its rating."""
+        digits = np.arange(10)
+        if self.is_greedy:
+            digit = int(shares.argmax())
+            return digit >= self.threshold, float(digit)
+        return bool(shares[digits >= self.threshold].sum() >= self.sure), float(shares @ digits)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Track:
+    """One text and where it stands in both memories; `tokens` are the target's."""
+
+    target: Stand
+    stop: StopState
+    draft: Stand | None = None
+    n_prompt: int = 0
+    """Tokens of the draft's `Stand` that are its prompt's."""
+    tokens: list[int] = field(default_factory=list)
+    nodes: list[int] = field(default_factory=list)
+    """Its tokens in the genealogy."""
+    n_told: int = 0
+    n_steps: int = 0
+    last_step: list[int] = field(default_factory=list)
+    scores: list[float] = field(default_factory=list)
+    finish: int = LIVE
+    answer: str | None = None
+
+    @property
+    def score(self) -> float | None:
+        """The mean over its scored steps; None where there is none."""
+        return float(np.mean(self.scores)) if self.scores else None
+
+
+class Proposed(NamedTuple):
+    """A step that the draft has written, where it stands behind it, and the step in the target's tokens.
+
+    The target reads them up to the last word: a blank behind it would stand oddly before a request.
+    """
+
+    track: Track
+    stand: Stand
+    step: Step
+    tokens: list[int]
+    n_words: int
+
+
+class Rated(NamedTuple):
+    """The probabilities (10,) of a step's rating; the logits (V,) before the step and behind its words."""
+
+    shares: Doubles
+    before: Floats | None
+    behind: Floats | None
+
+
+class TracksRun(Run):
+    """A track on each of the prompts; `prompts` are the target's and the draft's."""
+
+    def __init__(
+        self,
+        request: Request,
+        draft: Draft,
+        prompts: tuple[Prompts, Prompts],
+        *,
+        manner: Manner,
+        rule: Rule,
+        rating: Question | None,
+        n_before: int,
+    ) -> None:
+        self._rule, self._draft, self._rating, self._manner = rule, draft, rating, manner
+        ours, theirs = prompts
+        n_each = rule.n_tokens + (0 if rating is None else len(rating.tokens))
+        ours.require_fit(request.model, "target", n_each, 1)
+        if rule.drafts:
+            theirs.require_fit(draft.model, "draft", rule.n_tokens, 2)
+        super().__init__(replace(request, prompt=ours.prefix, n_tokens=ours.longest + n_each))
+        # What was decoded to choose the strategies is part of the prompts' cost.
+        self.sequences.prompt_rows += n_before
+        self._judge = Hand(self.sequences, request.stop, manner, request.model.n_vocab)
+        self.genealogy = Genealogy()
+        roots = self._judge.stands(self._root, self._root_logits, ours.rests)
+        self.tracks = [Track(target=root, stop=request.stop.start()) for root in roots]
+        if rule.drafts:
+            self._give_drafts(theirs)
+        self._is_over = False
+        self._batches = self._rounds()
+        next(self._batches)
+        self._stand()
+
+    def _give_drafts(self, prompts: Prompts) -> None:
+        """Let the draft stand at the end of its prompts, too."""
+        draft, request = self._draft, self._request
+        self.drafts = Sequences(draft.model, prompts.longest + self._rule.n_tokens)
+        n_known = request.model.n_vocab if draft.shares_tokens else draft.model.n_vocab
+        stop = replace(request.stop, pieces=draft.model.pieces)
+        self._writer = Hand(self.drafts, stop, self._manner, n_known)
+        stands = self._writer.stands(*self.drafts.prompt(prompts.prefix, request.check), prompts.rests)
+        for track, stand in zip(self.tracks, stands, strict=True):
+            track.draft, track.n_prompt = stand, len(stand.tokens)
+
+    # --- a round ---
+
+    @property
+    def live(self) -> list[Track]:
+        """The tracks at work."""
+        return [] if self.is_settled else [track for track in self.tracks if track.finish == LIVE]
+
+    def _rounds(self) -> Iterator[None]:
+        """Yields before each batch."""
+        yield
+        while live := self.live:
+            refused = live
+            if self._rule.drafts:
+                proposed = yield from self._drafted(live)
+                refused = yield from self._judged(proposed)
+            if refused:
+                yield from self._rewritten(refused)
+            self._conclude(live)
+
+    def _drafted(self, tracks: Sequence[Track]) -> Generator[None, None, list[Proposed]]:
+        """A step of each track from the draft."""
+        stands = [track.draft for track in tracks if track.draft is not None]
+        yield from self._writer.read(stands)
+        # A recurrent memory cannot take a step back, so the draft writes beside where it stood.
+        forks = [self._writer.fork(stand) for stand in stands]
+        steps = [self._begun(track) for track in tracks]
+        yield from self._writer.write(forks, steps)
+        self.n_drafted += sum(len(step.tokens) for step in steps)
+        return [self._proposed(*parts) for parts in zip(tracks, forks, steps, strict=True)]
+
+    def _begun(self, track: Track) -> Step:
+        """An empty step, as long as both models have room for."""
+        n_drafted = 0 if track.draft is None else len(track.draft.tokens) - track.n_prompt
+        left = self._rule.n_tokens - max(len(track.tokens), n_drafted)
+        return Step(min(self._rule.step_tokens, left), track.stop)
+
+    def _proposed(self, track: Track, stand: Stand, step: Step) -> Proposed:
+        tokens = step.tokens
+        if not self._draft.shares_tokens:
+            tokens = _translated(tokens, self._draft.wording, self._request.wording)
+            left = self._rule.n_tokens - len(track.tokens)
+            if len(tokens) > left:  # in these tokens it is too long, so it does not end here
+                tokens, step.is_last = tokens[:left], False
+        return Proposed(track, stand, step, tokens, self._judge.words(tokens))
+
+    def _judged(self, proposed: Sequence[Proposed]) -> Generator[None, None, list[Track]]:
+        """Keep or drop each of the steps; returns the tracks whose step is refused."""
+        if self._rating is None:
+            for one in proposed:
+                self._accept(one)
+            return []
+        yield
+        refused = []
+        for one, rated in zip(proposed, self._rated(proposed, self._rating), strict=True):
+            is_kept, score = self._rule.judge(rated.shares)
+            n_back = len(self._rating.tokens) + (0 if is_kept else one.n_words)
+            self.n_rated += len(self._rating.tokens) + one.n_words
+            self.n_wasted += n_back
+            target = one.track.target
+            self.sequences.truncate(target.slot, self._judge.held(target) - n_back)
+            # The next token is drawn from these, where nothing else comes before it.
+            target.logits = rated.behind if is_kept else rated.before
+            if is_kept:
+                one.track.scores.append(score)
+                self._accept(one)
+            else:
+                self._writer.sequences.release(one.stand.slot)
+                refused.append(one.track)
+        return refused
+
+    def _rated(self, proposed: Sequence[Proposed], rating: Question) -> list[Rated]:
+        """Each step's rating, all of them read in one batch."""
+        blocks: list[Ints] = []
+        places: list[list[int | None]] = []
+        start = 0
+        for one in proposed:
+            before = self._judge.pending(one.track.target)
+            tokens = [*before, *one.tokens[: one.n_words], *rating.tokens.tolist()]
+            blocks.append(np.array(tokens, dtype=np.int64))
+            ends = len(before), len(before) + one.n_words, len(tokens)
+            # Where nothing is read, what is behind it is known already.
+            places.append([start + end - 1 if end else None for end in ends])
+            start += len(tokens)
+        rows = np.unique([row for ends in places for row in ends if row is not None])
+        slots = np.array([one.track.target.slot for one in proposed])
+        logits = self.sequences.append_blocks(slots, blocks, rows=rows)
+        found = []
+        for one, found_at in zip(proposed, places, strict=True):
+            known = one.track.target.logits
+            ahead, behind, last = (
+                known if row is None else logits[np.searchsorted(rows, row)].copy() for row in found_at
+            )
+            assert last is not None  # noqa: S101 - a rating request has tokens
+            found.append(Rated(rating.shares(last), ahead, behind))
+        return found
+
+    def _accept(self, one: Proposed) -> None:
+        """The draft's step is the track's; the target goes on behind it."""
+        track = one.track
+        if track.draft is not None:
+            self._writer.sequences.release(track.draft.slot)
+        track.draft = one.stand
+        track.target.tokens += one.tokens
+        self.n_kept += len(one.step.tokens)
+        self._keep(track, one.tokens, one.step)
+
+    def _rewritten(self, tracks: Sequence[Track]) -> Iterator[None]:
+        """A step of each track from the target, which the draft is to read."""
+        steps = [self._begun(track) for track in tracks]
+        yield from self._judge.write([track.target for track in tracks], steps)
+        for track, step in zip(tracks, steps, strict=True):
+            self.n_rewritten += len(step.tokens)
+            if self._rule.rewrite_score >= 0:
+                track.scores.append(self._rule.rewrite_score)
+            if track.draft is not None:
+                track.draft.tokens += self._told(step.tokens)
+            self._keep(track, step.tokens, step)
+
+    def _told(self, tokens: list[int]) -> list[int]:
+        """The target's tokens in the draft's."""
+        if self._draft.shares_tokens:
+            # What the draft's vocabulary lacks it reads as the last token that it has.
+            last_id = self._draft.model.n_vocab - 1
+            return [min(token, last_id) for token in tokens]
+        return _translated(tokens, self._request.wording, self._draft.wording)
+
+    def _keep(self, track: Track, tokens: list[int], step: Step) -> None:
+        for token in tokens:
+            parent = track.nodes[-1] if track.nodes else ROOT
+            track.nodes += self.genealogy.append(np.array([parent]), np.array([token])).tolist()
+        track.tokens += tokens
+        track.stop = step.stop
+        track.n_steps += 1
+        repeats = track.n_steps > PATIENCE and tokens == track.last_step
+        track.last_step = tokens
+        if step.is_last:
+            track.finish = STOPPED
+        elif repeats or self._begun(track).limit < 1:
+            track.finish = OUT_OF_LENGTH
+
+    def _conclude(self, tracks: Sequence[Track]) -> None:
+        """After a round of these: forget what has ended, and all of it where enough is known."""
+        for track in tracks:
+            if track.finish != LIVE and self._rule.fast:
+                track.answer = self._request.answer(np.array(track.tokens, dtype=np.int32))
+        votes = Counter(track.answer for track in self.tracks if track.answer is not None)
+        is_known = self._rule.fast and max(votes.values(), default=0) >= self._rule.fast
+        for track in tracks:
+            if track.finish != LIVE or is_known:
+                self.sequences.release(track.target.slot)
+                if track.draft is not None:
+                    self._writer.sequences.release(track.draft.slot)
+        self.is_settled = bool(is_known and self.live)
+
+    # --- see `Run` ---
+
+    def _step(self) -> Move:
+        for track in self.tracks:
+            track.n_told = len(track.nodes)
+        self._is_over = next(self._batches, True) is not None
+        return Move(self._manner.alpha, self.ess)
+
+    def _standing(self) -> tuple[int, int, float | None]:
+        return len(self.tracks), sum(track.finish != LIVE for track in self.tracks), None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every track has ended, or need not."""
+        return self._is_over
+
+    @property
+    def ess(self) -> float:
+        """All of them: each is a text of its own."""
+        return float(len(self.tracks))
+
+    def endings(self) -> list[Ending]:
+        """See `Run.endings`; of equal texts a finished one stands for all, and the best rated."""
+        best_first = sorted(self.tracks, key=lambda one: (one.finish == LIVE, -(one.score or 0.0)))
+        return merged(
+            Ending(
+                tokens=np.array(track.tokens, dtype=np.int32),
+                count=1,
+                weight=1 / len(self.tracks),
+                logp=None,
+                finish_reason=REASONS[track.finish],
+                score=track.score,
+            )
+            for track in best_first
+        )
+
+    def population(self) -> list[HistoryInfo]:
+        """Every token of the steps that were kept since the last look, track by track."""
+        return [
+            self._history(
+                0, node, track.nodes[n - 1] if n else ROOT, track.tokens[n],
+                count=1, weight=1 / len(self.tracks), logp=None,
+                finish=track.finish if node == track.nodes[-1] else LIVE,
+            )
+            for track in self.tracks
+            for n, node in enumerate(track.nodes)
+            if n >= track.n_told
+        ]  # fmt: skip
+
+
+def _translated(tokens: list[int], ours: Wording | None, theirs: Wording | None) -> list[int]:
+    """Some tokens of a reply in those of another vocabulary; a character that was cut is left out."""
+    text = require_words(ours).text(np.array(tokens, dtype=np.int32))
+    return [int(token) for token in require_words(theirs).tokens(text.rstrip("\ufffd"))]

@@ -1,0 +1,130 @@
+"""Steps of texts, written by one model: several side by side, a token of each at a time.
+
+A step ends behind the separator, with an end token, where a stop rule hits, or when it is long enough.
+Separators before the first word of a step do not end it. Knows nothing of who judges steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from localsmc.draws import Draw
+from localsmc.numerics import Floats, RowKernel, Transform
+from localsmc.prompts import StopRule, StopState
+from localsmc.sequences import Sequences
+
+
+@dataclass(slots=True, eq=False)
+class Stand:
+    """Where a text stands in a model's memory."""
+
+    slot: int
+    tokens: list[int]
+    """What the slot holds or is still to read: the end of the prompt, then the text."""
+    logits: Floats | None = None
+    """(V,) behind all that the slot holds, where they are known."""
+
+
+@dataclass(slots=True, eq=False)
+class Step:
+    """A step as far as it is written, by the model whose tokens these are."""
+
+    limit: int
+    stop: StopState
+    tokens: list[int] = field(default_factory=list)
+    text: bytes = b""
+    is_last: bool = False
+    """Whether the reply ends with it: by an end token or the stop rule."""
+    is_closed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How tokens are drawn, from p^alpha that `transform` may cut; and what ends a step."""
+
+    alpha: float
+    transform: Transform | None
+    separator: bytes
+    draw: Draw
+
+
+class Hand:
+    """One model that reads and writes texts. Generators yield before each batch.
+
+    `n_known` are the ids that it may write, of its vocabulary's V.
+    """
+
+    def __init__(self, sequences: Sequences, stop: StopRule, manner: Manner, n_known: int) -> None:
+        self.sequences, self.stop = sequences, stop
+        self._manner, self._n_known = manner, n_known
+        model = sequences.model
+        self._pieces, self._is_eog = model.pieces, model.is_eog
+        self._kernel = RowKernel(model.n_vocab, model.dtype)
+
+    def stands(self, root: int, logits: Floats, rests: Sequence[Sequence[int]]) -> list[Stand]:
+        """Texts that stand at the root, with the logits (1, V) behind it, each with a rest to read first."""
+        return [Stand(self.sequences.fork(root), [*rest], logits[0].copy()) for rest in rests]
+
+    def held(self, stand: Stand) -> int:
+        """How many tokens the slot holds behind where all prompts part."""
+        return int(self.sequences.lengths(np.array([stand.slot]))[0])
+
+    def pending(self, stand: Stand) -> list[int]:
+        """What the slot is still to read."""
+        return stand.tokens[self.held(stand) :]
+
+    def fork(self, stand: Stand) -> Stand:
+        """Another text that stands at the same place."""
+        return Stand(self.sequences.fork(stand.slot), [*stand.tokens], stand.logits)
+
+    def read(self, stands: Sequence[Stand]) -> Iterator[None]:
+        """Catch up with the texts, so that the logits behind them are known."""
+        behind = [stand for stand in stands if self.pending(stand)]
+        if not behind:
+            return
+        yield
+        blocks = [np.array(self.pending(stand), dtype=np.int64) for stand in behind]
+        rows = self.sequences.append_blocks(np.array([one.slot for one in behind]), blocks, last_only=True)
+        for stand, row in zip(behind, rows, strict=True):
+            stand.logits = row.copy()
+
+    def write(self, stands: Sequence[Stand], steps: Sequence[Step]) -> Iterator[None]:
+        """Write a step of each text; its last token is still to be read then."""
+        open_ = [pair for pair in zip(stands, steps, strict=True) if pair[1].limit > 0]
+        while open_:
+            yield from self.read([stand for stand, _ in open_])
+            logits = np.stack([stand.logits for stand, _ in open_ if stand.logits is not None])
+            for (stand, step), token in zip(open_, self._drawn(logits), strict=True):
+                stand.tokens.append(token)
+                stand.logits = None
+                self._append(step, token)
+            open_ = [(stand, step) for stand, step in open_ if not step.is_closed]
+
+    def _drawn(self, logits: Floats) -> list[int]:
+        """A token from each row (R, V)."""
+        logits[:, self._n_known :] = -np.inf
+        found: list[int] = []
+        for chunk in self._kernel.chunks(logits, self._manner.alpha):
+            if self._manner.transform is not None:
+                self._manner.transform(chunk)
+            found += self._manner.draw(chunk.mass, np.ones(len(chunk.mass), dtype=np.int64)).tolist()
+        return found
+
+    def _append(self, step: Step, token: int) -> None:
+        step.tokens.append(token)
+        step.text += self._pieces[token]
+        if self.stop.is_active:
+            step.stop = self.stop.advance(step.stop, token)
+        step.is_last = bool(self._is_eog[token]) or step.stop.hit
+        is_whole = self._manner.separator in step.text.lstrip()
+        step.is_closed = step.is_last or is_whole or len(step.tokens) == step.limit
+
+    def words(self, tokens: Sequence[int]) -> int:
+        """How many of a step's tokens there are up to its last word: blanks and an end token may follow."""
+        n = len(tokens)
+        while n and (self._is_eog[tokens[n - 1]] or not self._pieces[tokens[n - 1]].strip()):
+            n -= 1
+        return n
