@@ -1,8 +1,4 @@
-"""Options under headings, spelled as llama.cpp spells them.
-
-The names of choices are written out here, so that `--help` need not import the library; a test
-compares them.
-"""
+"""Options under headings, spelled as llama.cpp spells them."""
 
 from __future__ import annotations
 
@@ -12,40 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
-
-METHODS = (
-    "power-smc",
-    "power-mh",
-    "power-tempering",
-    "sample",
-    "greedy",
-    "best-of-n",
-    "self-consistency",
-    "speculative",
-    "cascade",
-    "draft-smc",
-    "ssr",
-)
-PARAMETERS = (
-    "particles",
-    "alpha",
-    "ramp",
-    "ess_threshold",
-    "resampling",
-    "settle",
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "n_max",
-)
-"""Parameters of methods that have a flag of their own; the others are written with the method."""
-
-RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin", "optimal")
-SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
-KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
-SPLIT_MODES = ("none", "layer", "row", "tensor")
 
 # --- headings -----------------------------------------------------------------------------------
 

@@ -10,8 +10,8 @@ import click
 from click.core import ParameterSource
 
 from localsmc.errors import ConfigError
+from localsmc_cli.choices import PARAMETERS
 from localsmc_cli.given import Given
-from localsmc_cli.options import PARAMETERS
 
 if TYPE_CHECKING:
     from localsmc.methods.spec import MethodSpec

@@ -1,6 +1,6 @@
 """What a draft saves on this machine: speculative sampling beside the target alone.
 
-    python -m localsmc_models.pairs [--shape qwen2.5-1.5b] [--tokens 64] [--n-max 1,2,3,4,8] [--problems N]
+    python -m localsmc_models.pairs [--shape qwen2.5-1.5b] [--tokens 64] [--n-max 1,2,3,4,7] [--problems N]
     python -m localsmc_models.pairs --shape qwen2.5-1.5b --calibrate
 
 The embedded pair on held-out problems, or with a shape a pair of random weights behind arbitrary
@@ -208,7 +208,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--quantization", choices=tuple(synthetic.LEVEL_BYTES), default="Q4_0", help="of the shape (Q4_0)")
     add("--tokens", type=int, default=64, help="a text has at most (64)")
-    add("--n-max", type=_numbers, default=(1, 2, 3, 4, 8), help="lengths of drafts (1,2,3,4,8)")
+    add("--n-max", type=_numbers, default=(1, 2, 3, 4, 7), help="lengths of drafts (1,2,3,4,7)")
     add("--problems", type=int, default=5, help="prompts (5)")
     add("--rounds", type=int, default=2, help="runs of each prompt, of which the fastest counts (2)")
     add("--seed", type=int, default=1, help="of weights and prompts (1)")

@@ -16,7 +16,7 @@ from localsmc.errors import ContextFull
 from localsmc.methods import METHODS
 from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
 from localsmc.records import AnswerShare
-from localsmc_cli import options
+from localsmc_cli import choices
 from localsmc_cli.main import run
 from localsmc_cli.summary import percent, share_lines
 
@@ -752,7 +752,7 @@ def test_help_names_options_and_defaults(cli):
         "[default: the method's own, 16 for power-smc]",
         f"for power-smc {card.alpha:g} for the embedded model, 2 for others]",
         "best for best-of-n, majority for self-consistency and ssr, draw for others]",
-        f"{', '.join(options.METHODS)}, with its options",
+        f"{', '.join(choices.METHODS)}, with its options",
     ):
         # Words are broken after hyphens, too.
         assert default.replace(" ", "") in words.replace(" ", "")
@@ -763,19 +763,19 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
     from localsmc.catalog import Defaults
     from localsmc.methods.base import options_of
 
-    assert options.METHODS == tuple(methods.METHODS)
+    assert choices.METHODS == tuple(methods.METHODS)
     known = {option for method in methods.METHODS.values() for option in options_of(method)}
-    assert set(options.PARAMETERS) <= known
+    assert set(choices.PARAMETERS) <= known
     own = {name: method().select for name, method in methods.METHODS.items()}
     assert own == dict.fromkeys(own, "draw") | {
         "best-of-n": "best",
         "self-consistency": "majority",
         "ssr": "majority",
     }
-    assert sorted(options.RESAMPLING) == sorted((*resampling.SCHEMES, "optimal"))
-    assert options.SELECT == tuple(selection.SELECTORS)
-    assert set(options.KV_TYPES) == set(llama.KV_TYPES)
-    assert options.SPLIT_MODES == tuple(llama.SPLIT_MODES)
+    assert sorted(choices.RESAMPLING) == sorted((*resampling.SCHEMES, "optimal"))
+    assert choices.SELECT == tuple(selection.SELECTORS)
+    assert set(choices.KV_TYPES) == set(llama.KV_TYPES)
+    assert choices.SPLIT_MODES == tuple(llama.SPLIT_MODES)
     assert (Defaults().alpha, Defaults().ramp, Defaults().n_predict) == (2, 100, 1024)
     smc, sample = methods.PowerSMC(), methods.Sample()
     assert (smc.particles, smc.ess_threshold, smc.resampling) == (16, 0.5, "optimal")

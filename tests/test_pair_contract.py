@@ -90,10 +90,12 @@ def test_both_memories_hold_the_texts_and_nothing_of_what_was_refused(kind, mode
     assert run.n_drafted > run.n_kept > 0
 
 
-def test_both_memories_hold_the_histories_of_particles(kind, models):
-    run = DraftSMC(particles=6, alpha=1.2, ramp=3, n_max=3, p_min=0.0, ess_threshold=0.9).start(
-        asked(models, 12)
-    )
+@pytest.mark.parametrize(
+    "own", [{"resampling": "systematic", "ess_threshold": 0.9}, {}], ids=["systematic", "optimal"]
+)
+def test_both_memories_hold_the_histories_of_particles(kind, models, own):
+    method = DraftSMC(**{"particles": 6, "alpha": 1.2, "ramp": 3, "n_max": 3, "p_min": 0.0, **own})
+    run = method.start(asked(models, 12))
     forks = 0
     for step in run:
         forks += step.forks
@@ -179,7 +181,16 @@ def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, 
 
 def test_drafted_power_smc_estimates_the_evidence_without_bias(pair, prompt):
     law, omitted = law_above(pair[0], prompt, alpha=1.5, floor=1e-6)
-    method = DraftSMC(particles=128, alpha=1.5, ramp=2, n_max=1, p_min=0.0, sharpening=0.0, ess_threshold=0.9)
+    method = DraftSMC(
+        particles=128,
+        alpha=1.5,
+        ramp=2,
+        n_max=1,
+        p_min=0.0,
+        sharpening=0.0,
+        resampling="systematic",
+        ess_threshold=0.9,
+    )
     evidence = []
     for seed in range(100):
         run = method.start(asked(pair, 3, seed, prompt))

@@ -25,8 +25,8 @@ class Drafting:
 
     particles: int = 1
     temperature: float = 1.0
-    n_max: int = 8
-    adaptive: bool = True
+    n_max: int = 3
+    adaptive: bool = False
     p_min: float = 0.0
 
     def __post_init__(self) -> None:
