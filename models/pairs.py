@@ -69,8 +69,8 @@ def ways(lengths: Sequence[int]) -> dict[str, tuple[str, ...]]:
     """Methods as they are written: the target alone, and those that are compared with it."""
     found = {}
     for alone, law in ALONE.items():
-        fixed = (f"speculative:{law},n_max={length},adaptive=off" for length in lengths)
-        found[alone] = (f"speculative:{law}", *fixed)
+        fixed = (f"speculative:{law},n_max={length}" for length in lengths)
+        found[alone] = (f"speculative:{law},n_max={max(lengths)},adaptive=on", *fixed)
     return found
 
 
