@@ -62,6 +62,15 @@ Transform = Callable[[Chunk], None]
 """Zeroes part of a chunk's `mass` in place: top-k and its kind."""
 
 
+def require_numbers(tops: Floats) -> None:
+    """Raise DecodeFailed unless the highest logit of every row is a number."""
+    if not np.isfinite(tops).all():
+        raise DecodeFailed(
+            "the model returned logits that are not numbers",
+            hint="the file may be damaged: compare its checksum, or try another quantization",
+        )
+
+
 class RowKernel:
     """Turns rows of logits into tempered masses and their sums, in preallocated buffers."""
 
@@ -93,11 +102,7 @@ class RowKernel:
     def _chunk(self, start: int, logits: Floats, alpha: float, mass: Floats) -> Chunk:
         shifted = self._shifted[: len(logits)]
         top = logits.max(axis=1, keepdims=True)
-        if not np.isfinite(top).all():
-            raise DecodeFailed(
-                "the model returned logits that are not numbers",
-                hint="the file may be damaged: compare its checksum, or try another quantization",
-            )
+        require_numbers(top)
         np.subtract(logits, top, out=shifted)
         np.exp(shifted, out=mass)
         log_sum = np.log(mass.sum(axis=1).astype(np.float64))

@@ -25,7 +25,7 @@ from localsmc.deferral import Law
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.numerics import Doubles, Floats
+from localsmc.numerics import Doubles, Floats, require_numbers
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
 
@@ -119,6 +119,7 @@ class Tempering:
 def _softmax(logits: Floats) -> tuple[Floats, Doubles]:
     """Probabilities (R, V), and the log-sum-exp of each row."""
     top = logits.max(axis=1)
+    require_numbers(top)
     found: Floats = np.exp(logits - top[:, None])
     total = found.sum(axis=1, dtype=np.float64)
     found /= total[:, None].astype(found.dtype)
@@ -194,13 +195,13 @@ class Speculation:
     def _drafted(self, texts: Sequence[Text], blocks: Sequence[Block], which: Sequence[int]) -> Floats:
         """The draft's logits behind what there is of some texts and their blocks."""
         slots = np.array([texts[i].draft for i in which])
-        held = self._draft.lengths(slots)
         # What the draft's vocabulary lacks it reads as the last token that it has.
         last_id = self._draft.model.n_vocab - 1
-        pending = [
-            np.minimum(np.array([*texts[i].tokens, *blocks[i].tokens][n:], dtype=np.int64), last_id)
-            for i, n in zip(which, held.tolist(), strict=True)
-        ]
+        pending = []
+        for i, n in zip(which, self._draft.lengths(slots).tolist(), strict=True):
+            text, block = texts[i].tokens, blocks[i].tokens
+            behind = text[n:] + block[max(0, n - len(text)) :]
+            pending.append(np.minimum(np.array(behind, dtype=np.int64), last_id))
         if not len(pending[0]):  # the first round of all
             return np.repeat(self._roots[1][1], len(which), axis=0)
         return self._draft.append_blocks(slots, pending, last_only=True)

@@ -15,7 +15,7 @@ from test_exact import PROMPT, request, run_to_end, stopped_texts
 from localsmc import deferral
 from localsmc.deferral import RULES, Law
 from localsmc.draws import RandomDraw
-from localsmc.errors import ConfigError, ContextFull, PromptTooLong
+from localsmc.errors import ConfigError, ContextFull, DecodeFailed, PromptTooLong
 from localsmc.methods import METHODS, Cascade, Draft, Greedy, Sample, Speculative
 from localsmc.methods.drafting import best_length
 from localsmc.methods.sampling import lowest_logit
@@ -367,6 +367,15 @@ def test_without_a_draft_it_is_refused(name):
 def test_too_little_memory_is_said_at_the_start(sizes):
     with pytest.raises((ContextFull, PromptTooLong)):
         run_pair(speculative(), pair(**sizes), 4, RandomDraw(np.random.default_rng(1)))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_no_numbers_are_said(which, bad):
+    models = pair()
+    models[which].decode = lambda tokens, *_, **__: np.full((len(tokens), 3), bad)
+    with pytest.raises(DecodeFailed, match="not numbers"):
+        run_pair(speculative(), models, 3, RandomDraw(np.random.default_rng(1)))
 
 
 def test_a_truncation_looks_at_the_law_at_temperature_1():
