@@ -1,14 +1,13 @@
 """Speculative cascades: the small model's token is kept where a rule says it may be, else the large one's.
 
-Target    Π π(y_t|h), the law that the rule makes of both models' next-token laws q and p, on the tempered
-          ones where `temperature` is not 1 (deferral.py). Not the target's own law: a trade of its quality
-          for speed. Rules, with their `lenience` towards the draft: chow, diff and opt choose a model
+Target    Π π(y_t|h), π by a rule from both models' laws; they are tempered where `temperature` is not 1
+          (deferral.py). Not the target's own law: a trade of its quality for speed. Rules, with their `lenience` towards the draft: chow, diff and opt choose a model
           for each token, token-v1, token-v2 and token-v3 the tokens that the draft may decide on; lossy is
           lossy speculative sampling, and bild the rule of Big Little Decoder, with `fallback`.
 Proposal  as for `speculative`.
 Weight    equal; N independent texts.
 Stops     when every text has ended: end token, stop rule or n_tokens.
-Cost      as for `speculative`, and a row of the draft more a round, for the law behind the block. With
+Cost      as for `speculative`; and a row of the draft more a round, for the law behind the block. With
           `sequential`, which chow alone can have since it does not look at p, the draft writes until
           it defers, and the target reads what it has not read yet for each token of its own.
 Source    Faster Cascades via Speculative Decoding, arXiv 2405.19261; the token behind a block is drawn from

@@ -1,14 +1,14 @@
 """Speculative decoding: a small draft writes ahead, and the target reads what it wrote all at once.
 
-Target    what `sample` has: q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p
-          leave; at temperature 0 the likeliest token, as `greedy` has it. The draft changes no law.
+Target    that of `sample`, at temperature 0 that of `greedy`; the draft changes no law. Every token comes
+          from p(v|h)^(1/temperature), normalised on the tokens that top-k, top-p and min-p leave.
 Proposal  blocks of up to `n_max` tokens from the draft, at the same temperature and truncation; with
           `p_min` it stops where it gives no token that probability. With `adaptive` a block is as long as
           pays most at the share of tokens accepted so far, by the models' numbers of parameters.
 Weight    equal; N independent texts.
 Stops     when every text has ended: end token, stop rule or n_tokens.
-Cost      a row of the target for each drafted token and one more for each round and text; a row of the
-          draft for each token. Refused tokens are wasted rows of both.
+Cost      a row of the target a drafted token, and one more a round; a row of the draft a token. Refused
+          tokens are wasted rows of both.
 Source    Leviathan and others, arXiv 2211.17192; Chen and others, arXiv 2302.01318. Tokens that only one
           of the vocabularies has are never drafted.
 """
