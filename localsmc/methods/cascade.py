@@ -1,9 +1,10 @@
 """Speculative cascades: the small model's token is kept where a rule says it may be, else the large one's.
 
 Target    Π π(y_t|h), π by a rule from both models' laws; they are tempered where `temperature` is not 1
-          (deferral.py). Not the target's own law: a trade of its quality for speed. Rules, with their `lenience` towards the draft: chow, diff and opt choose a model
-          for each token, token-v1, token-v2 and token-v3 the tokens that the draft may decide on; lossy is
-          lossy speculative sampling, and bild the rule of Big Little Decoder, with `fallback`.
+          (deferral.py). Not the target's own law: a trade of its quality for speed. Rules, with their
+          `lenience` towards the draft: chow, diff and opt choose a model for each token, token-v1, token-v2
+          and token-v3 the tokens that the draft may decide on; lossy is lossy speculative sampling, and
+          bild the rule of Big Little Decoder, with `fallback`.
 Proposal  as for `speculative`.
 Weight    equal; N independent texts.
 Stops     when every text has ended: end token, stop rule or n_tokens.

@@ -15,9 +15,9 @@ Words     `pool` has the strategies: general, tiny (what the embedded models wer
 Stops     when every track has ended: end token, stop rule, n_tokens in either model's tokens, or a step that
           repeats the one before it, from the third step on; fast=1 when a finished track has an answer,
           fast=2 when two agree. A step has at most `step_tokens`.
-Cost      a row of each model a drafted token, and more to rate it; a row of the target for each token of the
-          request to rate a step, which is forgotten again, as are refused steps. Tracks wait for each other: a
-          round takes as long as its longest step.
+Cost      a row of each model a drafted token, and more to rate it; a row of the target for each token of
+          the request to rate a step, which is forgotten again, as are refused steps. Tracks wait for each
+          other: a round takes as long as its longest step.
 Source    SSR, arXiv 2505.15340, which keeps where the likeliest digit is 7 at least, and counts a rewritten
           step as 9: rating=digit, rewrite_score=9.
 """
