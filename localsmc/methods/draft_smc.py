@@ -55,7 +55,7 @@ class DraftSMC:
     alpha: float = 2.0
     ramp: int = 100
     n_max: int = 8
-    p_min: float = 0.9
+    p_min: float = 0.98
     sharpening: float = 1.0
     ess_threshold: float = 0.5
     resampling: str = OPTIMAL
