@@ -29,6 +29,7 @@ class Model:
     source: Source
     header: gguf.Header
     draft: Model | None = None
+    draft_options: LoadOptions | None = None
     _n_shared: int | None = None
 
     def close(self) -> None:
@@ -45,7 +46,7 @@ class Model:
                     "the method needs a second, smaller model that writes drafts, and none is given",
                     hint="add `-md small.gguf`, a small model of the same family",
                 )
-            self.draft = _load(catalog.embedded(catalog.EMBEDDED_DRAFT), None)
+            self.draft = _load(catalog.embedded(catalog.EMBEDDED_DRAFT), self.draft_options)
         return self.draft
 
     def require_shared_tokens(self) -> int:
@@ -101,6 +102,7 @@ def load(
     once. Raises ModelNotFound or ModelLoadFailed.
     """
     model = _load(catalog.resolve(path), options)
+    model.draft_options = draft_options
     if draft is not None:
         try:
             model.draft = _load(catalog.resolve(draft), draft_options)
