@@ -17,7 +17,7 @@ from localsmc_cli.given import Given, draft_load_options, load_options, settings
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
-from localsmc_cli.specs import check_draft, parse_methods, with_flags
+from localsmc_cli.specs import check_draft, has_pair, parse_methods, with_flags
 from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
 from localsmc_cli.trace import Trace
 
@@ -90,6 +90,7 @@ class _Job:
     model: str | None
     load: LoadOptions
     draft: str | None
+    """None where no method has two models."""
     draft_load: LoadOptions
     methods: tuple[MethodSpec, ...]
     settings: Settings
@@ -116,7 +117,7 @@ def _job(problem: str, given: Given) -> _Job:
         problem=problem,
         model=given["model"],
         load=load_options(given),
-        draft=given["model_draft"],
+        draft=given["model_draft"] if has_pair(methods) else None,
         draft_load=draft_load_options(given),
         methods=methods,
         settings=settings,

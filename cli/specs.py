@@ -32,9 +32,20 @@ def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
 def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, ...]:
     """The methods with the flags that apply to each; raises ConfigError for one that applies to none."""
     flags = {name: given[name] for name in PARAMETERS if given[name] is not None}
-    for name in flags:
+    for name in list(flags):
+        if not _is_typed(name) and not _owners(name).keys() & {spec.name for spec in specs}:
+            del flags[name]  # a variable of llama.cpp's is there for whoever can use it
+            continue
         _check_owner(name, [spec.name for spec in specs])
     return tuple(_joined(spec, flags, given["select"]) for spec in specs)
+
+
+def has_pair(specs: Sequence[MethodSpec]) -> bool:
+    """Whether one of the methods has two models."""
+    from localsmc.methods import METHODS
+    from localsmc.methods.base import pair_of
+
+    return any(pair_of(METHODS[spec.name]) for spec in specs)
 
 
 def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
@@ -49,10 +60,8 @@ def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
             f"{_listed(pairs)} needs a second, smaller model that writes drafts",
             hint="add `-md small.gguf`, a small model of the same family",
         )
-    context = click.get_current_context()
     for option in ("model_draft", "n_gpu_layers_draft", "n_threads_draft"):
-        is_typed = context.get_parameter_source(option) is ParameterSource.COMMANDLINE
-        if not pairs and is_typed:
+        if not pairs and _is_typed(option):
             owners = [name for name, method in METHODS.items() if pair_of(method)]
             raise ConfigError(
                 f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
@@ -80,15 +89,25 @@ def _joined(spec: MethodSpec, flags: dict[str, Any], select: str | None) -> Meth
 
 
 def _check_owner(option: str, names: Sequence[str]) -> None:
+    owners = _owners(option)
+    if not owners.keys() & set(names):
+        raise ConfigError(
+            f"`{spelling(option)}` does not apply to {_listed(names)}",
+            hint=f"leave it out, or use {_listed(list(owners))}",
+        )
+
+
+def _owners(option: str) -> dict[str, None]:
+    """The methods that have an option, in their order."""
     from localsmc.methods import METHODS
     from localsmc.methods.base import options_of
 
-    owners = [name for name, method in METHODS.items() if option in options_of(method)]
-    if not set(owners) & set(names):
-        raise ConfigError(
-            f"`{spelling(option)}` does not apply to {_listed(names)}",
-            hint=f"leave it out, or use {_listed(owners)}",
-        )
+    return {name: None for name, method in METHODS.items() if option in options_of(method)}
+
+
+def _is_typed(option: str) -> bool:
+    """Whether an option stands on the command line itself."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -1,6 +1,6 @@
 """The trace: every step of a run as lines of JSON, written while it runs.
 
-    {"event": "start", "version", "seed", "method", "model", "prompt", "prompt_tokens"}
+    {"event": "start", "version", "seed", "method", "model", "draft", "prompt", "prompt_tokens"}
     {"event": "step", ...the fields of StepInfo..., "population": [...HistoryInfo...]}
     {"event": "end", "outcome", "answer", "text", "answers", "log_z"}
 
@@ -64,6 +64,7 @@ class Trace:
             seed=result.seed,
             method=asdict(result.method),
             model=asdict(result.model),
+            draft=None if result.draft is None else asdict(result.draft),
             prompt=solving.prompt_text,
             prompt_tokens=solving.prompt.tolist(),
         )

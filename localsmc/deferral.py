@@ -44,11 +44,6 @@ Rule = Callable[[Law, Law, float], Floats]
 """(q, p, lenience) → π (R, V)."""
 
 
-def always(_q: Law, p: Law, _lenience: float) -> Floats:
-    """π = p: lossless."""
-    return p.drawn
-
-
 def chow(q: Law, p: Law, lenience: float) -> Floats:
     """Defers where the small model is unsure: max q < 1 − lenience (2)."""
     return _either(is_unsure(q, lenience), q, p)

@@ -53,13 +53,16 @@ def models_of(model: Model, method: Method) -> tuple[Model, ...]:
 def horizon(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
     """Tokens that an answer may have: what is asked for, where the least that the method needs fits."""
     asked = settings.n_predict or model.source.defaults.n_predict
-    length, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.room
+    trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.room
+    length = trained
     if settings.n_ctx:
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
     room = length - n_prompt - needed.beside
     if room < 1:
+        others = f", with {needed.beside} more for each of {needed.least} texts" if needed.beside else ""
+        held = min(trained, settings.n_ctx or trained)
         raise PromptTooLong(
-            f"the prompt has {n_prompt} tokens, but the context holds {length}",
+            f"the prompt has {n_prompt} tokens{others}, but the context holds {held}",
             hint="shorten the problem, or raise `--ctx-size` as far as the model was trained",
         )
     return room if asked == AS_MANY_AS_FIT else min(asked, room)

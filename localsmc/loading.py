@@ -51,17 +51,18 @@ class Model:
 
     def require_shared_tokens(self) -> int:
         """How many token ids the draft shares; ConfigError unless it is all that one of them has."""
-        if self._n_shared is None:
+        if not self._n_shared:  # 0 where they are known to differ: it is said again why
             self._n_shared = shared_tokens(self.llama, self.require_draft().llama)
         return self._n_shared
 
     def shares_tokens(self) -> bool:
         """Whether a draft could be given ids as they are."""
-        try:
-            self.require_shared_tokens()
-        except ConfigError:
-            return False
-        return True
+        if self._n_shared is None:
+            try:
+                self.require_shared_tokens()
+            except ConfigError:
+                self._n_shared = 0
+        return bool(self._n_shared)
 
     def __enter__(self) -> Model:
         return self

@@ -145,3 +145,6 @@ SELECTORS: dict[str, Selector] = {
     "best": by_probability,
     "best-mean": by_mean,
 }
+
+BY_LOGP = ("best", "best-mean")
+"""Selectors that look at nothing but log-probabilities."""

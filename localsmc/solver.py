@@ -63,11 +63,11 @@ class Solving:
         context: LlamaContext | None = None,
         draft_context: LlamaContext | None = None,
     ) -> None:
+        self.method = suited(model.method() if method is None else method, settings.select)
+        self.draft = model.require_draft() if pair_of(self.method) else None
         self._began = time.perf_counter()
         self.model, self.settings, self._extract = model, settings, extract
         self._problem = problem
-        self.method = suited(model.method() if method is None else method, settings.select)
-        self.draft = model.require_draft() if pair_of(self.method) else None
         if pair_of(self.method) == TOKENS:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
@@ -90,9 +90,9 @@ class Solving:
             self._closes.callback(context.close)
         self.context = context
         self.draft_context = draft_context
-        if model.llama.is_hybrid:
+        if any(one.llama.is_hybrid for one in layout.models_of(model, self.method)):
             self.notices.append(
-                "this model is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
+                "a model here is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
                 " sequences of such models in a batch (issue 29002)"
             )
         if self.draft is not None and self.draft.llama.n_params >= model.llama.n_params:
@@ -261,6 +261,7 @@ class Solving:
 
     def _usage(self, completions: Sequence[Completion]) -> Usage:
         run, load_seconds = self.run, self.model.llama.load_seconds
+        load_seconds += 0.0 if self.draft is None else self.draft.llama.load_seconds
         n_completion = sum(completion.n_tokens for completion in completions)
         if run is None:
             seconds = Seconds(

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -301,13 +302,15 @@ class Alternation(Speculation):
     so the log-probabilities of texts are not known.
     """
 
-    defers: Callable[[Law], NDArray[np.bool_]]
+    def __init__(self, *args: Any, defers: Callable[[Law], NDArray[np.bool_]], **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._defers = defers
 
     def advance(self, texts: Sequence[Text], _n_draft: int = 1) -> None:
         """One token for each of these live texts."""
         nothing = [Block(0) for _ in texts]
         q = self._tempering.law(self._drafted(texts, nothing, range(len(texts))))
-        mass, deferred = q.drawn.copy(), np.flatnonzero(self.defers(q))
+        mass, deferred = q.drawn.copy(), np.flatnonzero(self._defers(q))
         if len(deferred):
             mass[deferred] = self._tempering.law(self._answered([texts[i] for i in deferred.tolist()])).drawn
         self.counts.rewritten += len(deferred)

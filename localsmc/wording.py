@@ -35,11 +35,11 @@ class ModelWording:
         messages += [{"role": "assistant", "content": _MARK}, {"role": "user", "content": request}]
         rendered = llama.chat_template.render(messages, thinking=settings.thinking)
         # What the template makes of a reply is left aside: it stands in the memory as it was written.
-        return llama.tokenize(rendered.rpartition(_MARK)[2] + reply, special=True)
+        return llama.tokenize_on(rendered.rpartition(_MARK)[2] + reply, special=True)
 
     def tokens(self, text: str) -> TokenIds:
         """See `Wording.tokens`."""
-        return self._model.llama.tokenize(text, special=False)
+        return self._model.llama.tokenize_on(text)
 
     def text(self, tokens: TokenIds) -> str:
         """See `Wording.text`."""

@@ -177,6 +177,12 @@ MISTAKES = [
     (["x", "--method", "cascade:sequential=on"], 2, "`sequential` cannot be with `rule` token-v3"),
     (["x", "--method", "draft-smc:resampling=best"], 2, "`resampling` is `best`, which is no scheme"),
     (
+        ["x", "--method", "speculative:top_k=3", "--temp", "0"],
+        2,
+        "`top_k` has no say where `temperature` is 0",
+    ),
+    (["x", "--method", "ssr", "--select", "best"], 2, "`select` best needs log-probabilities"),
+    (
         ["x", "--method", "cascade:rule=chow,sequential=on", "--select", "best"],
         2,
         "`select` best needs log-probabilities, which `cascade` does not know here",
@@ -346,6 +352,19 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
     assert config.items() <= result["method"]["config"].items()
     assert sum(share["weight"] for share in result["answers"]) == pytest.approx(1)
     assert (result["log_z"] is None) == ("--method" in method)
+
+
+def test_llama_cpps_variables_for_drafts_are_for_methods_that_have_one(cli, monkeypatch):
+    monkeypatch.setenv("LLAMA_ARG_SPEC_DRAFT_N_MAX", "2")
+    monkeypatch.setenv("LLAMA_ARG_SPEC_DRAFT_MODEL", "/no/such draft.gguf")
+    code, _, _ = cli("solve", "What is 2 + 2?", *SMALL, "--method", "sample")
+    assert code == 0
+    code, _, err = cli("solve", "What is 2 + 2?", "--method", "speculative")
+    assert code == 3
+    assert "no model at `/no/such draft.gguf`" in err
+    monkeypatch.delenv("LLAMA_ARG_SPEC_DRAFT_MODEL")
+    _, out, _ = cli("solve", "What is 2 + 2?", "--method", "speculative", "--json")
+    assert json.loads(out)["method"]["config"]["n_max"] == 2
 
 
 @pytest.mark.parametrize("method", ["power-smc", "sample", "speculative", "draft-smc"])

@@ -430,8 +430,24 @@ def test_methods_with_two_models_run_beside_others_and_go_on_where_they_were(tmp
     run(tmp_path / "cut", wanted)
     assert without_seconds(lines(tmp_path / "cut")) == without_seconds(lines(tmp_path / "whole"))
     manifest = read_manifest(tmp_path / "whole")
-    assert manifest["draft"]["name"] == "draft"
-    assert plan().manifest()["draft"] is None
+    assert [one["name"] for one in manifest["draft"]] == ["draft"]
+    assert plan().manifest()["draft"] == []
     drafts = {line["method"]: line["result"]["usage"]["draft"] for line in whole}
     assert drafts["sample"] is None
     assert drafts["speculative"]["drafted"] >= drafts["speculative"]["kept"] > 0
+
+
+def test_a_run_does_not_go_on_with_another_draft(tmp_path, random_llama):
+    methods = tuple(map(parse_method, ("ssr:N=1",)))
+    wanted = plan(tasks=(load_task("tiny", limit=1),), methods=methods, seeds=(0,))
+    run(tmp_path / "run", wanted)
+    other = plan(tasks=wanted.tasks, methods=methods, seeds=(0,), draft=str(random_llama))
+    with pytest.raises(RunError, match="draft"):
+        run(tmp_path / "run", other)
+
+
+def test_a_draft_that_does_not_go_with_the_model_is_said_before_any_line(tmp_path, random_llama):
+    wanted = plan(methods=tuple(map(parse_method, ("speculative",))), draft=str(random_llama))
+    with pytest.raises(ConfigError, match="cannot draft for"):
+        run(tmp_path / "run", wanted)
+    assert lines(tmp_path / "run") == []

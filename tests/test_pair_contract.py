@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from test_contract import TOLERANCE
 from test_gguf_laws import law_above
+from tiny_gguf import write_llama
 
 import localsmc
+import localsmc_models
 from localsmc import Settings, layout
 from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError
@@ -20,6 +22,7 @@ from localsmc.llama import ContextOptions, LlamaModel, shared_tokens
 from localsmc.methods import Cascade, Draft, DraftSMC, Request, Speculative
 from localsmc.prompts import StopRule
 from localsmc.toy import ToyModel
+from localsmc.wording import ModelWording
 
 PROMPT = np.array([5, 7, 6, 8], dtype=np.int32)
 
@@ -263,3 +266,26 @@ def test_the_result_tells_of_both_models(embedded):
     alone = solve(embedded, "sample")
     assert (alone.usage.draft, alone.draft) == (None, None)
     assert alone.usage.flops == 2 * alone.model.params * (alone.usage.prompt_tokens + alone.usage.rows)
+
+
+@pytest.mark.parametrize("text", ["ab", " ab", "\n\nab", "a b\n", ""])
+def test_a_text_goes_on_in_sentencepiece_without_a_blank(tmp_path, text):
+    """llama.cpp puts one before every text that is tokenized by itself, a step that crosses as well."""
+    with localsmc.load(write_llama(tmp_path / "spm.gguf", sentencepiece=True)) as model:
+        assert model.llama.text(model.llama.tokenize("ab", special=False)) == b" ab"
+        wording = ModelWording(model, "x", Settings())
+        assert wording.text(wording.tokens(text)) == text
+
+
+def test_the_draft_alone_writes_the_same_text_into_another_tokenizer(tmp_path):
+    """Row 17, across tokenizers, where steps are cut in the middle of numbers."""
+    spm = write_llama(tmp_path / "spm.gguf", sentencepiece=True)
+    settings = Settings(n_predict=150, seed=1, n_threads=1, raw=True)
+    words = {"pool": "none", "words": "tiny", "particles": 1, "threshold": 0.0, "step_tokens": 7}
+    with localsmc.load(spm, draft=localsmc_models.path("tiny")) as model:
+        crossed = localsmc.solve(model, "17 * 23", method=model.method("ssr", **words), settings=settings)
+    with localsmc.load() as model:
+        alone = model.method("sample", temperature=0.6, top_p=0.95)
+        whole = localsmc.solve(model, "17 * 23", method=alone, settings=settings)
+    assert len(crossed.text) > 20
+    assert whole.text.startswith(crossed.text)

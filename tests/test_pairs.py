@@ -229,7 +229,8 @@ def text_law(models, n_tokens, rule, lenience, temperature=1.0):
 
 def cascade(rule, lenience, **options):
     own = {"fallback": 0.4} if rule == "bild" else {}
-    return Cascade(**{"rule": rule, "lenience": lenience, "n_max": 2, "adaptive": False, **own, **options})
+    own |= {} if options.get("sequential") else {"n_max": 2}
+    return Cascade(**{"rule": rule, "lenience": lenience, **own, **options})
 
 
 @pytest.mark.parametrize("lenience", [0.2, 0.6])
@@ -318,8 +319,15 @@ def test_every_token_is_told_once_for_a_trace():
     asked = request(target, 10, RandomDraw(np.random.default_rng(9)))
     run = speculative(particles=3).start(replace(asked, draft=Draft(model=draft, prompt=asked.prompt)))
     told = [history.node for _ in run for history in run.population()]
-    assert sorted(told) == list(range(1, len(told) + 1))
-    assert len(told) == sum(len(ending.tokens) * ending.count for ending in run.endings())
+    n_tokens = sum(len(ending.tokens) * ending.count for ending in run.endings())
+    assert set(told) == set(range(1, n_tokens + 1))
+    # The last look has the last token of every text, with how it ended.
+    assert {history.node for history in run.population()} >= {text.nodes[-1] for text in run.texts}
+    assert all(
+        history.state != "live"
+        for history in run.population()
+        if history.node in {text.nodes[-1] for text in run.texts}
+    )
 
 
 @pytest.mark.parametrize(
@@ -341,6 +349,8 @@ def test_the_best_length_is_that_of_theorem_3_8(accepted, cost, length):
         ({"lenience": 100.0}, "`lenience` is 100"),
         ({"fallback": 2.0}, "`fallback` is 2"),
         ({"sequential": True}, "`sequential` cannot be with `rule` token-v3"),
+        ({"rule": "opt", "fallback": 0.9}, "`fallback` has no say where `rule` is `opt`"),
+        ({"rule": "chow", "sequential": True, "n_max": 5}, "`n_max` has no say where `sequential`"),
     ],
 )
 def test_a_value_out_of_range_is_refused(options, message):
@@ -354,6 +364,29 @@ def test_a_model_that_cannot_take_tokens_back_is_refused(which):
     {"target": target, "draft": draft}[which].can_forget = False
     with pytest.raises(ConfigError, match=f"the {which} is recurrent"):
         run_pair(speculative(), (target, draft), 3, RandomDraw(np.random.default_rng(1)))
+
+
+def test_a_prompt_beyond_the_drafts_vocabulary_changes_no_law():
+    target, draft = pair(n_vocab=5, n_draft=3)
+    asked = replace(request(target, 2, None), prompt=np.array([1, 4], dtype=np.int32))
+    law = defaultdict(float)
+
+    def program(draw):
+        drafting = Draft(model=draft, prompt=asked.prompt)
+        run = speculative(n_max=1).start(replace(asked, draw=draw, draft=drafting))
+        for _ in run:
+            pass
+        return run
+
+    for probability, run in outcomes(program):
+        law[tuple(run.endings()[0].tokens.tolist())] += probability
+    for text, logp in target.texts([1, 4], 2):
+        assert law[text] == pytest.approx(math.exp(logp), rel=1e-11)
+
+
+def test_the_sequential_cascade_takes_nothing_back():
+    models = pair(n_vocab=6, can_forget=False)
+    run_pair(cascade("chow", 0.5, sequential=True), models, 8, RandomDraw(np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("name", ["speculative", "cascade"])

@@ -573,6 +573,25 @@ def test_a_trace_gives_the_tree_with_its_dead_branches(trace_file):
     assert n_tokens(tree) == len(seen)
 
 
+@pytest.mark.parametrize("name", ["speculative", "cascade", "draft-smc", "ssr"])
+def test_a_trace_of_two_models_ends_with_every_text_alive(embedded, tmp_path, name):
+    method = embedded.method(name, particles=3)
+    settings = localsmc.Settings(seed=4, n_threads=1, n_threads_draft=1)
+    path = tmp_path / "trace.jsonl"
+    with (
+        localsmc.start(embedded, "What is 17 * 23?", method=method, settings=settings) as solving,
+        Trace(path) as trace,
+    ):
+        trace.start(solving)
+        for step in solving:
+            trace.step(step, solving)
+        result = solving.result()
+        trace.end(result, "done")
+    tree, _ = trace_tree(read_trace(path))
+    alive = {text.rstrip() for text, leaf in leaves(tree) if "d" not in leaf}
+    assert alive >= {completion.text.rstrip() for completion in result.completions}
+
+
 def test_a_trace_is_reported_the_same_way(cli, trace_file, tmp_path):
     code, out, err = cli(
         trace_file, "--all", "--html", tmp_path / "trace.html", "--csv", tmp_path / "steps.csv"

@@ -36,8 +36,21 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
     writer.add_add_bos_token(False)
 
 
-def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
-    _add_tokenizer(writer)
+def _add_sentencepiece(writer: gguf.GGUFWriter) -> None:
+    # Bytes and a blank: enough to see the blank that llama.cpp puts before a text.
+    tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581"]
+    kinds = gguf.TokenType
+    writer.add_tokenizer_model("llama")
+    writer.add_token_list(tokens)
+    writer.add_token_scores([0.0] * len(tokens))
+    writer.add_token_types([kinds.UNKNOWN, *[kinds.CONTROL] * 2, *[kinds.BYTE] * 256, kinds.NORMAL])
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_add_bos_token(True)
+
+
+def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray], *, sentencepiece: bool = False) -> None:
+    (_add_sentencepiece if sentencepiece else _add_tokenizer)(writer)
     for name, values in tensors.items():
         writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
     writer.write_header_to_file()
@@ -46,7 +59,9 @@ def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
     writer.close()
 
 
-def write_llama(path: Path, *, causal: bool = True, context_length: int | None = None) -> Path:
+def write_llama(
+    path: Path, *, causal: bool = True, context_length: int | None = None, sentencepiece: bool = False
+) -> Path:
     """A llama of 2 layers; `causal=False` marks it as attending to later tokens."""
     writer = _begin(path, "llama")
     writer.add_feed_forward_length(N_FF)
@@ -72,7 +87,7 @@ def write_llama(path: Path, *, causal: bool = True, context_length: int | None =
         }
         tensors |= {block + f"ffn_{part}.weight": random(N_FF, N_EMBD) for part in ("gate", "up")}
         tensors[block + "ffn_down.weight"] = random(N_EMBD, N_FF)
-    _finish(writer, tensors)
+    _finish(writer, tensors, sentencepiece=sentencepiece)
     return path
 
 

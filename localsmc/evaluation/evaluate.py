@@ -23,7 +23,7 @@ from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
 from localsmc.loading import Model
 from localsmc.methods import METHODS
-from localsmc.methods.base import pair_of
+from localsmc.methods.base import TOKENS, pair_of
 from localsmc.methods.spec import MethodSpec
 from localsmc.records import Completion, Result, StepInfo
 from localsmc.settings import Settings
@@ -50,17 +50,22 @@ class Plan:
     """The file of the draft for all models, where methods with two are among the others."""
     draft_load: LoadOptions = LoadOptions()
 
+    @property
+    def has_pair(self) -> bool:
+        """Whether a method has two models."""
+        return any(pair_of(METHODS[spec.name]) for spec in self.methods)
+
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
 
-    def _draft_json(self) -> dict[str, Any] | None:
-        """The draft that methods with two models use; the embedded one where none is given."""
-        if not any(pair_of(METHODS[spec.name]) for spec in self.methods):
-            return None
+    def _draft_json(self) -> list[dict[str, Any]]:
+        """The draft of the methods with two models, if any; the embedded one where none is given."""
+        if not self.has_pair:
+            return []
         file = catalog.resolve(self.draft) if self.draft else catalog.embedded(catalog.EMBEDDED_DRAFT)
         header = gguf.read_header(file.path)
-        return ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()
+        return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
 
     def manifest(self) -> dict[str, Any]:
         """What a run folder says of its lines; reads models that have no known hash."""
@@ -126,7 +131,8 @@ class Evaluation:
         if not missing:
             return
         plan = self.plan
-        with loading.load(spec.file, plan.load, draft=plan.draft, draft_options=plan.draft_load) as model:
+        draft = plan.draft if plan.has_pair else None
+        with loading.load(spec.file, plan.load, draft=draft, draft_options=plan.draft_load) as model:
             for task in missing:
                 with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
                     for key, item, method in self._missing(spec, task):
@@ -175,6 +181,8 @@ class _Bench:
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
+        if any(pair_of(method) == TOKENS for method in self._methods.values()):
+            model.require_shared_tokens()
         self._n_sequences = max(method.room.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()

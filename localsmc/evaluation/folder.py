@@ -22,7 +22,7 @@ else:
     HAS_LOCKS = True
 
 FORMAT = 1
-CONFIGURATION = ("format", "tasks", "models", "methods", "seeds", "settings")
+CONFIGURATION = ("format", "tasks", "models", "draft", "methods", "seeds", "settings")
 """What a run cannot change when it goes on; the rest of a manifest says where it was made."""
 
 

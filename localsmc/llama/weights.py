@@ -22,6 +22,9 @@ from localsmc.llama.options import LOAD_MODES, SPLIT_MODES, ContextOptions, Load
 from localsmc.model import TokenIds
 from localsmc.prompts import ChatTemplate
 
+_MARK = "\n"
+"""Stands before a text that goes on from another, where a tokenizer would add something to a beginning."""
+
 CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
 
 
@@ -181,6 +184,15 @@ class LlamaModel:
             if n >= 0:
                 return np.array(buffer[:n], dtype=np.int32)
             size = -n
+
+    def tokenize_on(self, text: str, *, special: bool = False) -> TokenIds:
+        """Token ids of a text that goes on from another; SentencePiece would put a blank before it."""
+        if C.llama_vocab_type(self.vocab) != C.LLAMA_VOCAB_TYPE_SPM:
+            return self.tokenize(text, special=special)
+        mark = self.tokenize(_MARK, special=False)
+        whole = self.tokenize(_MARK + text, special=special)
+        is_marked = np.array_equal(whole[: len(mark)], mark)
+        return whole[len(mark) :] if is_marked else self.tokenize(text, special=special)
 
     @cached_property
     def is_eog(self) -> NDArray[np.bool_]:

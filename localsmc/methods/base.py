@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
@@ -12,6 +12,7 @@ from localsmc.errors import ConfigError
 from localsmc.model import LanguageModel, TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import FinishReason
+from localsmc.selection import BY_LOGP
 
 if TYPE_CHECKING:
     from localsmc.methods.runs import Run
@@ -156,10 +157,6 @@ def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
     return method(**options)
 
 
-BY_LOGP = ("best", "best-mean")
-"""Selectors that look at nothing but log-probabilities."""
-
-
 def suited(method: Method, select: str | None) -> Method:
     """The method where its outcome is selected so, None for its own selector.
 
@@ -184,6 +181,13 @@ def pair_of(method: Method | type[Method]) -> str | None:
     """What the method has a target and a draft share; None where it has no draft."""
     found: str | None = getattr(method, "pair", None)
     return found
+
+
+def refuse_idle(method: Method, idle: Sequence[str], where: str, hint: str) -> None:
+    """Raise ConfigError for a parameter that was changed and has no say."""
+    for field in fields(method):  # type: ignore[arg-type]
+        if field.name in idle and getattr(method, field.name) != field.default:
+            raise ConfigError(f"`{field.name}` has no say where {where}", hint=f"leave it out, or {hint}")
 
 
 def require(name: str, value: float, low: float, high: float) -> None:

@@ -23,7 +23,7 @@ from typing import ClassVar
 
 from localsmc.deferral import RULES, bild, is_unsure
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Request, require
+from localsmc.methods.base import Request, refuse_idle, require
 from localsmc.methods.drafting import Drafting, Induced, SpeculativeRun
 from localsmc.speculation import Alternation
 
@@ -60,6 +60,12 @@ class Cascade(Drafting):
                 hint=f"leave it out, or use `rule={SEQUENTIAL}`",
             )
 
+        if self.rule != BILD:
+            refuse_idle(self, ["fallback"], f"`rule` is `{self.rule}`", f"use `rule={BILD}`")
+        if self.sequential:
+            idle = ("n_max", "adaptive", "p_min")
+            refuse_idle(self, idle, "`sequential` writes a token at a time", "leave `sequential` out")
+
     @property
     def knows_logp(self) -> bool:
         """Whether the target reads every token."""
@@ -83,9 +89,8 @@ class Cascade(Drafting):
 class SequentialRun(SpeculativeRun):
     """The cascade without speculation: a token a step."""
 
-    written_by = Alternation
-    speculation: Alternation
+    takes_back = False
 
     def __init__(self, method: Cascade, request: Request) -> None:
-        super().__init__(method, request, induced=method.induced)
-        self.speculation.defers = lambda q: is_unsure(q, method.lenience)
+        writers = partial(Alternation, defers=partial(is_unsure, lenience=method.lenience))
+        super().__init__(method, request, induced=None, writers=writers)

@@ -181,25 +181,26 @@ class DraftSweep(ParticleRun):
     @property
     def n_wasted(self) -> int:  # type: ignore[override]
         """Rows of the target that are in no text now."""
-        return max(0, self.sequences.rows - len(self._nodes()))
+        # The last token of a finished text is never read.
+        return max(0, self.sequences.rows - len(self._nodes(up_to=-1)))
 
-    def _nodes(self) -> set[int]:
-        """Every token of every history."""
+    def _nodes(self, up_to: int | None = None) -> set[int]:
+        """Every token of every history, up to its last one or the one before."""
         tree, found = self.particles.genealogy, set[int]()
         for node in self.particles.histories.node.tolist():
-            found.update(tree.path(node).tolist())
+            found.update(tree.path(node)[:up_to].tolist())
         return found
 
     def population(self) -> list[HistoryInfo]:
         """See `Run.population`; before the last token of a block's history come those that lead to it."""
-        tree, told, known = self.particles.genealogy, list[HistoryInfo](), set[int]()
+        told, known = list[HistoryInfo](), set[int]()
         for last in super().population():
-            path = tree.path(last.node)[:-1]
-            for node in path[path >= self._first_new].tolist():
-                if node not in known:
-                    known.add(node)
-                    told.append(self._on_the_way(node, last))
-            told.append(last)
+            path, node = list[int](), last.parent
+            while node >= self._first_new and node not in known:
+                path.append(node)
+                node = int(self.particles.genealogy.parents(np.array([node]))[0])
+            known.update(path)
+            told += [*(self._on_the_way(node, last) for node in reversed(path)), last]
         return told
 
     def _on_the_way(self, node: int, last: HistoryInfo) -> HistoryInfo:

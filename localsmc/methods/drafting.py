@@ -48,15 +48,25 @@ class Drafting:
 
 
 class SpeculativeRun(TextsRun):
-    """Rounds of blocks; `induced` as in `Speculation`, `lowest` as in `Tempering`."""
+    """Rounds of blocks by `writers`; `induced` as in `Speculation`, `lowest` as in `Tempering`."""
+
+    takes_back: ClassVar[bool] = True
+    """Whether it has both memories forget tokens that were refused."""
 
     def __init__(
-        self, method: Drafting, request: Request, *, induced: Induced | None, lowest: Lowest | None = None
+        self,
+        method: Drafting,
+        request: Request,
+        *,
+        induced: Induced | None,
+        lowest: Lowest | None = None,
+        writers: Callable[..., Speculation] = Speculation,
     ) -> None:
-        require_forgetting(request)
+        if self.takes_back:
+            require_forgetting(request)
         super().__init__(request, method.particles)
         self._method = method
-        self.speculation = self.written_by(
+        self.speculation = writers(
             self.sequences,
             self.drafts,
             self.roots,
@@ -69,8 +79,6 @@ class SpeculativeRun(TextsRun):
         )
         self._begin_wave()
         self._stand()
-
-    written_by: ClassVar[type[Speculation]] = Speculation
 
     @property
     def _exponent(self) -> float:

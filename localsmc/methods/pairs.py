@@ -9,7 +9,6 @@ from dataclasses import replace
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE
 from localsmc.methods.base import Draft, Ending, Request
 from localsmc.methods.runs import REASONS, Move, Run, check_room, merged
@@ -40,6 +39,8 @@ def require_draft(request: Request) -> Draft:
     if request.draft is None:
         raise ConfigError("the method needs a second model that writes drafts", hint="add `-md small.gguf`")
     draft = request.draft
+    # What the draft's vocabulary lacks it reads as the last token that it has.
+    draft = replace(draft, prompt=np.minimum(draft.prompt, draft.model.n_vocab - 1))
     check_room(replace(request, model=draft.model, prompt=draft.prompt))
     return draft
 
@@ -67,7 +68,7 @@ class TextsRun(PairRun):
         self._n_left = n_texts
         self.texts: list[Text] = []
         self._done: list[Text] = []
-        self._told: dict[int, int] = {}
+        self._n_told: dict[int, int] = {}
 
     def _at_a_time(self, n_texts: int) -> int:
         request, found = self._request, n_texts
@@ -94,7 +95,7 @@ class TextsRun(PairRun):
     def _step(self) -> Move:
         if not self.live:
             self._begin_wave()
-        self._told = {id(text): len(text.nodes) for text in self.texts}
+        self._n_told = {id(text): len(text.nodes) for text in self.texts}
         self._advance(self.live)
         counts = self.speculation.counts
         self.n_drafted, self.n_kept = counts.drafted, counts.kept
@@ -139,15 +140,13 @@ class TextsRun(PairRun):
         )
 
     def population(self) -> list[HistoryInfo]:
-        """Every token of this step, text by text."""
-        genealogy: Genealogy = self.speculation.genealogy
+        """Every token of this step and the last one of each text, text by text."""
+        texts = [*self._done, *self.texts]
         return [
-            self._history(
-                0, node, text.nodes[n - 1] if n else ROOT, int(genealogy.last_tokens(np.array([node]))[0]),
-                count=1, weight=1 / len(self.texts), logp=None if np.isnan(text.logp) else text.logp,
-                finish=text.finish if node == text.nodes[-1] else LIVE,
+            history
+            for text in texts
+            for history in self._text_told(
+                text.nodes, text.tokens, self._n_told.get(id(text), len(text.nodes)), weight=1 / len(texts),
+                logp=None if np.isnan(text.logp) else text.logp, finish=text.finish,
             )
-            for text in self.texts
-            for n, node in enumerate(text.nodes)
-            if n >= self._told.get(id(text), 0)
         ]  # fmt: skip

@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull, PromptTooLong, SequenceError
+from localsmc.genealogy import ROOT
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.base import Ending, Request
 from localsmc.numerics import log_sum_exp, normalised
@@ -36,7 +37,7 @@ class Run(ABC):
     """The draft's, where there is one."""
     n_drafted = n_kept = n_rated = n_rewritten = n_wasted = 0
     """Tokens that a draft wrote, those of them that are in the texts; tokens that the target read to rate
-    steps, tokens that it wrote in the place of refused ones, and its rows for what is in no text."""
+    steps, tokens of its own, and its rows for what is in no text."""
     resamples = reductions = 0
     proposals = accepted = swap_proposals = swaps = 0
 
@@ -142,6 +143,26 @@ class Run(ABC):
             wave=wave, node=node, parent=parent, token=token, piece=piece, count=count, weight=weight,
             logp=logp, state=STATES[finish],
         )  # fmt: skip
+
+    def _text_told(
+        self,
+        nodes: Sequence[int],
+        tokens: Sequence[int],
+        first: int,
+        *,
+        weight: float,
+        logp: float | None,
+        finish: int,
+    ) -> list[HistoryInfo]:
+        """A text's tokens from the `first` on, for a trace; always its last one, which says how it stands."""
+        first = max(0, min(first, len(nodes) - 1))
+        return [
+            self._history(
+                0, node, nodes[n - 1] if n else ROOT, tokens[n], count=1, weight=weight, logp=logp,
+                finish=finish if n == len(nodes) - 1 else LIVE,
+            )
+            for n, node in enumerate(nodes[first:], first)
+        ]  # fmt: skip
 
 
 STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length", CUT: "cut"}

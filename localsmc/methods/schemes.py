@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 from localsmc.errors import ConfigError
+from localsmc.methods.base import refuse_idle
 from localsmc.resampling import SCHEMES
 
 OPTIMAL = "optimal"
@@ -20,11 +20,6 @@ def require_scheme(method: Any, idle: Sequence[str]) -> None:
             f"`resampling` is `{method.resampling}`, which is no scheme",
             hint=f"there is: {', '.join((*SCHEMES, OPTIMAL))}",
         )
-    if method.resampling != OPTIMAL:
-        return
-    for field in fields(method):
-        if field.name in idle and getattr(method, field.name) != field.default:
-            raise ConfigError(
-                f"`{field.name}` has no say where `resampling` is `optimal`",
-                hint="leave it out, or add `--resampling systematic`, or another scheme",
-            )
+    if method.resampling == OPTIMAL:
+        hint = "add `--resampling systematic`, or another scheme"
+        refuse_idle(method, idle, "`resampling` is `optimal`", hint)

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Request
+from localsmc.methods.base import Request, refuse_idle
 from localsmc.methods.drafting import Drafting, SpeculativeRun
 from localsmc.methods.sampling import lowest_logit, require_truncation
 from localsmc.numerics import Floats
@@ -37,6 +37,9 @@ class Speculative(Drafting):
     def __post_init__(self) -> None:
         super(Speculative, self).__post_init__()
         require_truncation(self.top_k, self.top_p, self.min_p)
+        if not self.temperature:
+            idle = ("top_k", "top_p", "min_p")
+            refuse_idle(self, idle, "`temperature` is 0: the likeliest token stays", "raise the temperature")
 
     def start(self, request: Request) -> SpeculativeRun:
         """See `Method.start`."""

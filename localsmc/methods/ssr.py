@@ -24,6 +24,7 @@ Source    SSR, arXiv 2505.15340, which keeps where the likeliest digit is 7 at l
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import ClassVar
@@ -54,6 +55,7 @@ class SSR:
     select: ClassVar[str] = "majority"
     pair: ClassVar[str] = TEXTS
     sharpness: ClassVar[None] = None
+    knows_logp: ClassVar[bool] = False
 
     particles: int = 3
     threshold: float = 7.0
@@ -101,7 +103,7 @@ class SSR:
 
     def start(self, request: Request) -> TracksRun:
         """See `Method.start`."""
-        draft = require_draft(request)
+        draft, began = require_draft(request), time.perf_counter()
         if not request.model.can_forget:
             raise ConfigError(
                 "the target is recurrent: it cannot forget a request to rate",
@@ -123,7 +125,14 @@ class SSR:
             draw=request.draw,
         )
         return TracksRun(
-            request, draft, (ours, theirs), manner=manner, rule=rule, rating=rating, n_before=n_before
+            request,
+            draft,
+            (ours, theirs),
+            manner=manner,
+            rule=rule,
+            rating=rating,
+            n_before=n_before,
+            began=began,
         )
 
     def _rule(self, n_tokens: int) -> Rule:

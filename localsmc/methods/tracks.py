@@ -120,6 +120,7 @@ class TracksRun(Run):
         rule: Rule,
         rating: Question | None,
         n_before: int,
+        began: float,
     ) -> None:
         self._rule, self._draft, self._rating, self._manner = rule, draft, rating, manner
         ours, theirs = prompts
@@ -128,8 +129,9 @@ class TracksRun(Run):
         if rule.drafts:
             theirs.require_fit(draft.model, "draft", rule.n_tokens, 2)
         super().__init__(replace(request, prompt=ours.prefix, n_tokens=ours.longest + n_each))
-        # What was decoded to choose the strategies is part of the prompts' cost.
+        # Choosing the strategies is part of the prompts' cost.
         self.sequences.prompt_rows += n_before
+        self._began = began
         self._judge = Hand(self.sequences, request.stop, manner, request.model.n_vocab)
         self.genealogy = Genealogy()
         roots = self._judge.stands(self._root, self._root_logits, ours.rests)
@@ -295,7 +297,7 @@ class TracksRun(Run):
     def _conclude(self, tracks: Sequence[Track]) -> None:
         """After a round of these: forget what has ended, and all of it where enough is known."""
         for track in tracks:
-            if track.finish != LIVE and self._rule.fast:
+            if track.finish == STOPPED and self._rule.fast:
                 track.answer = self._request.answer(np.array(track.tokens, dtype=np.int32))
         votes = Counter(track.answer for track in self.tracks if track.answer is not None)
         is_known = self._rule.fast and max(votes.values(), default=0) >= self._rule.fast
@@ -343,16 +345,14 @@ class TracksRun(Run):
         )
 
     def population(self) -> list[HistoryInfo]:
-        """Every token of the steps that were kept since the last look, track by track."""
+        """Every token of the steps that were kept since the last look, and the last one of each track."""
         return [
-            self._history(
-                0, node, track.nodes[n - 1] if n else ROOT, track.tokens[n],
-                count=1, weight=1 / len(self.tracks), logp=None,
-                finish=track.finish if node == track.nodes[-1] else LIVE,
-            )
+            history
             for track in self.tracks
-            for n, node in enumerate(track.nodes)
-            if n >= track.n_told
+            for history in self._text_told(
+                track.nodes, track.tokens, track.n_told, weight=1 / len(self.tracks), logp=None,
+                finish=track.finish,
+            )
         ]  # fmt: skip
 
 

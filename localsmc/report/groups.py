@@ -11,11 +11,8 @@ import numpy as np
 
 from localsmc.report.folder import Run
 from localsmc.report.lines import RIGHT, UNGRADED, Line
-from localsmc.selection import SELECTORS
+from localsmc.selection import BY_LOGP, SELECTORS
 from localsmc.statistics import Estimate, mean_share
-
-BY_LOGP = ("best", "best-mean")
-"""Selectors that need the probabilities of texts."""
 
 
 @dataclass(frozen=True, kw_only=True)
