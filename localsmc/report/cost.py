@@ -42,6 +42,9 @@ COLUMNS = (
     Column("wasted", "wasted", tables.figure),
 )
 
+UNTOUCHED = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
+"""Options of a sample that leave the model's law as it is."""
+
 DRAFT_NOTE = (
     " Rows and decodes are the target's own where a draft writes, FLOPs those of both models. Of the draft's"
     " tokens those kept are in texts; the target has rated, rewritten and wasted so many tokens a problem."
@@ -90,12 +93,17 @@ class Costs:
         rivals = [one for one in groups if one.place == group.place and self._is_known(one)]
         here = [one for one in rivals if one.sources == group.sources] or rivals
         plain = [one for one in here if self._names[one.method] == "sample" and one.particles == 1]
-        as_it_is = [one for one in plain if self._configs[one.method].get("temperature", 1) == 1]
+        as_it_is = [one for one in plain if self._is_untouched(one.method)]
         simple = [one for one in here if self._names[one.method] in ("sample", "greedy")]
         for some in (as_it_is, plain, simple, here):
             if some:
                 return min(some, key=lambda one: self.mean(one, "rows") or 0.0)
         return None
+
+    def _is_untouched(self, method: str) -> bool:
+        """Whether it samples from the model's own law."""
+        config = self._configs[method]
+        return all(config.get(option, own) == own for option, own in UNTOUCHED.items())
 
     def table(self, groups: Sequence[Group]) -> Table | None:
         """All costs; None where nothing was answered."""
