@@ -49,8 +49,7 @@ def _add_sentencepiece(writer: gguf.GGUFWriter) -> None:
     writer.add_add_bos_token(True)
 
 
-def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray], *, sentencepiece: bool = False) -> None:
-    (_add_sentencepiece if sentencepiece else _add_tokenizer)(writer)
+def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
     for name, values in tensors.items():
         writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
     writer.write_header_to_file()
@@ -87,7 +86,8 @@ def write_llama(
         }
         tensors |= {block + f"ffn_{part}.weight": random(N_FF, N_EMBD) for part in ("gate", "up")}
         tensors[block + "ffn_down.weight"] = random(N_EMBD, N_FF)
-    _finish(writer, tensors, sentencepiece=sentencepiece)
+    (_add_sentencepiece if sentencepiece else _add_tokenizer)(writer)
+    _finish(writer, tensors)
     return path
 
 
@@ -122,5 +122,6 @@ def write_mamba(path: Path) -> Path:
             block + "ssm_d": np.ones(inner),
             block + "ssm_out.weight": random(N_EMBD, inner),
         }
+    _add_tokenizer(writer)
     _finish(writer, tensors)
     return path
