@@ -31,7 +31,7 @@ from localsmc.histories import LIVE
 from localsmc.methods.base import TOKENS, Draft, Request, Room, require
 from localsmc.methods.pairs import require_draft
 from localsmc.methods.runs import Move, ParticleRun
-from localsmc.methods.schemes import OPTIMAL, require_scheme
+from localsmc.methods.schemes import OPTIMAL, ramped, require_scheme
 from localsmc.narrowed import narrowed
 from localsmc.particles import Particles, Proposal
 from localsmc.records import HistoryInfo
@@ -96,7 +96,7 @@ class DraftSMC:
 
     def exponent(self, step: int) -> float:
         """α_t for the token at 0-based position t."""
-        return 1.0 + (self.alpha - 1.0) * min(1.0, (step + 1) / max(1, self.ramp))
+        return ramped(self.alpha, self.ramp, step)
 
 
 class DraftSweep(ParticleRun):

@@ -43,7 +43,7 @@ from typing import ClassVar
 from localsmc.errors import ConfigError
 from localsmc.methods.base import Request, Room, require
 from localsmc.methods.runs import Run
-from localsmc.methods.schemes import OPTIMAL, require_scheme
+from localsmc.methods.schemes import OPTIMAL, ramped, require_scheme
 from localsmc.methods.settling import BOUND, require_settling
 from localsmc.methods.sweep import Sweep
 
@@ -134,7 +134,7 @@ class PowerSMC:
 
     def exponent(self, step: int) -> float:
         """α_t for the token at 0-based position t."""
-        return 1.0 + (self.alpha - 1.0) * min(1.0, (step + 1) / max(1, self.ramp))
+        return ramped(self.alpha, self.ramp, step)
 
     def moves_after(self, n_tokens: int) -> list[int]:
         """After how many tokens particles are moved, up to the horizon."""

@@ -1,4 +1,4 @@
-"""How Power-SMC resamples, by name, and what has no say beside it."""
+"""What both ways of Power-SMC share: the exponent's ramp, and how they resample, by name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from localsmc.resampling import SCHEMES
 
 OPTIMAL = "optimal"
 """The scheme that takes the place of drawing, weighing and resampling."""
+
+
+def ramped(alpha: float, ramp: int, step: int) -> float:
+    """α_t for the token at 0-based position t: from 1 in even steps to alpha over `ramp` tokens."""
+    return 1.0 + (alpha - 1.0) * min(1.0, (step + 1) / max(1, ramp))
 
 
 def require_scheme(method: Any, idle: Sequence[str]) -> None:
