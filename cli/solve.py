@@ -17,7 +17,7 @@ from localsmc_cli.given import Given, draft_load_options, load_options, settings
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
-from localsmc_cli.specs import check_draft, has_pair, parse_methods, with_flags
+from localsmc_cli.specs import check_draft, parse_methods, with_flags
 from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
 from localsmc_cli.trace import Trace
 
@@ -102,6 +102,8 @@ class _Job:
 
 def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
+    from localsmc.methods.spec import has_pair
+
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
     check_draft(methods, given)
     settings = settings_of(given)

@@ -40,14 +40,6 @@ def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, .
     return tuple(_joined(spec, flags, given["select"]) for spec in specs)
 
 
-def has_pair(specs: Sequence[MethodSpec]) -> bool:
-    """Whether one of the methods has two models."""
-    from localsmc.methods import METHODS
-    from localsmc.methods.base import pair_of
-
-    return any(pair_of(METHODS[spec.name]) for spec in specs)
-
-
 def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
     """Raise ConfigError where a draft is missing, or named on the command line for methods that have none."""
     from localsmc.methods import METHODS

@@ -30,14 +30,10 @@ from localsmc.numerics import Doubles, Floats
 
 @dataclass(frozen=True, slots=True)
 class Law:
-    """Next-token probabilities (R, V), at the temperature at hand and at temperature 1.
-
-    `log_norm` (R,) is the log-sum-exp of the logits that they come from.
-    """
+    """Next-token probabilities (R, V), at the temperature at hand and at temperature 1."""
 
     drawn: Floats
     plain: Floats
-    log_norm: Doubles
 
 
 Rule = Callable[[Law, Law, float], Floats]

@@ -97,20 +97,24 @@ class Tempering:
 
     def law(self, logits: Floats) -> Law:
         """The law of each row (R, W), over the target's vocabulary: what the draft lacks has q = 0."""
+        return self.read(logits)[0]
+
+    def read(self, logits: Floats) -> tuple[Law, Doubles]:
+        """The same, and the log-sum-exp (R,) of each row."""
         logits = logits[:, : self._n_vocab]
         found, log_norm = _softmax(logits)
         plain = self._widened(found)
         if self.temperature == 1.0 and self._lowest is None:
-            return Law(plain, plain, log_norm)
+            return Law(plain, plain), log_norm
         if self.temperature == 0.0:
             drawn = np.zeros_like(plain)
             drawn[np.arange(len(logits)), logits.argmax(axis=1)] = 1.0
-            return Law(drawn, plain, log_norm)
+            return Law(drawn, plain), log_norm
         if self._lowest is not None:
             lowest = np.array([self._lowest(row) for row in logits])[:, None]
             logits = np.where(logits < lowest, -np.inf, logits).astype(logits.dtype)
         drawn, _ = _softmax(logits / logits.dtype.type(self.temperature))
-        return Law(self._widened(drawn), plain, log_norm)
+        return Law(self._widened(drawn), plain), log_norm
 
     def _widened(self, probabilities: Floats) -> Floats:
         missing = self._n_vocab - probabilities.shape[1]
@@ -172,12 +176,12 @@ class Speculation:
 
     def _write(self, texts: Sequence[Text], blocks: Sequence[Block]) -> None:
         """Draw the blocks from the draft, a token of each at a time."""
-        open_ = [i for i, block in enumerate(blocks) if block.limit or self._induced is not None]
+        open_ = [i for i, block in enumerate(blocks) if self._goes_on(block)]
         while open_:
             law = self._tempering.law(self._drafted(texts, blocks, open_))
             tops = law.plain.max(axis=1)
             for row, i in enumerate(open_):
-                blocks[i].laws.append(Law(law.drawn[row], law.plain[row], law.log_norm[row]))
+                blocks[i].laws.append(Law(law.drawn[row], law.plain[row]))
                 blocks[i].is_closed = len(blocks[i].tokens) == blocks[i].limit or tops[row] < self._least_sure
             writing = [row for row, i in enumerate(open_) if not blocks[i].is_closed]
             if not writing:
@@ -233,8 +237,8 @@ class Speculation:
         readings = []
         masses = np.zeros((len(texts), 1 + max(len(block.tokens) for block in blocks)))
         for i, (block, rows) in enumerate(zip(blocks, logits, strict=True)):
-            target = self._tempering.law(rows)
-            readings.append(_Reading(rows, target.log_norm, self._pi(block, target)))
+            target, log_norm = self._tempering.read(rows)
+            readings.append(_Reading(rows, log_norm, self._pi(block, target)))
             masses[i, : len(block.tokens) + 1] = _accepted(readings[i].pi, block)
         n_accepted = self._draw(masses, np.ones(len(texts), dtype=np.int64)).tolist()
         lasts: list[tuple[Text, _Reading, int, Floats]] = []
@@ -253,10 +257,8 @@ class Speculation:
     def _pi(self, block: Block, target: Law) -> Floats:
         if self._induced is None:
             return target.drawn
-        drawn, plain, log_norm = (
-            np.stack([getattr(law, part) for law in block.laws]) for part in ("drawn", "plain", "log_norm")
-        )
-        return self._induced(Law(drawn, plain, log_norm), target)
+        drawn, plain = (np.stack([getattr(law, part) for law in block.laws]) for part in ("drawn", "plain"))
+        return self._induced(Law(drawn, plain), target)
 
     def _count(self, block: Block, n_accepted: int, n_kept: int) -> None:
         n_fed = len(block.tokens) - block.is_ended

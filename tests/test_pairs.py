@@ -170,7 +170,7 @@ def test_a_rule_gives_a_law_that_rejection_draws_from(rule, temperature):
 
 def test_the_rules_are_those_of_the_paper():
     """Each rule at one position, worked out by hand: max q = .6, max p = .5, TV = .4."""
-    q, p = (Law(law, law, np.zeros(1)) for law in (np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.5, 0.3]])))
+    q, p = (Law(law, law) for law in (np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.5, 0.3]])))
     for rule, lenience, pi in (
         ("chow", 0.3, p.drawn), ("chow", 0.5, q.drawn), ("diff", -0.2, p.drawn), ("diff", 0.0, q.drawn),
         ("opt", -0.3, p.drawn), ("opt", -0.2, q.drawn),

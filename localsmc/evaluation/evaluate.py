@@ -22,9 +22,8 @@ from localsmc.evaluation.models import ModelSpec
 from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
 from localsmc.loading import Model
-from localsmc.methods import METHODS
 from localsmc.methods.base import TOKENS, pair_of
-from localsmc.methods.spec import MethodSpec
+from localsmc.methods.spec import MethodSpec, has_pair
 from localsmc.records import Completion, Result, StepInfo
 from localsmc.settings import Settings
 from localsmc.solver import Solving
@@ -50,18 +49,13 @@ class Plan:
     """The file of the draft for all models, where methods with two are among the others."""
     draft_load: LoadOptions = LoadOptions()
 
-    @property
-    def has_pair(self) -> bool:
-        """Whether a method has two models."""
-        return any(pair_of(METHODS[spec.name]) for spec in self.methods)
-
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
 
     def _draft_json(self) -> list[dict[str, Any]]:
         """The draft of the methods with two models, if any; the embedded one where none is given."""
-        if not self.has_pair:
+        if not has_pair(self.methods):
             return []
         file = catalog.resolve(self.draft) if self.draft else catalog.embedded(catalog.EMBEDDED_DRAFT)
         header = gguf.read_header(file.path)
@@ -131,7 +125,7 @@ class Evaluation:
         if not missing:
             return
         plan = self.plan
-        draft = plan.draft if plan.has_pair else None
+        draft = plan.draft if has_pair(plan.methods) else None
         with loading.load(spec.file, plan.load, draft=draft, draft_options=plan.draft_load) as model:
             for task in missing:
                 with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
@@ -217,7 +211,7 @@ class _Bench:
         """One for the model, and one for the draft where a method has one."""
         sizes = self._n_sequences, self._n_cells, self._plan.settings
         context = layout.open_context(self._model, *sizes)
-        if not any(map(pair_of, self._methods.values())):
+        if not has_pair(self._plan.methods):
             return context, None
         return context, layout.open_context(self._model.require_draft(), *sizes, is_draft=True)
 

@@ -21,19 +21,6 @@ Root = tuple[int, Floats]
 """The slot that holds the prompt, and the logits behind it."""
 
 
-class PairRun(Run):
-    """A run that begins with the prompt in both models' memories."""
-
-    drafts: Sequences
-
-    def __init__(self, request: Request) -> None:
-        self._draft = require_draft(request)
-        super().__init__(request)
-        self.drafts = Sequences(self._draft.model, request.n_tokens)
-        slot, logits = self.drafts.prompt(self._draft.prompt, request.check)
-        self.roots: tuple[Root, Root] = (self._root, self._root_logits), (slot, logits.copy())
-
-
 def require_draft(request: Request) -> Draft:
     """The request's draft; ConfigError where there is none, PromptTooLong where it has no room."""
     if request.draft is None:
@@ -56,14 +43,19 @@ def require_forgetting(request: Request) -> None:
             )
 
 
-class TextsRun(PairRun):
+class TextsRun(Run):
     """Independent texts, as many at a time as fit, moved together by `_advance`."""
 
+    drafts: Sequences
     speculation: Speculation
     """Who writes them; set by the method's own run before it stands."""
 
     def __init__(self, request: Request, n_texts: int) -> None:
+        self._draft = require_draft(request)
         super().__init__(request)
+        self.drafts = Sequences(self._draft.model, request.n_tokens)
+        slot, logits = self.drafts.prompt(self._draft.prompt, request.check)
+        self.roots: tuple[Root, Root] = (self._root, self._root_logits), (slot, logits.copy())
         self._size = self._at_a_time(n_texts)
         self._n_left = n_texts
         self.texts: list[Text] = []

@@ -13,7 +13,7 @@ from typing import Any
 
 from localsmc.errors import ConfigError
 from localsmc.methods import METHODS, Method, from_options
-from localsmc.methods.base import options_of
+from localsmc.methods.base import options_of, pair_of
 from localsmc.selection import SELECTORS
 
 ALIASES = {"N": "particles", "n": "particles", "temp": "temperature", "a": "alpha"}
@@ -43,6 +43,11 @@ class MethodSpec:
     def to_json(self) -> dict[str, Any]:
         """For a manifest."""
         return {"label": self.label, "name": self.name, "config": {**self.options, "select": self.selector}}
+
+
+def has_pair(specs: Iterable[MethodSpec]) -> bool:
+    """Whether one of the methods has two models."""
+    return any(pair_of(METHODS[spec.name]) for spec in specs)
 
 
 def find_method(name: str) -> type[Method]:
