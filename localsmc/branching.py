@@ -14,8 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.draws import Draw, draw_one
-from localsmc.numerics import Chunk, Doubles, Floats, Ints, Tempered, log_sum_exp
+from localsmc.numerics import Doubles, Ints, log_sum_exp
 from localsmc.resampling import ROUND_OFF, systematic
+from localsmc.stopwatch import numerics_time
+from localsmc.tempered import Children, Tempered
 
 LEAST_LUMP = 0.01
 """In units of c: lumps that weigh less together are not worth a row, and dropped at times, without bias."""
@@ -31,6 +33,7 @@ class Branches(NamedTuple):
     finished: Doubles
 
 
+@numerics_time
 def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: Draw) -> Branches:
     """The children of histories with these rows of logits and log-weights `live` (R,), thinned to about n.
 
@@ -38,22 +41,23 @@ def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: D
     have no children and are thinned with them. E[weight] is kept for each; the total, too, but for
     lumps lighter than LEAST_LUMP.
     """
-    logits, alpha = tempered.logits, tempered.alpha
-    log_norm, log_power = tempered.sums
+    alpha, log_power = tempered.alpha, tempered.log_power
     log_c = log_sum_exp(np.concatenate((finished, live + log_power))) - np.log(n)
 
-    rows, tokens = _heavy(logits, (log_c - live) / alpha + log_norm)
-    logps = logits[rows, tokens].astype(np.float64) - log_norm[rows]
+    rows, tokens = tempered.at_least((log_c - live) / alpha + tempered.log_norm)
+    logps = tempered.logp(rows, tokens)
     logw = live[rows] + alpha * logps
-    lumps = np.exp(live + log_power - log_c) * _light_shares(tempered, rows, tokens, len(logits))
+    # Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
+    rest = tempered.without(rows, tokens)
+    lumps = np.exp(live + log_power - log_c) * rest.totals / tempered.totals
 
     weights = np.exp(finished - log_c)
     picks, log_each = _pick(np.concatenate((np.where(weights < 1.0, weights, 0.0), lumps)), draw)
     with np.errstate(divide="ignore"):
         kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
 
-    light = _drawn(tempered, picks[len(finished) :], rows, tokens, draw)
-    light_logps = logits[light.rows, light.tokens].astype(np.float64) - log_norm[light.rows]
+    light = _drawn(rest, picks[len(finished) :], draw)
+    light_logps = tempered.logp(light.rows, light.tokens)
     return Branches(
         rows=np.concatenate((rows, light.rows)),
         tokens=np.concatenate((tokens, light.tokens)),
@@ -61,32 +65,6 @@ def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: D
         logw=np.concatenate((logw, np.log(light.counts) + log_each + log_c)),
         finished=kept,
     )
-
-
-def _heavy(logits: Floats, bar: Doubles) -> tuple[Ints, Ints]:
-    """Rows and tokens of the logits that reach their row's bar."""
-    found = [np.flatnonzero(row >= low) for row, low in zip(logits, bar.astype(logits.dtype), strict=True)]
-    return np.repeat(np.arange(len(found)), [len(one) for one in found]), np.concatenate(found)
-
-
-def _without(chunk: Chunk, rows: Ints, tokens: Ints) -> Floats:
-    """A chunk's mass without the tokens of its rows that are named; zeroed in place."""
-    mine = (rows >= chunk.start) & (rows < chunk.start + len(chunk.logits))
-    chunk.mass[rows[mine] - chunk.start, tokens[mine]] = 0.0
-    return chunk.mass
-
-
-def _light_shares(tempered: Tempered, rows: Ints, tokens: Ints, n_rows: int) -> Doubles:
-    """(R,) the share of each row's mass that is on other tokens than the heavy ones.
-
-    Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
-    """
-    shares = np.empty(n_rows)
-    for chunk in tempered:
-        whole = chunk.mass.sum(axis=1, dtype=np.float64)
-        light = _without(chunk, rows, tokens).sum(axis=1, dtype=np.float64)
-        shares[chunk.start : chunk.start + len(chunk.logits)] = light / whole
-    return shares
 
 
 def _pick(lumps: Doubles, draw: Draw) -> tuple[Ints, float]:
@@ -107,21 +85,10 @@ def _pick(lumps: Doubles, draw: Draw) -> tuple[Ints, float]:
     return picks, float(np.log(LEAST_LUMP))
 
 
-class _Light(NamedTuple):
-    rows: Ints
-    tokens: Ints
-    counts: Ints
-
-
-def _drawn(tempered: Tempered, picks: Ints, rows: Ints, tokens: Ints, draw: Draw) -> _Light:
+def _drawn(rest: Tempered, picks: Ints, draw: Draw) -> Children:
     """Children from the picked lumps, by their weight; equal ones as one, with how often it came."""
-    found = [_Light(*np.zeros((3, 0), dtype=np.int64))]
-    for chunk in tempered if picks.any() else ():
-        here = np.flatnonzero(picks[chunk.start : chunk.start + len(chunk.logits)])
-        if len(here):
-            mass = _without(chunk, rows, tokens)[here]
-            counts = picks[chunk.start + here]
-            keys = np.repeat(chunk.start + here, counts) * mass.shape[1] + draw(mass, counts)
-            children, times = np.unique(keys, return_counts=True)
-            found.append(_Light(*np.divmod(children, mass.shape[1]), times))
-    return _Light(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    picked = np.flatnonzero(picks)
+    if not len(picked):
+        return Children(picked, picked, picked)
+    found = rest.take(picked).draw(draw, picks[picked])
+    return found._replace(rows=picked[found.rows])

@@ -12,6 +12,7 @@ from typing import Protocol
 import numpy as np
 
 from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.stopwatch import numerics_time
 
 BLOCK = 512
 """Tokens a block: in a large vocabulary a draw looks at the blocks' sums first, then inside one block."""
@@ -34,6 +35,7 @@ class RandomDraw:
     def __init__(self, rng: np.random.Generator) -> None:
         self._rng = rng
 
+    @numerics_time
     def __call__(self, mass: Floats, counts: Ints) -> Ints:
         """See `Draw`."""
         return inverse_cdf(

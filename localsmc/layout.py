@@ -79,9 +79,13 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     gpus = model.llama.gpus
     free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
     affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
-    # llama.cpp pads to a multiple of 256.
     least = n_prompt + n_each * needed.least
-    return -(-max(least, min(wanted, affordable)) // 256) * 256
+    return padded(max(least, min(wanted, affordable)))
+
+
+def padded(n_cells: int) -> int:
+    """So many cells, as llama.cpp makes them: a multiple of 256."""
+    return -(-n_cells // 256) * 256
 
 
 def open_context(

@@ -63,6 +63,11 @@ class LanguageModel(Protocol):
         ...
 
     @property
+    def n_threads(self) -> int:
+        """Threads that work on its logits may take."""
+        ...
+
+    @property
     def is_eog(self) -> NDArray[np.bool_]:
         """(V,) True for every token that ends a generation."""
         ...

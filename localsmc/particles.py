@@ -8,7 +8,7 @@ nothing has to be carried beside them. Knows nothing of texts or exponents' sche
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.branching import branch
-from localsmc.draws import FEW, Draw
+from localsmc.draws import Draw
 from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
@@ -27,7 +27,6 @@ from localsmc.numerics import (
     Floats,
     Ints,
     RowKernel,
-    Tempered,
     Transform,
     log_sum_exp,
     normalised,
@@ -35,6 +34,7 @@ from localsmc.numerics import (
 from localsmc.prompts import StopRule
 from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
+from localsmc.tempered import Tempered, tallied
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +78,11 @@ class Particles:
         self.prompt_slot, self.prompt_logits = slot, logits
         """Where all begins, as long as it is kept."""
         self._logits: Floats | None = logits
-        """(R, V) of the live histories, from `evaluate` on until tokens are drawn."""
+        """(R, V) of the histories evaluated last, until tokens are drawn."""
+        self._rows: Ints | None = None
+        """Which of them are the live histories', where some have gone since."""
         self._tempered: Tempered | None = None
+        """What is known of the live histories' logits, at the exponent that was asked for last."""
         self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
         self.is_eog = sequences.model.is_eog
         one = np.ones(1, dtype=np.int64)
@@ -127,53 +130,55 @@ class Particles:
     def weigh(self) -> None:
         """Add log Σ_v p(v)^alpha to each live history: what a token drawn from p^alpha weighs, whichever."""
         increments = np.zeros(len(self.histories))
-        self._tempered = Tempered(self._kernel, self._pending, self.alpha)
-        increments[self.histories.live] = self._tempered.sums[1]
+        increments[self.histories.live] = self._at(self.alpha).log_power
         self.reweight(increments)
 
     @property
     def _pending(self) -> Floats:
         """The live histories' logits."""
         assert self._logits is not None  # noqa: S101 - `evaluate` comes first
-        return self._logits
+        return self._logits if self._rows is None else self._logits[self._rows]
 
-    def _chunks(self, alpha: float) -> Iterable[Chunk]:
-        """Of the live histories' logits, computed anew unless they were just weighed at this exponent."""
-        if self._tempered is not None and self._tempered.alpha == alpha:
-            return self._tempered
-        return self._kernel.chunks(self._pending, alpha)
+    def _set_logits(self, logits: Floats | None) -> None:
+        """Of the live histories, or of none of them yet."""
+        self._logits, self._rows, self._tempered = logits, None, None
+
+    def _at(self, alpha: float) -> Tempered:
+        """The live histories' logits at an exponent, looked at anew unless it was the last one asked for."""
+        if self._tempered is None or self._tempered.alpha != alpha:
+            self._tempered = Tempered(self._pending, alpha, self.sequences.model.n_threads)
+        return self._tempered
 
     def extend(self, proposal: Proposal) -> None:
         """Draw the next token of every live particle and group equal ones into children."""
         live = self.histories.live
-        found: list[tuple[NDArray[Any], ...]] = []
-        for chunk in self._chunks(proposal.alpha):
-            here = live[chunk.start : chunk.start + len(chunk.logits)]
-            rows, tokens, counts = self._draw_children(chunk, here, proposal)
-            logps = chunk.logp(rows, tokens)
-            is_whole = proposal.transform is None  # else the sum is not that of what is drawn from
-            log_q = proposal.alpha * logps - (chunk.log_power[rows] if is_whole else np.nan)
-            found.append((here[rows], tokens, counts, np.stack((logps, log_q), axis=1)))
-        self._replace_live(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
-
-    def _draw_children(self, chunk: Chunk, live: Ints, proposal: Proposal) -> tuple[Ints, Ints, Ints]:
-        """Rows, tokens and counts of the children of a chunk, rows in order."""
         if proposal.transform is not None:
-            proposal.transform(chunk)
-        counts = self.histories.count[live]
-        drawn = self.draw(chunk.mass, counts)
-        rows = np.repeat(np.arange(len(live)), counts)
-        if not self.share or len(drawn) == len(live):
-            return rows, drawn, np.ones_like(drawn)
-        n_vocab = chunk.mass.shape[1]
-        keys = rows * n_vocab + drawn
-        if chunk.mass.size <= FEW:
-            # The same as np.unique, at a fraction of its fixed cost.
-            tally = np.bincount(keys)
-            found = tally.nonzero()[0]
-            return found // n_vocab, found % n_vocab, tally[found]
-        found, count = np.unique(keys, return_counts=True)
-        return found // n_vocab, found % n_vocab, count
+            self._extend_by(proposal.alpha, proposal.transform)
+            return
+        tempered, counts = self._at(proposal.alpha), self.histories.count[live]
+        rows, tokens, counts = tempered.draw(self.draw, counts)
+        if not self.share:
+            rows, tokens = np.repeat(rows, counts), np.repeat(tokens, counts)
+            counts = np.ones_like(tokens)
+        logps = tempered.logp(rows, tokens)
+        logs = np.stack((logps, proposal.alpha * logps - tempered.log_power[rows]), axis=1)
+        self._replace_live(live[rows], tokens, counts, logs)
+
+    def _extend_by(self, alpha: float, transform: Transform) -> None:
+        """The same where part of the mass is taken away first, which leaves no sum to weigh by."""
+        live = self.histories.live
+        found: list[tuple[NDArray[Any], ...]] = []
+        for chunk in self._kernel.chunks(self._pending, alpha):
+            here = live[chunk.start : chunk.start + len(chunk.logits)]
+            transform(chunk)
+            counts = self.histories.count[here]
+            drawn, rows = self.draw(chunk.mass, counts), np.repeat(np.arange(len(here)), counts)
+            times = np.ones_like(drawn)
+            if self.share:
+                rows, drawn, times = tallied(rows, drawn, chunk.mass.shape[1])
+            logps = chunk.logp(rows, drawn)
+            found.append((here[rows], drawn, times, np.stack((logps, np.full_like(logps, np.nan)), axis=1)))
+        self._replace_live(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
 
     def _replace_live(self, parents: Ints, tokens: Ints, counts: Ints, logs: Doubles) -> None:
         """Put children in the place of the live histories, behind the finished ones.
@@ -202,7 +207,7 @@ class Particles:
         )
         self.histories = old.take(done).followed_by(children) if done.any() else children
         self.ended = int(done.sum()) + np.flatnonzero(children.finish != LIVE)
-        self._logits = self._tempered = None
+        self._set_logits(None)
         self._release_except(children, old.slot[~done])
 
     def branch(self, n: int) -> None:
@@ -213,7 +218,7 @@ class Particles:
         before, live = self.histories, self.histories.live
         totals = before.log_totals
         done = totals[before.finish != LIVE]
-        found = branch(Tempered(self._kernel, self._pending, self.alpha), totals[live], done, n, self.draw)
+        found = branch(self._at(self.alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
         # A child that was weighed and thinned was not proposed: what proposes its own children begins at 0.
         logs = np.stack((found.logps, np.zeros_like(found.logps)), axis=1)
@@ -242,15 +247,16 @@ class Particles:
 
         They begin with the logits of these, or are to be evaluated first.
         """
-        self._tempered = None  # Both work in the same buffers.
         other = copy(self)
-        other.histories, other.length, other.reductions, other._logits = histories, length, 0, logits
+        other.histories, other.length, other.reductions = histories, length, 0
+        other._set_logits(logits)
         return other
 
     def hold_logits(self) -> Floats:
         """The live histories' logits, which from now on outlast what others decode."""
-        self._logits, self._tempered = self._pending.copy(), None
-        return self._logits
+        held = self._pending.copy()
+        self._set_logits(held)
+        return held
 
     def stand_on(self, histories: Histories, length: int, logits: Floats | None = None) -> None:
         """Stand on these histories from now on; slots on which none of the live ones stands are given back.
@@ -259,12 +265,13 @@ class Particles:
         """
         before = self.histories
         self.histories, self.length = histories, length
-        self._logits, self._tempered = logits, None
+        self._set_logits(logits)
         self._release_except(histories, before.slot[before.live])
 
     def take_in(self, histories: Histories) -> None:
         """Stand on these histories from now on, some of them without particles; equal texts are one."""
-        self.histories, self._logits = histories, None
+        self.histories = histories
+        self._set_logits(None)
         if not self.share:
             self._keep(histories.count, histories.logw)
             return
@@ -299,9 +306,9 @@ class Particles:
         slots = self._fork(live)
         tokens = self.genealogy.endings(self.histories.node[live], n_behind)
         if n_behind == 1:
-            self._logits = self.sequences.append(slots, tokens[:, 0])
+            self._set_logits(self.sequences.append(slots, tokens[:, 0]))
         else:
-            self._logits = self.sequences.append_blocks(slots, list(tokens), last_only=True)
+            self._set_logits(self.sequences.append_blocks(slots, list(tokens), last_only=True))
 
     def read(self, blocks: Sequence[Ints]) -> Floats:
         """Decode blocks (H,) of tokens that the live histories do not hold; the logits of all, in order.
@@ -313,13 +320,12 @@ class Particles:
 
     def least_top(self) -> float:
         """The probability of the likeliest next token, of the live history that has the least of it."""
-        chunks = self._kernel.chunks(self._pending, 1.0)
-        return min(float(np.exp(chunk.logits.max(axis=1) - chunk.log_norm).min()) for chunk in chunks)
+        plain = self._at(1.0)
+        return float(np.exp(plain.top - plain.log_norm).min())
 
     def log_probabilities(self, logits: Floats, rows: Ints, tokens: Ints) -> Doubles:
         """(D,) of tokens that follow some rows of logits, at temperature 1."""
-        log_norms = np.concatenate([chunk.log_norm for chunk in self._kernel.chunks(logits, 1.0)])
-        return np.asarray(logits[rows, tokens].astype(np.float64) - log_norms[rows])
+        return Tempered(logits, 1.0, self.sequences.model.n_threads).logp(rows, tokens)
 
     def make_room(self, n_each: int) -> None:
         """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory."""
@@ -374,7 +380,8 @@ class Particles:
             return
         alive = counts[before.live] > 0
         if self._logits is not None and not alive.all():
-            self._logits, self._tempered = self._logits[alive], None
+            self._rows = np.flatnonzero(alive) if self._rows is None else self._rows[alive]
+            self._tempered = None if self._tempered is None else self._tempered.take(alive)
         self.histories = before.take(counts > 0)
         self._release_except(self.histories, before.slot[before.live])
 

@@ -15,9 +15,10 @@ import numpy as np
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.numerics import Doubles, Floats, Ints, RowKernel
+from localsmc.numerics import Doubles, Floats, Ints
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
+from localsmc.tempered import Tempered
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -77,7 +78,6 @@ class Writer:
         self.genealogy = genealogy
         self._sequences, self._root, self._root_logits = sequences, root, root_logits
         self._stop, self._draw_tokens = stop, draw
-        self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
         self._is_eog = sequences.model.is_eog
 
     def begin(self, rung: int, horizon: int) -> Text:
@@ -141,25 +141,25 @@ class Writer:
         tokens = np.empty(len(texts), dtype=np.int64)
         logps = np.empty(len(texts))
         for rung, alpha in enumerate(self.alphas):
-            for chunk in self._kernel.chunks(logits, alpha):
-                here = slice(chunk.start, chunk.start + len(chunk.logits))
-                log_powers[here, rung] = chunk.log_power
-                rows = np.flatnonzero(rungs[here] == rung)
-                if len(rows):
-                    drawn = self._drawn(chunk.mass[rows], avoid[here][rows])
-                    tokens[chunk.start + rows], logps[chunk.start + rows] = drawn, chunk.logp(rows, drawn)
+            tempered = Tempered(logits, alpha, self._sequences.model.n_threads)
+            log_powers[:, rung] = tempered.log_power
+            rows = np.flatnonzero(rungs == rung)
+            if len(rows):
+                tokens[rows] = self._drawn(tempered.take(rows), avoid[rows])
+                logps[rows] = tempered.logp(rows, tokens[rows])
         parents = np.array([one.nodes[-1] if one.nodes else ROOT for one in texts])
         nodes = self.genealogy.append(parents, tokens)
         for i, text in enumerate(texts):
             self._append(text, int(tokens[i]), int(nodes[i]), float(logps[i]), log_powers[i])
 
-    def _drawn(self, mass: Floats, avoid: Ints) -> Ints:
+    def _drawn(self, tempered: Tempered, avoid: Ints) -> Ints:
         barred = np.flatnonzero(avoid >= 0)
-        mass[barred, avoid[barred]] = 0.0
+        rest = tempered.without(barred, avoid[barred]) if len(barred) else tempered
         # Where rounding leaves nothing beside the token to avoid, there is nothing else to take.
-        stuck = barred[~mass[barred].any(axis=1)]
-        mass[stuck, avoid[stuck]] = 1.0
-        return self._draw_tokens(mass, np.ones(len(mass), dtype=np.int64))
+        tokens, free = avoid.copy(), np.flatnonzero(rest.totals > 0)
+        if len(free):
+            tokens[free] = rest.take(free).draw(self._draw_tokens, np.ones(len(free), dtype=np.int64)).tokens
+        return tokens
 
     def _append(self, text: Text, token: int, node: int, logp: float, log_powers: Doubles) -> None:
         state = text.stops[-1] if text.stops else self._stop.start()

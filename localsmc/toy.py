@@ -38,6 +38,7 @@ class ToyModel:
     ) -> None:
         self.n_vocab, self.n_cells, self.n_seq_max, self.n_batch = n_vocab, n_cells, n_seq_max, n_batch
         self.n_length = n_cells
+        self.n_threads = 1
         self.can_forget = can_forget
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self.is_eog: NDArray[np.bool_] = np.isin(np.arange(n_vocab), eog)

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from enumeration import outcomes
 
-from localsmc.branching import branch
 from localsmc.draws import RandomDraw
-from localsmc.numerics import RowKernel, Tempered
 from localsmc.resampling import CHOPTHIN_RATIO, COUNTING, SCHEMES, apportion, chopthin, thin
 
 RNG = np.random.default_rng(11)
@@ -124,20 +122,3 @@ def test_apportioned_particles_add_up_and_nobody_alive_goes_without(n):
 def test_thinning_leaves_few_histories_alone():
     weights = np.array([0.5, 0.0, 0.5])
     assert thin(weights, 2, None) is weights
-
-
-def test_branching_in_chunks_says_what_it_says_at_once():
-    """A large vocabulary is worked on in several chunks, whose buffers are one and the same."""
-    rng = np.random.default_rng(3)
-    logits = rng.normal(size=(5, 40)) * 2
-    live, finished = np.log(rng.dirichlet(np.ones(5))), np.log(np.array([0.3, 0.001]))
-    kernel = RowKernel(40, logits.dtype)
-    for n in (2, 8, 30):
-        results = []
-        for n_rows in (5, 2, 1):
-            kernel.n_rows = n_rows
-            draw = RandomDraw(np.random.default_rng(n))
-            results.append(branch(Tempered(kernel, logits, 1.5), live, finished, n, draw))
-        for other in results[1:]:
-            for one, same in zip(results[0], other, strict=True):
-                np.testing.assert_allclose(same, one, rtol=0, atol=1e-12)

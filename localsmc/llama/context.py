@@ -32,9 +32,10 @@ class LlamaContext:
 
     def __init__(self, model: LlamaModel, options: ContextOptions) -> None:
         self.model, self.options = model, options
-        self.decode_seconds = 0.0
+        self.decode_seconds = self.logits_seconds = 0.0
         self.n_vocab, self.is_eog, self.pieces = model.n_vocab, model.is_eog, model.pieces
         self.n_seq_max = options.n_seq_max
+        self.n_threads = options.n_threads or default_threads(model.n_params)
         last_errors.clear()
         pointer = C.llama_init_from_model(model.pointer, self._params(options))
         if not pointer:
@@ -67,13 +68,17 @@ class LlamaContext:
         self._view: tuple[int, int, Floats] = (0, 0, np.empty((0, self.n_vocab), np.float32))
         self._batch = _Batch(self.n_batch)
 
+    @property
+    def n_reused(self) -> int:
+        """How many graphs llama.cpp computed without building them anew."""
+        return int(C.llama_perf_context(self._alive()).n_reused)
+
     def _params(self, options: ContextOptions) -> Any:
         flash = options.flash_attention
         if flash == "auto" and not self.model.gpus and bytes_per_element(options.type_v) >= 2:
             # On a CPU it is slower for many rows and no faster for few, and adds values up in fp16, so
             # that equal histories in other cells differ. A quantised cache of values needs it.
             flash = "off"
-        n_threads = options.n_threads or default_threads(self.model.n_params)
         params = C.llama_context_default_params()
         set_fields(
             params,
@@ -82,8 +87,8 @@ class LlamaContext:
             # A row of every sequence and one more: hybrids may put that many into one graph.
             n_ubatch=min(max(options.n_ubatch, options.n_seq_max + 1), options.n_batch),
             n_seq_max=options.n_seq_max,
-            n_threads=n_threads,
-            n_threads_batch=n_threads,
+            n_threads=self.n_threads,
+            n_threads_batch=self.n_threads,
             flash_attn_type=FLASH_ATTENTION[flash],
             type_k=KV_TYPES[options.type_k],
             type_v=KV_TYPES[options.type_v],
@@ -124,9 +129,11 @@ class LlamaContext:
             self.close()
             raise DecodeFailed(f"llama.cpp could not evaluate {n_rows} rows (code {code}){errors()}")
         self._length[seqs] = positions + 1
+        began = time.perf_counter()
         view = self._logits(n_rows if outputs is None else len(outputs))
         if self.options.guard_views:
             self._handed_out = view = view.copy()
+        self.logits_seconds += time.perf_counter() - began
         return view
 
     def _logits(self, n_rows: int) -> Floats:

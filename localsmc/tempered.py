@@ -1,0 +1,286 @@
+"""Rows of logits at one exponent: their sums, and draws from them, after a single pass over each row.
+
+A large vocabulary is folded: token v lies in column v mod 512, and the pass leaves the mass and the
+highest logit of each column. Whatever is asked later looks at columns first and then at the tokens of
+a few of them, whose masses are computed anew, in float64; so no row is gone through twice, nothing as
+long as the vocabulary is kept, and a draw is one of a column and one of a token within it. Columns'
+sums are float32 where the logits are: each is right to one part in 10^5, mostly to 10^7.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.draws import Draw
+from localsmc.numerics import Doubles, Floats, Ints, require_numbers
+from localsmc.stopwatch import numerics_time
+
+COLUMNS = 512
+"""A folded row's."""
+
+FOLDED_FROM = 4 * COLUMNS
+"""Vocabularies below are a column a token: rows are worked on together, in fewer calls of NumPy."""
+
+TILE = 150
+"""Tokens of every column that are worked on together: two buffers of them stay in a core's L2 cache."""
+
+WORTH_A_THREAD = 1 << 16
+"""Logits below which another thread costs more than it saves."""
+
+LIFT = 29
+"""Powers of two by which masses are lifted before they are squared twice: the square's square of one
+e^-42 as large as the top is no denormal number, at many times the cost, and of one as large no overflow."""
+
+
+class Children(NamedTuple):
+    """Tokens (D,) drawn from rows (D,), in order of rows, and how often each was."""
+
+    rows: Ints
+    tokens: Ints
+    counts: Ints
+
+
+class Tempered:
+    """Rows of logits (R, V), and their masses p^alpha up to a constant; valid as long as the logits are.
+
+    Raises DecodeFailed where a row holds NaN or +inf, or no finite logit.
+    """
+
+    top: Floats
+    """(R,) each row's highest logit."""
+    log_norm: Doubles
+    """(R,) log-sum-exp of the logits."""
+    log_power: Doubles
+    """(R,) log Σ_v p(v)^alpha, at most 0 for alpha ≥ 1."""
+
+    @numerics_time
+    def __init__(self, logits: Floats, alpha: float, n_threads: int = 1) -> None:
+        self.alpha = alpha
+        self._logits, self._index = logits, np.arange(len(logits))
+        self._barred: Ints | None = None
+        n_vocab = logits.shape[1]
+        self._n_columns = n_vocab if n_vocab < FOLDED_FROM else COLUMNS
+        if self._n_columns == n_vocab:
+            self._take_whole(logits)
+        else:
+            self._fold(logits, n_threads)
+
+    def __len__(self) -> int:
+        return len(self._index)
+
+    # --- the pass ------------------------------------------------------------------------------
+
+    def _take_whole(self, logits: Floats) -> None:
+        top = logits.max(axis=1, keepdims=True)
+        require_numbers(top)
+        shifted = logits - top
+        mass = np.exp(shifted)
+        log_sum = np.log(mass.sum(axis=1).astype(np.float64))
+        self.top, self.log_norm = top[:, 0], log_sum + top[:, 0]
+        self.log_power = np.zeros(len(logits))
+        if self.alpha != 1.0:
+            shifted *= self.alpha
+            np.exp(shifted, out=mass)
+            self.log_power = np.log(mass.sum(axis=1).astype(np.float64)) - self.alpha * log_sum
+        self._mass, self._peaks = mass, logits
+
+    def _fold(self, logits: Floats, n_threads: int) -> None:
+        n_rows = len(logits)
+        self.top = np.empty(n_rows, logits.dtype)
+        self._peaks = np.empty((n_rows, COLUMNS), logits.dtype)
+        self._mass = np.empty((n_rows, COLUMNS))
+        plain_sum = np.empty(n_rows)
+
+        def work(rows: range) -> None:
+            for row in rows:
+                self.top[row] = _peaks(logits[row], self._peaks[row])
+                if np.isfinite(self.top[row]):  # else it is refused below
+                    plain_sum[row] = _masses(logits[row], self.top[row], self.alpha, self._mass[row])
+
+        _share_out(work, n_rows, min(n_threads, logits.size // WORTH_A_THREAD))
+        require_numbers(self.top)
+        log_sum = np.log(plain_sum)
+        self.log_norm = log_sum + self.top
+        self.log_power = np.zeros(n_rows)
+        if self.alpha != 1.0:
+            self.log_power = np.log(self._mass.sum(axis=1)) - self.alpha * log_sum
+
+    # --- some of it ----------------------------------------------------------------------------
+
+    def take(self, rows: Ints | NDArray[np.bool_]) -> Tempered:
+        """Some of the rows."""
+        some = copy(self)
+        some.top, some.log_norm, some.log_power = self.top[rows], self.log_norm[rows], self.log_power[rows]
+        some._index, some._mass, some._peaks = self._index[rows], self._mass[rows], self._peaks[rows]
+        return some
+
+    def without(self, rows: Ints, tokens: Ints) -> Tempered:
+        """The same masses but for some tokens (D,) of rows (D,), which have none; sums stay what they were."""
+        rest = copy(self)
+        rest._mass = self._mass.copy()
+        rest._barred = self._keys(rows, tokens)
+        if self._is_folded:
+            columns = tokens % COLUMNS
+            rest._mass[rows, columns] = rest._inside(rows, columns).sum(axis=1)
+        else:
+            rest._mass[rows, tokens] = 0.0
+        return rest
+
+    @property
+    def totals(self) -> Doubles:
+        """(R,) the mass of each row, to a scale that it has in common with what is left of it."""
+        return self._mass.sum(axis=1, dtype=np.float64)
+
+    def logp(self, rows: Ints, tokens: Ints) -> Doubles:
+        """Log-probabilities at temperature 1 of tokens (D,) of rows (D,)."""
+        return self._logits[self._index[rows], tokens].astype(np.float64) - self.log_norm[rows]
+
+    def at_least(self, bars: Doubles) -> tuple[Ints, Ints]:
+        """Rows and tokens of the logits that reach their row's bar (R,), rows in order."""
+        bars = bars.astype(self._logits.dtype)
+        rows, columns = np.nonzero(self._peaks >= bars[:, None])
+        if not self._is_folded:
+            return rows, columns
+        hit, deep = np.nonzero(self._values(rows, columns) >= bars[rows, None])
+        return rows[hit], columns[hit] + COLUMNS * deep
+
+    # --- draws ---------------------------------------------------------------------------------
+
+    @numerics_time
+    def draw(self, draw: Draw, counts: Ints) -> Children:
+        """counts (R,) independent tokens of each row by their mass, equal ones together."""
+        columns = draw(self._mass, counts)
+        rows = np.repeat(np.arange(len(counts)), counts)
+        if not self._is_folded:
+            return tallied(rows, columns, self._n_columns)
+        hit = tallied(rows, columns, COLUMNS)
+        deep = draw(self._inside(hit.rows, hit.tokens), hit.counts)
+        within = np.repeat(np.arange(len(hit.rows)), hit.counts)
+        tokens = hit.tokens[within] + COLUMNS * deep
+        return tallied(hit.rows[within], tokens, self._logits.shape[1])
+
+    def _keys(self, rows: Ints, tokens: Ints) -> Ints:
+        """A number for each token of each row, the same whichever rows are taken."""
+        return self._index[rows] * self._logits.shape[1] + tokens
+
+    @property
+    def _is_folded(self) -> bool:
+        return self._n_columns < self._logits.shape[1]
+
+    def _values(self, rows: Ints, columns: Ints) -> Floats:
+        """(D, K) the logits of all tokens in columns (D,) of rows (D,); −inf behind the vocabulary."""
+        n_vocab = self._logits.shape[1]
+        tokens = columns[:, None] + np.arange(0, n_vocab, COLUMNS)
+        values = self._logits[self._index[rows, None], np.minimum(tokens, n_vocab - 1)]
+        values[tokens >= n_vocab] = -np.inf
+        return values
+
+    def _inside(self, rows: Ints, columns: Ints) -> Doubles:
+        """(D, K) their masses, to the scale of `_mass`."""
+        shifted = self._values(rows, columns).astype(np.float64) - self.top[rows, None]
+        mass: Doubles = np.exp(self.alpha * shifted)
+        if self._barred is not None:
+            tokens = columns[:, None] + np.arange(0, self._logits.shape[1], COLUMNS)
+            mass[np.isin(self._keys(rows[:, None], tokens), self._barred)] = 0.0
+        return mass
+
+
+def tallied(rows: Ints, values: Ints, n_values: int) -> Children:
+    """Equal pairs as one, in order."""
+    if len(rows) == 1:
+        return Children(rows, values, np.ones(1, dtype=np.int64))
+    keys, counts = np.unique(rows * n_values + values, return_counts=True)
+    return Children(*np.divmod(keys, n_values), counts)
+
+
+# --- one folded row -------------------------------------------------------------------------------
+
+
+class _Tiles(threading.local):
+    """A thread's two buffers for tiles, of either dtype."""
+
+    def __init__(self) -> None:
+        self._of: dict[Any, tuple[Floats, Floats]] = {}
+
+    def of(self, dtype: np.dtype[Any]) -> tuple[Floats, Floats]:
+        if dtype not in self._of:
+            shape = (TILE, COLUMNS)
+            self._of[dtype] = np.empty(shape, dtype), np.empty(shape, dtype)
+        return self._of[dtype]
+
+
+_tiles = _Tiles()
+
+
+def _peaks(logits: Floats, out: Floats) -> Any:
+    """The highest logit of each column, and of all."""
+    n_whole = len(logits) // COLUMNS * COLUMNS
+    np.maximum.reduce(logits[:n_whole].reshape(-1, COLUMNS), axis=0, out=out)
+    rest = logits[n_whole:]
+    np.maximum(out[: len(rest)], rest, out=out[: len(rest)])
+    return out.max()
+
+
+def _masses(logits: Floats, top: Any, alpha: float, out: Doubles) -> float:
+    """Σ exp(alpha·(logits − top)) of each column; returns the sum of all at alpha 1."""
+    shifted, mass = _tiles.of(logits.dtype)
+    plain, out[:] = 0.0, 0.0
+    size = TILE * COLUMNS
+    for start in range(0, len(logits), size):
+        part = logits[start : start + size]
+        n_deep = -(-len(part) // COLUMNS)
+        here, powers = shifted[:n_deep], mass[:n_deep]
+        np.subtract(part, top, out=here.reshape(-1)[: len(part)])
+        here.reshape(-1)[len(part) :] = -np.inf
+        np.exp(here, out=powers)
+        sums = powers.sum(axis=0)
+        if alpha == 1.0:
+            out += sums
+            continue
+        plain += float(sums.sum(dtype=np.float64))
+        out += _powers(here, powers, alpha)
+    return float(out.sum()) if alpha == 1.0 else plain
+
+
+def _powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
+    """(512,) sums over columns of masses to a power; both arrays are written over."""
+    if alpha == 2.0:
+        np.multiply(mass, mass, out=mass)
+    elif alpha == 4.0:
+        # Squaring costs a fraction of another exp; after the ramp many runs are here.
+        np.multiply(mass, mass.dtype.type(2.0**LIFT), out=mass)
+        np.multiply(mass, mass, out=mass)
+        np.multiply(mass, mass, out=mass)
+        return mass.sum(axis=0).astype(np.float64) * 2.0 ** (-4 * LIFT)
+    else:
+        np.multiply(shifted, mass.dtype.type(alpha), out=shifted)
+        np.exp(shifted, out=mass)
+    return mass.sum(axis=0).astype(np.float64)
+
+
+# --- threads --------------------------------------------------------------------------------------
+
+
+@cache
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(n_threads, "localsmc-rows")
+
+
+def _share_out(work: Callable[[range], None], n_rows: int, n_threads: int) -> None:
+    """Do the work on all rows, by this thread and others: NumPy lets them run side by side."""
+    n_threads = min(n_rows, n_threads)
+    if n_threads <= 1:
+        work(range(n_rows))
+        return
+    others = [_pool(n_threads - 1).submit(work, range(k, n_rows, n_threads)) for k in range(1, n_threads)]
+    work(range(0, n_rows, n_threads))
+    for other in others:
+        other.result()
