@@ -246,9 +246,13 @@ def _stamp(header: Header) -> list[object]:
     return [_SCHEMA, binding, os.environ.get("LLAMA_CPP_LIB_PATH", ""), *files]
 
 
+def cache_folder() -> Path:
+    """Where localsmc keeps what it can make again: `LOCALSMC_CACHE`, or the user's cache."""
+    return Path(os.environ.get("LOCALSMC_CACHE") or platformdirs.user_cache_dir("localsmc"))
+
+
 def _cache_file() -> Path:
-    folder = os.environ.get("LOCALSMC_CACHE") or platformdirs.user_cache_dir("localsmc")
-    return Path(folder) / "probed.json"
+    return cache_folder() / "probed.json"
 
 
 def _remembered() -> dict[str, object]:

@@ -26,6 +26,7 @@ import numpy as np
 
 import localsmc
 from localsmc import Model, answers, prompts
+from localsmc.bench import cached, parse
 from localsmc.draws import RandomDraw
 from localsmc.llama import ContextOptions, LlamaContext, build_info, default_threads
 from localsmc.methods import Ending, Greedy, Method, PowerSMC, Request, Sample
@@ -34,7 +35,6 @@ from localsmc.prompts import StopRule
 from localsmc.records import Completion
 from localsmc.selection import SELECTORS
 from localsmc.statistics import paired, wilson
-from localsmc_models import synthetic
 from localsmc_models.command import run
 from localsmc_models.corpus import TRAINED_LEVELS, Problem, problems
 
@@ -386,7 +386,7 @@ def _measure(model: Model, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _synthetic_share(options: argparse.Namespace) -> dict[str, Any]:
-    with localsmc.load(synthetic.cached(options.shape)) as model:
+    with localsmc.load(cached(parse(options.shape))) as model:
         questions = [SYNTHETIC_PROBLEM] * SYNTHETIC_ROUNDS
         bench = Bench(model, questions, n_predict=options.tokens, n_threads=options.threads)
         return share(bench, "synthetic", SYNTHETIC_ROUNDS, options)

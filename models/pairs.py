@@ -24,6 +24,9 @@ import numpy as np
 
 import localsmc
 from localsmc import Model, Settings
+from localsmc.bench import PAIRS, Spec, cached_pair
+from localsmc.bench.mixture import QUANTIZATIONS
+from localsmc.bench.synthetic import write, write_draft
 from localsmc.llama import ContextOptions, LlamaModel, default_threads
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.methods.pairs import TextsRun
@@ -33,7 +36,6 @@ from localsmc.numerics import Floats
 from localsmc.records import Result
 from localsmc.speculation import Counts
 from localsmc.tasks import load_task
-from localsmc_models import synthetic
 from localsmc_models.command import run
 
 ALONE = {"sample:temperature=1": "temperature=1", "greedy": "temperature=0"}
@@ -155,15 +157,16 @@ def _total(runs: Sequence[Outcome], name: str) -> float:
 
 def calibrate(shape_name: str, quantization: str, seed: int, n_threads: int) -> Iterator[tuple[float, float]]:
     """Values of `later` and the pair's overlap with each, the last one as near `OVERLAP` as is wanted."""
-    pair, tokens = synthetic.PAIRS[shape_name], _any_tokens(shape_name)
+    spec = Spec(shape_name, quantization)
+    pair, tokens = PAIRS[shape_name], _any_tokens(spec.shape.n_vocab)
     low, high = 0.01, 1.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.gguf"
-        synthetic.write_draft(path, shape_name, quantization, seed, pair)
+        write_draft(path, spec, pair, seed=seed)
         drafted = _laws(path, tokens, n_threads)
         while True:
             later = float(f"{math.sqrt(low * high):.3g}")
-            synthetic.write(path, shape_name, quantization, seed, replace(pair, later=later))
+            write(path, spec, seed=seed, pair=replace(pair, later=later))
             found = overlap(_laws(path, tokens, n_threads), drafted)
             yield later, found
             if abs(found - OVERLAP) < TOLERANCE or later in (low, high):
@@ -176,8 +179,7 @@ def overlap(target: Floats, draft: Floats) -> float:
     return float(np.minimum(target, draft).sum(axis=1, dtype=np.float64).mean())
 
 
-def _any_tokens(shape_name: str) -> TokenIds:
-    n_vocab = synthetic.SHAPES[shape_name].n_vocab
+def _any_tokens(n_vocab: int) -> TokenIds:
     return np.random.default_rng(0).integers(0, n_vocab, CALIBRATED_ON).astype(np.int32)
 
 
@@ -203,10 +205,8 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m localsmc_models.pairs", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
-    add(
-        "--shape", choices=tuple(synthetic.PAIRS), help="of a pair with random weights; else the embedded one"
-    )
-    add("--quantization", choices=tuple(synthetic.LEVEL_BYTES), default="Q4_0", help="of the shape (Q4_0)")
+    add("--shape", choices=tuple(PAIRS), help="of a pair with random weights; else the embedded one")
+    add("--quantization", choices=tuple(QUANTIZATIONS), default="Q4_0", help="of the shape (Q4_0)")
     add("--tokens", type=int, default=64, help="a text has at most (64)")
     add("--n-max", type=_numbers, default=(1, 2, 3, 4, 7), help="lengths of drafts (1,2,3,4,7)")
     add("--problems", type=int, default=5, help="prompts (5)")
@@ -233,7 +233,7 @@ def _questions(options: argparse.Namespace) -> list[str]:
 def _load(options: argparse.Namespace) -> Model:
     if options.shape is None:
         return localsmc.load()
-    target, draft = synthetic.cached_pair(options.shape, options.quantization, options.seed)
+    target, draft = cached_pair(Spec(options.shape, options.quantization), seed=options.seed)
     return localsmc.load(target, draft=draft)
 
 

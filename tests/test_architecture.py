@@ -43,7 +43,7 @@ LAYERS = [
     },
     {"methods"},
     {"loading", "layout", "solver", "wording"},
-    {"evaluation", "report"},
+    {"bench", "evaluation", "report"},
 ]
 """Imports point down or sideways."""
 
@@ -106,6 +106,7 @@ def test_methods_import_what_is_shared_only(path):
 @pytest.mark.parametrize(
     ("library", "home"),
     [
+        ("gguf", "localsmc/bench/synthetic.py"),
         ("llama_cpp", "localsmc/llama/binding.py"),
         ("platformdirs", "localsmc/probe.py"),
         ("psutil", "localsmc"),
@@ -129,7 +130,8 @@ def run_python(code):
 
 def test_importing_the_package_is_cheap():
     heavy = run_python(
-        "import localsmc, sys; print(*[m for m in ('llama_cpp', 'numpy', 'jinja2') if m in sys.modules])"
+        "import localsmc, sys;"
+        "print(*[m for m in ('gguf', 'llama_cpp', 'numpy', 'jinja2') if m in sys.modules])"
     )
     assert heavy == []
 

@@ -686,7 +686,7 @@ def test_an_unknown_method_gets_a_suggestion(cli, name, hint):
 def test_methods_loads_no_llama_cpp():
     code = (
         "import sys; from localsmc_cli.main import run; code = run(sys.argv[1:]);"
-        "print([name for name in ('llama_cpp', 'rich', 'psutil') if name in sys.modules], code)"
+        "print([name for name in ('gguf', 'llama_cpp', 'rich', 'psutil') if name in sys.modules], code)"
     )
     for arguments in ([], ["power-smc"], ["--json"]):
         child = subprocess.run(
@@ -750,7 +750,8 @@ def test_stdin_comes_before_another_source_where_both_are_asked_for(cli):
 def test_help_and_usage_errors_import_nothing_heavy(arguments):
     code = (
         "import sys; from localsmc_cli.main import run; sys.stdin = None; code = run(sys.argv[1:]);"
-        "print([name for name in ('llama_cpp', 'numpy', 'rich', 'jinja2', 'psutil') if name in sys.modules])"
+        "heavy = ('gguf', 'llama_cpp', 'numpy', 'rich', 'jinja2', 'psutil');"
+        "print([name for name in heavy if name in sys.modules])"
     )
     child = subprocess.run(
         [sys.executable, "-c", code, *arguments], capture_output=True, timeout=DEADLINE, check=True

@@ -3,88 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
-import gguf
 import numpy as np
 import pytest
 
 import localsmc
-from localsmc.gguf import read_header
-from localsmc.llama import ContextOptions, LlamaModel
-from localsmc_models import figures, settling, synthetic
-
-# The model with random weights
-
-
-@pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("synthetic") / "test.gguf"
-    synthetic.write(path, "test", "Q4_0", seed=1)
-    return path
-
-
-# What the safetensors of Qwen2.5-0.5B and Qwen2.5-1.5B add up to.
-@pytest.mark.parametrize(
-    ("shape", "n_params"), [("qwen2.5-0.5b", 494_032_768), ("qwen2.5-1.5b", 1_543_714_304)]
-)
-def test_the_shape_is_the_real_one(shape: str, n_params: int) -> None:
-    tensors = synthetic._tensors(synthetic.SHAPES[shape], "Q4_0", synthetic.Pair(n_layer=1))
-    assert sum(tensor.n_out * tensor.n_in for tensor in tensors) == n_params
-
-
-def test_header(written: Path) -> None:
-    header, shape = read_header(written), synthetic.SHAPES["test"]
-    assert (header.architecture, header.file_type) == ("qwen2", "Q4_0")
-    types = {tensor.name: tensor.type for tensor in header.tensors}
-    assert types["token_embd.weight"] == synthetic.EMBEDDING
-    assert types["blk.0.ffn_down.weight"] == "Q4_0"
-    assert "output.weight" not in types
-    assert len(types) == 2 + 12 * shape.n_layer
-
-
-@pytest.mark.parametrize("kind", ["Q4_0", "Q8_0"])
-def test_blocks_are_what_ggml_reads(kind: str) -> None:
-    tensor = synthetic.Tensor("weight", 500, 896, kind)
-    data = synthetic._data(tensor, np.random.default_rng(3))
-    values = gguf.dequantize(data, gguf.GGMLQuantizationType[kind])
-    assert values.shape == (500, 896)
-    # 448,000 values: five standard errors of the mean and of the spread are below a hundredth.
-    assert abs(values.mean()) * math.sqrt(896) < 0.01
-    assert values.std() * math.sqrt(896) == pytest.approx(1.0, abs=0.01)
-
-
-def test_it_decodes(written: Path) -> None:
-    with LlamaModel(written) as model:
-        assert model.n_vocab == 512
-        assert list(np.flatnonzero(model.is_eog)) == [257]
-        text = "3 pens, ½ kg\n"
-        tokens = model.tokenize(text, special=False)
-        assert model.text(tokens) == text.encode()
-        context = model.context(ContextOptions(n_ctx=256, n_seq_max=1, n_threads=1))
-        n = len(tokens)
-        logits = context.decode(tokens.astype(np.int64), np.arange(n), np.zeros(n, dtype=np.int64))
-        assert np.isfinite(logits).all()
-        assert 0.5 < logits.std() < 2.0
-
-
-def test_the_seed_decides(written: Path, tmp_path: Path) -> None:
-    for name, seed in ("same", 1), ("other", 2):
-        synthetic.write(tmp_path / name, "test", "Q4_0", seed=seed)
-    assert (tmp_path / "same").read_bytes() == written.read_bytes()
-    assert (tmp_path / "other").read_bytes() != written.read_bytes()
-
-
-def test_the_cache_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path))
-    path = synthetic.cached("test")
-    stamp = path.stat().st_mtime_ns
-    assert synthetic.cached("test") == path
-    assert path.stat().st_mtime_ns == stamp
-    assert list(path.parent.iterdir()) == [path]
-    assert path.is_relative_to(tmp_path)
-
+from localsmc_models import figures, settling
 
 # The command
 

@@ -7,14 +7,16 @@ import numpy as np
 import pytest
 
 import localsmc
-from localsmc_models import pairs, synthetic
+from localsmc.bench import PAIRS, SHAPES, Pair, Spec, cached, cached_pair
+from localsmc.bench.synthetic import write, write_draft
+from localsmc_models import pairs
 
-PAIR = synthetic.PAIRS["test"]
+TEST, PAIR = Spec("test"), PAIRS["test"]
 
 
 @pytest.fixture
 def files():
-    return synthetic.cached_pair("test")
+    return cached_pair(TEST)
 
 
 def weights(path):
@@ -31,8 +33,17 @@ def test_the_draft_is_the_beginning_of_the_target(files):
     assert {name for name in target if name not in draft} == {name for name in target if "blk.1." in name}
 
 
+def test_types_of_a_draft_are_the_targets(tmp_path):
+    """Which layers have more bits is up to how many there are."""
+    spec = Spec("test-256", "Q4_K_M")
+    write(tmp_path / "target", spec, pair=Pair(n_layer=3))
+    write_draft(tmp_path / "draft", spec, Pair(n_layer=3))
+    target, draft = (weights(tmp_path / name) for name in ("target", "draft"))
+    assert draft == {name: data for name, data in target.items() if "blk.3." not in name}
+
+
 def test_later_layers_add_less_and_logits_are_sharper(files, tmp_path):
-    synthetic.write(tmp_path / "plain.gguf", "test")
+    write(tmp_path / "plain.gguf", TEST)
     plain, target = (gguf.GGUFReader(path).tensors for path in (tmp_path / "plain.gguf", files[0]))
     scaled = {}
     for before, after in zip(plain, target, strict=True):
@@ -46,9 +57,9 @@ def test_later_layers_add_less_and_logits_are_sharper(files, tmp_path):
 
 def test_they_are_written_once(files):
     stamps = [path.stat().st_mtime_ns for path in files]
-    assert synthetic.cached_pair("test") == files
+    assert cached_pair(TEST) == files
     assert [path.stat().st_mtime_ns for path in files] == stamps
-    assert files[0] != synthetic.cached("test")
+    assert files[0] != cached(TEST)
 
 
 # --- the pair -------------------------------------------------------------------------------------
@@ -67,9 +78,9 @@ def test_one_drafts_for_the_other(files):
     assert found[1].usage.draft.kept > 0
 
 
-@pytest.mark.parametrize("shape", synthetic.PAIRS)
+@pytest.mark.parametrize("shape", PAIRS)
 def test_the_names_are_known(shape):
-    assert synthetic.PAIRS[shape].n_layer < synthetic.SHAPES[shape].n_layer
+    assert PAIRS[shape].n_layer < SHAPES[shape].n_layer
 
 
 def test_calibration_ends_with_what_the_pair_has():

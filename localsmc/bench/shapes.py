@@ -1,0 +1,123 @@
+"""The sizes of real models, as their config.json has them, and pairs of models made of one shape.
+
+A pair is a target and a draft, the target's first layers with its embedding and output. What the
+target's later layers add is scaled down until the draft is as good as a small model of a family is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A model's sizes: layers, widths, heads, tokens, and the constants of its rotations and norms.
+
+    `is_tied` says whether embedding and output matrix are one. Llama 3.2 stretches its rotations by a
+    tensor `rope_freqs` as well, which takes no time that could be measured and is left out here.
+    """
+
+    architecture: Literal["qwen2", "llama"] = "qwen2"
+    n_layer: int
+    n_embd: int
+    n_head: int
+    n_head_kv: int
+    n_ff: int
+    n_vocab: int
+    is_tied: bool = True
+    n_ctx: int = 32_768
+    rope_base: float = 1e6
+    rms_eps: float = 1e-6
+
+    @property
+    def n_kv(self) -> int:
+        """Width of the keys and of the values."""
+        return self.n_embd // self.n_head * self.n_head_kv
+
+    @property
+    def has_biases(self) -> bool:
+        """Whether queries, keys and values have one."""
+        return self.architecture == "qwen2"
+
+
+SHAPES = {
+    # https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct/blob/main/config.json
+    "qwen2.5-0.5b": Shape(n_layer=24, n_embd=896, n_head=14, n_head_kv=2, n_ff=4864, n_vocab=151_936),
+    # https://huggingface.co/Qwen/Qwen2.5-1.5B-Instruct/blob/main/config.json
+    "qwen2.5-1.5b": Shape(n_layer=28, n_embd=1536, n_head=12, n_head_kv=2, n_ff=8960, n_vocab=151_936),
+    # https://huggingface.co/Qwen/Qwen2.5-3B-Instruct/blob/main/config.json
+    "qwen2.5-3b": Shape(n_layer=36, n_embd=2048, n_head=16, n_head_kv=2, n_ff=11_008, n_vocab=151_936),
+    # https://huggingface.co/Qwen/Qwen2.5-7B-Instruct/blob/main/config.json
+    "qwen2.5-7b": Shape(
+        n_layer=28, n_embd=3584, n_head=28, n_head_kv=4, n_ff=18_944, n_vocab=152_064, is_tied=False
+    ),
+    # https://huggingface.co/Qwen/Qwen2.5-14B-Instruct/blob/main/config.json
+    "qwen2.5-14b": Shape(
+        n_layer=48, n_embd=5120, n_head=40, n_head_kv=8, n_ff=13_824, n_vocab=152_064, is_tied=False
+    ),
+    # https://huggingface.co/meta-llama/Llama-3.2-1B-Instruct/blob/main/config.json
+    "llama-3.2-1b": Shape(
+        architecture="llama",
+        n_layer=16,
+        n_embd=2048,
+        n_head=32,
+        n_head_kv=8,
+        n_ff=8192,
+        n_vocab=128_256,
+        n_ctx=131_072,
+        rope_base=5e5,
+        rms_eps=1e-5,
+    ),
+    # https://huggingface.co/meta-llama/Llama-3.2-3B-Instruct/blob/main/config.json
+    "llama-3.2-3b": Shape(
+        architecture="llama",
+        n_layer=28,
+        n_embd=3072,
+        n_head=24,
+        n_head_kv=8,
+        n_ff=8192,
+        n_vocab=128_256,
+        n_ctx=131_072,
+        rope_base=5e5,
+        rms_eps=1e-5,
+    ),
+    # https://huggingface.co/meta-llama/Meta-Llama-3-8B-Instruct/blob/main/config.json
+    "llama-3-8b": Shape(
+        architecture="llama",
+        n_layer=32,
+        n_embd=4096,
+        n_head=32,
+        n_head_kv=8,
+        n_ff=14_336,
+        n_vocab=128_256,
+        is_tied=False,
+        n_ctx=8192,
+        rope_base=5e5,
+        rms_eps=1e-5,
+    ),
+    # Two for tests: blocks of 256 weights do not fit into the first, and do into the second.
+    "test": Shape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=512),
+    "test-256": Shape(n_layer=4, n_embd=256, n_head=4, n_head_kv=2, n_ff=512, n_vocab=512, n_ctx=512),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """How a target and its draft come from a shape: the draft has the first `n_layer` layers.
+
+    `later` scales what the layers behind them add, `sharpness` all logits of both models.
+    """
+
+    n_layer: int
+    later: float = 1.0
+    sharpness: float = 1.0
+
+
+PAIRS = {
+    # `later` is what `python -m localsmc_models.pairs --shape ... --calibrate` ends with. Logits of
+    # random weights have a spread of 1, nearly uniform laws whose likeliest tokens nobody agrees on;
+    # 8 times that is what leaves 1.4 nats, 0.6 of them the likeliest token's, as in a language model.
+    "qwen2.5-1.5b": Pair(n_layer=6, later=0.075, sharpness=8.0),
+    "test": Pair(n_layer=1, later=0.154, sharpness=6.0),
+}
