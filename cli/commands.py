@@ -15,6 +15,7 @@ COMMANDS = {
     "eval": "localsmc_cli.eval",
     "report": "localsmc_cli.report",
     "methods": "localsmc_cli.methods",
+    "bench": "localsmc_cli.bench",
     "quantize": "localsmc_cli.quantize",
 }
 """Command to the module that has it, under the same name."""

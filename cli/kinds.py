@@ -61,6 +61,40 @@ class Count(_ParamType):
         return int(value)
 
 
+class Counts(_ParamType):
+    """Several whole numbers, such as 1,16,64."""
+
+    name = "N,..."
+
+    def __init__(self, low: int, high: int) -> None:
+        self._one = Count(low, high)
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """See `click.ParamType.convert`."""
+        parts = (self._one.convert(part.strip(), param, ctx) for part in str(value).split(","))
+        return tuple(dict.fromkeys(parts))
+
+
+class Exponents(_ParamType):
+    """Several finite numbers from 1 on, such as 2,4."""
+
+    name = "X,..."
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """See `click.ParamType.convert`."""
+        try:
+            numbers = tuple(dict.fromkeys(float(part) for part in str(value).split(",")))
+        except ValueError:
+            self.fail(f"'{value}' is not a list of numbers such as 2,4", param, ctx)
+        if not all(math.isfinite(number) and number >= 1 for number in numbers):
+            self.fail(f"'{value}' is not a list of exponents from 1 on", param, ctx)
+        return numbers
+
+
 class TokenLimit(_ParamType):
     """At least 1, or −1."""
 

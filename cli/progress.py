@@ -42,6 +42,23 @@ class Tally:
 
 
 @contextlib.contextmanager
+def status(output: Output) -> Iterator[Callable[[str], None]]:
+    """What to call with how things stand now: a line on a terminal, one now and then elsewhere."""
+    with output.panel() as panel:
+        shown = time.monotonic()
+
+        def show(text: str) -> None:
+            nonlocal shown
+            if panel is not None:
+                panel.status(text)
+            elif time.monotonic() - shown >= PERIOD:
+                shown = time.monotonic()
+                output.note(text)
+
+        yield show
+
+
+@contextlib.contextmanager
 def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable[[Line], None]]:
     """What to call with every new line; `lines` are those of earlier runs."""
     tally, n_before = Tally(lines), len(lines)

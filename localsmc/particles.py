@@ -22,7 +22,6 @@ from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
 from localsmc.numerics import (
-    Chunk,
     Doubles,
     Floats,
     Ints,

@@ -66,12 +66,12 @@ class Tempered:
         self.alpha = alpha
         self._logits, self._index = logits, np.arange(len(logits))
         self._barred: Ints | None = None
-        n_vocab = logits.shape[1]
-        self._n_columns = n_vocab if n_vocab < FOLDED_FROM else COLUMNS
-        if self._n_columns == n_vocab:
-            self._take_whole(logits)
-        else:
+        self._n_vocab = int(logits.shape[1])
+        self._is_folded = self._n_vocab >= FOLDED_FROM
+        if self._is_folded:
             self._fold(logits, n_threads)
+        else:
+            self._take_whole(logits)
 
     def __len__(self) -> int:
         return len(self._index)
@@ -123,7 +123,7 @@ class Tempered:
         return some
 
     def without(self, rows: Ints, tokens: Ints) -> Tempered:
-        """The same masses but for some tokens (D,) of rows (D,), which have none; sums stay what they were."""
+        """The same masses but for some tokens (D,) of rows (D,), which have none now; sums stay."""
         rest = copy(self)
         rest._mass = self._mass.copy()
         rest._barred = self._keys(rows, tokens)
@@ -137,11 +137,11 @@ class Tempered:
     @property
     def totals(self) -> Doubles:
         """(R,) the mass of each row, to a scale that it has in common with what is left of it."""
-        return self._mass.sum(axis=1, dtype=np.float64)
+        return np.asarray(self._mass.sum(axis=1, dtype=np.float64))
 
     def logp(self, rows: Ints, tokens: Ints) -> Doubles:
         """Log-probabilities at temperature 1 of tokens (D,) of rows (D,)."""
-        return self._logits[self._index[rows], tokens].astype(np.float64) - self.log_norm[rows]
+        return np.asarray(self._logits[self._index[rows], tokens].astype(np.float64) - self.log_norm[rows])
 
     def at_least(self, bars: Doubles) -> tuple[Ints, Ints]:
         """Rows and tokens of the logits that reach their row's bar (R,), rows in order."""
@@ -160,36 +160,34 @@ class Tempered:
         columns = draw(self._mass, counts)
         rows = np.repeat(np.arange(len(counts)), counts)
         if not self._is_folded:
-            return tallied(rows, columns, self._n_columns)
+            return tallied(rows, columns, self._n_vocab)
         hit = tallied(rows, columns, COLUMNS)
         deep = draw(self._inside(hit.rows, hit.tokens), hit.counts)
         within = np.repeat(np.arange(len(hit.rows)), hit.counts)
         tokens = hit.tokens[within] + COLUMNS * deep
-        return tallied(hit.rows[within], tokens, self._logits.shape[1])
+        return tallied(hit.rows[within], tokens, self._n_vocab)
 
     def _keys(self, rows: Ints, tokens: Ints) -> Ints:
         """A number for each token of each row, the same whichever rows are taken."""
-        return self._index[rows] * self._logits.shape[1] + tokens
-
-    @property
-    def _is_folded(self) -> bool:
-        return self._n_columns < self._logits.shape[1]
+        return np.asarray(self._index[rows] * self._n_vocab + tokens)
 
     def _values(self, rows: Ints, columns: Ints) -> Floats:
         """(D, K) the logits of all tokens in columns (D,) of rows (D,); −inf behind the vocabulary."""
-        n_vocab = self._logits.shape[1]
-        tokens = columns[:, None] + np.arange(0, n_vocab, COLUMNS)
-        values = self._logits[self._index[rows, None], np.minimum(tokens, n_vocab - 1)]
-        values[tokens >= n_vocab] = -np.inf
+        tokens = self._tokens(columns)
+        values: Floats = self._logits[self._index[rows, None], np.minimum(tokens, self._n_vocab - 1)]
+        values[tokens >= self._n_vocab] = -np.inf
         return values
+
+    def _tokens(self, columns: Ints) -> Ints:
+        """(D, K) all tokens in columns (D,), and some behind the vocabulary."""
+        return np.asarray(columns[:, None] + np.arange(0, self._n_vocab, COLUMNS))
 
     def _inside(self, rows: Ints, columns: Ints) -> Doubles:
         """(D, K) their masses, to the scale of `_mass`."""
         shifted = self._values(rows, columns).astype(np.float64) - self.top[rows, None]
         mass: Doubles = np.exp(self.alpha * shifted)
         if self._barred is not None:
-            tokens = columns[:, None] + np.arange(0, self._logits.shape[1], COLUMNS)
-            mass[np.isin(self._keys(rows[:, None], tokens), self._barred)] = 0.0
+            mass[np.isin(self._keys(rows[:, None], self._tokens(columns)), self._barred)] = 0.0
         return mass
 
 
@@ -259,11 +257,11 @@ def _powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
         np.multiply(mass, mass.dtype.type(2.0**LIFT), out=mass)
         np.multiply(mass, mass, out=mass)
         np.multiply(mass, mass, out=mass)
-        return mass.sum(axis=0).astype(np.float64) * 2.0 ** (-4 * LIFT)
+        return np.asarray(mass.sum(axis=0), dtype=np.float64) * 2.0 ** (-4 * LIFT)
     else:
         np.multiply(shifted, mass.dtype.type(alpha), out=shifted)
         np.exp(shifted, out=mass)
-    return mass.sum(axis=0).astype(np.float64)
+    return np.asarray(mass.sum(axis=0), dtype=np.float64)
 
 
 # --- threads --------------------------------------------------------------------------------------

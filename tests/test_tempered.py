@@ -127,7 +127,8 @@ def test_every_draw_has_the_law_of_its_row(folds, alpha, n_vocab, barred):
     rng = np.random.default_rng(n_vocab)
     logits = rng.normal(size=(2, n_vocab))
     logits[1, 2] = -np.inf
-    barred = tuple(zip(*((r, v) for r, v in zip(*barred, strict=True) if v < n_vocab), strict=True)) or ((), ())
+    known = [(row, token) for row, token in zip(*barred, strict=True) if token < n_vocab]
+    barred = tuple(zip(*known, strict=True)) or ((), ())
     p = np.exp(alpha * logits)
     p[barred] = 0.0
     p /= p.sum(axis=1, keepdims=True)

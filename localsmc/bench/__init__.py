@@ -1,5 +1,10 @@
-"""GGUF files of real architectures with random weights, to measure speed with no network and no model.
+"""How fast methods are, on real models and on random weights in their shapes.
 
+    cases       what is timed
+    samples     a case timed once, in one run with others
+    account     what samples of a case say together
+    table       accounts in Markdown, CSV and JSON
+    replay      a small model's histories at a large one's cost
     shapes      the sizes of real models, and pairs of a target and a draft made of them
     spec        which file is wanted, as it is written: SHAPE[:QUANT][:vocab=N]
     mixture     the type of each tensor in a quantization, as llama-quantize chooses it

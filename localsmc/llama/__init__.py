@@ -14,6 +14,7 @@ from localsmc.llama.options import (
     ContextOptions,
     LoadOptions,
 )
+from localsmc.llama.plain import PlainLlama
 from localsmc.llama.trial import probe_load
 from localsmc.llama.vocabulary import shared_tokens
 from localsmc.llama.weights import LlamaModel
@@ -29,6 +30,7 @@ __all__ = [
     "LlamaContext",
     "LlamaModel",
     "LoadOptions",
+    "PlainLlama",
     "build_info",
     "default_threads",
     "devices",

@@ -17,9 +17,10 @@ os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
 import llama_cpp  # noqa: E402
 import llama_cpp.llama_cpp as C  # noqa: E402, N812
+from llama_cpp import Llama  # noqa: E402
 from llama_cpp._ggml import libggml  # noqa: E402
 
-__all__ = ["C", "build_info", "errors", "last_errors", "libggml", "set_fields"]
+__all__ = ["C", "Llama", "build_info", "errors", "last_errors", "libggml", "set_fields"]
 
 logger = logging.getLogger("localsmc.llama")
 

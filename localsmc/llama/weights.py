@@ -34,6 +34,7 @@ class LlamaModel:
     def __init__(self, path: Path, options: LoadOptions | None = None) -> None:
         options = LoadOptions() if options is None else options
         self.path = path
+        self.options = options
         self._is_offloaded = options.n_gpu_layers != 0 and not options.cpu_only
         began = time.perf_counter()
         last_errors.clear()

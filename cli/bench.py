@@ -1,0 +1,226 @@
+"""`localsmc bench`: how fast methods are on this machine, and where the time goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError
+from localsmc_cli import options
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.interrupt import INTERRUPTED
+from localsmc_cli.kinds import Count, Counts, Exponents
+from localsmc_cli.problem import checked_text
+from localsmc_cli.progress import status
+from localsmc_cli.session import Session
+from localsmc_cli.specs import check_draft, parse_methods
+
+if TYPE_CHECKING:
+    from localsmc.bench import Spec
+    from localsmc.bench.account import Account
+    from localsmc.bench.samples import Bench, Sample
+    from localsmc.loading import Model
+    from localsmc.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  localsmc bench
+  localsmc bench -m model.gguf -N 1,16,64 -n 128 --peers
+  localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -N 16,64 -o csv > speed.csv
+
+Tests take turns within a repetition; "× plain" is a step's time over plain decoding's in the same one.
+A step is a token of the longest text. A synthetic model has random weights: it replays the histories of the
+embedded model, row by row; "rows=N" beside it has N histories at every step.
+"""
+
+FORMATS = ("md", "csv", "json", "jsonl")
+"""Written out so that `--help` need not import the library; a test compares them."""
+
+N_TOKENS = 64
+
+PROBLEMS = "tiny:seed=8"
+"""What the embedded model is for; to other models a problem is as good as another."""
+
+_bench = options.section("Benchmark")
+bench_options = options.together(
+    _bench(
+        "--synthetic",
+        multiple=True,
+        metavar="SHAPE",
+        help="A model of random weights of a real shape, SHAPE[:QUANT][:vocab=N], for example"
+        " qwen2.5-7b:Q4_K_M; written once, into the cache folder. May be given several times.",
+    ),
+    _bench(
+        "--method",
+        "methods",
+        multiple=True,
+        metavar="METHOD",
+        help="A method with its options; may be given several times.  [default: power-smc]",
+    ),
+    _bench(
+        "-N",
+        "--particles",
+        type=Counts(1, 1_000_000),
+        metavar="N,...",
+        help="Particles, one after another; up to 256 are rows of batches, too.  [default: the method's own]",
+    ),
+    _bench("--alpha", type=Exponents(), metavar="X,...", help="Exponents.  [default: the method's own]"),
+    _bench(
+        "-n",
+        "--predict",
+        "--n-predict",
+        "n_predict",
+        type=Counts(1, 1_000_000),
+        metavar="N,...",
+        help="Tokens; texts of a real model may end before.  [default: 64]",
+    ),
+    _bench(
+        "-r",
+        "--repetitions",
+        type=Count(1),
+        default=3,
+        metavar="N",
+        help="Repetitions, each on another problem with another seed.  [default: 3]",
+    ),
+    _bench("-p", "--prompt", metavar="TEXT", help="The problem.  [default: some that are built in]"),
+    _bench(
+        "--peers",
+        is_flag=True,
+        default=False,
+        help="Also llama-cpp-python's own Llama: one text, N in turn, and the best of N in turn.",
+    ),
+    _bench(
+        "-o",
+        "--output",
+        type=click.Choice(FORMATS),
+        default="md",
+        help="How the table is written.  [default: md]",
+    ),
+    _bench("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
+    _bench("-v", "--verbose", is_flag=True, default=False, help="llama.cpp's log on standard error."),
+)
+
+
+@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
+@bench_options
+@options.models_option
+@options.loading_options
+@options.draft_options
+@options.context_options
+@click.pass_obj
+def bench(session: Session, /, **given: Any) -> None:
+    """Time plain decoding, bare batches in llama.cpp, and methods, in one run on the same weights.
+
+    Standard output has the table; everything else is on standard error. Ctrl-C keeps what is measured.
+    """
+    from localsmc.bench.table import FORMATS as WRITERS
+
+    output, interrupts = session.output, session.interrupts
+    if given["quiet"] and given["verbose"]:
+        raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
+    output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
+    found: list[Account] = []
+    with output.library_log(), interrupts.gentle("nothing is shown of it"):
+        try:
+            for one in _accounts(session, given):
+                found += one
+        finally:
+            # What was measured before an error is not lost.
+            if found:
+                output.text(WRITERS[given["output"]](found))
+    if interrupts.is_requested:
+        raise click.exceptions.Exit(INTERRUPTED)
+
+
+def _accounts(session: Session, given: Given) -> Iterator[list[Account]]:
+    """Of each model, one after the other."""
+    from localsmc.bench import parse
+    from localsmc.bench.cases import cases
+    from localsmc.bench.samples import Bench
+
+    methods = parse_methods(given["methods"] or ("power-smc",))
+    check_draft(methods, given)
+    settings, problems = _settings(given), _problems(given)
+    shapes = [parse(text) for text in given["synthetic"]]
+    files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
+    for target in (*files, *shapes):
+        with contextlib.ExitStack() as stack:
+            model, teller = _loaded(session, stack, target, given)
+            chosen = cases(
+                teller or model,
+                methods,
+                particles=given["particles"] or (),
+                alphas=given["alpha"] or (),
+                n_tokens=given["n_predict"] or (N_TOKENS,),
+                has_peers=given["peers"],
+                is_synthetic=teller is not None,
+            )
+            bench = Bench(
+                model,
+                chosen,
+                settings,
+                problems=problems,
+                repetitions=given["repetitions"],
+                teller=teller,
+                should_stop=lambda: session.interrupts.is_requested,
+            )
+            yield _measured(session, model.header.name or model.source.path.stem, bench)
+        if session.interrupts.is_requested:
+            return
+
+
+def _settings(given: Given) -> Settings:
+    """Those of the context; a benchmark has no others."""
+    others = dict.fromkeys(("n_predict", "select", "system", "raw", "stop_at_box", "budget", "reasoning"))
+    return settings_of({**given, **others, "stop": (), "seed": None})
+
+
+def _problems(given: Given) -> list[str]:
+    from localsmc.tasks import load_task
+
+    if given["prompt"] is not None:
+        return [checked_text(given["prompt"], "`--prompt`")]
+    return [item.question for item in load_task(PROBLEMS, limit=given["repetitions"]).items]
+
+
+def _loaded(
+    session: Session, stack: contextlib.ExitStack, target: str | Spec | None, given: Given
+) -> tuple[Model, Model | None]:
+    """A model, and whose histories it replays where it is synthetic."""
+    import localsmc
+    from localsmc.bench import Spec
+
+    load, draft_load = load_options(given), draft_load_options(given)
+    if not isinstance(target, Spec):
+        model = localsmc.load(target, load, draft=given["model_draft"], draft_options=draft_load)
+        return stack.enter_context(model), None
+    model = stack.enter_context(localsmc.load(_written(session, target), load))
+    return model, stack.enter_context(localsmc.load(options=localsmc.LoadOptions(cpu_only=True)))
+
+
+def _written(session: Session, spec: Spec) -> Path:
+    """The file of random weights, written where it is not there."""
+    from localsmc.bench import cached
+
+    with status(session.output) as show:
+        return cached(
+            spec,
+            progress=lambda done, n: show(f"writing {spec}: {done / 2**20:,.0f} of {n / 2**20:,.0f} MiB"),
+        )
+
+
+def _measured(session: Session, name: str, bench: Bench) -> list[Account]:
+    from localsmc.bench.account import accounts
+
+    samples: list[Sample] = []
+    with status(session.output) as show:
+        show(f"{name}: warming up")
+        for sample in bench:
+            samples.append(sample)
+            rate = sample.steps / sample.seconds
+            show(f"{name}: {len(samples)}/{len(bench)} · {sample.case.label}: {rate:.1f} tokens/s")
+    return accounts(name, bench.cases, samples)

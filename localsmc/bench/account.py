@@ -1,0 +1,112 @@
+"""What samples of one case say together: rates, ratios, and where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from localsmc.bench.cases import Case
+from localsmc.bench.samples import Sample
+from localsmc.numerics import Doubles
+
+PLAIN = "plain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One row of the table; means over samples with their standard deviations, milliseconds a step.
+
+    `ratio` is a step's time over that of plain decoding in the same repetition and of the same length.
+    `decode_share` is the part of a step inside llama.cpp, `host_ms` the rest, in three parts. None
+    where it is not known.
+    """
+
+    model: str
+    test: str
+    kind: str
+    n_tokens: int
+    samples: int
+    tokens_per_second: float
+    tokens_per_second_sd: float
+    ratio: float | None
+    ratio_sd: float | None
+    rows_per_step: float
+    peak_rows: int
+    step_ms: float
+    decode_share: float | None
+    decode_ms: float | None
+    logits_ms: float | None
+    numerics_ms: float | None
+    bookkeeping_ms: float | None
+    cells: int
+    reused_share: float | None
+    memory_mib: float
+
+    def to_json(self) -> dict[str, Any]:
+        """For JSON and CSV."""
+        return asdict(self)
+
+
+def accounts(model: str, cases: Sequence[Case], samples: Sequence[Sample]) -> list[Account]:
+    """One for each case that was measured at all, in the cases' order."""
+    plain = {
+        (sample.case.n_tokens, sample.repetition): sample.seconds / sample.steps
+        for sample in samples
+        if sample.case.kind == PLAIN
+    }
+    found = []
+    for case in cases:
+        own = [sample for sample in samples if sample.case == case]
+        if own:
+            found.append(_account(model, case, own, plain))
+    return found
+
+
+def _account(
+    model: str, case: Case, samples: Sequence[Sample], plain: Mapping[tuple[int, int], float]
+) -> Account:
+    rates = np.array([sample.steps / sample.seconds for sample in samples])
+    ratios = np.array(
+        [
+            sample.seconds / sample.steps / plain[case.n_tokens, sample.repetition]
+            for sample in samples
+            if (case.n_tokens, sample.repetition) in plain
+        ]
+    )
+    steps, calls = sum(sample.steps for sample in samples), sum(sample.calls for sample in samples)
+
+    def of_step(name: str) -> float:
+        return 1e3 * float(sum(getattr(sample, name) for sample in samples)) / steps
+
+    whole, decode = of_step("seconds"), of_step("decode_seconds")
+    logits, numerics = of_step("logits_seconds"), of_step("numerics_seconds")
+    is_ours = case.kind != "peer"
+    return Account(
+        model=model,
+        test=case.label,
+        kind=case.kind,
+        n_tokens=case.n_tokens,
+        samples=len(samples),
+        tokens_per_second=float(rates.mean()),
+        tokens_per_second_sd=_deviation(rates),
+        ratio=float(ratios.mean()) if len(ratios) else None,
+        ratio_sd=_deviation(ratios) if len(ratios) else None,
+        rows_per_step=sum(sample.rows for sample in samples) / steps,
+        peak_rows=max(sample.peak_rows for sample in samples),
+        step_ms=whole,
+        decode_share=decode / whole if is_ours else None,
+        decode_ms=decode if is_ours else None,
+        logits_ms=logits if is_ours else None,
+        numerics_ms=numerics if is_ours else None,
+        bookkeeping_ms=whole - decode - logits - numerics if is_ours else None,
+        cells=max(sample.cells for sample in samples),
+        reused_share=sum(sample.reused for sample in samples) / calls if is_ours and calls else None,
+        memory_mib=max(sample.memory for sample in samples) / 2**20,
+    )
+
+
+def _deviation(values: Doubles) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else 0.0

@@ -1,0 +1,128 @@
+"""What a benchmark runs: plain decoding, decoding in batches with nothing around it, methods, others' way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from localsmc.errors import ConfigError
+from localsmc.loading import Model
+from localsmc.methods import METHODS, Method
+from localsmc.methods.base import options_of, pair_of
+from localsmc.methods.spec import MethodSpec
+
+Kind = Literal["plain", "raw", "method", "rows", "peer"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Something to be timed, `n_tokens` tokens of it.
+
+    plain   one text at temperature 1 through the engine
+    raw     batches of `rows` rows in llama_decode, and nothing else: the ceiling
+    method  `method` on histories as they come
+    rows    `method` where every particle has a history of its own, none of which ends
+    peer    llama-cpp-python's own `Llama`, as many texts as `rows` one after another, the most probable
+            of them with `is_best`
+    """
+
+    kind: Kind
+    label: str
+    n_tokens: int
+    method: Method | None = None
+    rows: int = 1
+    is_best: bool = False
+
+
+def cases(
+    model: Model,
+    specs: Sequence[MethodSpec],
+    *,
+    particles: Sequence[int] = (),
+    alphas: Sequence[float] = (),
+    n_tokens: Sequence[int],
+    has_peers: bool = False,
+    is_synthetic: bool = False,
+) -> list[Case]:
+    """All that is asked for, each once; `model` says what a method's defaults are.
+
+    Methods are run at every number of particles and every exponent that they have and do not fix. Raises
+    ConfigError for a list that no method has a parameter for, and for methods that cannot be replayed.
+    """
+    if is_synthetic:
+        _refuse_pairs(specs)
+    _refuse_idle(specs, "alpha", "--alpha", alphas)
+    methods = list(_methods(model, specs, particles, alphas))
+    counts = sorted(set(particles) or {getattr(method, "particles", 1) for _, method in methods})
+    return [
+        case
+        for n in n_tokens
+        for case in _of_length(model, methods, counts, n, has_peers=has_peers, is_synthetic=is_synthetic)
+    ]
+
+
+def _of_length(
+    model: Model,
+    methods: Sequence[tuple[str, Method]],
+    counts: Sequence[int],
+    n: int,
+    *,
+    has_peers: bool,
+    is_synthetic: bool,
+) -> Iterator[Case]:
+    yield Case(kind="plain", label="plain decoding", n_tokens=n, method=model.method("sample"))
+    for rows in counts:
+        yield Case(kind="raw", label=f"llama_decode, rows={rows}", n_tokens=n, rows=rows)
+    for label, method in methods:
+        yield Case(kind="method", label=label, n_tokens=n, method=method)
+    for rows in counts:
+        if rows > 1:
+            yield _in_rows(model, rows, n, is_synthetic)
+    if has_peers:
+        yield Case(kind="peer", label="Llama, one text", n_tokens=n)
+        for rows in counts:
+            if rows > 1:
+                yield Case(kind="peer", label=f"Llama, {rows} in turn", n_tokens=n, rows=rows)
+                yield Case(kind="peer", label=f"Llama, best of {rows}", n_tokens=n, rows=rows, is_best=True)
+
+
+def _in_rows(model: Model, rows: int, n_tokens: int, is_synthetic: bool) -> Case:
+    # Histories of random weights part at once; others are told to.
+    apart = {} if is_synthetic else {"share": False, "resampling": "systematic"}
+    method = model.method("power-smc", particles=rows, **apart)
+    return Case(kind="rows", label=f"power-smc, rows={rows}", n_tokens=n_tokens, method=method, rows=rows)
+
+
+def _methods(
+    model: Model, specs: Iterable[MethodSpec], particles: Sequence[int], alphas: Sequence[float]
+) -> Iterator[tuple[str, Method]]:
+    for spec in specs:
+        for counted in _varied(spec, "particles", "N", particles):
+            for one in _varied(counted, "alpha", "alpha", alphas):
+                yield one.label, model.method(one.name, **one.options)
+
+
+def _varied(spec: MethodSpec, option: str, written: str, values: Sequence[float]) -> Iterator[MethodSpec]:
+    if not values or option not in options_of(METHODS[spec.name]) or option in spec.options:
+        yield spec
+        return
+    sign = "," if ":" in spec.label else ":"
+    for value in values:
+        label = f"{spec.label}{sign}{written}={value:g}"
+        yield replace(spec, label=label, options={**spec.options, option: value})
+
+
+def _refuse_idle(specs: Sequence[MethodSpec], option: str, written: str, values: Sequence[float]) -> None:
+    free = (option in options_of(METHODS[spec.name]) and option not in spec.options for spec in specs)
+    if values and not any(free):
+        raise ConfigError(f"`{written}` applies to none of the methods", hint="leave it out")
+
+
+def _refuse_pairs(specs: Sequence[MethodSpec]) -> None:
+    for spec in specs:
+        if pair_of(METHODS[spec.name]):
+            raise ConfigError(
+                f"`{spec.label}` has two models, which cannot be replayed on a synthetic one",
+                hint="measure it on a pair of files: -m large.gguf -md small.gguf",
+            )

@@ -1,0 +1,247 @@
+"""Measuring cases on one model: all of them in turn, repetition by repetition.
+
+A machine's speed drifts. So the cases of a repetition follow one another in an order shuffled anew,
+on one problem and one seed, and ratios are taken within the repetition.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import cast
+
+import numpy as np
+import psutil
+
+from localsmc import layout
+from localsmc.bench.cases import Case
+from localsmc.bench.replay import Endless, Replay
+from localsmc.errors import ContextFull
+from localsmc.llama import LlamaContext, PlainLlama
+from localsmc.loading import Model
+from localsmc.numerics import Ints
+from localsmc.settings import Settings
+from localsmc.solver import Solving
+from localsmc.stopwatch import numerics_time
+
+WARM_TOKENS = 4
+"""Decoded before anything is timed: weights are read from the disk, buffers touched."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """One measured run, from after its prompt on; seconds, and bytes of resident memory at its end.
+
+    `steps` are tokens of the longest text. `logits_seconds` are spent on getting at llama.cpp's logits,
+    `numerics_seconds` on work on rows of them. A peer's parts are not known, and 0.
+    """
+
+    case: Case
+    repetition: int
+    steps: int
+    seconds: float
+    decode_seconds: float = 0.0
+    logits_seconds: float = 0.0
+    numerics_seconds: float = 0.0
+    rows: int = 0
+    calls: int = 0
+    reused: int = 0
+    peak_rows: int = 0
+    cells: int = 0
+    memory: int = 0
+
+
+class Bench:
+    """The cases of one model; iterate for their samples. `teller` is the real model behind a synthetic one.
+
+    `problems` are put in turn, one a repetition. `should_stop` is asked at every step, and what is not
+    finished then is left out.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        cases: Sequence[Case],
+        settings: Settings,
+        *,
+        problems: Sequence[str],
+        repetitions: int,
+        teller: Model | None = None,
+        should_stop: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.cases = list(cases)
+        self._model, self._settings = model, settings
+        self._problems, self._repetitions, self._teller = problems, repetitions, teller
+        self._should_stop = should_stop
+        self._peers: dict[bool, PlainLlama] = {}
+
+    def __len__(self) -> int:
+        return len(self.cases) * self._repetitions
+
+    def __iter__(self) -> Iterator[Sample]:
+        self._batches(Case(kind="raw", label="", n_tokens=WARM_TOKENS), 0)
+        try:
+            for repetition in range(self._repetitions):
+                for case in random.Random(repetition).sample(self.cases, len(self.cases)):
+                    sample = self._measure(case, repetition)
+                    if sample is None:
+                        return
+                    yield replace(sample, memory=psutil.Process().memory_info().rss)
+        finally:
+            for peer in self._peers.values():
+                peer.close()
+
+    def _measure(self, case: Case, repetition: int) -> Sample | None:
+        """None where it was stopped."""
+        if case.kind == "raw":
+            return self._batches(case, repetition)
+        return self._peer(case, repetition) if case.kind == "peer" else self._run(case, repetition)
+
+    @property
+    def _told(self) -> Model:
+        """Whose prompts and histories there are."""
+        return self._teller or self._model
+
+    def _problem(self, repetition: int) -> str:
+        return self._problems[repetition % len(self._problems)]
+
+    def _prompt(self, repetition: int) -> Ints:
+        return layout.put(self._told, self._problem(repetition), self._settings)[1].astype(np.int64)
+
+    # --- a method ---
+
+    def _run(self, case: Case, repetition: int) -> Sample | None:
+        with contextlib.ExitStack() as stack:
+            context, replay = self._contexts(stack, case, repetition)
+            front = replay if replay is not None else context if case.kind == "method" else Endless(context)
+            settings = replace(self._settings, n_predict=case.n_tokens, seed=repetition)
+            solving = stack.enter_context(
+                Solving(
+                    self._told, self._problem(repetition), case.method, settings,
+                    context=cast(LlamaContext, front),
+                )
+            )  # fmt: skip
+            before = _Clocks.read(context, replay)
+            for _ in solving:
+                if self._should_stop():
+                    return None
+            passed, run = _Clocks.read(context, replay).since(before), solving.run
+            assert run is not None  # noqa: S101 - no budget ends within the prompt
+            return Sample(
+                case=case,
+                repetition=repetition,
+                steps=max(len(ending.tokens) for ending in run.endings()),
+                seconds=run.seconds - passed.replay,
+                decode_seconds=run.decode_seconds,
+                logits_seconds=passed.logits,
+                numerics_seconds=passed.numerics,
+                rows=run.sequences.rows,
+                calls=run.sequences.decode_calls,
+                reused=passed.reused,
+                peak_rows=run.sequences.peak_rows,
+                cells=run.sequences.peak_cells,
+            )
+
+    def _contexts(
+        self, stack: contextlib.ExitStack, case: Case, repetition: int
+    ) -> tuple[LlamaContext, Replay | None]:
+        """Of the model, and the replay in front of it where there is one."""
+        assert case.method is not None  # noqa: S101 - plain decoding has one, too
+        n_prompt, room = len(self._prompt(repetition)), case.method.room
+        n_cells = layout.cells(self._told, case.method, n_prompt, case.n_tokens, self._settings)
+        if case.kind == "rows":
+            n_cells = layout.padded(n_prompt + case.rows * case.n_tokens)
+        context = layout.open_context(self._model, room.sequences, n_cells, self._settings)
+        stack.callback(context.close)
+        if self._teller is None or case.kind != "method":
+            return context, None
+        teller = layout.open_context(
+            self._teller, room.sequences, n_cells, replace(self._settings, n_threads=0)
+        )
+        stack.callback(teller.close)
+        return context, Replay(context, teller)
+
+    # --- nothing but batches ---
+
+    def _batches(self, case: Case, repetition: int) -> Sample | None:
+        """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
+        n, rows = case.n_tokens, case.rows
+        prompt, seqs = self._prompt(repetition), np.arange(rows)
+        n_prompt, n_cells = len(prompt), len(prompt) + rows * n
+        context = layout.open_context(self._model, rows, layout.padded(n_cells), self._settings)
+        with contextlib.closing(context):
+            if rows > context.n_seq_max:
+                raise ContextFull(
+                    f"{rows} rows, but llama.cpp has {context.n_seq_max} sequences at most", hint="lower `-N`"
+                )
+            for start in range(0, n_prompt, context.n_batch):
+                part = prompt[start : start + context.n_batch]
+                positions = np.arange(start, start + len(part))
+                context.decode(part, positions, np.zeros_like(part), outputs=np.array([len(part) - 1]))
+            for seq in range(1, rows):
+                context.copy(0, seq)
+            tokens = np.random.default_rng(repetition).integers(0, self._told.llama.n_vocab, (n, rows))
+            decoding, reused = context.decode_seconds, context.n_reused
+            for step in range(n):
+                if self._should_stop():
+                    return None
+                context.decode(tokens[step], np.full(rows, n_prompt + step), seqs)
+            seconds = context.decode_seconds - decoding
+            return Sample(
+                case=case, repetition=repetition, steps=n, seconds=seconds, decode_seconds=seconds,
+                rows=n * rows, calls=n, reused=context.n_reused - reused, peak_rows=rows, cells=n_cells,
+            )  # fmt: skip
+
+    # --- what others do ---
+
+    def _peer(self, case: Case, repetition: int) -> Sample | None:
+        llama, prompt = self._llama(case.is_best), self._prompt(repetition)
+        next(llama.tokens(prompt, seed=0))  # the prompt, which it keeps
+        began = time.perf_counter()
+        for text in range(case.rows):
+            for _ in itertools.islice(llama.tokens(prompt, seed=text), case.n_tokens):
+                if self._should_stop():
+                    return None
+            if case.is_best:
+                llama.log_probability(len(prompt))
+        seconds, n_rows = time.perf_counter() - began, case.rows * case.n_tokens
+        return Sample(
+            case=case, repetition=repetition, steps=case.n_tokens, seconds=seconds, rows=n_rows, calls=n_rows,
+            peak_rows=1,
+        )  # fmt: skip
+
+    def _llama(self, keeps_logits: bool) -> PlainLlama:
+        if keeps_logits not in self._peers:
+            n_prompt = max(len(self._prompt(repetition)) for repetition in range(self._repetitions))
+            n_ctx = layout.padded(n_prompt + max(case.n_tokens for case in self.cases))
+            self._peers[keeps_logits] = PlainLlama(
+                self._model.llama, n_ctx=n_ctx, n_threads=self._settings.n_threads, keeps_logits=keeps_logits
+            )
+        return self._peers[keeps_logits]
+
+
+@dataclass(frozen=True, slots=True)
+class _Clocks:
+    """What counts on while a run is at work."""
+
+    reused: int
+    logits: float
+    numerics: float
+    replay: float
+
+    @staticmethod
+    def read(context: LlamaContext, replay: Replay | None) -> _Clocks:
+        beside = 0.0 if replay is None else replay.seconds
+        return _Clocks(context.n_reused, context.logits_seconds, numerics_time.seconds, beside)
+
+    def since(self, before: _Clocks) -> _Clocks:
+        return _Clocks(
+            self.reused - before.reused,
+            self.logits - before.logits,
+            self.numerics - before.numerics,
+            self.replay - before.replay,
+        )

@@ -1,0 +1,47 @@
+"""llama-cpp-python's own `Llama`, driven as its users drive it: what `bench` compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from localsmc.llama.binding import Llama
+from localsmc.llama.devices import default_threads
+from localsmc.llama.weights import LlamaModel
+from localsmc.numerics import Ints
+
+
+class PlainLlama:
+    """One text at a time at temperature 1; with `keeps_logits` a text's log-probability can be asked for.
+
+    Loads the weights once more, as `Llama` cannot share them.
+    """
+
+    def __init__(self, model: LlamaModel, *, n_ctx: int, n_threads: int, keeps_logits: bool) -> None:
+        self._llama = Llama(
+            str(model.path),
+            n_ctx=n_ctx,
+            n_threads=n_threads or default_threads(model.n_params),
+            n_threads_batch=n_threads or default_threads(model.n_params),
+            n_gpu_layers=model.options.n_gpu_layers,
+            logits_all=keeps_logits,
+            verbose=False,
+        )
+
+    def close(self) -> None:
+        """Free weights and context."""
+        self._llama.close()
+
+    def tokens(self, prompt: Ints, seed: int) -> Iterator[int]:
+        """The tokens of a text, endlessly; a prompt that is held already is not evaluated again."""
+        self._llama.set_seed(seed)
+        return self._llama.generate(
+            prompt.tolist(), temp=1.0, top_k=0, top_p=1.0, min_p=0.0, repeat_penalty=1.0
+        )
+
+    def log_probability(self, n_prompt: int) -> float:
+        """Of the tokens behind the prompt that were evaluated, as `Llama` computes it for `logprobs`."""
+        tokens = np.array(self._llama.eval_tokens)[n_prompt:]
+        scores = self._llama.scores[n_prompt - 1 : n_prompt - 1 + len(tokens)]
+        return float(self._llama.logits_to_logprobs(scores)[np.arange(len(tokens)), tokens].sum())
