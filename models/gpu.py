@@ -24,10 +24,12 @@ and again with `--only bench` where the time was too short for all.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import platform
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -166,7 +168,7 @@ def parts_of(options: argparse.Namespace) -> list[Part]:
 def _contract(options: argparse.Namespace, flash: str) -> Part:
     name = f"contract-fa-{flash}"
     # Other plugins of a machine's Python may warn, and a warning is an error in these tests.
-    command = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--tb=short"]
+    command = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--tb=short"]
     command += ["-p", "xdist.plugin", "-n", str(options.workers)] if options.workers > 1 else []
     command += [f"--gpu-layers={0 if options.cpu else -1}", f"--flash-attention={flash}"]
     command += options.tests or CONTRACT
@@ -175,17 +177,20 @@ def _contract(options: argparse.Namespace, flash: str) -> Part:
 
 def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | None) -> Outcome:
     """Run a part to its end or for so long; its output goes straight into the file."""
-    began = time.perf_counter()
-    with (folder / part.output).open("wb") as output, (folder / (part.log or part.output)).open("ab") as log:
+    began, code = time.perf_counter(), None
+    with contextlib.ExitStack() as stack:
+        output, log = (
+            stack.enter_context((folder / name).open("wb")) if name else subprocess.STDOUT
+            for name in (part.output, part.log)
+        )
         process = subprocess.Popen(
             [sys.executable, *part.command],
             stdin=subprocess.DEVNULL,
             stdout=output,
-            stderr=log if part.log else subprocess.STDOUT,
+            stderr=log,
             env=environment,
             cwd=ROOT,
         )
-        code: int | None = None
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -198,7 +203,8 @@ def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | N
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
-    process.terminate()
+    # As Ctrl-C: pytest tells then what has failed so far.
+    process.send_signal(signal.SIGINT)
     try:
         process.wait(GRACE_SECONDS)
     except subprocess.TimeoutExpired:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -176,7 +177,7 @@ def test_what_was_done_is_kept_where_a_part_fails(tmp_path, capsys):
 
 def test_time_that_is_over_ends_a_part_and_keeps_what_it_said(tmp_path, monkeypatch):
     monkeypatch.setattr(gpu, "GRACE_SECONDS", 0.2)
-    stubborn = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"
+    stubborn = "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)"
     wait = f"{stubborn}; import time; print('so far', flush=True); time.sleep(60)"
     parts = [part("hangs", wait, share=0.5), part("next", "print(2)"), part("slow", wait), part("never", "")]
     with pytest.raises(LocalSMCError, match="hangs, slow, never"):
@@ -186,8 +187,24 @@ def test_time_that_is_over_ends_a_part_and_keeps_what_it_said(tmp_path, monkeypa
     assert [row.split(" | ")[1] for row in rows] == ["time is over", "ok", "time is over", "not begun"]
 
 
-def test_all_parts_went_well(tmp_path):
-    assert carried_out([part("about", "print(1)")], tmp_path, limit=60.0).endswith("about.txt |")
+def test_all_parts_went_well_and_nothing_is_left_of_an_earlier_time(tmp_path):
+    for _ in range(2):
+        parts = [part("about", "print(1)", log="about.log")]
+        assert carried_out(parts, tmp_path, limit=60.0).endswith("about.txt |")
+    assert (tmp_path / "about.txt").read_text() == "1\n"
+    assert (tmp_path / "about.log").read_text() == ""
+
+
+def test_tests_tell_what_has_failed_when_their_time_is_over(tmp_path):
+    tests = tmp_path / "test_slow.py"
+    tests.write_text(
+        "import time\ndef test_a():\n    raise OSError('first')\ndef test_b():\n    time.sleep(60)"
+    )
+    asked = gpu.parts_of(options("--only", "contract", "--workers", "1", "--tests", str(tests)))[1]
+    command = tuple(one for one in asked.command if not one.startswith(("--gpu", "--flash")))
+    outcome = gpu.do(replace(asked, command=command), tmp_path, dict(os.environ), 6.0)
+    assert outcome.words == "time is over"
+    assert "OSError: first" in (tmp_path / asked.output).read_text()
 
 
 @pytest.mark.parametrize(
