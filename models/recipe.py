@@ -14,9 +14,14 @@ except ModuleNotFoundError:  # Python 3.10
 RECIPE = Path(__file__).with_name("recipe.toml")
 
 
+def read(path: Path) -> dict[str, Any]:
+    """A TOML file."""
+    return tomllib.loads(path.read_text(encoding="utf-8"))
+
+
 def tables() -> dict[str, Any]:
     """The whole recipe."""
-    return tomllib.loads(RECIPE.read_text(encoding="utf-8"))
+    return read(RECIPE)
 
 
 def load_recipe(name: str) -> dict[str, Any]:

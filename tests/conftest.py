@@ -7,8 +7,79 @@ import os
 # One thread each: tests compare, they do not race; busy machines stay usable.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from tiny_gguf import write_llama, write_mamba  # noqa: E402
+from tolerances import LAWS_ON_GPU, ON_CPU, ON_GPU  # noqa: E402
+
+
+def pytest_addoption(parser):
+    """As with `localsmc`: all layers on a GPU where there is one, flash attention left to the device."""
+    group = parser.getgroup("localsmc")
+    group.addoption("--gpu-layers", type=int, help="layers of the GGUFs on a GPU, -1 for all (the default)")
+    group.addoption("--flash-attention", choices=("auto", "on", "off"), help="of their contexts (auto)")
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    """How far logits were apart, where a device is what is tested: tolerances follow from this."""
+    if config.getoption("gpu_layers") is None and config.getoption("flash_attention") is None:
+        return
+    largest = {}
+    for report in (report for reports in terminalreporter.stats.values() for report in reports):
+        for name, found in getattr(report, "user_properties", ()):
+            if name == "apart":
+                kind, apart, allowed = found
+                largest[kind] = max(apart, largest.get(kind, (0.0,))[0]), allowed
+    for kind, (apart, allowed) in largest.items():
+        terminalreporter.write_line(f"logits apart at most, {kind}: {apart:.3g} ({allowed:g} is allowed)")
+
+
+@pytest.fixture(scope="session")
+def load_options(request):
+    """How the GGUFs are loaded."""
+    from localsmc.llama import LoadOptions
+
+    n_layers = request.config.getoption("gpu_layers")
+    return LoadOptions() if n_layers is None else LoadOptions(n_gpu_layers=n_layers)
+
+
+@pytest.fixture(scope="session")
+def flash_attention(request):
+    """What contexts are told of it."""
+    return request.config.getoption("flash_attention") or "auto"
+
+
+@pytest.fixture(scope="session")
+def on_gpu(load_options):
+    """Whether layers are computed on a GPU."""
+    from localsmc.llama import devices
+
+    return load_options.n_gpu_layers != 0 and any(device.is_gpu for device in devices())
+
+
+@pytest.fixture
+def tolerance(kind, on_gpu):
+    """How far logits of the same tokens may be apart, by the test's `kind` of model."""
+    return (ON_GPU if on_gpu else ON_CPU)[kind]
+
+
+@pytest.fixture
+def close_to(kind, tolerance, record_property):
+    """Asserts that logits are those expected, and remembers how far they were off."""
+    apart = [0.0]
+
+    def check(actual, expected):
+        apart.append(float(np.abs(np.asarray(actual) - np.asarray(expected)).max()))
+        np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+
+    yield check
+    record_property("apart", (kind, max(apart), tolerance))
+
+
+@pytest.fixture(scope="session")
+def law_tolerance(on_gpu):
+    """How far a law that was written down by prefills may be from that of a run, relatively."""
+    return LAWS_ON_GPU if on_gpu else 0.0
 
 
 @pytest.fixture(autouse=True)
@@ -28,9 +99,9 @@ def random_mamba(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def embedded():
+def embedded(load_options):
     """The embedded model, loaded once."""
     import localsmc
 
-    with localsmc.load() as model:
+    with localsmc.load(options=load_options, draft_options=load_options) as model:
         yield model

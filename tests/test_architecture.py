@@ -12,7 +12,7 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "numerics", "records", "answers", "ggml", "statistics"},
+    {"errors", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
         "draws",
         "resampling",
@@ -23,6 +23,7 @@ LAYERS = [
         "genealogy",
         "strategies",
         "tasks",
+        "tempered",
         "grading",
     },
     {"toy", "llama", "narrowed", "sequences", "probe"},

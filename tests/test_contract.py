@@ -1,4 +1,4 @@
-"""What every `LanguageModel` promises: the same suite for the toy, the embedded GGUF and a mamba.
+"""What every `LanguageModel` promises: the same suite for the toy, the embedded GGUF, a llama and a mamba.
 
 The GGUF contexts hand out guarded logits (they turn to NaN at the next decode), so a method that
 kept a stale view would fail here.
@@ -6,6 +6,7 @@ kept a stale view would fail here.
 
 import numpy as np
 import pytest
+from tolerances import ON_CPU
 
 from localsmc.draws import RandomDraw
 from localsmc.errors import ContextFull, SequenceError
@@ -17,29 +18,25 @@ from localsmc.sequences import Sequences
 from localsmc.toy import ToyModel
 
 PROMPT = [5, 7, 6, 8]
-TOLERANCE = {"toy": 1e-12, "embedded": 3e-2, "streams": 3e-2, "mamba": 1e-2}
-"""Absolute, on logits: float64 exactly; llama.cpp's differ by the batch's shape and the cells' order,
-with F16 weights and cache by up to 1.2e-2 on logits of size 20. A wrong history is off by 1 or more."""
-
-
 NO_SHARED_CELLS = ("mamba", "streams")
 
 
-@pytest.fixture(params=list(TOLERANCE), scope="module")
+@pytest.fixture(params=list(ON_CPU), scope="module")
 def kind(request):
     return request.param
 
 
 @pytest.fixture(scope="module")
-def open_model(kind, request):
+def open_model(kind, request, load_options, flash_attention):
     """A function of (n_cells, n_seq_max) that opens an empty model of this kind."""
     if kind == "toy":
         yield lambda n_cells=256, n_seq_max=8: ToyModel(
             9, seed=3, eog=(), n_cells=n_cells, n_seq_max=n_seq_max, n_batch=64
         )
         return
-    source = request.getfixturevalue("embedded").llama if kind != "mamba" else None
-    model = source or LlamaModel(request.getfixturevalue("random_mamba"))
+    file = {"random": "random_llama", "mamba": "random_mamba"}.get(kind)
+    source = None if file else request.getfixturevalue("embedded").llama
+    model = source or LlamaModel(request.getfixturevalue(file), load_options)
 
     def open_context(n_cells=256, n_seq_max=8):
         # Without a unified cache each sequence has cells of its own: a stream.
@@ -50,6 +47,7 @@ def open_model(kind, request):
             n_batch=64,
             n_threads=1,
             unified=unified,
+            flash_attention=flash_attention,
             guard_views=True,
         )
         return model.context(options)
@@ -57,11 +55,6 @@ def open_model(kind, request):
     yield open_context
     if source is None:
         model.close()
-
-
-@pytest.fixture
-def close_to(kind):
-    return lambda actual, expected: np.testing.assert_allclose(actual, expected, rtol=0, atol=TOLERANCE[kind])
 
 
 def request(model, n_tokens):
@@ -259,7 +252,7 @@ def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(kind, open_mode
 
 
 @pytest.mark.parametrize("retrace", [True, False], ids=["parting", "plain"])
-def test_every_text_of_a_chain_has_the_probability_of_its_own_tokens(kind, open_model, retrace):
+def test_every_text_of_a_chain_has_the_probability_of_its_own_tokens(open_model, retrace, tolerance):
     """After cuts, forks and replays: log p and log Σ p^alpha of every token, against a fresh prefill."""
     model, fresh = open_model(n_cells=256, n_seq_max=8), open_model(n_cells=256, n_seq_max=1)
     run = PowerMH(particles=3, alpha=1.5, steps=6, block=4, retrace=retrace).start(request(model, 10))
@@ -272,9 +265,9 @@ def test_every_text_of_a_chain_has_the_probability_of_its_own_tokens(kind, open_
         logits = feed(fresh, 0, PROMPT)
         for position, token in enumerate(text.tokens):
             logp = logits.astype(np.float64) - log_sum_exp(logits.astype(np.float64))
-            assert text.logps[position] == pytest.approx(logp[token], abs=2 * TOLERANCE[kind])
+            assert text.logps[position] == pytest.approx(logp[token], abs=2 * tolerance)
             power = log_sum_exp(1.5 * logp)
-            assert text.log_powers[position][0] == pytest.approx(power, abs=3 * TOLERANCE[kind])
+            assert text.log_powers[position][0] == pytest.approx(power, abs=3 * tolerance)
             logits = feed(fresh, 0, [token], start=len(PROMPT) + position)
 
 
@@ -290,7 +283,7 @@ RUNS = {
 
 
 @pytest.mark.parametrize("name", RUNS)
-def test_every_history_of_a_run_stands_on_its_own_tokens(kind, open_model, close_to, name):
+def test_every_history_of_a_run_stands_on_its_own_tokens(open_model, close_to, tolerance, name):
     """Row 10: after forks, deaths, reductions and moves the pending logits are those of a fresh replay."""
     n_seq_max, options = RUNS[name]
     model, fresh = open_model(n_cells=256, n_seq_max=n_seq_max), open_model(n_cells=256, n_seq_max=1)
@@ -316,4 +309,4 @@ def test_every_history_of_a_run_stands_on_its_own_tokens(kind, open_model, close
         for position, token in enumerate(ending.tokens.tolist()):
             logp += logits[token] - log_sum_exp(logits.astype(np.float64))
             logits = feed(fresh, 0, [token], start=len(PROMPT) + position)
-        assert ending.logp == pytest.approx(logp, abs=8 * TOLERANCE[kind])
+        assert ending.logp == pytest.approx(logp, abs=8 * tolerance)

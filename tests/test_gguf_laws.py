@@ -31,8 +31,10 @@ BEGINNING = "Compute"
 
 
 @pytest.fixture(scope="module")
-def context(embedded):
-    options = ContextOptions(n_ctx=2048, n_seq_max=129, n_batch=256, n_threads=1)
+def context(embedded, flash_attention):
+    options = ContextOptions(
+        n_ctx=2048, n_seq_max=129, n_batch=256, n_threads=1, flash_attention=flash_attention
+    )
     context = embedded.llama.context(options)
     yield context
     context.close()
@@ -49,10 +51,11 @@ def log_softmax(logits):
 
 
 @pytest.fixture(scope="module")
-def power_law(context, prompt):
+def power_law(context, prompt, law_tolerance):
+    """What each text has, the most that all others have together, and what a device's rounding may change."""
     law, omitted = law_above(context, prompt, alpha=ALPHA, floor=FLOOR)
     assert omitted < MOST_OMITTED * sum(law.values())
-    return law, omitted
+    return law, omitted, law_tolerance
 
 
 def law_above(context, prompt, *, alpha, floor):
@@ -100,13 +103,13 @@ def runs(method, context, prompt, n, seed=1):
 
 
 def assert_frequencies(counts, power_law):
-    law, omitted = power_law
+    law, omitted, relative = power_law
     total, n = sum(law.values()), sum(counts.values())
     heavy = {text: mass / total for text, mass in law.items() if mass / total > 0.01}
     assert len(heavy) >= 4, "a law on one text would test nothing"
     for text, share in heavy.items():
         sigma = math.sqrt(share * (1 - share) / n)
-        assert abs(counts[text] / n - share) < K * sigma + omitted / total, text
+        assert abs(counts[text] / n - share) < K * sigma + omitted / total + relative * share, text
 
 
 @pytest.mark.parametrize(
@@ -156,10 +159,11 @@ OPTIONS = {
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_power_smc_estimates_the_evidence_without_bias(context, prompt, power_law, name):
-    law, omitted = power_law
+    law, omitted, relative = power_law
     own = {} if name == "optimal" else {"resampling": "systematic", "ess_threshold": 0.9}
     method = PowerSMC(**{"particles": 8, "alpha": ALPHA, "ramp": 2, **own, **OPTIONS[name]})
     evidence = np.exp([run.log_z for run in runs(method, context, prompt, 300)])
     sigma = evidence.std(ddof=1) / math.sqrt(len(evidence))
-    assert abs(evidence.mean() - sum(law.values())) < K * sigma + omitted
+    total = sum(law.values())
+    assert abs(evidence.mean() - total) < K * sigma + omitted + relative * total
     assert sigma < 0.05 * evidence.mean()

@@ -9,7 +9,6 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from test_contract import TOLERANCE
 from test_gguf_laws import law_above
 from tiny_gguf import write_llama
 
@@ -33,13 +32,15 @@ def kind(request):
 
 
 @pytest.fixture
-def models(kind, request):
+def models(kind, request, flash_attention):
     """A target, a draft, and one more context of each to compare with."""
     if kind == "toy":
         yield [ToyModel(9, seed=3, scale=scale, eog=()) for scale in (1.0, 0.8, 1.0, 0.8)]
         return
     embedded = request.getfixturevalue("embedded")
-    options = ContextOptions(n_ctx=1024, n_seq_max=8, n_batch=64, n_threads=1, guard_views=True)
+    options = ContextOptions(
+        n_ctx=1024, n_seq_max=8, n_batch=64, n_threads=1, guard_views=True, flash_attention=flash_attention
+    )
     pair = (embedded.llama, embedded.require_draft().llama)
     contexts = [llama.context(options) for llama in pair * 2]
     yield contexts
@@ -76,7 +77,7 @@ def logits_behind(sequences, slot, tokens):
 
 
 @pytest.mark.parametrize("method", [Speculative(particles=3), Cascade(particles=3, rule="opt", lenience=0.3)])
-def test_both_memories_hold_the_texts_and_nothing_of_what_was_refused(kind, models, method):
+def test_both_memories_hold_the_texts_and_nothing_of_what_was_refused(models, close_to, method):
     run = method.start(asked(models, 24))
     n_rounds = 0
     for _ in run:
@@ -85,10 +86,7 @@ def test_both_memories_hold_the_texts_and_nothing_of_what_was_refused(kind, mode
             for sequences, slot, fresh in (
                 (run.sequences, text.target, models[2]), (run.drafts, text.draft, models[3])
             ):  # fmt: skip
-                found = logits_behind(sequences, slot, text.tokens)
-                np.testing.assert_allclose(
-                    found, fresh_logits(fresh, text.tokens), rtol=0, atol=TOLERANCE[kind]
-                )
+                close_to(logits_behind(sequences, slot, text.tokens), fresh_logits(fresh, text.tokens))
     assert n_rounds > 2
     assert run.n_drafted > run.n_kept > 0
 
@@ -96,7 +94,7 @@ def test_both_memories_hold_the_texts_and_nothing_of_what_was_refused(kind, mode
 @pytest.mark.parametrize(
     "own", [{"resampling": "systematic", "ess_threshold": 0.9}, {}], ids=["systematic", "optimal"]
 )
-def test_both_memories_hold_the_histories_of_particles(kind, models, own):
+def test_both_memories_hold_the_histories_of_particles(models, close_to, own):
     method = DraftSMC(**{"particles": 6, "alpha": 1.2, "ramp": 3, "n_max": 3, "p_min": 0.0, **own})
     run = method.start(asked(models, 12))
     forks = 0
@@ -108,9 +106,9 @@ def test_both_memories_hold_the_histories_of_particles(kind, models, own):
             continue
         for i, row in zip(particles.histories.live.tolist(), pending.copy(), strict=True):
             tokens = particles.genealogy.tokens(int(particles.histories.node[i])).tolist()
-            np.testing.assert_allclose(row, fresh_logits(models[2], tokens), rtol=0, atol=TOLERANCE[kind])
+            close_to(row, fresh_logits(models[2], tokens))
             found = logits_behind(run.drafts, int(particles.histories.origin[i]), tokens)
-            np.testing.assert_allclose(found, fresh_logits(models[3], tokens), rtol=0, atol=TOLERANCE[kind])
+            close_to(found, fresh_logits(models[3], tokens))
     assert forks > 0
     assert all(ending.finish_reason != "cancelled" for ending in run.endings())
 
@@ -143,8 +141,10 @@ def test_a_seed_gives_the_same_tokens_watched_or_not_and_a_run_cut_short_leaves_
 
 
 @pytest.fixture(scope="module")
-def pair(embedded):
-    options = ContextOptions(n_ctx=4096, n_seq_max=250, n_batch=1024, n_threads=1)
+def pair(embedded, flash_attention):
+    options = ContextOptions(
+        n_ctx=4096, n_seq_max=250, n_batch=1024, n_threads=1, flash_attention=flash_attention
+    )
     contexts = [model.context(options) for model in (embedded.llama, embedded.require_draft().llama)]
     yield contexts
     for context in contexts:
@@ -166,23 +166,28 @@ def counts_of(method, pair, prompt, n_runs):
     return counts
 
 
-def are_frequencies(counts, law):
+def are_frequencies(counts, law, law_tolerance):
     """Whether heavy texts come as often as they should, whose probabilities sum to 1 with the others'."""
     n = sum(counts.values())
     heavy = {text: p for text, p in law.items() if p > 0.01}
     assert len(heavy) >= 4
-    return all(abs(counts[text] / n - p) < 4.5 * np.sqrt(p * (1 - p) / n) for text, p in heavy.items())
+    return all(
+        abs(counts[text] / n - p) < 4.5 * np.sqrt(p * (1 - p) / n) + law_tolerance * p
+        for text, p in heavy.items()
+    )
 
 
-def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, prompt):
+def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, prompt, law_tolerance):
     law, _ = law_above(pair[0], prompt, alpha=1.0, floor=1e-3)
     method = Speculative(particles=200, n_max=2, adaptive=False)
-    assert are_frequencies(counts_of(method, pair, prompt, 8), law)
+    assert are_frequencies(counts_of(method, pair, prompt, 8), law, law_tolerance)
     lenient = Cascade(particles=200, rule="chow", lenience=0.99)
-    assert not are_frequencies(counts_of(lenient, pair, prompt, 1), law)
+    assert not are_frequencies(counts_of(lenient, pair, prompt, 1), law, law_tolerance)
 
 
-def test_drafted_power_smc_estimates_the_evidence_without_bias(pair, prompt):
+def test_drafted_power_smc_estimates_the_evidence_without_bias(embedded, pair, law_tolerance):
+    """Behind a problem, where the draft gives likely texts a chance: else no 100 runs would draw them."""
+    prompt = layout.put(embedded, "Compute 3 + 4 * 5.", Settings())[1]
     law, omitted = law_above(pair[0], prompt, alpha=1.5, floor=1e-6)
     method = DraftSMC(
         particles=128,
@@ -201,8 +206,9 @@ def test_drafted_power_smc_estimates_the_evidence_without_bias(pair, prompt):
             pass
         evidence.append(np.exp(run.log_z))
     sigma = np.std(evidence, ddof=1) / np.sqrt(len(evidence))
-    assert abs(np.mean(evidence) - sum(law.values())) < 4.5 * sigma + omitted
-    assert sigma < 0.15 * np.mean(evidence)
+    total = sum(law.values())
+    assert abs(np.mean(evidence) - total) < 4.5 * sigma + omitted + law_tolerance * total
+    assert sigma < 0.01 * np.mean(evidence)
 
 
 # --- pairs that do not go together ----------------------------------------------------------------
