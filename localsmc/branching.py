@@ -17,7 +17,7 @@ from localsmc.draws import Draw, draw_one
 from localsmc.numerics import Doubles, Ints, log_sum_exp
 from localsmc.resampling import ROUND_OFF, systematic
 from localsmc.stopwatch import numerics_time
-from localsmc.tempered import Children, Tempered
+from localsmc.tempered import Tempered
 
 LEAST_LUMP = 0.01
 """In units of c: lumps that weigh less together are not worth a row, and dropped at times, without bias."""
@@ -42,26 +42,32 @@ def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: D
     lumps lighter than LEAST_LUMP.
     """
     alpha, log_power = tempered.alpha, tempered.log_power
-    log_c = log_sum_exp(np.concatenate((finished, live + log_power))) - np.log(n)
+    totals = live + log_power
+    log_c = log_sum_exp(np.concatenate((finished, totals)) if len(finished) else totals) - np.log(n)
 
     rows, tokens = tempered.at_least((log_c - live) / alpha + tempered.log_norm)
     logps = tempered.logp(rows, tokens)
     logw = live[rows] + alpha * logps
     # Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
     rest = tempered.without(rows, tokens)
-    lumps = np.exp(live + log_power - log_c) * rest.totals / tempered.totals
+    lumps, kept = np.exp(totals - log_c) * rest.totals / tempered.totals, finished
+    if len(finished):
+        weights = np.exp(finished - log_c)
+        lumps = np.concatenate((np.where(weights < 1.0, weights, 0.0), lumps))
+    picks, log_each = _pick(lumps, draw)
+    if len(finished):
+        with np.errstate(divide="ignore"):
+            kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
+    picked = np.flatnonzero(picks[len(finished) :])
+    if not len(picked):
+        return Branches(rows, tokens, logps, logw, kept)
 
-    weights = np.exp(finished - log_c)
-    picks, log_each = _pick(np.concatenate((np.where(weights < 1.0, weights, 0.0), lumps)), draw)
-    with np.errstate(divide="ignore"):
-        kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
-
-    light = _drawn(rest, picks[len(finished) :], draw)
-    light_logps = tempered.logp(light.rows, light.tokens)
+    light = rest.take(picked).draw(draw, picks[len(finished) + picked])
+    light_rows = picked[light.rows]
     return Branches(
-        rows=np.concatenate((rows, light.rows)),
+        rows=np.concatenate((rows, light_rows)),
         tokens=np.concatenate((tokens, light.tokens)),
-        logps=np.concatenate((logps, light_logps)),
+        logps=np.concatenate((logps, tempered.logp(light_rows, light.tokens))),
         logw=np.concatenate((logw, np.log(light.counts) + log_each + log_c)),
         finished=kept,
     )
@@ -75,20 +81,11 @@ def _pick(lumps: Doubles, draw: Draw) -> tuple[Ints, float]:
     total = float(lumps.sum())
     if total <= 0.0:
         return np.zeros(len(lumps), dtype=np.int64), 0.0
-    if total >= LEAST_LUMP:
-        n_picks = int(np.ceil(total - ROUND_OFF))
+    n_picks = int(np.ceil(total - ROUND_OFF))
+    if n_picks > 1:
         return systematic(lumps, n_picks, draw), float(np.log(total / n_picks))
     picks = np.zeros(len(lumps), dtype=np.int64)
-    # Asked first, as mostly there is none.
-    if draw_one(draw, np.array([LEAST_LUMP - total, total])):
+    # Lighter than the least, there is mostly none; and one pick is a plain draw.
+    if total >= LEAST_LUMP or draw_one(draw, np.array([LEAST_LUMP - total, total])):
         picks[draw_one(draw, lumps)] = 1
-    return picks, float(np.log(LEAST_LUMP))
-
-
-def _drawn(rest: Tempered, picks: Ints, draw: Draw) -> Children:
-    """Children from the picked lumps, by their weight; equal ones as one, with how often it came."""
-    picked = np.flatnonzero(picks)
-    if not len(picked):
-        return Children(picked, picked, picked)
-    found = rest.take(picked).draw(draw, picks[picked])
-    return found._replace(rows=picked[found.rows])
+    return picks, float(np.log(max(total, LEAST_LUMP)))

@@ -21,6 +21,9 @@ FEW = 100_000
 """Up to so many masses whole rows are summed: fewer calls of NumPy."""
 
 
+_ONE = np.ones(1, dtype=np.int64)
+
+
 class Draw(Protocol):
     """counts[r] independent indices from each row of mass (R, V), rows in order, flat."""
 
@@ -38,9 +41,8 @@ class RandomDraw:
     @numerics_time
     def __call__(self, mass: Floats, counts: Ints) -> Ints:
         """See `Draw`."""
-        return inverse_cdf(
-            mass, np.repeat(np.arange(len(counts)), counts), self._rng.random(int(counts.sum()))
-        )
+        rows = np.repeat(np.arange(len(counts)), counts)
+        return inverse_cdf(mass, rows, self._rng.random(len(rows)))
 
 
 def inverse_cdf(mass: Floats, rows: Ints, points: Doubles) -> Ints:
@@ -99,4 +101,4 @@ def _first_above(edges: Doubles, parts: Floats, rows: Ints, targets: Doubles) ->
 
 def draw_one(draw: Draw, mass: Doubles) -> int:
     """One index from a single distribution (V,)."""
-    return int(draw(mass[None, :], np.ones(1, dtype=np.int64))[0])
+    return int(draw(mass[None, :], _ONE)[0])

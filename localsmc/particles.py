@@ -160,7 +160,8 @@ class Particles:
             rows, tokens = np.repeat(rows, counts), np.repeat(tokens, counts)
             counts = np.ones_like(tokens)
         logps = tempered.logp(rows, tokens)
-        logs = np.stack((logps, proposal.alpha * logps - tempered.log_power[rows]), axis=1)
+        logs = np.empty((len(logps), 2))
+        logs[:, 0], logs[:, 1] = logps, proposal.alpha * logps - tempered.log_power[rows]
         self._replace_live(live[rows], tokens, counts, logs)
 
     def _extend_by(self, alpha: float, transform: Transform) -> None:
@@ -220,7 +221,8 @@ class Particles:
         found = branch(self._at(self.alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
         # A child that was weighed and thinned was not proposed: what proposes its own children begins at 0.
-        logs = np.stack((found.logps, np.zeros_like(found.logps)), axis=1)
+        logs = np.zeros((len(found.logps), 2))
+        logs[:, 0] = found.logps
         self._replace_live(live[found.rows], found.tokens, one_each, logs)
         logw = np.concatenate((found.finished, found.logw))
         self._keep((logw > -np.inf).astype(np.int64), logw)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from copy import copy
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -117,22 +116,28 @@ class Tempered:
 
     def take(self, rows: Ints | NDArray[np.bool_]) -> Tempered:
         """Some of the rows."""
-        some = copy(self)
+        some = self._like()
         some.top, some.log_norm, some.log_power = self.top[rows], self.log_norm[rows], self.log_power[rows]
         some._index, some._mass, some._peaks = self._index[rows], self._mass[rows], self._peaks[rows]
         return some
 
     def without(self, rows: Ints, tokens: Ints) -> Tempered:
         """The same masses but for some tokens (D,) of rows (D,), which have none now; sums stay."""
-        rest = copy(self)
+        rest = self._like()
         rest._mass = self._mass.copy()
-        rest._barred = self._keys(rows, tokens)
+        rest._barred = np.sort(self._keys(rows, tokens))
         if self._is_folded:
             columns = tokens % COLUMNS
             rest._mass[rows, columns] = rest._inside(rows, columns).sum(axis=1)
         else:
             rest._mass[rows, tokens] = 0.0
         return rest
+
+    def _like(self) -> Tempered:
+        # What copy.copy would do, at a fifth of the time.
+        other = Tempered.__new__(Tempered)
+        other.__dict__.update(self.__dict__)
+        return other
 
     @property
     def totals(self) -> Doubles:
@@ -186,8 +191,10 @@ class Tempered:
         """(D, K) their masses, to the scale of `_mass`."""
         shifted = self._values(rows, columns).astype(np.float64) - self.top[rows, None]
         mass: Doubles = np.exp(self.alpha * shifted)
-        if self._barred is not None:
-            mass[np.isin(self._keys(rows[:, None], self._tokens(columns)), self._barred)] = 0.0
+        if self._barred is not None and len(self._barred):
+            keys = self._keys(rows[:, None], self._tokens(columns))
+            place = np.minimum(np.searchsorted(self._barred, keys), len(self._barred) - 1)
+            mass[self._barred[place] == keys] = 0.0
         return mass
 
 
