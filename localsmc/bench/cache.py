@@ -14,7 +14,7 @@ from localsmc.bench.synthetic import OnProgress, file_bytes, write, write_draft
 from localsmc.errors import RunError
 from localsmc.probe import cache_folder
 
-VERSION = 2
+VERSION = 3
 """Part of a cached file's name; raise it when `synthetic.write` makes other files."""
 
 _ELSEWHERE = "set LOCALSMC_CACHE to a folder on another disk"

@@ -97,8 +97,8 @@ SHAPES = {
         rms_eps=1e-5,
     ),
     # Two for tests: blocks of 256 weights do not fit into the first, and do into the second.
-    "test": Shape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=512),
-    "test-256": Shape(n_layer=4, n_embd=256, n_head=4, n_head_kv=2, n_ff=512, n_vocab=512, n_ctx=512),
+    "test": Shape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=4096),
+    "test-256": Shape(n_layer=4, n_embd=256, n_head=4, n_head_kv=2, n_ff=512, n_vocab=512, n_ctx=4096),
 }
 
 
