@@ -74,7 +74,7 @@ bench_options = options.together(
         "--predict",
         "--n-predict",
         "n_predict",
-        type=Counts(1, 1_000_000),
+        type=Counts(2, 1_000_000),
         metavar="N,...",
         help="Tokens; texts of a real model may end before.  [default: 64]",
     ),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from localsmc.errors import ConfigError
+from localsmc.llama import MAX_SEQUENCES
 from localsmc.loading import Model
 from localsmc.methods import METHODS, Method
 from localsmc.methods.base import options_of, pair_of
@@ -55,6 +56,7 @@ def cases(
     _refuse_idle(specs, "alpha", "--alpha", alphas)
     methods = list(_methods(model, specs, particles, alphas))
     counts = sorted(set(particles) or {getattr(method, "particles", 1) for _, method in methods})
+    counts = [n for n in counts if n <= MAX_SEQUENCES]
     return [
         case
         for n in n_tokens

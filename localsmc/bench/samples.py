@@ -101,27 +101,26 @@ class Bench:
             return self._batches(case, repetition)
         return self._peer(case, repetition) if case.kind == "peer" else self._run(case, repetition)
 
-    @property
-    def _told(self) -> Model:
-        """Whose prompts and histories there are."""
-        return self._teller or self._model
-
     def _problem(self, repetition: int) -> str:
         return self._problems[repetition % len(self._problems)]
 
-    def _prompt(self, repetition: int) -> Ints:
-        return layout.put(self._told, self._problem(repetition), self._settings)[1].astype(np.int64)
+    def _teller_of(self, case: Case) -> Model:
+        """Whose prompt and histories there are; only a method's runs need any, as nothing else ends."""
+        return self._teller if self._teller is not None and case.kind == "method" else self._model
+
+    def _prompt(self, model: Model, repetition: int) -> Ints:
+        return layout.put(model, self._problem(repetition), self._settings)[1].astype(np.int64)
 
     # --- a method ---
 
     def _run(self, case: Case, repetition: int) -> Sample | None:
         with contextlib.ExitStack() as stack:
             context, replay = self._contexts(stack, case, repetition)
-            front = replay if replay is not None else context if case.kind == "method" else Endless(context)
+            front = replay or (context if case.kind == "method" else Endless(context))
             settings = replace(self._settings, n_predict=case.n_tokens, seed=repetition)
             solving = stack.enter_context(
                 Solving(
-                    self._told, self._problem(repetition), case.method, settings,
+                    self._teller_of(case), self._problem(repetition), case.method, settings,
                     context=cast(LlamaContext, front),
                 )
             )  # fmt: skip
@@ -151,17 +150,16 @@ class Bench:
     ) -> tuple[LlamaContext, Replay | None]:
         """Of the model, and the replay in front of it where there is one."""
         assert case.method is not None  # noqa: S101 - plain decoding has one, too
-        n_prompt, room = len(self._prompt(repetition)), case.method.room
-        n_cells = layout.cells(self._told, case.method, n_prompt, case.n_tokens, self._settings)
+        told, room = self._teller_of(case), case.method.room
+        n_prompt = len(self._prompt(told, repetition))
+        n_cells = layout.cells(told, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
             n_cells = layout.padded(n_prompt + case.rows * case.n_tokens)
         context = layout.open_context(self._model, room.sequences, n_cells, self._settings)
         stack.callback(context.close)
-        if self._teller is None or case.kind != "method":
+        if told is self._model:
             return context, None
-        teller = layout.open_context(
-            self._teller, room.sequences, n_cells, replace(self._settings, n_threads=0)
-        )
+        teller = layout.open_context(told, room.sequences, n_cells, replace(self._settings, n_threads=0))
         stack.callback(teller.close)
         return context, Replay(context, teller)
 
@@ -170,13 +168,13 @@ class Bench:
     def _batches(self, case: Case, repetition: int) -> Sample | None:
         """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
         n, rows = case.n_tokens, case.rows
-        prompt, seqs = self._prompt(repetition), np.arange(rows)
+        prompt, seqs = self._prompt(self._model, repetition), np.arange(rows)
         n_prompt, n_cells = len(prompt), len(prompt) + rows * n
         context = layout.open_context(self._model, rows, layout.padded(n_cells), self._settings)
         with contextlib.closing(context):
             if rows > context.n_seq_max:
                 raise ContextFull(
-                    f"{rows} rows, but llama.cpp has {context.n_seq_max} sequences at most", hint="lower `-N`"
+                    f"{rows} rows do not fit a batch of {context.n_seq_max}", hint="raise `-b`, or lower `-N`"
                 )
             for start in range(0, n_prompt, context.n_batch):
                 part = prompt[start : start + context.n_batch]
@@ -184,22 +182,23 @@ class Bench:
                 context.decode(part, positions, np.zeros_like(part), outputs=np.array([len(part) - 1]))
             for seq in range(1, rows):
                 context.copy(0, seq)
-            tokens = np.random.default_rng(repetition).integers(0, self._told.llama.n_vocab, (n, rows))
+            tokens = np.random.default_rng(repetition).integers(0, self._model.llama.n_vocab, (n, rows))
             decoding, reused = context.decode_seconds, context.n_reused
-            for step in range(n):
+            for step in range(n - 1):  # The first token comes with the prompt.
                 if self._should_stop():
                     return None
                 context.decode(tokens[step], np.full(rows, n_prompt + step), seqs)
             seconds = context.decode_seconds - decoding
             return Sample(
                 case=case, repetition=repetition, steps=n, seconds=seconds, decode_seconds=seconds,
-                rows=n * rows, calls=n, reused=context.n_reused - reused, peak_rows=rows, cells=n_cells,
+                rows=(n - 1) * rows, calls=n - 1, reused=context.n_reused - reused, peak_rows=rows,
+                cells=n_prompt + rows * (n - 1),
             )  # fmt: skip
 
     # --- what others do ---
 
     def _peer(self, case: Case, repetition: int) -> Sample | None:
-        llama, prompt = self._llama(case.is_best), self._prompt(repetition)
+        llama, prompt = self._llama(case.is_best), self._prompt(self._model, repetition)
         next(llama.tokens(prompt, seed=0))  # the prompt, which it keeps
         began = time.perf_counter()
         for text in range(case.rows):
@@ -216,7 +215,8 @@ class Bench:
 
     def _llama(self, keeps_logits: bool) -> PlainLlama:
         if keeps_logits not in self._peers:
-            n_prompt = max(len(self._prompt(repetition)) for repetition in range(self._repetitions))
+            problems = range(min(self._repetitions, len(self._problems)))
+            n_prompt = max(len(self._prompt(self._model, problem)) for problem in problems)
             n_ctx = layout.padded(n_prompt + max(case.n_tokens for case in self.cases))
             self._peers[keeps_logits] = PlainLlama(
                 self._model.llama, n_ctx=n_ctx, n_threads=self._settings.n_threads, keeps_logits=keeps_logits
