@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -43,9 +44,9 @@ class Tally:
 
 @contextlib.contextmanager
 def status(output: Output) -> Iterator[Callable[[str], None]]:
-    """What to call with how things stand now: a line on a terminal, one now and then elsewhere."""
+    """What to call with how things stand now: a line on a terminal; elsewhere the first, and some."""
     with output.panel() as panel:
-        shown = time.monotonic()
+        shown = -math.inf
 
         def show(text: str) -> None:
             nonlocal shown

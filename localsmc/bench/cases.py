@@ -53,6 +53,7 @@ def cases(
     """
     if is_synthetic:
         _refuse_pairs(specs)
+    _refuse_idle(specs, "particles", "-N", particles)
     _refuse_idle(specs, "alpha", "--alpha", alphas)
     methods = list(_methods(model, specs, particles, alphas))
     counts = sorted(set(particles) or {getattr(method, "particles", 1) for _, method in methods})

@@ -1,0 +1,386 @@
+"""The benchmark: what is replayed is what was run, parts add up, and nothing measured is lost."""
+
+import csv
+import io
+import json
+import math
+import signal
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import localsmc
+from localsmc import Settings
+from localsmc.bench import cached, parse
+from localsmc.bench.account import accounts
+from localsmc.bench.cases import Case, cases
+from localsmc.bench.replay import Endless, Replay
+from localsmc.bench.samples import Bench, Sample
+from localsmc.bench.table import FORMATS
+from localsmc.errors import ConfigError, ContextFull
+from localsmc.llama import ContextOptions
+from localsmc.methods.spec import parse_method
+from localsmc.solver import Solving
+from localsmc.stopwatch import Stopwatch
+from localsmc_cli import bench as bench_command
+from localsmc_cli.main import run
+
+PROBLEM = "What is 17 * 23?"
+SETTINGS = Settings(n_threads=1)
+SHAPE = "test:vocab=1024"
+
+
+@pytest.fixture(scope="module")
+def synthetic(tmp_path_factory):
+    """A model of random weights with a vocabulary larger than the embedded one's."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("LOCALSMC_CACHE", str(tmp_path_factory.mktemp("shapes")))
+        path = cached(parse(SHAPE))
+        with localsmc.load(path) as model:
+            yield model
+
+
+def context_of(model, n_seq=24):
+    return model.llama.context(ContextOptions(n_ctx=2048, n_seq_max=n_seq, n_threads=1))
+
+
+def specs(*texts):
+    return [parse_method(text) for text in texts]
+
+
+# --- replays ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["power-smc:N=16", "power-smc:N=8,resampling=systematic", "best-of-n:N=8"])
+def test_a_replay_has_the_rows_the_forks_and_the_tokens_of_the_models_own_run(embedded, synthetic, method):
+    (spec,) = specs(method)
+    settings = replace(SETTINGS, seed=3, n_predict=40)
+    found = []
+    for on in (None, synthetic):
+        own = context_of(embedded)
+        front = own if on is None else Replay(context_of(on), own)
+        chosen = embedded.method(spec.name, **spec.options)
+        with Solving(embedded, PROBLEM, chosen, settings, context=front) as solving:
+            steps = [(step.rows, step.forks, step.histories, step.cells) for step in solving]
+            texts = [(ending.tokens.tolist(), ending.count) for ending in solving.run.endings()]
+        found.append((steps, texts))
+    assert found[0] == found[1]
+    assert max(rows for rows, *_ in found[0][0]) > 1
+
+
+def test_a_replay_hands_out_the_small_models_law(embedded, synthetic):
+    own, behind = context_of(embedded), context_of(synthetic)
+    tokens, positions, seqs = np.array([5, 9, 2]), np.arange(3), np.zeros(3, dtype=np.int64)
+    expected = own.decode(tokens, positions, seqs).astype(np.float64)
+    own.clear()
+    told = Replay(behind, own).decode(tokens, positions, seqs).astype(np.float64)
+    p = np.exp(told - told.max(axis=1, keepdims=True))
+    p /= p.sum(axis=1, keepdims=True)
+    q = np.exp(expected - expected.max(axis=1, keepdims=True))
+    q /= q.sum(axis=1, keepdims=True)
+    assert p.shape == (3, 1024)
+    np.testing.assert_allclose(p[:, : q.shape[1]], q, rtol=1e-4, atol=1e-9)
+    assert p[:, q.shape[1] :].sum() < 1e-9
+
+
+def test_a_replay_needs_a_vocabulary_that_holds_the_small_models(embedded, synthetic):
+    with pytest.raises(ConfigError, match="but 1024 are replayed"):
+        Replay(context_of(embedded), context_of(synthetic))
+
+
+def test_endless_texts_have_the_length_asked_for(embedded):
+    front = Endless(context_of(embedded))
+    with Solving(
+        embedded, PROBLEM, embedded.method("sample"), replace(SETTINGS, seed=0, n_predict=300), context=front
+    ) as solving:
+        list(solving)
+        assert [len(ending.tokens) for ending in solving.run.endings()] == [300]
+
+
+# --- cases --------------------------------------------------------------------------------------
+
+
+def labels(*given, **options):
+    return [f"{case.kind} {case.label} {case.n_tokens}" for case in cases(*given, **options)]
+
+
+def test_every_list_is_gone_through(embedded):
+    found = labels(
+        embedded,
+        specs("power-smc:ramp=5", "sample", "greedy"),
+        particles=(1, 4, 512),
+        alphas=(2.0, 4.0),
+        n_tokens=(8, 16),
+        has_peers=True,
+    )
+    eight = [label[:-2] for label in found if label.endswith(" 8")]
+    assert eight == [
+        "plain plain decoding",
+        "raw llama_decode, rows=1",
+        "raw llama_decode, rows=4",
+        *(f"method power-smc:ramp=5,N={n},alpha={a}" for n in (1, 4, 512) for a in (2, 4)),
+        *(f"method sample:N={n}" for n in (1, 4, 512)),
+        "method greedy",
+        "rows power-smc, rows=4",
+        "peer Llama, one text",
+        "peer Llama, 4 in turn",
+        "peer Llama, best of 4",
+    ]
+    assert len(found) == 2 * len(eight)
+
+
+def test_without_lists_methods_are_as_they_are(embedded):
+    assert labels(embedded, specs("power-smc:N=8"), n_tokens=(8,)) == [
+        "plain plain decoding 8",
+        "raw llama_decode, rows=8 8",
+        "method power-smc:N=8 8",
+        "rows power-smc, rows=8 8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "message"),
+    [
+        ("greedy", {"alphas": (2.0,)}, "`--alpha` applies to none"),
+        ("power-smc:alpha=2", {"alphas": (2.0,)}, "`--alpha` applies to none"),
+        ("power-smc:N=2", {"particles": (4,)}, "`-N` applies to none"),
+        ("speculative", {"is_synthetic": True}, "`speculative` has two models"),
+    ],
+)
+def test_cases_that_make_no_sense_are_refused(embedded, method, given, message):
+    with pytest.raises(ConfigError, match=message):
+        cases(embedded, specs(method), n_tokens=(8,), **given)
+
+
+# --- samples ------------------------------------------------------------------------------------
+
+
+def bench_of(model, chosen, **given):
+    return Bench(model, chosen, SETTINGS, problems=[PROBLEM], **{"repetitions": 1, **given})
+
+
+def test_every_case_is_measured_in_every_repetition_and_its_parts_add_up(embedded, synthetic):
+    chosen = cases(
+        embedded, specs("power-smc"), particles=(1, 3), n_tokens=(10,), has_peers=True, is_synthetic=True
+    )
+    bench = bench_of(synthetic, chosen, repetitions=2, teller=embedded)
+    samples = list(bench)
+    assert len(samples) == len(bench) == 2 * len(chosen)
+    assert {(sample.case.label, sample.repetition) for sample in samples} == {
+        (case.label, repetition) for case in chosen for repetition in (0, 1)
+    }
+    for sample in samples:
+        parts = sample.decode_seconds + sample.logits_seconds + sample.numerics_seconds
+        assert 0 <= parts <= sample.seconds
+        assert sample.steps == 10
+        assert sample.memory > 0
+    for sample in samples:
+        if sample.case.kind in ("raw", "rows"):
+            assert sample.peak_rows == sample.case.rows
+        if sample.case.kind == "raw":
+            assert (sample.rows, sample.calls) == (9 * sample.case.rows, 9)
+        if sample.case.kind == "rows":
+            assert 0 < sample.numerics_seconds
+
+
+def test_more_rows_than_a_batch_takes_are_refused(embedded):
+    case = Case(kind="raw", label="", n_tokens=4, rows=8)
+    bench = Bench(embedded, [case], replace(SETTINGS, n_batch=4), problems=[PROBLEM], repetitions=1)
+    with pytest.raises(ContextFull, match="8 rows do not fit a batch of 4"):
+        list(bench)
+
+
+def test_what_is_stopped_in_its_middle_is_left_out(embedded):
+    chosen = cases(embedded, specs("sample"), n_tokens=(30,))
+    asked = []
+
+    def should_stop():
+        asked.append(1)
+        return len(asked) > 40
+
+    samples = list(bench_of(embedded, chosen, repetitions=5, should_stop=should_stop))
+    assert 1 <= len(samples) <= 3
+
+
+def test_a_stopwatch_counts_nested_calls_once_and_calls_that_fail():
+    watch = Stopwatch()
+
+    @watch
+    def outer(depth):
+        if depth:
+            outer(depth - 1)
+        raise ValueError("at the bottom")
+
+    @watch
+    def quick():
+        return sum(range(20_000))
+
+    with pytest.raises(ValueError, match="bottom"):
+        outer(3)
+    before = watch.seconds
+    assert quick() == sum(range(20_000))
+    assert 0 < before
+    assert before < watch.seconds
+
+
+# --- accounts and tables ------------------------------------------------------------------------
+
+PLAIN = Case(kind="plain", label="plain decoding", n_tokens=10)
+METHOD = Case(kind="method", label="power-smc:N=4", n_tokens=10)
+PEER = Case(kind="peer", label="Llama, one text", n_tokens=10)
+
+
+def sample(case, repetition, seconds, **given):
+    return Sample(case=case, repetition=repetition, steps=10, seconds=seconds, **given)
+
+
+def test_ratios_are_taken_within_a_repetition():
+    """The second repetition is three times as slow, and the method twice as slow as plain in both."""
+    samples = [
+        sample(PLAIN, 0, 1.0),
+        sample(PLAIN, 1, 3.0),
+        sample(
+            METHOD, 1, 6.0, decode_seconds=3.0, numerics_seconds=1.0, logits_seconds=0.5, rows=30, calls=9
+        ),
+        sample(METHOD, 0, 2.0, decode_seconds=1.0, numerics_seconds=0.5, rows=10, calls=9, reused=9),
+        sample(METHOD, 2, 2.0, decode_seconds=1.0),  # its plain run was not reached
+    ]
+    plain, method = accounts("m", [PLAIN, METHOD, PEER], samples)
+    assert (method.ratio, method.ratio_sd, plain.ratio) == (2.0, 0.0, 1.0)
+    assert method.tokens_per_second == pytest.approx((5 + 10 / 6 + 5) / 3)
+    assert method.tokens_per_second_sd == pytest.approx(np.std([5, 10 / 6, 5], ddof=1))
+    assert method.step_ms == pytest.approx(1000 * 10 / 30)
+    assert method.decode_share == pytest.approx(0.5)
+    assert method.bookkeeping_ms == pytest.approx(1000 * (10 - 5 - 1.5 - 0.5) / 30)
+    assert method.rows_per_step == pytest.approx(40 / 30)
+    assert method.reused_share == pytest.approx(0.5)
+
+
+def test_a_peers_parts_are_not_known():
+    (peer,) = accounts("m", [PEER], [sample(PEER, 0, 1.0, rows=10, calls=10)])
+    assert (peer.decode_share, peer.numerics_ms, peer.reused_share, peer.ratio) == (None,) * 4
+
+
+@pytest.fixture
+def two_accounts():
+    samples = [sample(PLAIN, 0, 1.0, decode_seconds=0.5, rows=9, calls=9), sample(PEER, 0, 2.0)]
+    return accounts("a model, of two", [PLAIN, PEER], samples)
+
+
+def test_tables_say_the_same(two_accounts):
+    told = [account.to_json() for account in two_accounts]
+    assert json.loads(FORMATS["json"](two_accounts)) == told
+    assert [json.loads(line) for line in FORMATS["jsonl"](two_accounts).splitlines()] == told
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](two_accounts))))
+    assert [row["test"] for row in rows] == ["plain decoding", "Llama, one text"]
+    assert [row["model"] for row in rows] == ["a model, of two"] * 2
+    assert (rows[0]["decode_share"], rows[1]["decode_share"]) == ("0.5", "")
+    heads, rule, *lines = FORMATS["md"](two_accounts).splitlines()
+    assert len({line.count("|") for line in (heads, rule, *lines)}) == 1
+    assert "10.0 ± 0.0" in lines[0]
+    assert "2.00 ± 0.00" in lines[1]
+
+
+def test_the_formats_written_out_are_the_librarys():
+    assert tuple(FORMATS) == bench_command.FORMATS
+
+
+# --- the command --------------------------------------------------------------------------------
+
+SMALL = ["bench", "-t", "1", "-N", "1,3", "-n", "6", "-r", "1"]
+
+# Ctrl-C is ignored in the background jobs of scripts, and so in their children: not in these. Every sample
+# is told of at once.
+PROGRAM = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    " import localsmc_cli.progress; localsmc_cli.progress.PERIOD = 0;"
+    " from localsmc_cli.main import main; main()"
+)
+
+
+def popen(*arguments):
+    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_the_embedded_model_and_a_shape_in_one_table(capsys):
+    assert (
+        run(
+            [*SMALL, "-m", localsmc.catalog.resolve(None).path.as_posix(), "--synthetic", SHAPE, "-o", "json"]
+        )
+        == 0
+    )
+    found = json.loads(capsys.readouterr().out)
+    assert {account["model"] for account in found} == {
+        "localsmc tiny",
+        f"{SHAPE.replace(':', ':Q4_0:')}, random weights",
+    }
+    assert [account["test"] for account in found if "random" in account["model"]] == [
+        "plain decoding",
+        "llama_decode, rows=1",
+        "llama_decode, rows=3",
+        "power-smc:N=1",
+        "power-smc:N=3",
+        "power-smc, rows=3",
+    ]
+    assert all(math.isfinite(account["tokens_per_second"]) for account in found)
+
+
+MISTAKES = [
+    (["-N", "0"], 2, "`--particles`: '0' is not a whole number"),
+    (["-N", "1,x"], 2, "'x' is not a whole number"),
+    (["-N", ""], 2, "'' is not a whole number"),
+    (["-n", "1"], 2, "'1' is not a whole number from 2"),
+    (["-r", "0"], 2, "`--repetitions`"),
+    (["--alpha", "0.5"], 2, "is not a list of exponents from 1 on"),
+    (["--alpha", "two"], 2, "is not a list of numbers such as 2,4"),
+    (["--alpha", "2", "--method", "greedy"], 2, "`--alpha` applies to none of the methods"),
+    (["--method", "fast"], 2, "no method is called `fast`"),
+    (["--method", "sample", "--method", "sample"], 2, "is given twice"),
+    (["--synthetic", "qwen9"], 2, "qwen9"),
+    (["--synthetic", "qwen2.5-7b:Q9"], 2, "Q9"),
+    (["--synthetic", "test"], 2, "are replayed on it"),
+    (["--synthetic", SHAPE, "--method", "speculative"], 2, "cannot be replayed"),
+    (["-o", "xml"], 2, "`--output`"),
+    (["-m", "/no/such.gguf"], 3, "/no/such.gguf"),
+    (["-m", __file__], 3, "GGUF"),
+    (["-p", " "], 2, "the problem is empty"),
+    (["-q", "-v"], 2, "exclude each other"),
+    (["stray"], 2, "stray"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "code", "message"), MISTAKES, ids=lambda value: str(value)[:40])
+def test_mistakes_are_one_sentence_with_a_hint(capsys, arguments, code, message):
+    assert run(["bench", "-t", "1", "-r", "1", *arguments]) == code
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert message in captured.err
+    assert "hint:" in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_what_was_measured_before_an_error_is_shown(capsys):
+    assert (
+        run([*SMALL, "-o", "csv", "-m", localsmc.catalog.resolve(None).path.as_posix(), "-m", "/none.gguf"])
+        == 3
+    )
+    captured = capsys.readouterr()
+    assert len(captured.out.splitlines()) == 1 + 6
+    assert "/none.gguf" in captured.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+def test_ctrl_c_keeps_what_is_measured():
+    with popen("bench", "-t", "1", "-N", "2", "-n", "8", "-r", "100000", "-o", "jsonl") as child:
+        while b": 9/" not in child.stderr.readline():
+            pass
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert b"Traceback" not in err
+    found = [json.loads(line) for line in out.splitlines()]
+    assert {account["test"] for account in found} >= {"plain decoding", "power-smc:N=2"}
