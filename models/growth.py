@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,12 +131,6 @@ def table(name: str, points: Sequence[tuple[int, Account]]) -> str:
         sizes = [f"{account.rows_per_step:.1f}", str(account.cells), f"{account.memory_mib:.0f}"]
         lines.append(f"| {' | '.join([f'{at:,}', *times, *sizes])} |")
     return "\n".join(lines)
-
-
-def slope(points: Sequence[tuple[float, float]]) -> float:
-    """The exponent of growth between the last two points."""
-    (x0, y0), (x1, y1) = points[-2:]
-    return math.log(y1 / y0) / math.log(x1 / x0)
 
 
 def plot(found: Sequence[dict[str, Any]], path: Path) -> None:

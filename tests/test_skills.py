@@ -120,11 +120,9 @@ def test_bad_arguments(arguments, message, capsys):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["skills agreement --problems 2", "figures latency --rounds 1"])
-def test_a_missing_model_is_one_sentence(command, tmp_path):
-    module, *arguments = command.split()
+def test_a_missing_model_is_one_sentence(tmp_path):
     missing = str(tmp_path / "no such.gguf")
-    run = [sys.executable, "-m", f"localsmc_models.{module}", *arguments, "--model", missing]
+    run = [sys.executable, "-m", "localsmc_models.skills", "agreement", "--problems", "2", "--model", missing]
     done = subprocess.run(run, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     first, hint = done.stderr.splitlines()
@@ -132,8 +130,17 @@ def test_a_missing_model_is_one_sentence(command, tmp_path):
     assert hint.startswith("give the path of a GGUF file")
 
 
-def test_a_reader_that_goes_away_ends_the_command_quietly():
-    run = [sys.executable, "-m", "localsmc_models.figures", "latency", "--rounds", "1", "--particles", "2"]
+def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path):
+    run = [
+        sys.executable,
+        "-m",
+        "localsmc_models.growth",
+        "--quick",
+        "-r",
+        "1",
+        "--output",
+        str(tmp_path / "curves"),
+    ]
     with subprocess.Popen(run, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         process.stdout.close()
         errors = process.stderr.read()

@@ -1,0 +1,49 @@
+"""The measuring commands: what stopping early saves, how cost grows."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from localsmc_models import growth, settling
+
+# What settling saves
+
+
+def test_settling_is_compared_on_the_same_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    settling.main(["--problems", "4", "--ess-threshold", "0", "--threads", "1"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
+    assert [row[0].removeprefix("| ") for row in rows] == list(settling.WAYS)
+    assert rows[0][3:8] == ["0", "0", "0.0%", "0.0%", "0.0% |"]
+    # Without resampling the bound is certain: no answer is another one.
+    settled = {row[0].removeprefix("| "): int(row[3]) for row in rows}
+    assert 0 < settled["0.9"] <= settled["0.6"]
+    assert [row[4] for row in rows[1:3]] == ["0", "0"]
+
+
+def test_settling_without_problems_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        settling.main(["--problems", "0"])
+    assert stopped.value.code == 2
+    assert "at least 1" in capsys.readouterr().err
+
+
+# How cost grows
+
+
+def test_every_curve_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["growth", "--quick", "-r", "1", "--output", str(tmp_path / "curves")])
+    growth.main()
+    lines = [json.loads(line) for line in (tmp_path / "curves.jsonl").read_text().splitlines()]
+    points = {
+        curve.name: [line["at"] for line in lines if line["curve"] == curve.name] for curve in growth.CURVES
+    }
+    assert points == {curve.name: list(curve.quick) for curve in growth.CURVES}
+    assert capsys.readouterr().out.count("| in llama.cpp |") == len(growth.CURVES)
+    rows = {line["at"]: line["peak_rows"] for line in lines if line["curve"] == "rows"}
+    assert rows == {rows: rows for rows in rows}
