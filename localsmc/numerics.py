@@ -18,45 +18,20 @@ Glossary, used everywhere in localsmc:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import DecodeFailed
-from localsmc.stopwatch import numerics_time
 
 Floats = NDArray[np.floating[Any]]
 Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-CHUNK_BYTES = 512 * 1024
-"""Rows worked on together: two buffers of this size stay in a core's L2 cache."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Some rows of a step, valid until the next chunk: views into reused buffers.
-
-    `mass` (r, V) is exp(alpha·(logits − max)), `log_norm` (r,) the log-sum-exp of the logits and
-    `log_power` (r,) is log Σ_v p(v)^alpha, at most 0 for alpha ≥ 1.
-    """
-
-    start: int
-    logits: Floats
-    mass: Floats
-    log_norm: Doubles
-    log_power: Doubles
-
-    def logp(self, rows: Ints, tokens: Ints) -> Doubles:
-        """Log-probabilities at temperature 1 of tokens (D,) drawn from rows (D,) of this chunk."""
-        return self.logits[rows, tokens].astype(np.float64) - self.log_norm[rows]
-
-
-Transform = Callable[[Chunk], None]
-"""Zeroes part of a chunk's `mass` in place: top-k and its kind."""
+Lowest = Callable[[Floats], float]
+"""The lowest logit of a row (V,) that a truncation leaves."""
 
 
 def require_numbers(tops: Floats) -> None:
@@ -66,39 +41,6 @@ def require_numbers(tops: Floats) -> None:
             "the model returned logits that are not numbers",
             hint="the file may be damaged: compare its checksum, or try another quantization",
         )
-
-
-class RowKernel:
-    """Turns rows of logits into tempered masses and their sums, in preallocated buffers."""
-
-    def __init__(self, n_vocab: int, dtype: np.dtype[Any]) -> None:
-        self.n_rows = max(1, CHUNK_BYTES // (n_vocab * dtype.itemsize))
-        self._shifted = np.empty((self.n_rows, n_vocab), dtype)
-        self._mass = np.empty((self.n_rows, n_vocab), dtype)
-
-    def chunks(self, logits: Floats, alpha: float) -> Iterator[Chunk]:
-        """Each chunk of `logits` (R, V); they are left as they are.
-
-        Raises DecodeFailed where a row holds NaN or +inf, or no finite logit.
-        """
-        for start in range(0, len(logits), self.n_rows):
-            yield self._chunk(start, logits[start : start + self.n_rows], alpha)
-
-    @numerics_time
-    def _chunk(self, start: int, logits: Floats, alpha: float) -> Chunk:
-        shifted, mass = self._shifted[: len(logits)], self._mass[: len(logits)]
-        top = logits.max(axis=1, keepdims=True)
-        require_numbers(top)
-        np.subtract(logits, top, out=shifted)
-        np.exp(shifted, out=mass)
-        log_sum = np.log(mass.sum(axis=1).astype(np.float64))
-        log_norm = log_sum + top[:, 0]
-        if alpha == 1.0:
-            return Chunk(start, logits, mass, log_norm, np.zeros(len(logits)))
-        shifted *= alpha
-        np.exp(shifted, out=mass)
-        log_power = np.log(mass.sum(axis=1).astype(np.float64)) - alpha * log_sum
-        return Chunk(start, logits, mass, log_norm, log_power)
 
 
 def log_sum_exp(values: Doubles) -> float:

@@ -11,10 +11,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import copy
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from localsmc.branching import branch
 from localsmc.draws import Draw
@@ -25,23 +23,22 @@ from localsmc.numerics import (
     Doubles,
     Floats,
     Ints,
-    RowKernel,
-    Transform,
+    Lowest,
     log_sum_exp,
     normalised,
 )
 from localsmc.prompts import StopRule
 from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
-from localsmc.tempered import Tempered, tallied
+from localsmc.tempered import Tempered
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """How a step draws: tokens from p^alpha, `transform` zeroing part of the mass first."""
+    """How a step draws: tokens from p^alpha, those below the `lowest` logit of their row left out."""
 
     alpha: float
-    transform: Transform | None = None
+    lowest: Lowest | None = None
 
 
 class Particles:
@@ -82,7 +79,6 @@ class Particles:
         """Which of them are the live histories', where some have gone since."""
         self._tempered: Tempered | None = None
         """What is known of the live histories' logits, at the exponent that was asked for last."""
-        self._kernel = RowKernel(sequences.model.n_vocab, sequences.model.dtype)
         self.is_eog = sequences.model.is_eog
         one = np.ones(1, dtype=np.int64)
         self.histories = Histories(
@@ -151,34 +147,27 @@ class Particles:
     def extend(self, proposal: Proposal) -> None:
         """Draw the next token of every live particle and group equal ones into children."""
         live = self.histories.live
-        if proposal.transform is not None:
-            self._extend_by(proposal.alpha, proposal.transform)
-            return
-        tempered, counts = self._at(proposal.alpha), self.histories.count[live]
-        rows, tokens, counts = tempered.draw(self.draw, counts)
+        tempered, counts, bars = self._at(proposal.alpha), self.histories.count[live], None
+        if proposal.lowest is not None:
+            bars = np.array([proposal.lowest(row) for row in self._pending])
+        rows, tokens, counts = tempered.draw(self.draw, counts, bars)
         if not self.share:
             rows, tokens = np.repeat(rows, counts), np.repeat(tokens, counts)
             counts = np.ones_like(tokens)
         logps = tempered.logp(rows, tokens)
         logs = np.empty((len(logps), 2))
         logs[:, 0], logs[:, 1] = logps, proposal.alpha * logps - tempered.log_power[rows]
+        if bars is not None:
+            logs[:, 1] = np.nan  # The sum is not that of what is drawn from.
         self._replace_live(live[rows], tokens, counts, logs)
 
-    def _extend_by(self, alpha: float, transform: Transform) -> None:
-        """The same where part of the mass is taken away first, which leaves no sum to weigh by."""
-        live = self.histories.live
-        found: list[tuple[NDArray[Any], ...]] = []
-        for chunk in self._kernel.chunks(self._pending, alpha):
-            here = live[chunk.start : chunk.start + len(chunk.logits)]
-            transform(chunk)
-            counts = self.histories.count[here]
-            drawn, rows = self.draw(chunk.mass, counts), np.repeat(np.arange(len(here)), counts)
-            times = np.ones_like(drawn)
-            if self.share:
-                rows, drawn, times = tallied(rows, drawn, chunk.mass.shape[1])
-            logps = chunk.logp(rows, drawn)
-            found.append((here[rows], drawn, times, np.stack((logps, np.full_like(logps, np.nan)), axis=1)))
-        self._replace_live(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    def follow(self) -> None:
+        """Every live history goes on with its likeliest token."""
+        live, plain = self.histories.live, self._at(1.0)
+        tokens = plain.likeliest()
+        logs = np.zeros((len(live), 2))
+        logs[:, 0] = plain.logp(np.arange(len(live)), tokens)
+        self._replace_live(live, tokens, self.histories.count[live], logs)
 
     def _replace_live(self, parents: Ints, tokens: Ints, counts: Ints, logs: Doubles) -> None:
         """Put children in the place of the live histories, behind the finished ones.

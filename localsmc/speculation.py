@@ -26,12 +26,9 @@ from localsmc.deferral import Law
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.numerics import Doubles, Floats, require_numbers
+from localsmc.numerics import Doubles, Floats, Lowest, require_numbers
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
-
-Lowest = Callable[[Floats], float]
-"""The lowest logit of a row (V,) that a truncation leaves."""
 
 
 @dataclass(slots=True, eq=False)

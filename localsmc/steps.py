@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from localsmc.draws import Draw
-from localsmc.numerics import Floats, RowKernel, Transform
+from localsmc.numerics import Floats, Lowest
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
+from localsmc.tempered import Tempered
 
 
 @dataclass(slots=True, eq=False)
@@ -43,10 +44,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manner:
-    """How tokens are drawn, from p^alpha that `transform` may cut; and what ends a step."""
+    """How tokens are drawn, from p^alpha down to a row's `lowest` logit; and what ends a step."""
 
     alpha: float
-    transform: Transform | None
+    lowest: Lowest | None
     separator: bytes
     draw: Draw
 
@@ -62,7 +63,7 @@ class Hand:
         self._manner, self._n_known = manner, n_known
         model = sequences.model
         self._pieces, self._is_eog = model.pieces, model.is_eog
-        self._kernel = RowKernel(model.n_vocab, model.dtype)
+        self._n_threads = model.n_threads
 
     def stands(self, root: int, logits: Floats, rests: Sequence[Sequence[int]]) -> list[Stand]:
         """Texts that stand at the root, with the logits (1, V) behind it, each with a rest to read first."""
@@ -106,12 +107,11 @@ class Hand:
     def _drawn(self, logits: Floats) -> list[int]:
         """A token from each row (R, V)."""
         logits[:, self._n_known :] = -np.inf
-        found: list[int] = []
-        for chunk in self._kernel.chunks(logits, self._manner.alpha):
-            if self._manner.transform is not None:
-                self._manner.transform(chunk)
-            found += self._manner.draw(chunk.mass, np.ones(len(chunk.mass), dtype=np.int64)).tolist()
-        return found
+        lowest = self._manner.lowest
+        bars = None if lowest is None else np.array([lowest(row) for row in logits])
+        rows = Tempered(logits, self._manner.alpha, self._n_threads)
+        drawn = rows.draw(self._manner.draw, np.ones(len(logits), dtype=np.int64), bars)
+        return [int(token) for token in drawn.tokens]
 
     def _append(self, step: Step, token: int) -> None:
         step.tokens.append(token)

@@ -158,11 +158,23 @@ class Tempered:
         hit, deep = np.nonzero(self._values(rows, columns) >= bars[rows, None])
         return rows[hit], columns[hit] + COLUMNS * deep
 
+    def likeliest(self) -> Ints:
+        """(R,) the token of each row's highest logit, one of them where several are as high."""
+        rows = np.arange(len(self))
+        columns = self._peaks.argmax(axis=1)
+        deep = self._values(rows, columns).argmax(axis=1) if self._is_folded else 0
+        return np.asarray(columns + COLUMNS * deep)
+
     # --- draws ---------------------------------------------------------------------------------
 
     @numerics_time
-    def draw(self, draw: Draw, counts: Ints) -> Children:
-        """counts (R,) independent tokens of each row by their mass, equal ones together."""
+    def draw(self, draw: Draw, counts: Ints, bars: Doubles | None = None) -> Children:
+        """counts (R,) independent tokens of each row by their mass, equal ones together.
+
+        With `bars` (R,) only of those whose logits reach their row's, at least one.
+        """
+        if bars is not None:
+            return self._draw_above(draw, counts, bars)
         columns = draw(self._mass, counts)
         rows = np.repeat(np.arange(len(counts)), counts)
         if not self._is_folded:
@@ -172,6 +184,20 @@ class Tempered:
         within = np.repeat(np.arange(len(hit.rows)), hit.counts)
         tokens = hit.tokens[within] + COLUMNS * deep
         return tallied(hit.rows[within], tokens, self._n_vocab)
+
+    def _draw_above(self, draw: Draw, counts: Ints, bars: Doubles) -> Children:
+        rows, tokens = self.at_least(bars)
+        sizes = np.bincount(rows, minlength=len(self))
+        places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        mass, token_at = (
+            np.zeros((len(self), sizes.max())),
+            np.zeros((len(self), sizes.max()), dtype=np.int64),
+        )
+        mass[rows, places] = np.exp(self.alpha * (self._logits[self._index[rows], tokens] - self.top[rows]))
+        token_at[rows, places] = tokens
+        drawn = draw(mass, counts)
+        rows = np.repeat(np.arange(len(self)), counts)
+        return tallied(rows, token_at[rows, drawn], self._n_vocab)
 
     def _keys(self, rows: Ints, tokens: Ints) -> Ints:
         """A number for each token of each row, the same whichever rows are taken."""

@@ -88,6 +88,31 @@ def test_alpha_one_is_exactly_neutral():
         assert (Tempered(logits, 1.0).log_power == 0).all()
 
 
+@pytest.mark.parametrize("alpha", [0.5, 2.0, 4.0])
+def test_renyi_identity(alpha):
+    """Row 2: log Σ p^α = (1 − α)·H_α, with H_α from its definition as a limit-free sum."""
+    p = np.random.default_rng(2).dirichlet(np.ones(8))
+    renyi = np.log((p * p ** (alpha - 1)).sum()) / (1 - alpha)
+    assert Tempered(np.log(p)[None, :], alpha).log_power[0] == pytest.approx((1 - alpha) * renyi, abs=1e-12)
+
+
+@pytest.mark.parametrize("n_vocab", [20, FOLDED_FROM + 9])
+def test_increments_are_at_most_zero_above_one(n_vocab):
+    logits = np.random.default_rng(3).normal(size=(50, n_vocab)) * 10
+    for alpha in (1.0, 1.5, 8.0):
+        assert (Tempered(logits, alpha).log_power <= 1e-12).all()
+
+
+@pytest.mark.parametrize("n_vocab", [6, FOLDED_FROM + 6])
+def test_logp_of_tokens_and_the_likeliest(n_vocab):
+    logits = np.random.default_rng(4).normal(size=(4, n_vocab))
+    expected = logits - reference(logits, 1.0)[0][:, None]
+    rows, tokens = np.array([0, 2, 2]), np.array([5, 0, n_vocab - 1])
+    found = Tempered(logits, 3.0).take(np.array([0, 1, 3]))
+    np.testing.assert_allclose(found.logp(rows, tokens), expected[[0, 3, 3], tokens], atol=1e-12)
+    np.testing.assert_array_equal(found.likeliest(), logits.argmax(axis=1)[[0, 1, 3]])
+
+
 def test_threads_change_no_bit():
     logits = np.random.default_rng(2).normal(size=(7, 40_000)).astype(np.float32) * 3
     for alpha in ALPHAS:
@@ -142,6 +167,21 @@ def test_every_draw_has_the_law_of_its_row(folds, alpha, n_vocab, barred):
     assert law.keys() == expected.keys()
     for key, value in expected.items():
         assert law[key] == pytest.approx(value, abs=1e-14)
+
+
+@pytest.mark.parametrize("n_vocab", [3, 7])
+def test_draws_above_a_bar_have_the_law_that_is_cut_there(folds, n_vocab):
+    logits = np.random.default_rng(n_vocab).normal(size=(2, n_vocab))
+    bars = np.sort(logits, axis=1)[:, -2]
+    law = np.zeros(logits.shape)
+
+    def program(draw):
+        return Tempered(logits, 1.7).draw(draw, np.array([1, 1]), bars)
+
+    for probability, found in outcomes(program):
+        law[found.rows, found.tokens] += probability
+    p = np.where(logits >= bars[:, None], np.exp(1.7 * logits), 0.0)
+    np.testing.assert_allclose(law, p / p.sum(axis=1, keepdims=True), atol=1e-14)
 
 
 def test_tokens_above_a_bar_are_found_in_folds(folds):

@@ -9,8 +9,8 @@ from typing import ClassVar
 from localsmc.deferral import Law
 from localsmc.methods.base import TOKENS, Request, Room, require
 from localsmc.methods.pairs import TextsRun, require_forgetting
-from localsmc.numerics import Floats
-from localsmc.speculation import Lowest, Speculation, Tempering, Text
+from localsmc.numerics import Floats, Lowest
+from localsmc.speculation import Speculation, Tempering, Text
 
 Induced = Callable[[Law, Law], Floats]
 """π from q and p."""

@@ -24,7 +24,7 @@ import numpy as np
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.base import Request, Room, require
 from localsmc.methods.runs import Advance, Move, ParticleRun, token_by_token
-from localsmc.numerics import Chunk, Floats
+from localsmc.numerics import Floats
 from localsmc.particles import Particles, Proposal
 
 
@@ -72,13 +72,12 @@ class Sample:
         """One token for every live particle."""
         alpha = 1.0 / self.temperature
         cuts = self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0
-        particles.extend(Proposal(alpha, self.truncate if cuts else None))
+        particles.extend(Proposal(alpha, self.lowest if cuts else None))
         return Move(alpha, particles.ess, False)
 
-    def truncate(self, chunk: Chunk) -> None:
-        """Zero the mass of tokens outside of top-k, top-p and min-p; the most probable one stays."""
-        for logits, mass in zip(chunk.logits, chunk.mass, strict=True):
-            mass[logits < lowest_logit(logits, self.top_k, self.top_p, self.min_p)] = 0.0
+    def lowest(self, logits: Floats) -> float:
+        """The lowest logit of a row (V,) that top-k, top-p and min-p leave; the highest one stays."""
+        return lowest_logit(logits, self.top_k, self.top_p, self.min_p)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +95,8 @@ class Greedy:
 
     def advance(self, particles: Particles) -> Move:
         """The most probable token."""
-        particles.extend(Proposal(1.0, _only_the_top))
+        particles.follow()
         return Move(1.0, particles.ess, False)
-
-
-def _only_the_top(chunk: Chunk) -> None:
-    top = chunk.logits.argmax(axis=1)
-    chunk.mass[:] = 0.0
-    chunk.mass[np.arange(len(top)), top] = 1.0
 
 
 def require_truncation(top_k: int, top_p: float, min_p: float) -> None:

@@ -120,7 +120,7 @@ class SSR:
         sample = Sample(temperature=self.temperature, top_p=self.top_p)
         manner = Manner(
             alpha=1.0 / self.temperature,
-            transform=sample.truncate if self.top_p < 1.0 else None,
+            lowest=sample.lowest if self.top_p < 1.0 else None,
             separator=words.separator.encode(),
             draw=request.draw,
         )
