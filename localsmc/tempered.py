@@ -4,7 +4,8 @@ A large vocabulary is folded: token v lies in column v mod 512, and the pass lea
 highest logit of each column. Whatever is asked later looks at columns first and then at the tokens of
 a few of them, whose masses are computed anew, in float64; so no row is gone through twice, nothing as
 long as the vocabulary is kept, and a draw is one of a column and one of a token within it. Columns'
-sums are float32 where the logits are: each is right to one part in 10^5, mostly to 10^7.
+sums are float32 where the logits are, of as many terms as a column has tokens: right to so many times
+2^-24, mostly to 10^-7. An exponent above 1 leaves nearly all mass to a few columns, which a bound tells.
 """
 
 from __future__ import annotations
@@ -28,16 +29,11 @@ COLUMNS = 512
 FOLDED_FROM = 4 * COLUMNS
 """Vocabularies below are a column a token: rows are worked on together, in fewer calls of NumPy."""
 
-TILE = 300
-"""Tokens of every column that are worked on together: two buffers of them about fill a core's L2 cache.
-Smaller tiles are as fast alone and slower beside another thread, as threads meet between NumPy's calls."""
-
 WORTH_A_THREAD = 1 << 16
 """Logits below which another thread costs more than it saves."""
 
-LIFT = 29
-"""Powers of two by which masses are lifted before they are squared twice: the square's square of one
-e^-42 as large as the top is no denormal number, at many times the cost, and of one as large no overflow."""
+FEW_COLUMNS = COLUMNS // 8
+"""Up to so many columns are gone through anew rather than all."""
 
 
 class Children(NamedTuple):
@@ -103,7 +99,9 @@ class Tempered:
             for row in rows:
                 self.top[row] = _peaks(logits[row], self._peaks[row])
                 if np.isfinite(self.top[row]):  # else it is refused below
-                    plain_sum[row] = _masses(logits[row], self.top[row], self.alpha, self._mass[row])
+                    plain_sum[row] = _masses(
+                        logits[row], self.top[row], self._peaks[row], self.alpha, self._mass[row]
+                    )
 
         _share_out(work, n_rows, min(n_threads, logits.size // WORTH_A_THREAD))
         require_numbers(self.top)
@@ -236,20 +234,20 @@ def tallied(rows: Ints, values: Ints, n_values: int) -> Children:
 # --- one folded row -------------------------------------------------------------------------------
 
 
-class _Tiles(threading.local):
-    """A thread's two buffers for tiles, of either dtype."""
+class _Buffers(threading.local):
+    """A thread's two buffers for a row of the vocabulary used last, of either dtype."""
 
     def __init__(self) -> None:
         self._of: dict[Any, tuple[Floats, Floats]] = {}
 
-    def of(self, dtype: np.dtype[Any]) -> tuple[Floats, Floats]:
-        if dtype not in self._of:
-            shape = (TILE, COLUMNS)
+    def of(self, dtype: np.dtype[Any], n_deep: int) -> tuple[Floats, Floats]:
+        shape = (n_deep, COLUMNS)
+        if dtype not in self._of or self._of[dtype][0].shape != shape:
             self._of[dtype] = np.empty(shape, dtype), np.empty(shape, dtype)
         return self._of[dtype]
 
 
-_tiles = _Tiles()
+_buffers = _Buffers()
 
 
 def _peaks(logits: Floats, out: Floats) -> Any:
@@ -261,37 +259,50 @@ def _peaks(logits: Floats, out: Floats) -> Any:
     return out.max()
 
 
-def _masses(logits: Floats, top: Any, alpha: float, out: Doubles) -> float:
-    """Σ exp(alpha·(logits − top)) of each column; returns the sum of all at alpha 1."""
-    shifted, mass = _tiles.of(logits.dtype)
-    plain, out[:] = 0.0, 0.0
-    size = TILE * COLUMNS
-    for start in range(0, len(logits), size):
-        part = logits[start : start + size]
-        n_deep = -(-len(part) // COLUMNS)
-        here, powers = shifted[:n_deep], mass[:n_deep]
-        np.subtract(part, top, out=here.reshape(-1)[: len(part)])
-        here.reshape(-1)[len(part) :] = -np.inf
-        np.exp(here, out=powers)
-        sums = powers.sum(axis=0)
-        if alpha == 1.0:
-            out += sums
-            continue
-        plain += float(sums.sum(dtype=np.float64))
-        out += _powers(here, powers, alpha)
-    return float(out.sum()) if alpha == 1.0 else plain
+def _masses(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doubles) -> float:
+    """Σ exp(alpha·(logits − top)) of each column (512,); returns the sum of all at alpha 1."""
+    shifted, mass = _buffers.of(logits.dtype, -(-len(logits) // COLUMNS))
+    flat = shifted.reshape(-1)
+    np.subtract(logits, top, out=flat[: len(logits)])
+    flat[len(logits) :] = -np.inf
+    np.exp(shifted, out=mass)
+    plain = mass.sum(axis=0).astype(np.float64)
+    if alpha == 1.0:
+        out[:] = plain
+    elif not _fill_by_bounds(shifted, plain, peaks - top, alpha, out):
+        out[:] = _powers(shifted, mass, alpha)
+    return float(plain.sum())
+
+
+def _fill_by_bounds(shifted: Floats, plain: Doubles, peaks: Floats, alpha: float, out: Doubles) -> bool:
+    """The same sums where few columns have nearly all of the mass; False where it takes more of them.
+
+    A column has at least its peak's mass and at most its peak's to the power alpha − 1 times its mass
+    at alpha 1. Where that is as good as equal the peak's is taken: all of these together are off by less
+    than the rounding of the row's sum.
+    """
+    if alpha < 1.0:
+        return False
+    peaks = peaks.astype(np.float64)
+    out[:] = np.exp(alpha * peaks)
+    gap = np.exp((alpha - 1.0) * peaks) * plain - out
+    wide = np.flatnonzero(gap > np.finfo(shifted.dtype).eps / (2 * COLUMNS))
+    if len(wide) > FEW_COLUMNS:
+        return False
+    out[wide] = np.exp(alpha * shifted[:, wide].astype(np.float64)).sum(axis=0)
+    return True
 
 
 def _powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
     """(512,) sums over columns of masses to a power; both arrays are written over."""
-    if alpha == 2.0:
-        np.multiply(mass, mass, out=mass)
-    elif alpha == 4.0:
-        # Squaring costs a fraction of another exp; after the ramp many runs are here.
-        np.multiply(mass, mass.dtype.type(2.0**LIFT), out=mass)
-        np.multiply(mass, mass, out=mass)
-        np.multiply(mass, mass, out=mass)
-        return np.asarray(mass.sum(axis=0), dtype=np.float64) * 2.0 ** (-4 * LIFT)
+    if alpha in (2.0, 4.0):
+        # Squaring costs a fraction of another exp. What would become a denormal number, at many times the
+        # cost, is rounded to zero first: a bit of that size is lost beside this.
+        beside = mass.dtype.type(2.0 ** (np.finfo(mass.dtype).nmant + np.finfo(mass.dtype).minexp / alpha))
+        np.add(mass, beside, out=mass)
+        np.subtract(mass, beside, out=mass)
+        for _ in range(int(alpha) // 2):
+            np.multiply(mass, mass, out=mass)
     else:
         np.multiply(shifted, mass.dtype.type(alpha), out=shifted)
         np.exp(shifted, out=mass)
