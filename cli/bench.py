@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,8 +126,7 @@ def bench(session: Session, /, **given: Any) -> None:
     found: list[Account] = []
     with output.library_log(), interrupts.gentle("nothing is shown of it"):
         try:
-            for one in _accounts(session, given):
-                found += one
+            _measure_all(session, given, found)
         finally:
             # What was measured before an error is not lost.
             if found:
@@ -136,8 +135,8 @@ def bench(session: Session, /, **given: Any) -> None:
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def _accounts(session: Session, given: Given) -> Iterator[list[Account]]:
-    """Of each model, one after the other."""
+def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
+    """Every model, one after the other; `found` grows by what was measured, before an error, too."""
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
     from localsmc.bench.samples import Bench
@@ -168,7 +167,7 @@ def _accounts(session: Session, given: Given) -> Iterator[list[Account]]:
                 teller=teller,
                 should_stop=lambda: session.interrupts.is_requested,
             )
-            yield _measured(session, model.header.name or model.source.path.stem, bench)
+            _measure(session, model.header.name or model.source.path.stem, bench, found)
         if session.interrupts.is_requested:
             return
 
@@ -207,20 +206,27 @@ def _written(session: Session, spec: Spec) -> Path:
     from localsmc.bench import cached
 
     with status(session.output) as show:
-        return cached(
-            spec,
-            progress=lambda done, n: show(f"writing {spec}: {done / 2**20:,.0f} of {n / 2**20:,.0f} MiB"),
-        )
+
+        def progress(done: int, n: int) -> None:
+            show(f"writing {spec}: {done / 2**20:,.0f} of {n / 2**20:,.0f} MiB")
+            if session.interrupts.is_requested:
+                raise KeyboardInterrupt
+
+        return cached(spec, progress=progress)
 
 
-def _measured(session: Session, name: str, bench: Bench) -> list[Account]:
+def _measure(session: Session, name: str, bench: Bench, found: list[Account]) -> None:
     from localsmc.bench.account import accounts
 
     samples: list[Sample] = []
-    with status(session.output) as show:
-        show(f"{name}: warming up")
-        for sample in bench:
-            samples.append(sample)
-            rate = sample.steps / sample.seconds
-            show(f"{name}: {len(samples)}/{len(bench)} · {sample.case.label}: {rate:.1f} tokens/s")
-    return accounts(name, bench.cases, samples)
+    try:
+        with status(session.output) as show:
+            show(f"{name}: warming up")
+            for sample in bench:
+                samples.append(sample)
+                rate = sample.steps / sample.seconds
+                show(f"{name}: {len(samples)}/{len(bench)} · {sample.case.label}: {rate:.1f} tokens/s")
+    finally:
+        found += accounts(name, bench.cases, samples)
+    for notice in bench.notices:
+        session.output.warn(notice)

@@ -92,15 +92,20 @@ def open_context(
     model: Model, n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
 ) -> LlamaContext:
     """A context for runs of methods that would like so many sequences."""
-    return model.llama.context(
-        ContextOptions(
-            n_ctx=n_cells,
-            n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch, n_cells),
-            n_batch=settings.n_batch,
-            n_ubatch=settings.n_ubatch,
-            n_threads=settings.n_threads_draft if is_draft else settings.n_threads,
-            flash_attention=settings.flash_attention,
-            type_k=settings.type_k,
-            type_v=settings.type_v,
-        )
+    return model.llama.context(context_options(n_sequences, n_cells, settings, is_draft=is_draft))
+
+
+def context_options(
+    n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
+) -> ContextOptions:
+    """Its sizes, with what the settings say of contexts."""
+    return ContextOptions(
+        n_ctx=n_cells,
+        n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch, n_cells),
+        n_batch=settings.n_batch,
+        n_ubatch=settings.n_ubatch,
+        n_threads=settings.n_threads_draft if is_draft else settings.n_threads,
+        flash_attention=settings.flash_attention,
+        type_k=settings.type_k,
+        type_v=settings.type_v,
     )

@@ -10,7 +10,7 @@ Glossary, used everywhere in localsmc:
     weights         normalised weights, they sum to 1
     logz            log evidence, the log of the normalising constant
     ess             effective sample size, 1 / Σ weights²
-    alpha           power exponent, 1 ≤ alpha ≤ 64
+    alpha           power exponent, 1 ≤ alpha ≤ 64; samples have 1 / temperature
     mass (R, V)     unnormalised probabilities of a proposal, each row's maximum 1
     n_*             counts; N particles, R rows, V vocabulary
 `log` is the natural logarithm.

@@ -10,9 +10,10 @@ sums are float32 where the logits are, of as many terms as a column has tokens: 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -121,10 +122,14 @@ class Tempered:
         return some
 
     def without(self, rows: Ints, tokens: Ints) -> Tempered:
-        """The same masses but for some tokens (D,) of rows (D,), which have none now; sums stay."""
+        """The same masses but for some tokens (D,) of rows (D,), which have none now; sums stay.
+
+        What is left keeps its scale: beside a token that has all but 1e-30 of its row's mass nothing is.
+        """
         rest = self._like()
         rest._mass = self._mass.copy()
-        rest._barred = np.sort(self._keys(rows, tokens))
+        before = () if self._barred is None else self._barred
+        rest._barred = np.sort(np.concatenate((before, self._keys(rows, tokens)))).astype(np.int64)
         if self._is_folded:
             columns = tokens % COLUMNS
             rest._mass[rows, columns] = rest._inside(rows, columns).sum(axis=1)
@@ -313,8 +318,8 @@ def _powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
 
 
 @cache
-def _pool(n_threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(n_threads, "localsmc-rows")
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(os.cpu_count(), "localsmc-rows")
 
 
 def _share_out(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
@@ -324,9 +329,14 @@ def _share_out(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: in
     keep others from starting. Those that come too late are not waited for.
     """
     rows = iter(range(n_rows))
-    n_others = min(n_rows, n_threads) - 1
-    others = [_pool(n_others).submit(work, rows) for _ in range(n_others)]
-    work(rows)
-    for other in others:
-        if not other.cancel():
-            other.result()
+    others = [_pool().submit(work, rows) for _ in range(min(n_rows, n_threads) - 1)]
+    try:
+        work(rows)
+    finally:
+        # After an error here, too, nobody may go on: the memory of the logits is llama.cpp's.
+        for _ in rows:
+            pass
+        working = [other for other in others if not other.cancel()]
+        wait(working)
+    for other in working:
+        other.result()

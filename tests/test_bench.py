@@ -141,6 +141,11 @@ def test_without_lists_methods_are_as_they_are(embedded):
     ]
 
 
+def test_equal_cases_are_one(embedded):
+    found = labels(embedded, specs("power-smc", "power-smc:N=4"), particles=(4,), n_tokens=(8,))
+    assert [label for label in found if label.startswith("method")] == ["method power-smc:N=4 8"]
+
+
 @pytest.mark.parametrize(
     ("method", "given", "message"),
     [
@@ -188,9 +193,8 @@ def test_every_case_is_measured_in_every_repetition_and_its_parts_add_up(embedde
 
 def test_more_rows_than_a_batch_takes_are_refused(embedded):
     case = Case(kind="raw", label="", n_tokens=4, rows=8)
-    bench = Bench(embedded, [case], replace(SETTINGS, n_batch=4), problems=[PROBLEM], repetitions=1)
     with pytest.raises(ContextFull, match="8 rows do not fit a batch of 4"):
-        list(bench)
+        Bench(embedded, [case], replace(SETTINGS, n_batch=4), problems=[PROBLEM], repetitions=1)
 
 
 def test_what_is_stopped_in_its_middle_is_left_out(embedded):
@@ -233,8 +237,9 @@ METHOD = Case(kind="method", label="power-smc:N=4", n_tokens=10)
 PEER = Case(kind="peer", label="Llama, one text", n_tokens=10)
 
 
-def sample(case, repetition, seconds, **given):
-    return Sample(case=case, repetition=repetition, steps=10, seconds=seconds, **given)
+def sample(case, repetition, seconds, *, steps=10, **given):
+    passed = tuple(seconds * (k + 1) / steps for k in range(steps)) if case is PLAIN else ()
+    return Sample(case=case, repetition=repetition, steps=steps, seconds=seconds, passed=passed, **given)
 
 
 def test_ratios_are_taken_within_a_repetition():
@@ -257,6 +262,13 @@ def test_ratios_are_taken_within_a_repetition():
     assert method.bookkeeping_ms == pytest.approx(1000 * (10 - 5 - 1.5 - 0.5) / 30)
     assert method.rows_per_step == pytest.approx(40 / 30)
     assert method.reused_share == pytest.approx(0.5)
+
+
+def test_a_text_that_ends_early_is_compared_with_as_much_of_plain_decoding():
+    """Later tokens cost plain decoding more; a text of 4 tokens has nothing to do with them."""
+    plain = replace(sample(PLAIN, 0, 1.0), passed=(0.01, 0.02, 0.03, 0.04, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))
+    _, method = accounts("m", [PLAIN, METHOD], [plain, sample(METHOD, 0, 0.08, steps=4)])
+    assert (method.ratio, method.steps, method.n_tokens) == (2.0, 4, 10)
 
 
 def test_a_peers_parts_are_not_known():
@@ -282,6 +294,11 @@ def test_tables_say_the_same(two_accounts):
     assert len({line.count("|") for line in (heads, rule, *lines)}) == 1
     assert "10.0 ± 0.0" in lines[0]
     assert "2.00 ± 0.00" in lines[1]
+
+
+def test_rules_of_markdown_have_three_characters():
+    _, rule, *_ = FORMATS["md"](accounts("m", [PEER], [sample(PEER, 0, 1.0)])).splitlines()
+    assert all(len(part.strip()) >= 3 for part in rule.strip("|").split("|"))
 
 
 def test_the_formats_written_out_are_the_librarys():
@@ -349,6 +366,7 @@ MISTAKES = [
     (["-m", __file__], 3, "GGUF"),
     (["-p", " "], 2, "the problem is empty"),
     (["-q", "-v"], 2, "exclude each other"),
+    (["-b", "2", "-N", "4"], 4, "4 rows do not fit a batch of 2"),
     (["stray"], 2, "stray"),
 ]
 
@@ -361,6 +379,21 @@ def test_mistakes_are_one_sentence_with_a_hint(capsys, arguments, code, message)
     assert message in captured.err
     assert "hint:" in captured.err
     assert "Traceback" not in captured.err
+
+
+def test_an_error_in_the_middle_loses_nothing(capsys, monkeypatch):
+    measured = Bench._run
+
+    def run_once(self, case, repetition):
+        if case.kind == "rows":
+            raise ContextFull("no more", hint="lower `-N`")
+        return measured(self, case, repetition)
+
+    monkeypatch.setattr(Bench, "_run", run_once)
+    assert run([*SMALL, "-r", "9", "-o", "csv"]) == 4
+    captured = capsys.readouterr()
+    assert "Error: no more" in captured.err
+    assert 1 < len(captured.out.splitlines()) <= 6
 
 
 def test_what_was_measured_before_an_error_is_shown(capsys):

@@ -187,7 +187,7 @@ def test_optimal_resampling_has_the_least_error_of_the_evidence():
 def test_dropping_the_light_children_would_be_caught(monkeypatch):
     """The heaviest children alone are no unbiased choice."""
     monkeypatch.setattr(
-        "localsmc.branching.systematic", lambda weights, n, draw: np.zeros(len(weights), dtype=np.int64)
+        "localsmc.branching._pick", lambda lumps, draw: (np.zeros(len(lumps), dtype=np.int64), 0.0)
     )
     with pytest.raises((AssertionError, ValueError)):
         assert_properly_weighted(smc(particles=3, resampling=OPTIMAL), toy(), 3)

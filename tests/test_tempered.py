@@ -1,6 +1,8 @@
 """Folded rows say what whole ones say: their sums to a stated bound, the law of their draws exactly."""
 
 import itertools
+import os
+import threading
 
 import numpy as np
 import pytest
@@ -117,6 +119,35 @@ def test_threads_change_no_bit():
         alone, together = Tempered(logits, alpha, 1), Tempered(logits, alpha, 4)
         for name in ("top", "log_norm", "log_power", "totals"):
             np.testing.assert_array_equal(getattr(alone, name), getattr(together, name))
+
+
+def test_nobody_works_on_after_an_error():
+    """The memory of the logits is llama.cpp's, which may free it next."""
+    at_work, failed = [], []
+
+    def work(rows):
+        for row in rows:
+            at_work.append(row)
+            if threading.current_thread() is threading.main_thread():
+                raise MemoryError
+            time_to_fail.wait(10)
+            assert not failed
+            at_work.remove(row)
+
+    time_to_fail = threading.Event()
+    threading.Timer(0.05, time_to_fail.set).start()
+    with pytest.raises(MemoryError):
+        tempered._share_out(work, 500, 3)
+    failed.append(True)
+    assert len(at_work) == 1
+
+
+def test_threads_are_as_many_as_cores_whatever_the_rows():
+    before = threading.active_count()
+    logits = np.zeros((9, 40_000), np.float32)
+    for n in range(1, 10):
+        Tempered(logits[:n], 2.0, 64)
+    assert threading.active_count() - before <= (os.cpu_count() or 1)
 
 
 def test_an_error_in_another_thread_is_not_lost():

@@ -19,7 +19,8 @@ PLAIN = "plain"
 class Account:
     """One row of the table; means over samples with their standard deviations, milliseconds a step.
 
-    `ratio` is a step's time over that of plain decoding in the same repetition and of the same length.
+    `steps` are tokens of the longest text, `n_tokens` those asked for. `ratio` is the time over that of
+    as many tokens of plain decoding in the same repetition.
     `decode_share` is the part of a step inside llama.cpp, `host_ms` the rest, in three parts. None
     where it is not known.
     """
@@ -28,6 +29,7 @@ class Account:
     test: str
     kind: str
     n_tokens: int
+    steps: float
     samples: int
     tokens_per_second: float
     tokens_per_second_sd: float
@@ -53,7 +55,7 @@ class Account:
 def accounts(model: str, cases: Sequence[Case], samples: Sequence[Sample]) -> list[Account]:
     """One for each case that was measured at all, in the cases' order."""
     plain = {
-        (sample.case.n_tokens, sample.repetition): sample.seconds / sample.steps
+        (sample.case.n_tokens, sample.repetition): sample.passed
         for sample in samples
         if sample.case.kind == PLAIN
     }
@@ -66,12 +68,12 @@ def accounts(model: str, cases: Sequence[Case], samples: Sequence[Sample]) -> li
 
 
 def _account(
-    model: str, case: Case, samples: Sequence[Sample], plain: Mapping[tuple[int, int], float]
+    model: str, case: Case, samples: Sequence[Sample], plain: Mapping[tuple[int, int], Sequence[float]]
 ) -> Account:
     rates = np.array([sample.steps / sample.seconds for sample in samples])
     ratios = np.array(
         [
-            sample.seconds / sample.steps / plain[case.n_tokens, sample.repetition]
+            sample.seconds / plain[case.n_tokens, sample.repetition][sample.steps - 1]
             for sample in samples
             if (case.n_tokens, sample.repetition) in plain
         ]
@@ -89,6 +91,7 @@ def _account(
         test=case.label,
         kind=case.kind,
         n_tokens=case.n_tokens,
+        steps=steps / len(samples),
         samples=len(samples),
         tokens_per_second=float(rates.mean()),
         tokens_per_second_sd=_deviation(rates),

@@ -58,11 +58,8 @@ def cases(
     methods = list(_methods(model, specs, particles, alphas))
     counts = sorted(set(particles) or {getattr(method, "particles", 1) for _, method in methods})
     counts = [n for n in counts if n <= MAX_SEQUENCES]
-    return [
-        case
-        for n in n_tokens
-        for case in _of_length(model, methods, counts, n, has_peers=has_peers, is_synthetic=is_synthetic)
-    ]
+    found = (case for n in n_tokens for case in _of_length(model, methods, counts, n, has_peers=has_peers))
+    return list(dict.fromkeys(found))
 
 
 def _of_length(
@@ -72,7 +69,6 @@ def _of_length(
     n: int,
     *,
     has_peers: bool,
-    is_synthetic: bool,
 ) -> Iterator[Case]:
     yield Case(kind="plain", label="plain decoding", n_tokens=n, method=model.method("sample"))
     for rows in counts:
@@ -81,7 +77,7 @@ def _of_length(
         yield Case(kind="method", label=label, n_tokens=n, method=method)
     for rows in counts:
         if rows > 1:
-            yield _in_rows(model, rows, n, is_synthetic)
+            yield _in_rows(model, rows, n)
     if has_peers:
         yield Case(kind="peer", label="Llama, one text", n_tokens=n)
         for rows in counts:
@@ -90,10 +86,8 @@ def _of_length(
                 yield Case(kind="peer", label=f"Llama, best of {rows}", n_tokens=n, rows=rows, is_best=True)
 
 
-def _in_rows(model: Model, rows: int, n_tokens: int, is_synthetic: bool) -> Case:
-    # Histories of random weights part at once; others are told to.
-    apart = {} if is_synthetic else {"share": False, "resampling": "systematic"}
-    method = model.method("power-smc", particles=rows, **apart)
+def _in_rows(model: Model, rows: int, n_tokens: int) -> Case:
+    method = model.method("power-smc", particles=rows, share=False, resampling="systematic")
     return Case(kind="rows", label=f"power-smc, rows={rows}", n_tokens=n_tokens, method=method, rows=rows)
 
 

@@ -49,11 +49,7 @@ class Replay(Front):
 
     def __init__(self, model: LanguageModel, teller: LanguageModel) -> None:
         super().__init__(model)
-        if teller.n_vocab > model.n_vocab:
-            raise ConfigError(
-                f"the model has {model.n_vocab} tokens, but {teller.n_vocab} are replayed on it",
-                hint=f"choose a shape with a vocabulary from {teller.n_vocab} on",
-            )
+        require_vocabulary(model.n_vocab, teller.n_vocab)
         self._teller = teller
         self.seconds = 0.0
         """Spent on what a real model would not need."""
@@ -90,6 +86,15 @@ class Replay(Front):
         """See `LanguageModel.clear`."""
         self._model.clear()
         self._teller.clear()
+
+
+def require_vocabulary(n_vocab: int, n_told: int) -> None:
+    """Raise ConfigError where a model has fewer tokens than are replayed on it."""
+    if n_told > n_vocab:
+        raise ConfigError(
+            f"the model has {n_vocab} tokens, but {n_told} are replayed on it",
+            hint=f"choose a shape with a vocabulary from {n_told} on",
+        )
 
 
 def _writeable(logits: Floats) -> NDArray[np.float32]:

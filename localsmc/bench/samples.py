@@ -19,7 +19,7 @@ import psutil
 
 from localsmc import layout
 from localsmc.bench.cases import Case
-from localsmc.bench.replay import Endless, Replay
+from localsmc.bench.replay import Endless, Replay, require_vocabulary
 from localsmc.errors import ContextFull
 from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.loading import Model
@@ -44,6 +44,8 @@ class Sample:
     repetition: int
     steps: int
     seconds: float
+    passed: tuple[float, ...] = ()
+    """Seconds after each of the steps, where they are plain decoding's."""
     decode_seconds: float = 0.0
     logits_seconds: float = 0.0
     numerics_seconds: float = 0.0
@@ -73,10 +75,20 @@ class Bench:
         teller: Model | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
+        if teller is not None:
+            require_vocabulary(model.llama.n_vocab, teller.llama.n_vocab)
+        for case in cases:
+            if case.kind in ("raw", "rows") and case.rows > settings.n_batch:
+                raise ContextFull(
+                    f"{case.rows} rows do not fit a batch of {settings.n_batch}",
+                    hint="raise `-b`, or lower `-N`",
+                )
         self.cases = list(cases)
         self._model, self._settings = model, settings
         self._problems, self._repetitions, self._teller = problems, repetitions, teller
         self._should_stop = should_stop
+        self.notices: dict[str, None] = {}
+        """What was not as asked for, once each."""
         self._peers: dict[bool, PlainLlama] = {}
 
     def __len__(self) -> int:
@@ -90,7 +102,7 @@ class Bench:
                     sample = self._measure(case, repetition)
                     if sample is None:
                         return
-                    yield replace(sample, memory=psutil.Process().memory_info().rss)
+                    yield sample
         finally:
             for peer in self._peers.values():
                 peer.close()
@@ -124,25 +136,29 @@ class Bench:
                     context=cast(LlamaContext, front),
                 )
             )  # fmt: skip
-            before = _Clocks.read(context, replay)
+            self.notices.update(dict.fromkeys(solving.notices))
+            before, run, passed = _Clocks.read(context, replay), solving.run, []
+            assert run is not None  # noqa: S101 - no budget ends within the prompt
             for _ in solving:
+                passed.append(run.seconds)
                 if self._should_stop():
                     return None
-            passed, run = _Clocks.read(context, replay).since(before), solving.run
-            assert run is not None  # noqa: S101 - no budget ends within the prompt
+            spent = _Clocks.read(context, replay).since(before)
             return Sample(
                 case=case,
                 repetition=repetition,
                 steps=max(len(ending.tokens) for ending in run.endings()),
-                seconds=run.seconds - passed.replay,
+                seconds=run.seconds - spent.replay,
+                passed=tuple(passed) if case.kind == "plain" else (),
                 decode_seconds=run.decode_seconds,
-                logits_seconds=passed.logits,
-                numerics_seconds=passed.numerics,
+                logits_seconds=spent.logits,
+                numerics_seconds=spent.numerics,
                 rows=run.sequences.rows,
                 calls=run.sequences.decode_calls,
-                reused=passed.reused,
+                reused=spent.reused,
                 peak_rows=run.sequences.peak_rows,
                 cells=run.sequences.peak_cells,
+                memory=_memory(),
             )
 
     def _contexts(
@@ -152,9 +168,9 @@ class Bench:
         assert case.method is not None  # noqa: S101 - plain decoding has one, too
         told, room = self._teller_of(case), case.method.room
         n_prompt = len(self._prompt(told, repetition))
-        n_cells = layout.cells(told, case.method, n_prompt, case.n_tokens, self._settings)
+        n_cells = layout.cells(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
-            n_cells = layout.padded(n_prompt + case.rows * case.n_tokens)
+            n_cells = self._cells(n_prompt + case.rows * case.n_tokens)
         context = layout.open_context(self._model, room.sequences, n_cells, self._settings)
         stack.callback(context.close)
         if told is self._model:
@@ -170,12 +186,8 @@ class Bench:
         n, rows = case.n_tokens, case.rows
         prompt, seqs = self._prompt(self._model, repetition), np.arange(rows)
         n_prompt, n_cells = len(prompt), len(prompt) + rows * n
-        context = layout.open_context(self._model, rows, layout.padded(n_cells), self._settings)
+        context = layout.open_context(self._model, rows, self._cells(n_cells), self._settings)
         with contextlib.closing(context):
-            if rows > context.n_seq_max:
-                raise ContextFull(
-                    f"{rows} rows do not fit a batch of {context.n_seq_max}", hint="raise `-b`, or lower `-N`"
-                )
             for start in range(0, n_prompt, context.n_batch):
                 part = prompt[start : start + context.n_batch]
                 positions = np.arange(start, start + len(part))
@@ -192,8 +204,11 @@ class Bench:
             return Sample(
                 case=case, repetition=repetition, steps=n, seconds=seconds, decode_seconds=seconds,
                 rows=(n - 1) * rows, calls=n - 1, reused=context.n_reused - reused, peak_rows=rows,
-                cells=n_prompt + rows * (n - 1),
+                cells=n_prompt + rows * (n - 1), memory=_memory(),
             )  # fmt: skip
+
+    def _cells(self, n_needed: int) -> int:
+        return self._settings.n_ctx or layout.padded(n_needed)
 
     # --- what others do ---
 
@@ -210,7 +225,7 @@ class Bench:
         seconds, n_rows = time.perf_counter() - began, case.rows * case.n_tokens
         return Sample(
             case=case, repetition=repetition, steps=case.n_tokens, seconds=seconds, rows=n_rows, calls=n_rows,
-            peak_rows=1,
+            peak_rows=1, memory=_memory(),
         )  # fmt: skip
 
     def _llama(self, keeps_logits: bool) -> PlainLlama:
@@ -218,10 +233,13 @@ class Bench:
             problems = range(min(self._repetitions, len(self._problems)))
             n_prompt = max(len(self._prompt(self._model, problem)) for problem in problems)
             n_ctx = layout.padded(n_prompt + max(case.n_tokens for case in self.cases))
-            self._peers[keeps_logits] = PlainLlama(
-                self._model.llama, n_ctx=n_ctx, n_threads=self._settings.n_threads, keeps_logits=keeps_logits
-            )
+            options = layout.context_options(1, n_ctx, self._settings)
+            self._peers[keeps_logits] = PlainLlama(self._model.llama, options, keeps_logits=keeps_logits)
         return self._peers[keeps_logits]
+
+
+def _memory() -> int:
+    return int(psutil.Process().memory_info().rss)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,16 @@ from dataclasses import fields
 from localsmc.bench.account import Account
 
 HEADS = (
-    "model", "test", "n", "t/s", "× plain", "rows", "ms/step", "in llama.cpp", "logits", "numerics", "rest",
-    "cells", "reused", "MiB",
+    "model", "test", "tokens", "t/s", "× plain", "rows", "ms/step", "in llama.cpp", "logits", "numerics",
+    "rest", "cells", "reused", "MiB",
 )  # fmt: skip
 
 
 def markdown(accounts: Sequence[Account]) -> str:
     """A table in Markdown, as wide as its cells, easily read as it is."""
     lines = [HEADS, *map(_cells, accounts)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    # A rule of Markdown has three characters at least.
+    widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
     rules = ["-" * width if k < 2 else "-" * (width - 1) + ":" for k, width in enumerate(widths)]
     set_ = [_set(line, widths) for line in lines]
     return "\n".join(f"| {' | '.join(line)} |" for line in (set_[0], rules, *set_[1:]))
@@ -37,7 +38,7 @@ def _cells(account: Account) -> tuple[str, ...]:
     return (
         account.model,
         account.test,
-        str(account.n_tokens),
+        f"{account.steps:.0f}",
         f"{account.tokens_per_second:.1f} ± {account.tokens_per_second_sd:.1f}",
         "" if ratio is None else f"{ratio:.2f} ± {deviation:.2f}",
         f"{account.rows_per_step:.1f}",

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from localsmc.ggml import KV_TYPES
 from localsmc.llama.binding import Llama
 from localsmc.llama.devices import default_threads
+from localsmc.llama.options import SPLIT_MODES, ContextOptions
 from localsmc.llama.weights import LlamaModel
 from localsmc.numerics import Ints
 
@@ -18,13 +20,24 @@ class PlainLlama:
     Loads the weights once more, as `Llama` cannot share them.
     """
 
-    def __init__(self, model: LlamaModel, *, n_ctx: int, n_threads: int, keeps_logits: bool) -> None:
+    def __init__(self, model: LlamaModel, options: ContextOptions, *, keeps_logits: bool) -> None:
+        n_threads, loaded = options.n_threads or default_threads(model.n_params), model.options
         self._llama = Llama(
             str(model.path),
-            n_ctx=n_ctx,
-            n_threads=n_threads or default_threads(model.n_params),
-            n_threads_batch=n_threads or default_threads(model.n_params),
-            n_gpu_layers=model.options.n_gpu_layers,
+            n_gpu_layers=loaded.n_gpu_layers,
+            main_gpu=loaded.main_gpu,
+            split_mode=SPLIT_MODES[loaded.split_mode],
+            tensor_split=list(loaded.tensor_split) or None,
+            n_ctx=options.n_ctx,
+            n_batch=options.n_batch,
+            n_ubatch=options.n_ubatch,
+            n_threads=n_threads,
+            n_threads_batch=n_threads,
+            # It knows on and off only.
+            flash_attn=options.flash_attention == "on"
+            or (options.flash_attention == "auto" and bool(model.gpus)),
+            type_k=KV_TYPES[options.type_k],
+            type_v=KV_TYPES[options.type_v],
             logits_all=keeps_logits,
             verbose=False,
         )

@@ -26,6 +26,7 @@ from localsmc.methods.base import Request, Room, require
 from localsmc.methods.runs import Advance, Move, ParticleRun, token_by_token
 from localsmc.numerics import Floats
 from localsmc.particles import Particles, Proposal
+from localsmc.stopwatch import numerics_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +107,7 @@ def require_truncation(top_k: int, top_p: float, min_p: float) -> None:
     require("min_p", min_p, 0.0, 1.0)
 
 
+@numerics_time
 def lowest_logit(logits: Floats, top_k: int, top_p: float, min_p: float) -> float:
     """The lowest of a row's logits (V,) that is left by top-k, then top-p, then min-p, at temperature 1."""
     top, lowest = float(logits.max()), -np.inf
