@@ -45,6 +45,9 @@ N_TOKENS = 64
 PROBLEMS = "tiny:seed=8"
 """What the embedded model is for; to other models a problem is as good as another."""
 
+MAX_PROBLEMS = 100
+"""More repetitions begin again."""
+
 _bench = options.section("Benchmark")
 bench_options = options.together(
     _bench(
@@ -183,7 +186,8 @@ def _problems(given: Given) -> list[str]:
 
     if given["prompt"] is not None:
         return [checked_text(given["prompt"], "`--prompt`")]
-    return [item.question for item in load_task(PROBLEMS, limit=given["repetitions"]).items]
+    n_problems = min(given["repetitions"], MAX_PROBLEMS)
+    return [item.question for item in load_task(PROBLEMS, limit=n_problems).items]
 
 
 def _loaded(
