@@ -11,7 +11,13 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli import options
-from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.given import (
+    Given,
+    draft_load_options,
+    load_options,
+    models_of_environment,
+    settings_of,
+)
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
 from localsmc_cli.problem import checked_text
@@ -145,10 +151,11 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     from localsmc.bench.samples import Bench
 
     methods = parse_methods(given["methods"] or ("power-smc",))
-    check_draft(methods, given)
-    settings, problems = _settings(given), _problems(given)
     shapes = [parse(text) for text in given["synthetic"]]
-    files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
+    models = given["models"] or (() if shapes else models_of_environment())
+    check_draft(methods, {**given, "models": models})
+    settings, problems = _settings(given), _problems(given)
+    files: Sequence[str | None] = models or (() if shapes else (None,))
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)

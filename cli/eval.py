@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from pathlib import Path
@@ -12,7 +11,13 @@ import click
 
 from localsmc.errors import ConfigError, RunError
 from localsmc_cli import options
-from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.given import (
+    Given,
+    draft_load_options,
+    load_options,
+    models_of_environment,
+    settings_of,
+)
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
 from localsmc_cli.progress import progress
@@ -119,7 +124,7 @@ def _plan(given: Given) -> Plan:
     from localsmc.evaluation import Plan, parse_models
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
-    models = given["models"] or _from_environment()
+    models = given["models"] or models_of_environment()
     check_draft(methods, {**given, "models": models})
     settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
@@ -132,12 +137,6 @@ def _plan(given: Given) -> Plan:
         draft=given["model_draft"],
         draft_load=draft_load_options(given),
     )
-
-
-def _from_environment() -> tuple[str, ...]:
-    # Not click's `envvar`: of an option that may be given several times it would split paths at spaces.
-    model = os.environ.get("LLAMA_ARG_MODEL")
-    return (model,) if model else ()
 
 
 def _tasks(given: Given) -> tuple[Task, ...]:

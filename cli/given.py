@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,13 @@ def load_options(given: Given) -> LoadOptions:
 def draft_load_options(given: Given) -> LoadOptions:
     """How to load the draft: on the same devices, with its own number of layers."""
     return load_options({**given, "n_gpu_layers": given["n_gpu_layers_draft"]})
+
+
+def models_of_environment() -> tuple[str, ...]:
+    """What a command that takes several models takes where none is named."""
+    # Not click's `envvar`: of an option that may be given several times it would split paths at spaces.
+    model = os.environ.get("LLAMA_ARG_MODEL")
+    return (model,) if model else ()
 
 
 def settings_of(given: Given) -> Settings:

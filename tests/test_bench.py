@@ -346,6 +346,12 @@ def test_the_embedded_model_and_a_shape_in_one_table(capsys):
     assert all(math.isfinite(account["tokens_per_second"]) for account in found)
 
 
+def test_the_model_of_the_environment_is_taken_where_none_is_named(capsys, monkeypatch):
+    monkeypatch.setenv("LLAMA_ARG_MODEL", "/no such.gguf")
+    assert run(SMALL) == 3
+    assert "/no such.gguf" in capsys.readouterr().err
+
+
 MISTAKES = [
     (["-N", "0"], 2, "`--particles`: '0' is not a whole number"),
     (["-N", "1,x"], 2, "'x' is not a whole number"),
