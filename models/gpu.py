@@ -190,6 +190,7 @@ def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | N
             stderr=log,
             env=environment,
             cwd=ROOT,
+            preexec_fn=_hear_interrupts,
         )
         try:
             code = process.wait(seconds)
@@ -198,6 +199,11 @@ def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | N
         finally:
             _end(process)
     return Outcome(part=part, code=code, seconds=time.perf_counter() - began)
+
+
+def _hear_interrupts() -> None:
+    # Background jobs of scripts ignore them, and so do their children.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
