@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc.errors import ConfigError
 from localsmc_cli import options
+from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.given import (
     Given,
     draft_load_options,
@@ -42,9 +42,6 @@ Tests take turns within a repetition; "× plain" is a step's time over plain dec
 A step is a token of the longest text. A synthetic model has random weights: it replays the histories of the
 embedded model, row by row; "rows=N" beside it has N histories at every step.
 """
-
-FORMATS = ("md", "csv", "json", "jsonl")
-"""Written out so that `--help` need not import the library; a test compares them."""
 
 N_TOKENS = 64
 
@@ -105,12 +102,11 @@ bench_options = options.together(
     _bench(
         "-o",
         "--output",
-        type=click.Choice(FORMATS),
+        type=click.Choice(TABLE_FORMATS),
         default="md",
         help="How the table is written.  [default: md]",
     ),
-    _bench("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
-    _bench("-v", "--verbose", is_flag=True, default=False, help="llama.cpp's log on standard error."),
+    options.mode_options(_bench),
 )
 
 
@@ -126,12 +122,10 @@ def bench(session: Session, /, **given: Any) -> None:
 
     Standard output has the table; everything else is on standard error. Ctrl-C keeps what is measured.
     """
-    from localsmc.bench.table import FORMATS as WRITERS
+    from localsmc.bench.table import FORMATS
 
     output, interrupts = session.output, session.interrupts
-    if given["quiet"] and given["verbose"]:
-        raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
-    output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     found: list[Account] = []
     with output.library_log(), interrupts.gentle("nothing is shown of it"):
         try:
@@ -139,7 +133,7 @@ def bench(session: Session, /, **given: Any) -> None:
         finally:
             # What was measured before an error is not lost.
             if found:
-                output.text(WRITERS[given["output"]](found))
+                output.text(FORMATS[given["output"]](found))
     if interrupts.is_requested:
         raise click.exceptions.Exit(INTERRUPTED)
 

@@ -34,3 +34,4 @@ RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin",
 SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 SPLIT_MODES = ("none", "layer", "row", "tensor")
+TABLE_FORMATS = ("md", "csv", "json", "jsonl")

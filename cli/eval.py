@@ -82,8 +82,7 @@ runs_options = options.together(
     ),
     _runs("--seeds", type=Count(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
     _runs("-o", "--output", metavar="FOLDER", help="Where the results go, and a stopped run goes on."),
-    _runs("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
-    _runs("-v", "--verbose", is_flag=True, default=False, help="llama.cpp's log on standard error."),
+    options.mode_options(_runs),
 )
 
 
@@ -102,9 +101,7 @@ def eval(session: Session, /, **given: Any) -> None:
     Standard output has the folder, for `localsmc report`; everything else is on standard error.
     """
     output = session.output
-    if given["quiet"] and given["verbose"]:
-        raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
-    output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     if not given["output"]:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
     plan = _plan(given)

@@ -66,6 +66,16 @@ def system_option(heading: Heading) -> Decorator[Any]:
     return heading("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message.")
 
 
+def mode_options(
+    heading: Heading, verbose_help: str = "llama.cpp's log on standard error."
+) -> Decorator[Any]:
+    """What is on standard error; see `Output.set_modes`."""
+    return together(
+        heading("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
+        heading("-v", "--verbose", is_flag=True, default=False, help=verbose_help),
+    )
+
+
 def reasoning_option(heading: Heading) -> Decorator[Any]:
     """The switch for thinking."""
     return heading(
@@ -223,14 +233,7 @@ _output = section("Output")
 output_options = together(
     _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
     _output("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON."),
-    _output("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
-    _output(
-        "-v",
-        "--verbose",
-        is_flag=True,
-        default=False,
-        help="Prompt, sizes, timings and llama.cpp's log on standard error.",
-    ),
+    mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
 )
 
 _model = section("Model")

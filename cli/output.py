@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc.errors import LocalSMCError
+from localsmc.errors import ConfigError, LocalSMCError
 
 if TYPE_CHECKING:
     from localsmc_cli.live import Panel
@@ -28,6 +28,12 @@ class Output:
     def __init__(self) -> None:
         self.is_quiet = self.is_verbose = False
         self._panel: Panel | None = None
+
+    def set_modes(self, *, is_quiet: bool, is_verbose: bool) -> None:
+        """As `--quiet` and `--verbose` say; raises ConfigError for both."""
+        if is_quiet and is_verbose:
+            raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
+        self.is_quiet, self.is_verbose = is_quiet, is_verbose
 
     # --- standard output ---
 

@@ -92,8 +92,7 @@ _running = options.section("Running")
 _running_options = options.together(
     options.threads_option(_running),
     _running("--force", is_flag=True, default=False, help="Replace OUT.gguf where it exists."),
-    _running("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
-    _running("-v", "--verbose", is_flag=True, default=False, help="llama.cpp's log on standard error."),
+    options.mode_options(_running),
 )
 
 
@@ -108,9 +107,7 @@ def quantize(session: Session, /, **given: Any) -> None:
     Standard output has the path of the new file; everything else is on standard error.
     """
     output = session.output
-    if given["quiet"] and given["verbose"]:
-        raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
-    output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     source, target, type_ = _parse(given["words"])
     from localsmc.gguf import read_header
 

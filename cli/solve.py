@@ -65,9 +65,7 @@ def solve(session: Session, /, **given: Any) -> None:
     Standard output has the chosen text, or the JSON; everything else is on standard error.
     """
     output = session.output
-    if given["quiet"] and given["verbose"]:
-        raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
-    output.is_quiet, output.is_verbose = given["quiet"], given["verbose"]
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     problem = read_problem(given["problem"], given["prompt"], given["file"])
     job = _job(problem, given)
     with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:

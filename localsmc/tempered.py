@@ -192,10 +192,8 @@ class Tempered:
         rows, tokens = self.at_least(bars)
         sizes = np.bincount(rows, minlength=len(self))
         places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        mass, token_at = (
-            np.zeros((len(self), sizes.max())),
-            np.zeros((len(self), sizes.max()), dtype=np.int64),
-        )
+        shape = len(self), int(sizes.max())
+        mass, token_at = np.zeros(shape), np.zeros(shape, dtype=np.int64)
         mass[rows, places] = np.exp(self.alpha * (self._logits[self._index[rows], tokens] - self.top[rows]))
         token_at[rows, places] = tokens
         drawn = draw(mass, counts)

@@ -21,7 +21,7 @@ import localsmc
 from localsmc import Model, Settings
 from localsmc.bench import cached, parse
 from localsmc.bench.account import Account, accounts
-from localsmc.bench.cases import Case
+from localsmc.bench.cases import Case, in_rows
 from localsmc.bench.samples import Bench
 from localsmc.tasks import load_task
 from localsmc_models.command import run
@@ -80,46 +80,29 @@ def _points(
     """The account at each value; all values take turns within a repetition where they are of one model."""
     n_tokens = n_tokens or curve.n_tokens
     if curve.name == "particles":
-        made = {n: _case(embedded, f"N={n}", n, n_tokens, kind="method") for n in values}
-        yield from _measured(embedded, None, made, repetitions)
+        methods = {n: embedded.method("power-smc", particles=n) for n in values}
+        made = [Case(kind="method", label=f"N={n}", n_tokens=n_tokens, method=methods[n]) for n in values]
+        yield from zip(values, _measured(embedded, None, made, repetitions), strict=True)
     elif curve.name == "vocabulary":
         for n_vocab in values:
             with localsmc.load(cached(parse(f"test:vocab={n_vocab}"))) as model:
-                made = {n_vocab: _case(embedded, f"V={n_vocab}", curve.rows, n_tokens)}
-                yield from _measured(model, embedded, made, repetitions)
+                made = [in_rows(embedded, curve.rows, n_tokens)]
+                yield n_vocab, _measured(model, embedded, made, repetitions)[0]
     else:
-        made = {
-            value: _case(embedded, f"{curve.name}={value}", value, n_tokens)
-            if curve.name == "rows"
-            else _case(embedded, f"{curve.name}={value}", curve.rows, value)
-            for value in values
-        }
+        sizes = [(value, n_tokens) if curve.name == "rows" else (curve.rows, value) for value in values]
+        made = [in_rows(embedded, rows, n) for rows, n in sizes]
         # A vocabulary a little larger than the embedded model's, so that its prompts can be put.
         with localsmc.load(cached(parse("test:vocab=1024"))) as model:
-            yield from _measured(model, embedded, made, repetitions)
+            yield from zip(values, _measured(model, embedded, made, repetitions), strict=True)
 
 
-def _case(model: Model, label: str, n: int, n_tokens: int, *, kind: str = "rows") -> Case:
-    apart = {"share": False, "resampling": "systematic"} if kind == "rows" else {}
-    method = model.method("power-smc", particles=n, **apart)
-    return Case(kind=kind, label=label, n_tokens=n_tokens, method=method, rows=n)  # type: ignore[arg-type]
-
-
-def _measured(
-    model: Model, teller: Model | None, cases: dict[int, Case], repetitions: int
-) -> Iterator[tuple[int, Account]]:
+def _measured(model: Model, teller: Model | None, cases: Sequence[Case], repetitions: int) -> list[Account]:
+    """The account of each case, in their order."""
     problems = [item.question for item in load_task(PROBLEMS, limit=repetitions).items]
     bench = Bench(
-        model,
-        list(cases.values()),
-        Settings(n_threads=1),
-        problems=problems,
-        repetitions=repetitions,
-        teller=teller,
+        model, cases, Settings(n_threads=1), problems=problems, repetitions=repetitions, teller=teller
     )
-    by_label = {account.test: account for account in accounts("", bench.cases, list(bench))}
-    for value, case in cases.items():
-        yield value, by_label[case.label]
+    return accounts("", cases, list(bench))
 
 
 def table(name: str, points: Sequence[tuple[int, Account]]) -> str:

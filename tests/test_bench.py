@@ -3,10 +3,6 @@
 import csv
 import io
 import json
-import math
-import signal
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -25,8 +21,6 @@ from localsmc.llama import ContextOptions
 from localsmc.methods.spec import parse_method
 from localsmc.solver import Solving
 from localsmc.stopwatch import Stopwatch
-from localsmc_cli import bench as bench_command
-from localsmc_cli.main import run
 
 PROBLEM = "What is 17 * 23?"
 SETTINGS = Settings(n_threads=1)
@@ -299,127 +293,3 @@ def test_tables_say_the_same(two_accounts):
 def test_rules_of_markdown_have_three_characters():
     _, rule, *_ = FORMATS["md"](accounts("m", [PEER], [sample(PEER, 0, 1.0)])).splitlines()
     assert all(len(part.strip()) >= 3 for part in rule.strip("|").split("|"))
-
-
-def test_the_formats_written_out_are_the_librarys():
-    assert tuple(FORMATS) == bench_command.FORMATS
-
-
-# --- the command --------------------------------------------------------------------------------
-
-SMALL = ["bench", "-t", "1", "-N", "1,3", "-n", "6", "-r", "1"]
-
-# Ctrl-C is ignored in the background jobs of scripts, and so in their children: not in these. Every sample
-# is told of at once.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " import localsmc_cli.progress; localsmc_cli.progress.PERIOD = 0;"
-    " from localsmc_cli.main import main; main()"
-)
-
-
-def popen(*arguments):
-    command = [sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-
-def test_the_embedded_model_and_a_shape_in_one_table(capsys):
-    assert (
-        run(
-            [*SMALL, "-m", localsmc.catalog.resolve(None).path.as_posix(), "--synthetic", SHAPE, "-o", "json"]
-        )
-        == 0
-    )
-    found = json.loads(capsys.readouterr().out)
-    assert {account["model"] for account in found} == {
-        "localsmc tiny",
-        f"{SHAPE.replace(':', ':Q4_0:')}, random weights",
-    }
-    assert [account["test"] for account in found if "random" in account["model"]] == [
-        "plain decoding",
-        "llama_decode, rows=1",
-        "llama_decode, rows=3",
-        "power-smc:N=1",
-        "power-smc:N=3",
-        "power-smc, rows=3",
-    ]
-    assert all(math.isfinite(account["tokens_per_second"]) for account in found)
-
-
-def test_the_model_of_the_environment_is_taken_where_none_is_named(capsys, monkeypatch):
-    monkeypatch.setenv("LLAMA_ARG_MODEL", "/no such.gguf")
-    assert run(SMALL) == 3
-    assert "/no such.gguf" in capsys.readouterr().err
-
-
-MISTAKES = [
-    (["-N", "0"], 2, "`--particles`: '0' is not a whole number"),
-    (["-N", "1,x"], 2, "'x' is not a whole number"),
-    (["-N", ""], 2, "'' is not a whole number"),
-    (["-n", "1"], 2, "'1' is not a whole number from 2"),
-    (["-r", "0"], 2, "`--repetitions`"),
-    (["--alpha", "0.5"], 2, "is not a list of exponents from 1 on"),
-    (["--alpha", "two"], 2, "is not a list of numbers such as 2,4"),
-    (["--alpha", "2", "--method", "greedy"], 2, "`--alpha` applies to none of the methods"),
-    (["--method", "fast"], 2, "no method is called `fast`"),
-    (["--method", "sample", "--method", "sample"], 2, "is given twice"),
-    (["--synthetic", "qwen9"], 2, "qwen9"),
-    (["--synthetic", "qwen2.5-7b:Q9"], 2, "Q9"),
-    (["--synthetic", "test"], 2, "are replayed on it"),
-    (["--synthetic", SHAPE, "--method", "speculative"], 2, "cannot be replayed"),
-    (["-o", "xml"], 2, "`--output`"),
-    (["-m", "/no/such.gguf"], 3, "/no/such.gguf"),
-    (["-m", __file__], 3, "GGUF"),
-    (["-p", " "], 2, "the problem is empty"),
-    (["-q", "-v"], 2, "exclude each other"),
-    (["-b", "2", "-N", "4"], 4, "4 rows do not fit a batch of 2"),
-    (["stray"], 2, "stray"),
-]
-
-
-@pytest.mark.parametrize(("arguments", "code", "message"), MISTAKES, ids=lambda value: str(value)[:40])
-def test_mistakes_are_one_sentence_with_a_hint(capsys, arguments, code, message):
-    assert run(["bench", "-t", "1", "-r", "1", *arguments]) == code
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert message in captured.err
-    assert "hint:" in captured.err
-    assert "Traceback" not in captured.err
-
-
-def test_an_error_in_the_middle_loses_nothing(capsys, monkeypatch):
-    measured = Bench._run
-
-    def run_once(self, case, repetition):
-        if case.kind == "rows":
-            raise ContextFull("no more", hint="lower `-N`")
-        return measured(self, case, repetition)
-
-    monkeypatch.setattr(Bench, "_run", run_once)
-    assert run([*SMALL, "-r", "9", "-o", "csv"]) == 4
-    captured = capsys.readouterr()
-    assert "Error: no more" in captured.err
-    assert 1 < len(captured.out.splitlines()) <= 6
-
-
-def test_what_was_measured_before_an_error_is_shown(capsys):
-    assert (
-        run([*SMALL, "-o", "csv", "-m", localsmc.catalog.resolve(None).path.as_posix(), "-m", "/none.gguf"])
-        == 3
-    )
-    captured = capsys.readouterr()
-    assert len(captured.out.splitlines()) == 1 + 6
-    assert "/none.gguf" in captured.err
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
-def test_ctrl_c_keeps_what_is_measured():
-    with popen("bench", "-t", "1", "-N", "2", "-n", "8", "-r", "100000", "-o", "jsonl") as child:
-        while b": 9/" not in child.stderr.readline():
-            pass
-        child.send_signal(signal.SIGINT)
-        out, err = child.communicate(timeout=60)
-    assert child.returncode == 130
-    assert b"Traceback" not in err
-    found = [json.loads(line) for line in out.splitlines()]
-    assert {account["test"] for account in found} >= {"plain decoding", "power-smc:N=2"}

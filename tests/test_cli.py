@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from program import PROGRAM
 
 import localsmc_models
 from localsmc.errors import ContextFull
@@ -22,11 +23,6 @@ from localsmc_cli.summary import percent, share_lines
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
 
-# Ctrl-C is ignored in the background jobs of scripts, and so in their children: not in these.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " from localsmc_cli.main import main; main()"
-)
 SMALL = ["-t", "1", "-N", "4", "-n", "12"]
 LONG = ["solve", "--raw", "x", "-t", "1", "-N", "64", "--alpha", "1", "-n", "-1"]
 DEADLINE = 120

@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 import pytest
+from program import PROGRAM
 
 import localsmc_models
 from localsmc.errors import ConfigError, DecodeFailed, LocalSMCError, RunError, TaskError
@@ -310,13 +311,6 @@ def test_models_have_names_of_their_own(tmp_path):
 
 
 # --- the command --------------------------------------------------------------------------------
-
-
-# Ctrl-C is ignored in the background jobs of scripts, and so in their children: not in these.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " from localsmc_cli.main import main; main()"
-)
 
 
 def command(*arguments):

@@ -17,6 +17,7 @@ import numpy as np
 import psutil
 import pytest
 import tiny_gguf
+from program import PROGRAM
 
 import localsmc
 import localsmc_models
@@ -31,11 +32,6 @@ from localsmc_cli.quantize import target_path
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and terminals")
 
-# Ctrl-C is ignored in the background jobs of scripts, and so in their children: not in these.
-PROGRAM = (
-    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
-    " from localsmc_cli.main import main; main()"
-)
 TINY = localsmc_models.path("tiny")
 SLOW_TYPE = "IQ3_S"  # seconds of work, even for the embedded model
 DEADLINE = 120

@@ -12,8 +12,6 @@ from localsmc.bench.cases import Case
 from localsmc.bench.samples import Sample
 from localsmc.numerics import Doubles
 
-PLAIN = "plain"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
@@ -21,8 +19,8 @@ class Account:
 
     `steps` are tokens of the longest text, `n_tokens` those asked for. `ratio` is the time over that of
     as many tokens of plain decoding in the same repetition.
-    `decode_share` is the part of a step inside llama.cpp, `host_ms` the rest, in three parts. None
-    where it is not known.
+    `decode_share` is the part of a step inside llama.cpp; the rest is `logits_ms`, `numerics_ms` and
+    `bookkeeping_ms`. None where it is not known.
     """
 
     model: str
@@ -57,7 +55,7 @@ def accounts(model: str, cases: Sequence[Case], samples: Sequence[Sample]) -> li
     plain = {
         (sample.case.n_tokens, sample.repetition): sample.passed
         for sample in samples
-        if sample.case.kind == PLAIN
+        if sample.case.kind == "plain"
     }
     found = []
     for case in cases:

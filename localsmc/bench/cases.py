@@ -77,7 +77,7 @@ def _of_length(
         yield Case(kind="method", label=label, n_tokens=n, method=method)
     for rows in counts:
         if rows > 1:
-            yield _in_rows(model, rows, n)
+            yield in_rows(model, rows, n)
     if has_peers:
         yield Case(kind="peer", label="Llama, one text", n_tokens=n)
         for rows in counts:
@@ -86,7 +86,8 @@ def _of_length(
                 yield Case(kind="peer", label=f"Llama, best of {rows}", n_tokens=n, rows=rows, is_best=True)
 
 
-def _in_rows(model: Model, rows: int, n_tokens: int) -> Case:
+def in_rows(model: Model, rows: int, n_tokens: int) -> Case:
+    """Power-SMC where so many particles have a history each, whose defaults are the model's."""
     method = model.method("power-smc", particles=rows, share=False, resampling="systematic")
     return Case(kind="rows", label=f"power-smc, rows={rows}", n_tokens=n_tokens, method=method, rows=rows)
 

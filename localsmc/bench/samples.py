@@ -23,7 +23,8 @@ from localsmc.bench.replay import Endless, Replay, require_vocabulary
 from localsmc.errors import ContextFull
 from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.loading import Model
-from localsmc.numerics import Ints
+from localsmc.model import TokenIds
+from localsmc.sequences import Sequences
 from localsmc.settings import Settings
 from localsmc.solver import Solving
 from localsmc.stopwatch import numerics_time
@@ -120,8 +121,8 @@ class Bench:
         """Whose prompt and histories there are; only a method's runs need any, as nothing else ends."""
         return self._teller if self._teller is not None and case.kind == "method" else self._model
 
-    def _prompt(self, model: Model, repetition: int) -> Ints:
-        return layout.put(model, self._problem(repetition), self._settings)[1].astype(np.int64)
+    def _prompt(self, model: Model, repetition: int) -> TokenIds:
+        return layout.put(model, self._problem(repetition), self._settings)[1]
 
     # --- a method ---
 
@@ -183,28 +184,26 @@ class Bench:
 
     def _batches(self, case: Case, repetition: int) -> Sample | None:
         """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
-        n, rows = case.n_tokens, case.rows
-        prompt, seqs = self._prompt(self._model, repetition), np.arange(rows)
-        n_prompt, n_cells = len(prompt), len(prompt) + rows * n
-        context = layout.open_context(self._model, rows, self._cells(n_cells), self._settings)
+        n, rows, prompt = case.n_tokens, case.rows, self._prompt(self._model, repetition)
+        n_cells = self._cells(len(prompt) + rows * n)
+        context = layout.open_context(self._model, rows, n_cells, self._settings)
         with contextlib.closing(context):
-            for start in range(0, n_prompt, context.n_batch):
-                part = prompt[start : start + context.n_batch]
-                positions = np.arange(start, start + len(part))
-                context.decode(part, positions, np.zeros_like(part), outputs=np.array([len(part) - 1]))
-            for seq in range(1, rows):
-                context.copy(0, seq)
-            tokens = np.random.default_rng(repetition).integers(0, self._model.llama.n_vocab, (n, rows))
+            sequences = Sequences(context, n)
+            root, _ = sequences.prompt(prompt)
+            slots = np.array([root, *(sequences.fork(root) for _ in range(rows - 1))])
+            # The first token of each comes with the prompt.
+            shape = n - 1, rows
+            tokens = np.random.default_rng(repetition).integers(0, self._model.llama.n_vocab, shape)
             decoding, reused = context.decode_seconds, context.n_reused
-            for step in range(n - 1):  # The first token comes with the prompt.
+            for row in tokens:
                 if self._should_stop():
                     return None
-                context.decode(tokens[step], np.full(rows, n_prompt + step), seqs)
+                sequences.append(slots, row)
             seconds = context.decode_seconds - decoding
             return Sample(
                 case=case, repetition=repetition, steps=n, seconds=seconds, decode_seconds=seconds,
-                rows=(n - 1) * rows, calls=n - 1, reused=context.n_reused - reused, peak_rows=rows,
-                cells=n_prompt + rows * (n - 1), memory=_memory(),
+                rows=sequences.rows, calls=sequences.decode_calls, reused=context.n_reused - reused,
+                peak_rows=sequences.peak_rows, cells=sequences.peak_cells, memory=_memory(),
             )  # fmt: skip
 
     def _cells(self, n_needed: int) -> int:

@@ -6,6 +6,7 @@ target's later layers add is scaled down until the draft is as good as a small m
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import Literal
 
@@ -41,6 +42,8 @@ class Shape:
         return self.architecture == "qwen2"
 
 
+_llama_3 = functools.partial(Shape, architecture="llama", n_vocab=128_256, rope_base=5e5, rms_eps=1e-5)
+
 SHAPES = {
     # https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct/blob/main/config.json
     "qwen2.5-0.5b": Shape(n_layer=24, n_embd=896, n_head=14, n_head_kv=2, n_ff=4864, n_vocab=151_936),
@@ -57,44 +60,32 @@ SHAPES = {
         n_layer=48, n_embd=5120, n_head=40, n_head_kv=8, n_ff=13_824, n_vocab=152_064, is_tied=False
     ),
     # https://huggingface.co/meta-llama/Llama-3.2-1B-Instruct/blob/main/config.json
-    "llama-3.2-1b": Shape(
-        architecture="llama",
+    "llama-3.2-1b": _llama_3(
         n_layer=16,
         n_embd=2048,
         n_head=32,
         n_head_kv=8,
         n_ff=8192,
-        n_vocab=128_256,
         n_ctx=131_072,
-        rope_base=5e5,
-        rms_eps=1e-5,
     ),
     # https://huggingface.co/meta-llama/Llama-3.2-3B-Instruct/blob/main/config.json
-    "llama-3.2-3b": Shape(
-        architecture="llama",
+    "llama-3.2-3b": _llama_3(
         n_layer=28,
         n_embd=3072,
         n_head=24,
         n_head_kv=8,
         n_ff=8192,
-        n_vocab=128_256,
         n_ctx=131_072,
-        rope_base=5e5,
-        rms_eps=1e-5,
     ),
     # https://huggingface.co/meta-llama/Meta-Llama-3-8B-Instruct/blob/main/config.json
-    "llama-3-8b": Shape(
-        architecture="llama",
+    "llama-3-8b": _llama_3(
         n_layer=32,
         n_embd=4096,
         n_head=32,
         n_head_kv=8,
         n_ff=14_336,
-        n_vocab=128_256,
         is_tied=False,
         n_ctx=8192,
-        rope_base=5e5,
-        rms_eps=1e-5,
     ),
     # Two for tests: blocks of 256 weights do not fit into the first, and do into the second.
     "test": Shape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=4096),

@@ -11,7 +11,7 @@ from localsmc.llama.binding import Llama
 from localsmc.llama.devices import default_threads
 from localsmc.llama.options import SPLIT_MODES, ContextOptions
 from localsmc.llama.weights import LlamaModel
-from localsmc.numerics import Ints
+from localsmc.model import TokenIds
 
 
 class PlainLlama:
@@ -46,7 +46,7 @@ class PlainLlama:
         """Free weights and context."""
         self._llama.close()
 
-    def tokens(self, prompt: Ints, seed: int) -> Iterator[int]:
+    def tokens(self, prompt: TokenIds, seed: int) -> Iterator[int]:
         """The tokens of a text, endlessly; a prompt that is held already is not evaluated again."""
         self._llama.set_seed(seed)
         return self._llama.generate(
