@@ -38,8 +38,8 @@ Examples:
   localsmc bench -m model.gguf -N 1,16,64 -n 128 --peers
   localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -N 16,64 -o csv > speed.csv
 
-Tests take turns within a repetition; "× plain" is a step's time over plain decoding's in the same one.
-A step is a token of the longest text. A synthetic model has random weights: it replays the histories of the
+Tests take turns within a repetition; "× plain" is the time over that of as many tokens of plain decoding in
+the same one. A step is a token of the longest text. A synthetic model has random weights: it replays the histories of the
 embedded model, row by row; "rows=N" beside it has N histories at every step.
 """
 

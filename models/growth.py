@@ -11,6 +11,7 @@ particle has a row of its own and llama.cpp's part is small, so that what is our
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -50,16 +51,20 @@ CURVES = (
 )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measure the curves, print a table of each, write and plot them."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m localsmc_models.growth", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--output", default="growth", metavar="NAME", help="of the files, without extension")
     parser.add_argument("-r", "--repetitions", type=int, default=3, metavar="N")
     parser.add_argument("--quick", action="store_true", help="a few small values, to see that it works")
     parser.add_argument("--plot", action="store_true", help="also NAME.png")
-    given = parser.parse_args()
+    given = parser.parse_args(arguments)
+    if given.repetitions < 1:
+        parser.error("--repetitions must be at least 1")
+    if given.plot and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--plot needs matplotlib: pip install 'localsmc[train]'")
     found: list[dict[str, Any]] = []
     with localsmc.load(options=localsmc.LoadOptions(cpu_only=True)) as embedded:
         for curve in CURVES:

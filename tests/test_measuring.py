@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -34,11 +33,15 @@ def test_settling_without_problems_is_refused(capsys: pytest.CaptureFixture[str]
 # How cost grows
 
 
-def test_every_curve_is_measured(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(sys, "argv", ["growth", "--quick", "-r", "1", "--output", str(tmp_path / "curves")])
-    growth.main()
+def test_curves_without_repetitions_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        growth.main(["--quick", "-r", "0"])
+    assert stopped.value.code == 2
+    assert "at least 1" in capsys.readouterr().err
+
+
+def test_every_curve_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    growth.main(["--quick", "-r", "1", "--output", str(tmp_path / "curves")])
     lines = [json.loads(line) for line in (tmp_path / "curves.jsonl").read_text().splitlines()]
     points = {
         curve.name: [line["at"] for line in lines if line["curve"] == curve.name] for curve in growth.CURVES
