@@ -39,8 +39,8 @@ Examples:
   localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -N 16,64 -o csv > speed.csv
 
 Tests take turns within a repetition; "× plain" is the time over that of as many tokens of plain decoding in
-the same one. A step is a token of the longest text. A synthetic model has random weights: it replays the histories of the
-embedded model, row by row; "rows=N" beside it has N histories at every step.
+the same one. A step is a token of the longest text. A synthetic model has random weights: it replays the
+histories of the embedded model, row by row; "rows=N" beside it has N histories at every step.
 """
 
 N_TOKENS = 64
