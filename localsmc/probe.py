@@ -22,9 +22,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Literal
 
-import platformdirs
-
 from localsmc.errors import LocalSMCError, ModelLoadFailed, ModelNotFound
+from localsmc.folders import cache_folder
 from localsmc.gguf import AGAIN, Header
 
 _SECONDS = 60.0  # to start Python, import the binding and load a small file on a busy machine
@@ -244,11 +243,6 @@ def _stamp(header: Header) -> list[object]:
     except metadata.PackageNotFoundError:  # a copy on the import path, with libraries built by hand
         binding = "unknown"
     return [_SCHEMA, binding, os.environ.get("LLAMA_CPP_LIB_PATH", ""), *files]
-
-
-def cache_folder() -> Path:
-    """Where localsmc keeps what it can make again: `LOCALSMC_CACHE`, or the user's cache."""
-    return Path(os.environ.get("LOCALSMC_CACHE") or platformdirs.user_cache_dir("localsmc"))
 
 
 def _cache_file() -> Path:

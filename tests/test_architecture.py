@@ -12,7 +12,7 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
+    {"errors", "folders", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
         "draws",
         "resampling",
@@ -109,7 +109,7 @@ def test_methods_import_what_is_shared_only(path):
     [
         ("gguf", "localsmc/bench/synthetic.py"),
         ("llama_cpp", "localsmc/llama/binding.py"),
-        ("platformdirs", "localsmc/probe.py"),
+        ("platformdirs", "localsmc/folders.py"),
         ("psutil", "localsmc"),
     ],
 )
