@@ -12,6 +12,7 @@ from localsmc.errors import ConfigError
 
 COMMANDS = {
     "solve": "localsmc_cli.solve",
+    "chat": "localsmc_cli.chat",
     "eval": "localsmc_cli.eval",
     "report": "localsmc_cli.report",
     "methods": "localsmc_cli.methods",

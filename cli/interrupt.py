@@ -27,6 +27,7 @@ class Interrupts:
         self._output = output
         self._is_gentle = False
         self._kept = "without a result"
+        self._sender: socket.socket | None = None
         self.is_requested = False
 
     def __enter__(self) -> Interrupts:
@@ -43,6 +44,7 @@ class Interrupts:
     def _listen(self) -> None:
         receiver, sender = socket.socketpair()
         sender.setblocking(False)
+        self._sender = sender
         thread = threading.Thread(target=self._watch, args=(receiver,), daemon=True)
         thread.start()
         self._undo.callback(receiver.close)
@@ -60,10 +62,17 @@ class Interrupts:
         `kept` says what there is by then.
         """
         self._is_gentle, self._kept = True, kept or self._kept
+        if self._sender is not None:
+            # What reads lines from a terminal leaves no descriptor behind it.
+            signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         try:
             yield
         finally:
             self._is_gentle = False
+
+    def forget(self) -> None:
+        """Go on after what was stopped."""
+        self.is_requested = False
 
     def _watch(self, receiver: socket.socket) -> None:
         while signals := receiver.recv(16):

@@ -77,21 +77,27 @@ class Panel:
         completions = solving.completions()
         n_lines = max(1, min(6, self._console.height - ANSWERS - 6))
         lines = [
-            Text(_figures(step, solving), no_wrap=True, overflow="ellipsis"),
-            self._leading(completions[0].text, n_lines),
+            Text(figures(step, solving), no_wrap=True, overflow="ellipsis"),
+            self._tail(Text(printable(completions[0].text[-TAIL:]), style="dim"), n_lines),
         ]
         shares = answer_shares(completions)
         if any(share.answer is not None for share in shares):
             lines.append(_distribution(shares))
         return Frame(Group(*lines), title=solving.method.name, title_align="left", border_style="dim")
 
-    def _leading(self, text: str, n_lines: int) -> Text:
-        shown = "".join(c if c.isprintable() or c == "\n" else " " for c in text[-TAIL:])
-        wrapped = Text(shown, style="dim").wrap(self._console, max(10, self._console.width - 4))
+    def _tail(self, text: Text, n_lines: int) -> Text:
+        """Its last lines, as the window has them."""
+        wrapped = text.wrap(self._console, max(10, self._console.width - 4))
         return Text("\n").join(wrapped[-n_lines:])
 
 
-def _figures(step: StepInfo, solving: Solving) -> str:
+def printable(text: str) -> str:
+    """Without what a terminal would obey."""
+    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
+
+
+def figures(step: StepInfo, solving: Solving) -> str:
+    """How a run stands, on a line."""
     run = solving.run
     speed = 0.0 if run is None or not run.seconds else run.sequences.rows / run.seconds
     n_particles = getattr(solving.method, "particles", 1)

@@ -76,6 +76,11 @@ def mode_options(
     )
 
 
+def trace_option(heading: Heading) -> Decorator[Any]:
+    """The file of steps."""
+    return heading("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON.")
+
+
 def reasoning_option(heading: Heading) -> Decorator[Any]:
     """The switch for thinking."""
     return heading(
@@ -232,7 +237,7 @@ limit_options = together(
 _output = section("Output")
 output_options = together(
     _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
-    _output("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON."),
+    trace_option(_output),
     mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
 )
 
@@ -329,16 +334,21 @@ draft_length_option = _draft(
 )
 
 _context = section("Context")
-context_options = together(
-    _context(
-        "-c",
-        "--ctx-size",
+
+
+def cells_option(*names: str) -> Decorator[Any]:
+    """The size of the context, under these names."""
+    return _context(
+        *names,
         "n_ctx",
         type=Count(0),
         metavar="N",
         envvar="LLAMA_ARG_CTX_SIZE",
         help="Tokens in memory, all particles together.  [default: 0, by prompt, particles and free memory]",
-    ),
+    )
+
+
+context_options_without_cells = together(
     threads_option(_context),
     _context(
         "-fa",
@@ -386,3 +396,4 @@ context_options = together(
         help="Rows computed at once.  [default: 512]",
     ),
 )
+context_options = together(cells_option("-c", "--ctx-size"), context_options_without_cells)

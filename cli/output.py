@@ -11,7 +11,7 @@ import logging
 import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -82,14 +82,14 @@ class Output:
     # --- what shows while something works ---
 
     @contextlib.contextmanager
-    def panel(self) -> Iterator[Panel | None]:
+    def panel(self, make: Callable[[], Panel] | None = None) -> Iterator[Panel | None]:
         """A live panel where standard error is a terminal, else None; gone at the end."""
         if self.is_quiet or not is_terminal(sys.stderr):
             yield None
             return
         from localsmc_cli.live import Panel
 
-        with Panel() as panel:
+        with (Panel if make is None else make)() as panel:
             self._panel = panel
             try:
                 yield panel

@@ -16,6 +16,7 @@ from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.problem import read_problem
+from localsmc_cli.running import follow, so_far
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods, with_flags
 from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
@@ -188,26 +189,10 @@ def _run(desk: _Desk, spec: MethodSpec) -> tuple[Result, str]:
     with solver.start(model, job.problem, method=method, settings=settings) as solving:
         desk.until_told.enter_context(desk.session.interrupts.gentle())
         _tell_setup(desk, solving)
-        desk.trace.start(solving)
-        for step in solving:
-            desk.trace.step(step, solving)
-            if desk.panel is not None:
-                desk.panel.step(step, solving)
-            if desk.session.interrupts.is_requested:
-                break
-        result, outcome = solving.result(), _outcome(solving)
-        desk.trace.end(result, outcome)
+        result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
         if job.is_comparison:
             _tell_account(desk.session, result)
         return result, outcome
-
-
-def _outcome(solving: Solving) -> str:
-    if solving.was_cut:
-        return "budget"
-    if solving.run is not None and solving.run.is_settled:
-        return "settled"
-    return "done" if solving.run is not None and solving.run.is_done else "interrupted"
 
 
 # --- telling of it --------------------------------------------------------------------------------
@@ -233,14 +218,12 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
         output.text(result.text)
         output.note(summary(result))
     _tell_account(session, result)
-    steps = result.usage.steps
-    so_far = f"the best result after {steps} steps" if steps else "no token was drawn"
     if outcome == "budget":
-        output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far}")
+        output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far(result)}")
     if outcome == "settled":
         output.note(settled_line(result))
     if outcome == "interrupted":
-        output.note(f"interrupted: {so_far}")
+        output.note(f"interrupted: {so_far(result)}")
     return INTERRUPTED if outcome == "interrupted" else 0
 
 

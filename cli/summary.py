@@ -51,6 +51,22 @@ def summary(result: Result) -> str:
     return "\n".join([*lines, _account(result)])
 
 
+def figures_line(result: Result) -> str:
+    """The answer with its share, and what a turn took, the loading of the model left out."""
+    usage, seconds = result.usage, result.usage.seconds
+    share = next((share for share in result.answers if share.answer == result.answer), None)
+    found = (
+        ""
+        if result.answer is None or share is None
+        else f"{short(result.answer)} ({percent(share.weight)}) · "
+    )
+    return (
+        f"{found}{_method(result)} · {usage.steps} steps, {usage.rows} tokens decoded,"
+        f" {usage.prompt_tokens - usage.cached_tokens} of {usage.prompt_tokens} prompt tokens,"
+        f" {seconds.total - seconds.load:.1f} s"
+    )
+
+
 def is_partial(result: Result) -> bool:
     """Whether the method has given up texts that could not win: what is left is no sample."""
     config = result.method.config

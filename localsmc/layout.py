@@ -25,7 +25,7 @@ def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = Tr
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
-    instruction = model.source.defaults.instruction if is_problem else None
+    instruction = instruction_of(model, settings) if is_problem else None
     parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
@@ -33,12 +33,17 @@ def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = Tr
     return "".join(text for text, _ in parts), model.llama.with_bos(tokens)
 
 
+def instruction_of(model: Model, settings: Settings) -> str | None:
+    """What is asked for below a problem."""
+    return model.source.defaults.instruction if settings.instruct else None
+
+
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
     """The prompt's text in parts, (text, whether control tokens may be read in it)."""
     llama = model.llama
     if settings.raw:
         return [(problem, False)]
-    messages = prompts.conversation(problem, settings.system, instruction)
+    messages = prompts.conversation(problem, settings.system, instruction, settings.earlier)
     if llama.chat_template is None:
         # A base model: the problem as it is, its instruction below it.
         return [("\n\n".join(message["content"] for message in messages) + "\n", False)]

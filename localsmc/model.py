@@ -6,6 +6,7 @@ finite). Only `sequences` calls the methods that take sequence ids.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,6 +15,13 @@ from numpy.typing import NDArray
 from localsmc.numerics import Floats, Ints
 
 TokenIds = NDArray[np.int32]
+
+
+def common_prefix(texts: Sequence[TokenIds]) -> TokenIds:
+    """The longest beginning that all of them have."""
+    n = min(map(len, texts))
+    differs = np.flatnonzero(np.any([text[:n] != texts[0][:n] for text in texts], axis=0))
+    return texts[0][: int(differs[0]) if len(differs) else n]
 
 
 class Pieces(Protocol):
@@ -102,3 +110,24 @@ class LanguageModel(Protocol):
     def clear(self) -> None:
         """Forget every sequence."""
         ...
+
+    def recall(self, seq: int, prompt: TokenIds) -> int:
+        """Make the empty sequence hold what is remembered of a prompt's beginning; returns how many tokens.
+
+        At least the last token is left to be decoded. Most models remember nothing, see `kept.Kept`.
+        """
+        ...
+
+    def remember(self, seq: int, prompt: TokenIds) -> None:
+        """Told when a sequence holds a whole prompt, and nothing else."""
+        ...
+
+
+class Front:
+    """A model that stands in front of another, and is it but for what subclasses change."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)

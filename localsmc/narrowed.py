@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.model import LanguageModel
+from localsmc.model import Front, LanguageModel
 from localsmc.numerics import Floats, Ints
 
 
@@ -16,16 +16,13 @@ def narrowed(model: LanguageModel, n_vocab: int) -> LanguageModel:
     return model if model.n_vocab == n_vocab else cast(LanguageModel, _Narrowed(model, n_vocab))
 
 
-class _Narrowed:
+class _Narrowed(Front):
     """Hands everything on to the model, and of its logits the first columns back."""
 
     def __init__(self, model: LanguageModel, n_vocab: int) -> None:
-        self._model = model
+        super().__init__(model)
         self.n_vocab = n_vocab
         self.is_eog: NDArray[np.bool_] = model.is_eog[:n_vocab]
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
 
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`."""

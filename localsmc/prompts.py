@@ -92,11 +92,17 @@ def _refuse(message: str) -> NoReturn:
     raise TemplateError(message)
 
 
-def conversation(problem: str, system: str | None, instruction: str | None) -> list[dict[str, str]]:
-    """One user turn, with an optional system turn before it and an instruction below it."""
-    user = problem if instruction is None else f"{problem}\n\n{instruction}"
-    turns = [{"role": "user", "content": user}]
-    return turns if system is None else [{"role": "system", "content": system}, *turns]
+def conversation(
+    problem: str, system: str | None, instruction: str | None, earlier: Sequence[Message] = ()
+) -> list[Message]:
+    """A user turn with an instruction below it, behind an optional system turn and earlier ones."""
+    before = [] if system is None else [{"role": "system", "content": system}]
+    return [*before, *earlier, {"role": "user", "content": instructed(problem, instruction)}]
+
+
+def instructed(problem: str, instruction: str | None) -> str:
+    """A problem with an instruction below it."""
+    return problem if instruction is None else f"{problem}\n\n{instruction}"
 
 
 @dataclass(frozen=True, slots=True)

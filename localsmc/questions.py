@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.model import TokenIds
+from localsmc.model import TokenIds, common_prefix
 from localsmc.numerics import Doubles, Floats, Ints
 
 
@@ -46,10 +46,3 @@ def question(texts: Sequence[TokenIds]) -> Question:
         )
     n = min(len(tokens), len(texts[0]) - 1)
     return Question(texts[0][:n], np.array([text[n] for text in texts], dtype=np.int64))
-
-
-def common_prefix(texts: Sequence[TokenIds]) -> TokenIds:
-    """The longest beginning that all of them have."""
-    n = min(map(len, texts))
-    differs = np.flatnonzero(np.any([text[:n] != texts[0][:n] for text in texts], axis=0))
-    return texts[0][: int(differs[0]) if len(differs) else n]

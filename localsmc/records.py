@@ -114,12 +114,14 @@ class DraftUsage:
 class Usage:
     """What a run took. `rows` are token rows that the model, or of two the target, decoded after the prompt.
 
+    `cached_tokens` of the prompt were in its memory from a conversation's last turn.
     `flops` are 2 · parameters a row, prompts and both models counted.
 
     `proposals` and `accepted` are Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """
 
     prompt_tokens: int
+    cached_tokens: int
     completion_tokens: int
     steps: int
     rows: int

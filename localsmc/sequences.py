@@ -29,7 +29,7 @@ class Sequences:
         self.n_kept = 0
         """Slots that somebody keeps as they are, to fork from them later."""
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
-        self._n_prompt = self.prompt_rows = 0
+        self._n_prompt = self.prompt_rows = self.n_recalled = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
         self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
         self._length = np.zeros(self.n_slots, dtype=np.int64)
@@ -42,18 +42,21 @@ class Sequences:
         model.clear()
 
     def prompt(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
-        """Decode the prompt in chunks; returns its slot and the logits (1, V) after its last token.
+        """Decode in chunks what the model does not remember of the prompt.
 
-        `check` is called between chunks and may raise, to stop early.
+        Returns its slot and the logits (1, V) after its last token. `check` is called between chunks
+        and may raise, to stop early.
         """
         slot = self._take()
+        self.n_recalled = self.model.recall(slot, tokens)
         step = min(PROMPT_CHUNK, self.model.n_batch)
-        for start in range(0, len(tokens), step):
+        for start in range(self.n_recalled, len(tokens), step):
             check()
             chunk = np.asarray(tokens[start : start + step], dtype=np.int64)
             positions, last = np.arange(start, start + len(chunk)), np.array([len(chunk) - 1])
             logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), outputs=last)
-        self._n_prompt = self.prompt_rows = len(tokens)
+        self.model.remember(slot, tokens)
+        self._n_prompt, self.prompt_rows = len(tokens), len(tokens) - self.n_recalled
         self._length[slot] = 0
         self.peak_cells = self.cells_used
         return slot, logits

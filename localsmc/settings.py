@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localsmc.errors import ConfigError
+from localsmc.prompts import Message
 from localsmc.selection import SELECTORS
 
 AS_MANY_AS_FIT = -1
@@ -17,13 +18,16 @@ class Settings:
 
     `n_predict` −1 is as many tokens as fit.
     `n_ctx` are cells shared by all particles, 0 to choose from prompt, particles, token limit
-    and free memory. `budget` is in seconds, prompt included.
+    and free memory. `budget` is in seconds, prompt included. `earlier` are the messages of a
+    conversation before the problem; `instruct` adds what the model's defaults ask for below it.
     """
 
     n_predict: int | None = None
     seed: int | None = None
     select: str | None = None
     system: str | None = None
+    earlier: tuple[Message, ...] = ()
+    instruct: bool = True
     raw: bool = False
     thinking: bool | None = None
     stop: tuple[str, ...] = ()

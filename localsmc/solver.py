@@ -14,13 +14,13 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from localsmc import __version__, answers, layout
+from localsmc import __version__, answers, layout, thinking
 from localsmc.draws import RandomDraw
 from localsmc.llama import LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
 from localsmc.methods.base import TEXTS, TOKENS, pair_of, suited
-from localsmc.model import TokenIds
+from localsmc.model import LanguageModel, TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import (
     Completion,
@@ -45,8 +45,8 @@ Extract = Callable[[str], str | None]
 """Finds the answer in a text; None where there is none."""
 
 
-class _BudgetSpent(Exception):
-    """The budget ended within the prompt."""
+class _Stopped(Exception):
+    """The budget ended within the prompt, or somebody asked to stop there."""
 
 
 class Solving:
@@ -60,19 +60,22 @@ class Solving:
         settings: Settings,
         *,
         extract: Extract = answers.extract,
-        context: LlamaContext | None = None,
-        draft_context: LlamaContext | None = None,
+        is_stopped: Callable[[], bool] = lambda: False,
+        context: LanguageModel | None = None,
+        draft_context: LanguageModel | None = None,
     ) -> None:
         self.method = suited(model.method() if method is None else method, settings.select)
         self.draft = model.require_draft() if pair_of(self.method) else None
         self._began = time.perf_counter()
-        self.model, self.settings, self._extract = model, settings, extract
+        self.model, self.settings, self._extract, self._is_stopped = model, settings, extract, is_stopped
         self._problem = problem
         if pair_of(self.method) == TOKENS:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
+        self.closing = thinking.opened_by(self.prompt_text)
+        """What ends the thought that the text begins with; empty where it begins with none."""
         self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
         if self.n_tokens < asked:
@@ -84,11 +87,7 @@ class Solving:
         self.was_cut = False
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
         self._closes = contextlib.ExitStack()
-        if context is None:
-            n_cells = layout.cells(model, self.method, len(self.prompt), self.n_tokens, settings)
-            context = layout.open_context(model, self.method.room.sequences, n_cells, settings)
-            self._closes.callback(context.close)
-        self.context = context
+        self.context = self._open() if context is None else context
         self.draft_context = draft_context
         if any(one.llama.is_hybrid for one in layout.models_of(model, self.method)):
             self.notices.append(
@@ -107,6 +106,12 @@ class Solving:
         except BaseException:
             self.close()
             raise
+
+    def _open(self) -> LlamaContext:
+        n_cells = layout.cells(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
+        context = layout.open_context(self.model, self.method.room.sequences, n_cells, self.settings)
+        self._closes.callback(context.close)
+        return context
 
     def _open_draft(self, draft: Model) -> LlamaContext:
         """A context with as many cells and sequences as the target's."""
@@ -127,15 +132,15 @@ class Solving:
             n_tokens=self.n_tokens,
             stop=self.stop,
             draw=RandomDraw(np.random.default_rng(streams[0])),
-            check=self._check_budget,
+            check=self._check,
             answer=self._answer,
             draft=self._drafting(),
             wording=ModelWording(self.model, self._problem, self.settings),
         )
         try:
             return self.method.start(request)
-        except _BudgetSpent:
-            self.was_cut = True
+        except _Stopped:
+            self.was_cut = self._is_overdue()
             return None
 
     def _drafting(self) -> Draft | None:
@@ -152,9 +157,9 @@ class Solving:
             shares_tokens=self.model.shares_tokens(),
         )
 
-    def _check_budget(self) -> None:
-        if self._is_overdue():
-            raise _BudgetSpent
+    def _check(self) -> None:
+        if self._is_overdue() or self._is_stopped():
+            raise _Stopped
 
     def _is_overdue(self) -> bool:
         return self.settings.budget is not None and self.elapsed >= self.settings.budget
@@ -202,14 +207,18 @@ class Solving:
         return self.stop.shown(spelled).decode(errors="replace").rstrip("\ufffd")
 
     def _answer(self, tokens: TokenIds) -> str | None:
-        answer = self._extract(self._text(tokens))
+        answer = self._read(self._text(tokens))
         return None if answer is None else answers.key(answer)
+
+    def _read(self, text: str) -> str | None:
+        """The answer of a text: what it only thinks of is none."""
+        return self._extract(thinking.reply(text, self.closing))
 
     def _completion(self, ending: Ending) -> Completion:
         text = self._text(ending.tokens)
         return Completion(
             text=text,
-            answer=self._extract(text),
+            answer=self._read(text),
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
@@ -276,6 +285,7 @@ class Solving:
         decode = run.decode_seconds
         return Usage(
             prompt_tokens=len(self.prompt),
+            cached_tokens=run.sequences.n_recalled,
             completion_tokens=n_completion,
             steps=run.steps,
             rows=run.sequences.rows,

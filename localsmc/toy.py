@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
+from localsmc.model import TokenIds
 from localsmc.numerics import Doubles, Floats, Ints
 
 
@@ -134,6 +135,13 @@ class ToyModel:
     def clear(self) -> None:
         """See `LanguageModel.clear`."""
         self._cells.clear()
+
+    def recall(self, seq: int, prompt: TokenIds) -> int:
+        """See `LanguageModel.recall`: nothing is remembered."""
+        return 0
+
+    def remember(self, seq: int, prompt: TokenIds) -> None:
+        """See `LanguageModel.remember`."""
 
     @property
     def n_used(self) -> int:

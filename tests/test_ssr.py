@@ -15,8 +15,9 @@ from localsmc.errors import ConfigError, ContextError, ContextFull, PromptTooLon
 from localsmc.llama import ContextOptions
 from localsmc.methods import SSR, Draft, Request, Sample
 from localsmc.methods.openings import Prompts
+from localsmc.model import common_prefix
 from localsmc.prompts import StopRule
-from localsmc.questions import common_prefix, question
+from localsmc.questions import question
 from localsmc.settings import Settings
 from localsmc.solver import Solving
 from localsmc.strategies import load_pool, shipped

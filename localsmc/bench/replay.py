@@ -9,28 +9,17 @@ from __future__ import annotations
 
 import ctypes
 import time
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError
-from localsmc.model import LanguageModel
+from localsmc.model import Front, LanguageModel
 from localsmc.numerics import Floats, Ints
 
 HEADROOM = 40.0
 """By how much the small model's logits are lifted above those of random weights, which spread by about 1:
 the tokens that it does not have weigh less than 1e-11 together."""
-
-
-class Front:
-    """Another model but for what subclasses change."""
-
-    def __init__(self, model: LanguageModel) -> None:
-        self._model = model
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._model, name)
 
 
 class Endless(Front):

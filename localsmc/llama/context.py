@@ -19,6 +19,7 @@ from localsmc.ggml import KV_TYPES, bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.options import FLASH_ATTENTION, ContextOptions
+from localsmc.model import TokenIds
 from localsmc.numerics import Floats, Ints
 
 if TYPE_CHECKING:
@@ -98,6 +99,11 @@ class LlamaContext:
             embeddings=False,
         )
         return params
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can be used; not after `close`, nor after a decode that failed half-way."""
+        return bool(self._finalizer.alive)
 
     def close(self) -> None:
         """Free the context; safe to call twice."""
@@ -203,6 +209,13 @@ class LlamaContext:
         self._spoil()
         C.llama_memory_clear(self._memory, False)
         self._length[:] = 0
+
+    def recall(self, seq: int, prompt: TokenIds) -> int:
+        """See `LanguageModel.recall`: nothing is remembered."""
+        return 0
+
+    def remember(self, seq: int, prompt: TokenIds) -> None:
+        """See `LanguageModel.remember`."""
 
 
 class _Batch:

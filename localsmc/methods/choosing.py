@@ -9,9 +9,9 @@ import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.base import Request, Wording
-from localsmc.model import TokenIds
+from localsmc.model import TokenIds, common_prefix
 from localsmc.numerics import Doubles, Floats
-from localsmc.questions import common_prefix, question
+from localsmc.questions import question
 from localsmc.sequences import Sequences
 from localsmc.strategies import Pool, Strategy
 

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from localsmc.errors import ConfigError, ContextFull, PromptTooLong
-from localsmc.model import LanguageModel, TokenIds
-from localsmc.questions import common_prefix
+from localsmc.model import LanguageModel, TokenIds, common_prefix
 
 
 class Prompts(NamedTuple):

@@ -1,0 +1,216 @@
+"""`localsmc chat`: a conversation in the terminal, or from a pipe."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError, LocalSMCError
+from localsmc_cli import options
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.interrupt import INTERRUPTED
+from localsmc_cli.output import is_terminal
+from localsmc_cli.session import Session
+from localsmc_cli.specs import check_draft, parse_methods, with_flags
+
+if TYPE_CHECKING:
+    from localsmc.methods.spec import MethodSpec
+    from localsmc.transcript import Transcript
+    from localsmc_cli.talk import Talk
+
+_EXAMPLES = """\b
+Examples:
+  localsmc chat
+  printf '%s\\n' "What is 17 * 23?" /answers | localsmc chat
+
+`/help` lists what can be typed beside messages. Each reply is drawn by the method at hand; what was
+said stays in memory. Conversations are kept in localsmc's data folder; `-c` goes on with the last.
+From a pipe each line is a message; replies are on standard output.
+"""
+
+_talk = options.section("Conversation")
+
+
+@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Talk to a model.")
+@_talk(
+    "-c",
+    "--continue",
+    "resumed",
+    is_flag=False,
+    flag_value="",
+    metavar="[FILE]",
+    help="Go on with the last conversation, or with the one in a file. (`-c N` is the context's size, as in"
+    " llama.cpp.)",
+)
+@_talk(
+    "-o",
+    "--output",
+    "transcript",
+    metavar="FILE",
+    help="Keep the conversation in this file.  [default: one in the data folder]",
+)
+@_talk("--no-save", is_flag=True, default=False, help="Keep it nowhere.")
+@_talk("--box", is_flag=True, default=False, help="Ask for the final answer in \\boxed{}, as `solve` does.")
+@_talk("--hide-thinking", is_flag=True, default=False, help="Show replies without the thought before them.")
+@options.system_option(_talk)
+@options.reasoning_option(_talk)
+@options.trace_option(_talk)
+@options.mode_options(_talk, "Prompts, sizes, timings and llama.cpp's log on standard error.")
+@options.method_options
+@options.limit_options
+@options.model_option
+@options.loading_options
+@options.draft_options
+@options.draft_length_option
+@options.cells_option("--ctx-size")
+@options.context_options_without_cells
+@click.pass_obj
+def chat(session: Session, /, **given: Any) -> None:
+    """Talk to a model: any method for any turn, the conversation kept in memory between them."""
+    output = session.output
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    given = _with_cells(given)
+    said, path = _kept(given)
+    spec = _spec(given)
+    with output.library_log():
+        talk = _open(session, given, spec, said, path)
+        try:
+            code = _converse(talk)
+        finally:
+            talk.close()
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+def _with_cells(given: dict[str, Any]) -> dict[str, Any]:
+    """With `-c N` as the context's size, since that is what hands are used to."""
+    size = given["resumed"]
+    if size is None or not size.isdecimal() or Path(size).exists():
+        return given
+    if given["n_ctx"] is not None:
+        raise ConfigError("the context's size is given twice", hint="leave one of them out")
+    return {**given, "resumed": None, "n_ctx": int(size)}
+
+
+def _spec(given: Given) -> MethodSpec:
+    methods = given["methods"] or ("power-smc",)
+    if len(methods) > 1:
+        raise ConfigError(
+            f"{len(methods)} methods are given, but a turn has one",
+            hint="give one; `/method` changes it between turns",
+        )
+    specs = with_flags(parse_methods(methods), given)
+    check_draft(specs, given)
+    return specs[0]
+
+
+# --- where it is kept -----------------------------------------------------------------------------
+
+
+def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
+    """What to go on from, and the file to write to; raises ConfigError."""
+    from localsmc import transcript
+    from localsmc.folders import data_folder
+
+    if given["no_save"] and given["transcript"] is not None:
+        raise ConfigError("`--no-save` and `--output` exclude each other", hint="leave one of them out")
+    folder = data_folder() / "chats"
+    before = None if given["resumed"] is None else _last(folder, given["resumed"])
+    said = None if before is None else transcript.read(before)
+    if given["no_save"]:
+        return said, None
+    if given["transcript"] is not None:
+        path = Path(given["transcript"]).expanduser()
+        # What cannot be kept is better known now than after the first reply.
+        transcript.write(path, said or transcript.Transcript(exchanges=()))
+        return said, path
+    return said, before or folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
+
+
+def _last(folder: Path, name: str) -> Path:
+    if name:
+        return Path(name).expanduser()
+    found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
+    if not found:
+        raise ConfigError("there is no conversation to go on with yet", hint="type: localsmc chat")
+    return found[-1]
+
+
+# --- talking --------------------------------------------------------------------------------------
+
+
+def _open(
+    session: Session, given: Given, spec: MethodSpec, said: Transcript | None, path: Path | None
+) -> Talk:
+    from localsmc_cli.slash import tell_resumed
+    from localsmc_cli.talk import Names, Talk
+
+    model = given["model"]
+    if model is None and said is not None:
+        model = said.model
+    names = Names(
+        model=model,
+        load=load_options(given),
+        draft=given["model_draft"],
+        draft_load=draft_load_options(given),
+    )
+    talk = Talk(
+        session=session,
+        names=names,
+        spec=spec,
+        settings=replace(settings_of({**given, "raw": None}), instruct=given["box"]),
+        path=path,
+        hides_thought=given["hide_thinking"],
+        trace=None if given["trace"] is None else Path(given["trace"]),
+    )
+    if said is not None:
+        system = talk.settings.system
+        talk.resume(said if system is None else replace(said, system=system))
+        tell_resumed(talk)
+    elif talk.model.source.is_embedded:
+        session.output.note(
+            "no model is given: the embedded one answers, which was trained on single small problems;"
+            " `/help` lists commands"
+        )
+    return talk
+
+
+def _converse(talk: Talk) -> int:
+    """Until there are no more messages; returns the exit code."""
+    from localsmc.folders import data_folder
+    from localsmc_cli.lines import messages, piped, typed
+
+    output = talk.session.output
+    is_typed = is_terminal(sys.stdin) and (is_terminal(sys.stderr) or is_terminal(sys.stdout))
+    lines: Iterable[str] = messages(typed(data_folder() / "history") if is_typed else piped)
+    code = 0
+    for line in lines:
+        try:
+            was_cut = _take(talk, line)
+        except LocalSMCError as error:
+            output.error(error)
+            code = code or error.exit_code
+            continue
+        if was_cut and not is_typed:
+            return INTERRUPTED
+        if was_cut is None:
+            break
+    return 0 if is_typed else code
+
+
+def _take(talk: Talk, line: str) -> bool | None:
+    """A message or a command; returns whether a reply was cut short, None to leave."""
+    from localsmc_cli.slash import MARK, Leave, obey
+
+    if not line.strip():
+        return False
+    try:
+        return obey(talk, line) if line.startswith(MARK) else talk.say(line)
+    except Leave:
+        return None

@@ -1,0 +1,210 @@
+"""A conversation at work: its model, its method, what is shown and kept of each turn."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from localsmc import loading, thinking, transcript
+from localsmc.conversation import Conversation
+from localsmc.errors import ConfigError, LocalSMCError, RunError
+from localsmc.methods.base import pair_of
+from localsmc.transcript import Transcript
+from localsmc_cli.output import is_terminal
+from localsmc_cli.running import follow, so_far
+from localsmc_cli.session import Session
+from localsmc_cli.summary import figures_line, reduction_warning, settled_line, setup_lines, timing_lines
+from localsmc_cli.trace import Trace
+
+if TYPE_CHECKING:
+    from localsmc.llama import LoadOptions
+    from localsmc.loading import Model
+    from localsmc.methods.spec import MethodSpec
+    from localsmc.records import Result
+    from localsmc.settings import Settings
+    from localsmc.solver import Solving
+    from localsmc_cli.leading import Leading
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """Which models to load, and how."""
+
+    model: str | None
+    load: LoadOptions
+    draft: str | None
+    draft_load: LoadOptions
+
+    def open(self) -> Model:
+        """Load them."""
+        return loading.load(self.model, self.load, draft=self.draft, draft_options=self.draft_load)
+
+
+@dataclass(slots=True, kw_only=True)
+class Talk:
+    """Takes messages and gives replies; commands change how. Close it."""
+
+    session: Session
+    names: Names
+    spec: MethodSpec
+    settings: Settings
+    path: Path | None
+    """Where the conversation is kept, after each turn."""
+    hides_thought: bool = False
+    trace: Path | None = None
+    model: Model = field(init=False)
+    conversation: Conversation = field(init=False)
+    _n_asked: int = 0
+    _told: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.model = self.names.open()
+        self.conversation = Conversation(self.model)
+
+    def close(self) -> None:
+        """Free the model."""
+        self.conversation.close()
+        self.model.close()
+
+    # --- a turn ---
+
+    def say(self, text: str) -> bool:
+        """A message and its reply; returns whether it was cut short by Ctrl-C."""
+        output, interrupts = self.session.output, self.session.interrupts
+        interrupts.forget()
+        with ExitStack() as until_shown, Trace(self.trace) as trace:
+            until_shown.enter_context(interrupts.gentle())
+            with output.panel(self._panel) as panel:
+                if panel is not None:
+                    panel.status("reading")
+                with self._ask(text) as solving:
+                    self._tell_setup(solving)
+                    result, outcome = follow(solving, trace, panel, interrupts)
+            self._show(result, outcome, solving)
+            if result.text:
+                self.conversation.keep(text, result, solving)
+                self.save()
+            trace.check()
+        return outcome == "interrupted"
+
+    def again(self) -> bool:
+        """Another reply to the last message."""
+        n_exchanges, last = len(self.conversation.exchanges), self.conversation.take_back()
+        if last is None:
+            raise ConfigError("nothing was said yet", hint="write a message first")
+        try:
+            return self.say(last.user)
+        finally:
+            if len(self.conversation.exchanges) < n_exchanges:
+                self.conversation.exchanges.append(last)
+
+    def _ask(self, text: str) -> Solving:
+        # Each turn has a seed of its own, so that a conversation can be repeated and a reply asked for anew.
+        seed = None if self.settings.seed is None else self.settings.seed + self._n_asked
+        settings = replace(self.settings, seed=seed, select=self.spec.select)
+        n_before = self.conversation.n_left_out
+        solving = self.conversation.ask(
+            text,
+            method=self.model.method(self.spec.name, **self.spec.options),
+            settings=settings,
+            is_stopped=lambda: self.session.interrupts.is_requested,
+        )
+        self._n_asked += 1
+        n_left_out = self.conversation.n_left_out
+        if n_left_out > n_before:
+            self.session.output.warn(
+                f"the conversation is longer than the context: the model no longer sees the first"
+                f" {n_left_out} of its {len(self.conversation.exchanges)} exchanges"
+            )
+        return solving
+
+    def _panel(self) -> Leading:
+        from localsmc_cli.leading import Leading
+
+        return Leading(hides_thought=self.hides_thought)
+
+    # --- telling of it ---
+
+    def _tell_setup(self, solving: Solving) -> None:
+        output = self.session.output
+        for notice in solving.notices:
+            if notice not in self._told:
+                output.warn(notice)
+        self._told.update(solving.notices)
+        for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
+            output.detail(line)
+
+    def _show(self, result: Result, outcome: str, solving: Solving) -> None:
+        output = self.session.output
+        if is_terminal(sys.stdout):
+            from localsmc_cli.leading import show
+
+            show(result.text, solving.closing, hides_thought=self.hides_thought)
+        else:
+            is_bare = self.hides_thought
+            output.text(thinking.reply(result.text, solving.closing) if is_bare else result.text)
+        output.note(figures_line(result))
+        for line in timing_lines(result):
+            output.detail(line)
+        if warning := reduction_warning(result):
+            output.warn(warning)
+        if outcome == "settled":
+            output.note(settled_line(result))
+        if outcome in ("budget", "interrupted"):
+            output.note(f"{'cut short' if outcome == 'budget' else 'stopped'}: {so_far(result)}")
+
+    # --- what is kept ---
+
+    @property
+    def transcript(self) -> Transcript:
+        """All that was said."""
+        return Transcript(
+            exchanges=tuple(self.conversation.exchanges), system=self.settings.system, model=self.names.model
+        )
+
+    def save(self) -> None:
+        """Write the transcript where it is kept; where that fails it is said once, and the talk goes on."""
+        if self.path is None:
+            return
+        try:
+            transcript.write(self.path, self.transcript)
+        except RunError as error:
+            self.path = None
+            self.session.output.warn(f"{error}; this conversation is not kept")
+
+    def resume(self, said: Transcript) -> None:
+        """Go on from what was said; the system message is that of then."""
+        self.conversation.clear()
+        self.conversation.exchanges += said.exchanges
+        self.settings = replace(self.settings, system=said.system)
+
+    # --- what commands change ---
+
+    def use_method(self, spec: MethodSpec) -> None:
+        """Another method from the next turn on; raises ConfigError where it cannot be used."""
+        if pair_of(self.model.method(spec.name, **spec.options)):
+            self.model.require_draft()
+        self.spec = spec
+
+    def use_option(self, name: str, value: Any) -> None:
+        """Another value of one of the method's parameters; raises ConfigError."""
+        self.use_method(replace(self.spec, options={**self.spec.options, name: value}))
+
+    def use_model(self, name: str | None) -> None:
+        """Another model, which is told all that was said; where it cannot be loaded the one before stays."""
+        from localsmc import catalog, gguf
+
+        gguf.read_header(catalog.resolve(name).path)
+        before, names = self.names, replace(self.names, model=name, draft=None)
+        # Not both at once: memory may hold one only.
+        self.close()
+        try:
+            self.names, self.model = names, names.open()
+        except LocalSMCError:
+            self.names, self.model = before, before.open()
+            raise
+        finally:
+            self.conversation = Conversation(self.model, self.conversation.exchanges)

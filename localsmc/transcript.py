@@ -1,0 +1,147 @@
+"""A conversation as a file of JSON lines: one for what was loaded, then one for each message.
+
+    {"localsmc": "chat", "version": 1, "model": "..."}
+    {"role": "system", "content": "..."}
+    {"role": "user", "content": "..."}
+    {"role": "assistant", "content": "...", "answers": [...], "method": {...}, "seed": ..., "usage": {...}}
+
+Lines with a role and a content suffice to be read; what else a line has is kept.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localsmc.errors import ConfigError, RunError
+from localsmc.prompts import instructed
+from localsmc.records import Result
+
+HEAD = {"localsmc": "chat", "version": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Exchange:
+    """What the user wrote and what the model replied, thought included; `about` is how it came to it."""
+
+    user: str
+    text: str
+    instruction: str | None = None
+    """What was asked for below the user's words."""
+    closing: str = ""
+    """What ends the thought that the reply begins with, where the prompt opened it."""
+    about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def sent(self) -> str:
+        """The user's message as the model saw it."""
+        return instructed(self.user, self.instruction)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """A whole conversation."""
+
+    exchanges: tuple[Exchange, ...]
+    system: str | None = None
+    model: str | None = None
+
+
+def about(result: Result) -> dict[str, Any]:
+    """What a transcript keeps of a result beside its text."""
+    return {
+        "answer": result.answer,
+        "confidence": result.confidence,
+        "answers": [asdict(share) for share in result.answers],
+        "method": asdict(result.method),
+        "seed": result.seed,
+        "usage": asdict(result.usage),
+    }
+
+
+def write(path: Path, transcript: Transcript) -> None:
+    """Write the file anew, whole or not at all; raises RunError."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}")
+    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(transcript))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_text(text, encoding="utf-8", errors="replace")
+        scratch.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            scratch.unlink()
+        raise RunError(
+            f"the transcript `{path}` cannot be written: {error.strerror}",
+            hint="name a file in a folder that you may write to, with room on its disk",
+        ) from error
+
+
+def _lines(transcript: Transcript) -> Iterator[dict[str, Any]]:
+    yield {**HEAD, "model": transcript.model}
+    if transcript.system is not None:
+        yield {"role": "system", "content": transcript.system}
+    for exchange in transcript.exchanges:
+        user = {"role": "user", "content": exchange.user, "instruction": exchange.instruction}
+        reply = {"role": "assistant", "content": exchange.text, "closing": exchange.closing or None}
+        yield {key: value for key, value in user.items() if value is not None}
+        yield {key: value for key, value in reply.items() if value is not None} | exchange.about
+
+
+def read(path: Path) -> Transcript:
+    """The conversation in a file; raises ConfigError where it is none."""
+    system, model, user = None, None, None
+    exchanges: list[Exchange] = []
+    for number, line in enumerate(_read_lines(path), 1):
+        role, content = line.pop("role", None), line.pop("content", None)
+        if role is None and line.get("localsmc") == HEAD["localsmc"] and number == 1:
+            model = line.get("model")
+            continue
+        if not isinstance(content, str) or (role == "assistant") is (user is None) or role not in _ROLES:
+            raise _not_one(path, f"line {number} is no message that can stand there")
+        if role == "system":
+            system = content
+        elif role == "user":
+            user = content, line.get("instruction")
+        elif user is not None:
+            closing = line.pop("closing", "")
+            exchanges.append(
+                Exchange(user=user[0], instruction=user[1], text=content, closing=closing, about=line)
+            )
+            user = None
+    return Transcript(exchanges=tuple(exchanges), system=system, model=model)
+
+
+_ROLES = ("system", "user", "assistant")
+
+
+def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ConfigError(
+            f"the transcript `{path}` cannot be read: {error.strerror}",
+            hint="give a file that `/save` or `localsmc chat` has written",
+        ) from error
+    except UnicodeDecodeError:
+        raise _not_one(path, "it is not UTF-8 text") from None
+    for number, line in enumerate(text.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError:
+            raise _not_one(path, f"line {number} is no JSON") from None
+        if not isinstance(value, dict):
+            raise _not_one(path, f"line {number} is no JSON object")
+        yield value
+
+
+def _not_one(path: Path, why: str) -> ConfigError:
+    return ConfigError(
+        f"`{path}` is not a transcript: {why}", hint="give a file that `/save` or `localsmc chat` has written"
+    )
