@@ -194,6 +194,7 @@ def _converse(talk: Talk) -> int:
         try:
             was_cut = _take(talk, line)
         except LocalSMCError as error:
+            error.hint = error.hint or "`/help` lists what can be typed"
             output.error(error)
             code = code or error.exit_code
             continue

@@ -15,7 +15,7 @@ from localsmc_cli.output import is_terminal
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
-    from prompt_toolkit.completion import Completer
+    from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 
 QUOTES = '"""'
 
@@ -103,10 +103,26 @@ def _session(history: Path) -> PromptSession[str]:
 
 
 def _completer() -> Completer:
-    from prompt_toolkit.completion import NestedCompleter
+    """Commands, and what stands behind them: words, or files."""
+    from prompt_toolkit.completion import Completer, Completion, PathCompleter
+    from prompt_toolkit.document import Document
 
     from localsmc_cli.slash import COMMANDS, MARK
 
-    return NestedCompleter.from_nested_dict(
-        {f"{MARK}{name}": dict.fromkeys(one.words) or None for name, one in COMMANDS.items()}
-    )
+    files = PathCompleter(expanduser=True)
+
+    class Commands(Completer):
+        def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
+            name, blank, rest = document.text_before_cursor.partition(" ")
+            if not blank:
+                names = [f"{MARK}{one}" for one in COMMANDS]
+                yield from (Completion(one, -len(name)) for one in names if name and one.startswith(name))
+                return
+            command = COMMANDS.get(name.removeprefix(MARK)) if name.startswith(MARK) else None
+            if command is None:
+                return
+            yield from (Completion(word, -len(rest)) for word in command.words if word.startswith(rest))
+            if "FILE" in command.takes or "MODEL" in command.takes:
+                yield from files.get_completions(Document(rest, len(rest)), complete_event)
+
+    return Commands()

@@ -53,7 +53,10 @@ def obey(talk: Talk, line: str) -> bool:
             hint=f"{f'did you mean `{MARK}{near[0]}`' if near else '`/help` lists them'};"
             " put a blank before a message that begins with a slash",
         )
-    return bool(COMMANDS[name].run(talk, rest.strip()))
+    command, text = COMMANDS[name], rest.strip()
+    if text and not command.takes:
+        raise ConfigError(f"`{MARK}{name}` takes nothing", hint=f"type: {MARK}{name}")
+    return bool(command.run(talk, text))
 
 
 # --- handlers -------------------------------------------------------------------------------------

@@ -83,9 +83,10 @@ def law_tolerance(on_gpu):
 
 
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """No test reads or writes the user's cache."""
-    monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def own_folders(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's files."""
+    for name in ("CACHE", "CONFIG", "DATA"):
+        monkeypatch.setenv(f"LOCALSMC_{name}", str(tmp_path_factory.getbasetemp() / name.lower()))
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "folders", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
+    {"errors", "folders", "numerics", "stopwatch", "records", "answers", "thinking", "ggml", "statistics"},
     {
         "draws",
         "resampling",
@@ -26,7 +26,7 @@ LAYERS = [
         "tempered",
         "grading",
     },
-    {"toy", "llama", "narrowed", "sequences", "probe"},
+    {"toy", "llama", "narrowed", "kept", "transcript", "sequences", "probe"},
     {
         "branching",
         "deferral",
@@ -43,7 +43,7 @@ LAYERS = [
         "settings",
     },
     {"methods"},
-    {"loading", "layout", "solver", "wording"},
+    {"loading", "layout", "solver", "wording", "conversation"},
     {"bench", "evaluation", "report"},
 ]
 """Imports point down or sideways."""

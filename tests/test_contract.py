@@ -10,6 +10,7 @@ from tolerances import ON_CPU
 
 from localsmc.draws import RandomDraw
 from localsmc.errors import ContextFull, SequenceError
+from localsmc.kept import Kept
 from localsmc.llama import ContextOptions, LlamaModel
 from localsmc.methods import PowerMH, PowerSMC, Request
 from localsmc.numerics import log_sum_exp
@@ -135,6 +136,20 @@ def test_cutting_back_restores_or_refuses(kind, open_model, close_to):
         return
     model.remove(1, len(PROMPT))
     close_to(feed(model, 1, [5], start=len(PROMPT)), expected)
+
+
+def test_a_kept_prompt_goes_on_like_a_fresh_prefill(open_model, close_to):
+    model = open_model()
+    kept = Kept(model)
+    for prompt in ([*PROMPT, 5], [*PROMPT, 5, 6, 7], [*PROMPT, 4, 3], [2, 1]):
+        _, logits = Sequences(kept, 4).prompt(np.array(prompt, dtype=np.int32))
+        found = logits[0].copy()
+        model.clear()
+        expected = feed(model, 0, prompt)
+        model.clear()
+        kept = Kept(model)
+        Sequences(kept, 4).prompt(np.array(prompt, dtype=np.int32))
+        close_to(found, expected)
 
 
 def test_a_full_memory_raises_and_changes_nothing(kind, open_model, close_to):

@@ -1,0 +1,334 @@
+"""`localsmc chat` through real processes: from a pipe, and on a terminal."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from program import PROGRAM
+
+from localsmc.errors import ConfigError
+from localsmc_cli.lines import messages
+from localsmc_cli.slash import COMMANDS
+
+DEADLINE, PATIENCE = 120, 30
+BRIEF = ["-t", "1", "-N", "4", "-n", "12", "-s", "1"]
+posix = pytest.mark.skipif(os.name != "posix", reason="needs a terminal")
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch, tmp_path):
+    for name in [name for name in os.environ if name.startswith(("LLAMA_ARG_", "LOCALSMC_"))]:
+        monkeypatch.delenv(name)
+    for name in ("CACHE", "CONFIG", "DATA"):
+        monkeypatch.setenv(f"LOCALSMC_{name}", str(tmp_path / name.lower()))
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def chat(*arguments, said="", timeout=DEADLINE):
+    """A conversation from a pipe: exit code, standard output and error."""
+    child = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "chat", *map(str, arguments)],
+        input=said.encode() if isinstance(said, str) else said,
+        capture_output=True,
+        timeout=timeout,
+    )
+    return child.returncode, child.stdout.decode(), child.stderr.decode()
+
+
+def chats(tmp_path):
+    return sorted((tmp_path / "data" / "chats").glob("*.jsonl"))
+
+
+# --- from a pipe ----------------------------------------------------------------------------------
+
+
+def test_each_line_is_a_message_and_replies_are_on_standard_output(tmp_path):
+    said = 'What is 17 * 23?\n\n"""\nAnd\n18 * 23?\n"""\n/answers\n'
+    code, out, err = chat(*BRIEF, said=said)
+    assert code == 0
+    (path,) = chats(tmp_path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line.get("role") for line in lines] == [None, "user", "assistant", "user", "assistant"]
+    assert [lines[1]["content"], lines[3]["content"]] == ["What is 17 * 23?", "And\n18 * 23?"]
+    assert out == f"{lines[2]['content']}\n{lines[4]['content']}\n"
+    assert lines[4]["usage"]["cached_tokens"] == lines[2]["usage"]["prompt_tokens"]
+    assert err.count("prompt tokens") == 2
+    assert chat(*BRIEF, said=said)[1] == out
+
+
+def test_mistakes_go_on_and_the_first_is_the_exit_code(tmp_path):
+    said = [
+        "/foo",
+        "/alhpa 3",
+        "/alpha x",
+        "/alpha 0.5",
+        "/method nope",
+        "/regen",
+        "/answers",
+        "/load",
+        "/box x",
+    ]
+    said += [
+        "/load /no/such",
+        f"/save {tmp_path}",
+        "/model /no/such.gguf",
+        "/method speculative:x=1",
+        "word " * 2000,
+    ]
+    said += ["/think maybe", "What is 2 + 2?"]
+    code, out, err = chat(*BRIEF, said="\n".join(said))
+    assert code == 2
+    assert err.count("Error: ") == len(said) - 1
+    assert err.count("\nhint: ") == len(said) - 1
+    assert "did you mean `/alpha`" in err
+    assert "Traceback" not in err
+    assert out.strip()
+
+
+def test_a_conversation_goes_on_where_it_was(tmp_path):
+    _, whole, _ = chat(*BRIEF, "-sys", "Be brief.", said="What is 17 * 23?\nWhat is 2 + 2?\n/system")
+    (path,) = chats(tmp_path)
+    begun = path.read_text().splitlines()[:4]
+    path.write_text("\n".join(begun) + "\n")
+    code, out, err = chat(*BRIEF[:-2], "-s", "2", "-c", said="/system\nWhat is 2 + 2?\n")
+    assert code == 0
+    assert "going on after 1 exchanges" in err
+    assert "system: Be brief." in err
+    assert whole.endswith(out)
+    assert chats(tmp_path) == [path]
+    assert len(path.read_text().splitlines()) == 6
+
+
+def test_files_of_conversations(tmp_path):
+    one, other = tmp_path / "a talk.jsonl", tmp_path / "other.jsonl"
+    code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save {other}\n/clear\n/load {other}\n/regen\n")
+    assert code == 0
+    assert "going on after 1 exchanges\n> hello\n" in err
+    assert other.read_text().splitlines()[1] == one.read_text().splitlines()[1]
+    assert chats(tmp_path) == []
+    chat(*BRIEF, "--no-save", said="hello\n")
+    assert chats(tmp_path) == []
+    assert chat(*BRIEF, "-c", one, said="more\n")[0] == 0
+    assert len(one.read_text().splitlines()) == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-c"], "there is no conversation to go on with yet"),
+        (["-c", "{folder}/none"], "cannot be read"),
+        (["-c", "{folder}"], "cannot be read"),
+        (["-o", "{folder}"], "cannot be written"),
+        (["-o", "{folder}/x", "--no-save"], "exclude each other"),
+        (["-c", "512", "--ctx-size", "512"], "given twice"),
+        (["--method", "greedy", "--method", "sample"], "2 methods are given"),
+        (["--method", "speculative", "-m", "x.gguf"], "needs a second, smaller model"),
+        (["-m", "{folder}/no model.gguf"], "no model at"),
+        (["-m", "{text}"], "not a GGUF"),
+        (["What is 2 + 2?"], "unexpected extra argument"),
+        (["--raw"], "no option is called `--raw`"),
+        (["-q", "-v"], "exclude each other"),
+        (["-c", "64"], "the prompt has"),
+    ],
+)
+def test_mistakes(tmp_path, arguments, message):
+    text = tmp_path / "text.gguf"
+    text.write_text("this is a text")
+    code, out, err = chat(
+        *(one.format(folder=tmp_path, text=text) for one in arguments), said="What is 2 + 2? " * 9
+    )
+    assert code in (2, 3, 4, 7)
+    assert out == ""
+    assert message in err
+    assert "hint: " in err
+    assert "Traceback" not in err
+
+
+def test_the_size_of_the_context_as_hands_are_used_to(tmp_path):
+    assert "context: 512 cells, given" in chat(*BRIEF, "-c", "512", "-v", said="hello\n")[2]
+
+
+def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
+    (tmp_path / "data").write_text("no folder")
+    code, out, err = chat(*BRIEF, said="hello\nhello\n")
+    assert code == 0
+    assert out.count("\n") >= 2
+    assert err.count("this conversation is not kept") == 1
+
+
+def test_input_that_is_no_text(tmp_path):
+    code, out, err = chat(*BRIEF, said=b"\xff\xfe\x00")
+    assert (code, out) == (2, "")
+    assert "standard input is not UTF-8 text" in err
+
+
+def test_a_reader_that_goes_away_and_quiet():
+    code, _, err = chat(*BRIEF, "-q", said="hello\n")
+    assert (code, err) == (0, "")
+    command = [sys.executable, "-c", PROGRAM, "chat", *BRIEF]
+    with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1) as child:
+        child.stdout.close()
+        child.stdin.write(b"hello\nhello\n")
+        child.stdin.close()
+        assert b"Traceback" not in child.stderr.read()
+        assert child.wait(DEADLINE) == 141
+
+
+# --- on a terminal --------------------------------------------------------------------------------
+
+
+class Terminal:
+    """A process on a pseudo-terminal: what is typed goes in, what is shown is waited for."""
+
+    def __init__(self, *arguments, **environment):
+        import pty
+
+        self._ours, theirs = pty.openpty()
+        self.shown = ""
+        # Nobody here answers to where the cursor is.
+        environment = {**os.environ, "PROMPT_TOOLKIT_NO_CPR": "1", "TERM": "xterm", **environment}
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, *map(str, arguments)],
+            stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True,
+            preexec_fn=own_terminal,
+        )  # fmt: skip
+        os.close(theirs)
+
+    def type(self, keys):
+        os.write(self._ours, keys.encode())
+
+    def wait(self, pattern):
+        """Until a pattern is shown; forgets what stands before."""
+        until = time.monotonic() + PATIENCE
+        while not (found := re.search(pattern, self.shown)):
+            assert select.select([self._ours], [], [], until - time.monotonic())[0], self.shown[-800:]
+            self.shown += os.read(self._ours, 65536).decode(errors="replace")
+        before, self.shown = self.shown[: found.end()], self.shown[found.end() :]
+        return before
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
+        os.close(self._ours)
+
+
+def own_terminal():
+    """In the child: what was opened is the terminal that Ctrl-C comes from."""
+    import fcntl
+    import termios
+
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+PROMPT = r"> ?(\x08)?\x1b"
+
+
+@posix
+def test_a_conversation_on_a_terminal(tmp_path):
+    with Terminal("chat", *BRIEF) as terminal:
+        terminal.wait(PROMPT)
+        terminal.type("What is 17 * 23?\r")
+        assert "step " in terminal.wait("prompt tokens")
+        terminal.wait(PROMPT)
+        terminal.type("half a mess\x03")
+        terminal.wait(PROMPT)
+        terminal.type("one\\\r")
+        terminal.wait("…")
+        terminal.type("two\r")
+        terminal.wait("prompt tokens")
+        terminal.wait(PROMPT)
+        terminal.type("/met\t")
+        terminal.wait("od")
+        terminal.type(" greedy\r")
+        terminal.wait("greedy\r\n")
+        terminal.wait(PROMPT)
+        terminal.type("\x1b[A\x1b[A\r")  # two back in the history
+        terminal.wait("prompt tokens")
+        terminal.wait(PROMPT)
+        terminal.type("\x04")
+        assert terminal.process.wait(DEADLINE) == 0
+    (path,) = chats(tmp_path)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    said = [line["content"] for line in lines if line.get("role") == "user"]
+    assert said == ["What is 17 * 23?", "one\ntwo", "two"]
+    assert lines[-1]["method"]["name"] == "greedy"
+
+
+@posix
+def test_ctrl_c_stops_a_reply_and_not_the_program(tmp_path):
+    arguments = ["chat", "-t", "1", "-s", "1", "--method", "sample:N=250,share=off", "-n", "-1"]
+    with Terminal(*arguments) as terminal:
+        terminal.wait(PROMPT)
+        for _ in range(2):
+            terminal.type("What is 17 * 23?\r")
+            terminal.wait("step ")
+            terminal.type("\x03")
+            assert "stopping after this step" in terminal.wait("stopped: the best result after")
+            terminal.wait(PROMPT)
+        terminal.type("/exit\r")
+        assert terminal.process.wait(DEADLINE) == 0
+    assert len(chats(tmp_path)[0].read_text().splitlines()) == 5
+
+
+@posix
+def test_ctrl_c_ends_what_comes_from_a_pipe():
+    arguments = ["chat", "-t", "1", "--method", "sample:N=250,share=off", "-n", "-1", "-v"]
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], stdin=-1, stdout=-1, stderr=-1
+    ) as child:
+        child.stdin.write(b"What is 17 * 23?\nWhat is 18 * 23?\n")
+        child.stdin.flush()
+        while b"seed:" not in child.stderr.readline():
+            pass
+        child.send_signal(signal.SIGINT)
+        child.stdin.close()
+        assert child.wait(DEADLINE) == 130
+        assert child.stderr.read().count(b"prompt tokens") == 1
+
+
+# --- lines ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("lines", "found"),
+    [
+        ([], []),
+        (["a", "", "b"], ["a", "", "b"]),
+        (["a\\", "b\\", "c"], ["a\nb\nc"]),
+        (['"""', "a", "", "b", '"""', "c"], ["a\n\nb", "c"]),
+        (['"""a', 'b"""'], ["a\nb"]),
+        (['"""a"""'], ["a"]),
+        (['"""', "a"], []),
+        (["a\\"], []),
+        (["a\\", KeyboardInterrupt, "b"], ["", "b"]),
+    ],
+)
+def test_messages(lines, found):
+    waiting = iter(lines)
+
+    def read(_goes_on):
+        line = next(waiting, EOFError)
+        if not isinstance(line, str):
+            raise line
+        return line
+
+    assert list(messages(read)) == found
+
+
+def test_every_command_that_takes_nothing_says_so():
+    from localsmc_cli.slash import obey
+
+    for name in (name for name, one in COMMANDS.items() if not one.takes):
+        with pytest.raises(ConfigError, match=f"`/{name}` takes nothing"):
+            obey(None, f"/{name} x")

@@ -1,0 +1,212 @@
+"""Conversations: what is decoded at each turn, by counting, and what the model is given of what was said."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from localsmc.conversation import Conversation
+from localsmc.draws import RandomDraw
+from localsmc.errors import PromptTooLong
+from localsmc.kept import Kept
+from localsmc.llama import LlamaContext
+from localsmc.methods import PowerSMC, Request
+from localsmc.model import common_prefix
+from localsmc.prompts import ChatTemplate, StopRule
+from localsmc.settings import Settings
+from localsmc.toy import ToyModel
+from localsmc.transcript import Exchange
+
+BRIEF = Settings(seed=1, n_threads=1, n_predict=24)
+METHODS = ["power-smc", "power-mh", "best-of-n", "greedy", "speculative", "draft-smc", "ssr"]
+
+
+@pytest.fixture
+def rows(monkeypatch):
+    """How many tokens each context was given to decode, by its model's number of parameters."""
+    counts = {}
+    decode = LlamaContext.decode
+
+    def counting(self, tokens, *rest, **more):
+        counts[self.model.n_params] = counts.get(self.model.n_params, 0) + len(tokens)
+        return decode(self, tokens, *rest, **more)
+
+    monkeypatch.setattr(LlamaContext, "decode", counting)
+    return counts
+
+
+def turn(conversation, text, name="power-smc", settings=BRIEF, **options):
+    method = conversation.model.method(name, **({"particles": 4} if name != "greedy" else {}) | options)
+    with conversation.ask(text, method=method, settings=settings) as solving:
+        for _ in solving:
+            pass
+        result = solving.result()
+    conversation.keep(text, result, solving)
+    return solving, result
+
+
+@pytest.mark.parametrize("name", ["power-smc", "power-mh", "best-of-n", "greedy"])
+def test_a_turn_decodes_what_the_last_prompt_did_not_have(embedded, rows, name):
+    with Conversation(embedded) as conversation:
+        first, _ = turn(conversation, "What is 17 * 23?", name)
+        before = first.prompt
+        for text in ("And 18 * 23?", "Why?"):
+            rows.clear()
+            solving, result = turn(conversation, text, name)
+            n_common = len(common_prefix([before, solving.prompt]))
+            assert n_common == len(before)
+            assert result.usage.cached_tokens == n_common
+            assert sum(rows.values()) == len(solving.prompt) - n_common + result.usage.rows
+            before = solving.prompt
+
+
+def test_methods_take_turns_on_one_memory(embedded, rows):
+    with Conversation(embedded) as conversation:
+        prompts = []
+        for i, name in enumerate([*METHODS, *METHODS]):
+            options = {"pool": "none"} if name == "ssr" else {}
+            solving, result = turn(conversation, f"What is {i} + 1?", name, **options)
+            prompts.append(solving.prompt)
+            if i > len(METHODS):  # contexts have grown to what is needed
+                assert result.usage.cached_tokens == len(prompts[-2]), name
+        assert len(conversation.exchanges) == 2 * len(METHODS)
+
+
+def test_a_kept_prompt_changes_no_text(embedded):
+    said = [Exchange(user="What is 2 + 2?", text="2 + 2 = 4\nAnswer: \\boxed{4}")]
+    with Conversation(embedded, said) as warm, Conversation(embedded, said) as cold:
+        turn(warm, "And 3 + 3?")
+        warm.take_back()
+        texts = [turn(one, "What is 9 * 9?")[1] for one in (warm, cold)]
+    assert texts[0].text == texts[1].text
+    assert texts[0].log_z == pytest.approx(texts[1].log_z, abs=1e-3)
+    assert texts[0].usage.cached_tokens > 0 == texts[1].usage.cached_tokens
+
+
+def test_asking_again_decodes_one_token_of_the_prompt(embedded, rows):
+    with Conversation(embedded) as conversation:
+        turn(conversation, "What is 17 * 23?")
+        assert conversation.take_back().user == "What is 17 * 23?"
+        rows.clear()
+        _, result = turn(conversation, "What is 17 * 23?")
+        assert sum(rows.values()) == 1 + result.usage.rows
+    assert Conversation(embedded).take_back() is None
+
+
+def test_the_memory_is_not_shared_with_what_was_said_otherwise(embedded):
+    with Conversation(embedded) as conversation:
+        first, _ = turn(conversation, "What is 17 * 23?")
+        conversation.clear()
+        second, result = turn(conversation, "Solve for x: 7x + 12 = 96.")
+        assert result.usage.cached_tokens == len(common_prefix([first.prompt, second.prompt]))
+
+
+@pytest.mark.parametrize("can_forget", [True, False])
+def test_the_keeper_holds_the_last_prompt_and_nothing_else(can_forget):
+    toy = ToyModel(5, seed=1, n_cells=64, n_seq_max=6)
+    toy.can_forget = can_forget
+    kept = Kept(toy)
+
+    def run(prompt):
+        prompt = np.array(prompt, dtype=np.int32)
+        run = PowerSMC(particles=3, ramp=0, alpha=2.0).start(
+            Request(
+                model=kept, prompt=prompt, n_tokens=4, stop=StopRule(toy.pieces),
+                draw=RandomDraw(np.random.default_rng(0)),
+            )
+        )  # fmt: skip
+        assert toy.history(5) == prompt.tolist()
+        assert run._root_logits[0] == pytest.approx(toy.logits(prompt.tolist()))
+        for _ in run:
+            assert run.sequences.cells_used == toy.n_used
+        return run.sequences.n_recalled
+
+    recalled = [run(prompt) for prompt in ([1, 2], [1, 2, 3, 1], [1, 2, 4], [1, 2, 4], [3])]
+    assert recalled == ([0, 2, 2, 2, 0] if can_forget else [0, 2, 0, 0, 0])
+
+
+def test_a_context_that_failed_is_opened_anew(embedded):
+    with Conversation(embedded) as conversation:
+        solving, _ = turn(conversation, "What is 2 + 2?")
+        conversation._contexts[False].close()
+        again, result = turn(conversation, "What is 3 + 3?")
+        assert again.context is not solving.context
+        assert result.usage.cached_tokens == 0
+
+
+def test_a_prompt_can_be_stopped(embedded):
+    with Conversation(embedded) as conversation, conversation.ask("x " * 300, is_stopped=lambda: True) as one:
+        assert list(one) == []
+        assert (one.result().text, one.was_cut) == ("", False)
+
+
+# --- long conversations ---------------------------------------------------------------------------
+
+
+def test_what_has_no_room_is_left_out_the_oldest_first(embedded):
+    settings = replace(BRIEF, n_ctx=256, n_predict=16)
+    with Conversation(embedded) as conversation:
+        left_out = []
+        for i in range(24):
+            solving, _ = turn(conversation, f"What is {i} + 17 * 23 - {i}?", settings=settings)
+            assert len(solving.prompt) + solving.n_tokens <= 256
+            assert solving.n_tokens == 16
+            left_out.append(conversation.n_left_out)
+            said = [message["content"] for message in solving.settings.earlier[::2]]
+            assert said == [one.user for one in conversation.exchanges[left_out[-1] : i]]
+    assert left_out == sorted(left_out)
+    # Half goes at once, so that the cache serves for several turns.
+    assert 2 <= len(set(left_out)) <= 8
+
+
+def test_a_message_that_is_too_long_alone_is_refused_and_nothing_is_lost(embedded):
+    settings = replace(BRIEF, n_ctx=256)
+    with Conversation(embedded) as conversation:
+        turn(conversation, "What is 2 + 2?", settings=settings)
+        with pytest.raises(PromptTooLong):
+            turn(conversation, "word " * 400, settings=settings)
+        assert len(conversation.exchanges) == 1
+        assert conversation.n_left_out == 0
+        _, result = turn(conversation, "What is 3 + 3?", settings=settings)
+        assert result.usage.cached_tokens > 0
+
+
+# --- thought --------------------------------------------------------------------------------------
+
+PLAIN = "{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}<assistant>"
+STRIPS = PLAIN.replace("m.content", "m.content.split('</think>')[-1]") + "{{ '<think>\n' }}"
+KEEPS = PLAIN + "{# </think> #}"
+
+
+@pytest.mark.parametrize(
+    ("template", "text", "closing", "shown"),
+    [
+        (PLAIN, "<think>a</think>4", "", "<user>q<assistant>4<user>r<assistant>"),
+        (KEEPS, "<think>a</think>4", "", "<user>q<assistant><think>a</think>4<user>r<assistant>"),
+        (STRIPS, "a</think>4", "</think>", "<user>q<assistant>4<user>r<assistant><think>\n"),
+    ],
+    ids=["a template that knows of none", "one that keeps it", "one that strips it"],
+)
+def test_templates_decide_what_becomes_of_thought(embedded, monkeypatch, template, text, closing, shown):
+    monkeypatch.setattr(embedded.llama, "chat_template", ChatTemplate(template))
+    said = [Exchange(user="q", text=text, closing=closing)]
+    with Conversation(embedded, said) as conversation, conversation.ask("r", settings=BRIEF) as solving:
+        assert solving.prompt_text == shown
+        assert solving.closing == ("</think>" if template == STRIPS else "")
+
+
+def test_thought_is_never_part_of_the_answer(embedded, monkeypatch):
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}<think>"
+    monkeypatch.setattr(embedded.llama, "chat_template", ChatTemplate(template))
+    with Conversation(embedded) as conversation, conversation.ask("q", settings=BRIEF) as solving:
+        assert solving._read("\\boxed{3}") is None
+        assert solving._read("\\boxed{3}</think>\\boxed{4}") == "4"
+
+
+def test_the_instruction_is_part_of_what_was_said(embedded, monkeypatch):
+    defaults = replace(embedded.source.defaults, instruction="In a box.")
+    monkeypatch.setattr(embedded, "source", replace(embedded.source, defaults=defaults))
+    with Conversation(embedded) as conversation:
+        turn(conversation, "q")
+        turn(conversation, "r", settings=replace(BRIEF, instruct=False))
+        assert [exchange.sent for exchange in conversation.exchanges] == ["q\n\nIn a box.", "r"]

@@ -1,0 +1,67 @@
+"""Thought in a text, and what is left of the text without it."""
+
+import pytest
+
+from localsmc import thinking
+from localsmc.thinking import Part
+
+
+@pytest.mark.parametrize(
+    ("text", "closing", "found"),
+    [
+        ("", "", []),
+        ("4", "", [("4", False)]),
+        ("<think>a</think>4", "", [("a", True), ("4", False)]),
+        ("<think>a</think>", "", [("a", True)]),
+        ("<think>a", "", [("a", True)]),
+        ("a</think>4", "</think>", [("a", True), ("4", False)]),
+        ("a</think>4", "", [("a</think>4", False)]),
+        ("</think>4", "</think>", [("4", False)]),
+        ("so <think>a</think> then [THINK]b[/THINK] 4", "",
+         [("so ", False), ("a", True), (" then ", False), ("b", True), (" 4", False)]),
+        ("<think>a[/THINK]b</think>4", "", [("a[/THINK]b", True), ("4", False)]),
+        ("1 < 2 and <thin", "", [("1 < 2 and <thin", False)]),
+    ],
+)  # fmt: skip
+def test_parts(text, closing, found):
+    assert thinking.parts(text, closing) == [Part(*part) for part in found]
+
+
+@pytest.mark.parametrize(
+    ("text", "closing", "said"),
+    [
+        ("<think>\n\\boxed{3}\n</think>\n\n\\boxed{4}", "", "\\boxed{4}"),
+        ("\\boxed{3}\n</think>\n\n\\boxed{4}", "</think>", "\\boxed{4}"),
+        ("\\boxed{3}", "</think>", ""),
+        ("<think>\\boxed{3}", "", ""),
+        ("  4 <think>x</think> 5", "", "  4  5"),
+    ],
+)
+def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
+    assert thinking.reply(text, closing) == said
+
+
+@pytest.mark.parametrize(
+    ("prompt", "closing"),
+    [
+        ("<|im_start|>assistant\n", ""),
+        ("<|im_start|>assistant\n<think>\n", "</think>"),
+        ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
+        ("[THINK]", "[/THINK]"),
+        ("What does <think> mean?", ""),
+    ],
+)
+def test_a_prompt_may_open_a_block(prompt, closing):
+    assert thinking.opened_by(prompt) == closing
+
+
+@pytest.mark.parametrize(
+    ("template", "is_known"),
+    [
+        ("{% for m in messages %}{{ m.content }}{% endfor %}", False),
+        ("{{ m.content.split('</think>')[-1] }}", True),
+        ("{{ m.reasoning_content }}", True),
+    ],
+)
+def test_which_templates_have_a_place_for_thought(template, is_known):
+    assert thinking.is_known_to(template) is is_known

@@ -1,0 +1,68 @@
+"""Conversations as files: what is written is read again, and what is no transcript is refused."""
+
+import json
+
+import pytest
+
+from localsmc import transcript
+from localsmc.errors import ConfigError, RunError
+from localsmc.transcript import Exchange, Transcript
+
+TALK = Transcript(
+    exchanges=(
+        Exchange(user="a\nb", text="c é", about={"seed": 1, "answers": []}),
+        Exchange(user="d", text="e</think>f", instruction="in a box", closing="</think>"),
+    ),
+    system="be brief",
+    model="m.gguf",
+)
+
+
+@pytest.mark.parametrize("talk", [TALK, Transcript(exchanges=())])
+def test_what_is_written_is_read_again(tmp_path, talk):
+    path = tmp_path / "new folder" / "talk.jsonl"
+    transcript.write(path, talk)
+    assert transcript.read(path) == talk
+    assert [file.name for file in path.parent.iterdir()] == ["talk.jsonl"]
+
+
+def test_lines_are_messages_as_everybody_has_them(tmp_path):
+    path = tmp_path / "talk.jsonl"
+    transcript.write(path, TALK)
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    assert lines[0] == {"localsmc": "chat", "version": 1, "model": "m.gguf"}
+    assert [line["role"] for line in lines[1:]] == ["system", "user", "assistant", "user", "assistant"]
+    path.write_text('{"role": "user", "content": "x"}\n\n{"role": "assistant", "content": "y", "z": 1}\n')
+    assert transcript.read(path).exchanges == (Exchange(user="x", text="y", about={"z": 1}),)
+
+
+def test_what_the_model_saw_has_the_instruction():
+    assert [exchange.sent for exchange in TALK.exchanges] == ["a\nb", "d\n\nin a box"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"\xff\xfe", "it is not UTF-8 text"),
+        (b"hello", "line 1 is no JSON"),
+        (b"[1]", "line 1 is no JSON object"),
+        (b'{"role": "assistant", "content": "x"}', "line 1 is no message that can stand there"),
+        (b'{"role": "user", "content": "x"}\n{"role": "user", "content": "y"}', "line 2 is no message"),
+        (b'{"role": "user", "content": 5}', "line 1 is no message"),
+        (b'{"role": "tool", "content": "x"}', "line 1 is no message"),
+        (b'{"role": "user", "content": "x"}\n{"localsmc": "chat"}', "line 2 is no message"),
+    ],
+)
+def test_what_is_no_transcript_is_refused(tmp_path, text, why):
+    path = tmp_path / "talk.jsonl"
+    path.write_bytes(text)
+    with pytest.raises(ConfigError, match=f"is not a transcript: {why}"):
+        transcript.read(path)
+
+
+def test_a_file_that_is_not_there_and_one_that_cannot_be_written(tmp_path):
+    with pytest.raises(ConfigError, match="cannot be read: No such file"):
+        transcript.read(tmp_path / "none")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        transcript.write(tmp_path / "file" / "talk.jsonl", TALK)
