@@ -48,13 +48,7 @@ _talk = options.section("Conversation")
     help="Go on with the last conversation, or with the one in a file. (`-c N` is the context's size, as in"
     " llama.cpp.)",
 )
-@_talk(
-    "-o",
-    "--output",
-    "transcript",
-    metavar="FILE",
-    help="Keep the conversation in this file.  [default: one in the data folder]",
-)
+@options.transcript_option(_talk, "Keep the conversation in this file.  [default: one in the data folder]")
 @_talk("--no-save", is_flag=True, default=False, help="Keep it nowhere.")
 @_talk("--box", is_flag=True, default=False, help="Ask for the final answer in \\boxed{}, as `solve` does.")
 @_talk("--hide-thinking", is_flag=True, default=False, help="Show replies without the thought before them.")
@@ -127,8 +121,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
         return said, None
     if given["transcript"] is not None:
         path = Path(given["transcript"]).expanduser()
-        # What cannot be kept is better known now than after the first reply.
-        transcript.write(path, said or transcript.Transcript(exchanges=()))
+        transcript.require_writable(path)
         return said, path
     return said, before or folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localsmc.answers import key
 from localsmc.errors import LocalSMCError
 from localsmc.records import Result
 from localsmc_cli.columns import columns
 from localsmc_cli.summary import is_partial, percent, short
+
+if TYPE_CHECKING:
+    from localsmc.transcript import Exchange
 
 NOTHING = "–"
 
@@ -30,12 +33,13 @@ class Attempt:
     """A method on the problem, and how it ended.
 
     "done", "settled" early, cut by the "budget", "interrupted" or "failed". It has an error where
-    it failed, and a result where it did not.
+    it failed, and a result and its `exchange` where it did not.
     """
 
     label: str
     outcome: str
     result: Result | None = None
+    exchange: Exchange | None = None
     error: LocalSMCError | None = None
 
 

@@ -76,6 +76,11 @@ def mode_options(
     )
 
 
+def transcript_option(heading: Heading, help_text: str) -> Decorator[Any]:
+    """The file of what was said."""
+    return heading("-o", "--output", "transcript", metavar="FILE", help=help_text)
+
+
 def trace_option(heading: Heading) -> Decorator[Any]:
     """The file of steps."""
     return heading("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON.")
@@ -237,6 +242,7 @@ limit_options = together(
 _output = section("Output")
 output_options = together(
     _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
+    transcript_option(_output, "Write problem and reply to a file, which `chat -c` goes on from."),
     trace_option(_output),
     mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
 )

@@ -75,6 +75,7 @@ def solve(session: Session, /, **given: Any) -> None:
             code = _tell_all(session, attempts, job, as_json=given["as_json"])
         else:
             code = _tell_one(session, attempts[0], job, as_json=given["as_json"])
+            _write(attempts[0], job)
         trace.check()
     if code:
         raise click.exceptions.Exit(code)
@@ -93,6 +94,7 @@ class _Job:
     draft_load: LoadOptions
     methods: tuple[MethodSpec, ...]
     settings: Settings
+    transcript: Path | None
 
     @property
     def is_comparison(self) -> bool:
@@ -102,16 +104,16 @@ class _Job:
 def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
     from localsmc.methods.spec import has_pair
+    from localsmc.transcript import require_writable
 
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
     check_draft(methods, given)
     settings = settings_of(given)
+    path = None if given["transcript"] is None else Path(given["transcript"]).expanduser()
+    if path is not None:
+        require_writable(path)
     if len(methods) > 1:
-        if given["trace"] is not None:
-            raise ConfigError(
-                f"`--trace` is for one method, but {len(methods)} are given",
-                hint="leave `--trace` out, or give one `--method`",
-            )
+        _refuse_files(given, len(methods))
         # One seed for all, so that the comparison can be repeated.
         settings = replace(settings, seed=secrets.randbits(32) if settings.seed is None else settings.seed)
     return _Job(
@@ -122,7 +124,17 @@ def _job(problem: str, given: Given) -> _Job:
         draft_load=draft_load_options(given),
         methods=methods,
         settings=settings,
+        transcript=path,
     )
+
+
+def _refuse_files(given: Given, n_methods: int) -> None:
+    for name, spelled in (("trace", "--trace"), ("transcript", "--output")):
+        if given[name] is not None:
+            raise ConfigError(
+                f"`{spelled}` is for one method, but {n_methods} are given",
+                hint=f"leave `{spelled}` out, or give one `--method`",
+            )
 
 
 # --- doing it -------------------------------------------------------------------------------------
@@ -169,18 +181,17 @@ def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> 
 
 def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
     try:
-        result, outcome = _run(desk, spec)
+        return _run(desk, spec)
     except LocalSMCError as error:
         if not desk.job.is_comparison:
             raise
         _tell_error(desk.session, spec.label, error)
         return Attempt(label=spec.label, outcome="failed", error=error)
-    return Attempt(label=spec.label, outcome=outcome, result=result)
 
 
-def _run(desk: _Desk, spec: MethodSpec) -> tuple[Result, str]:
-    """The result, and whether it is "done", "settled" early, cut by the "budget" or "interrupted"."""
+def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
     from localsmc import solver
+    from localsmc.conversation import exchange
 
     model, job = desk.model, desk.job
     _status(desk.panel, "reading the prompt")
@@ -192,7 +203,7 @@ def _run(desk: _Desk, spec: MethodSpec) -> tuple[Result, str]:
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
         if job.is_comparison:
             _tell_account(desk.session, result)
-        return result, outcome
+        return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
 
 
 # --- telling of it --------------------------------------------------------------------------------
@@ -225,6 +236,17 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
     if outcome == "interrupted":
         output.note(f"interrupted: {so_far(result)}")
     return INTERRUPTED if outcome == "interrupted" else 0
+
+
+def _write(attempt: Attempt, job: _Job) -> None:
+    """The transcript, where one is asked for; what it tells of has been shown by now."""
+    from localsmc import transcript
+
+    if job.transcript is not None and attempt.exchange is not None:
+        said = transcript.Transcript(
+            exchanges=(attempt.exchange,), system=job.settings.system, model=job.model
+        )
+        transcript.write(job.transcript, said)
 
 
 def _tell_all(session: Session, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:

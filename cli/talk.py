@@ -85,7 +85,7 @@ class Talk:
                     result, outcome = follow(solving, trace, panel, interrupts)
             self._show(result, outcome, solving)
             if result.text:
-                self.conversation.keep(text, result, solving)
+                self.conversation.keep(solving, result)
                 self.save()
             trace.check()
         return outcome == "interrupted"

@@ -27,6 +27,17 @@ HEADROOM = 1024
 """Tokens, at least, by which a conversation may grow before it needs a larger context."""
 
 
+def exchange(solving: Solving, result: Result) -> Exchange:
+    """What was asked and replied, as a transcript has it."""
+    return Exchange(
+        user=solving.problem,
+        text=result.text,
+        instruction=layout.instruction_of(solving.model, solving.settings),
+        closing=solving.closing,
+        about=about(result),
+    )
+
+
 class Conversation:
     """What was said so far, and the contexts that remember it. Close it, or use it in a `with`."""
 
@@ -75,18 +86,9 @@ class Conversation:
             self.model, text, method, settings, is_stopped=is_stopped, context=context, draft_context=draft
         )
 
-    def keep(self, text: str, result: Result, solving: Solving) -> None:
+    def keep(self, solving: Solving, result: Result) -> None:
         """Make a message and the reply to it part of the conversation."""
-        instruction = layout.instruction_of(self.model, solving.settings)
-        self.exchanges.append(
-            Exchange(
-                user=text,
-                text=result.text,
-                instruction=instruction,
-                closing=solving.closing,
-                about=about(result),
-            )
-        )
+        self.exchanges.append(exchange(solving, result))
 
     def take_back(self) -> Exchange | None:
         """Forget the last exchange, and return it; None where there is none."""

@@ -35,7 +35,7 @@ def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = Tr
 
 def instruction_of(model: Model, settings: Settings) -> str | None:
     """What is asked for below a problem."""
-    return model.source.defaults.instruction if settings.instruct else None
+    return model.source.defaults.instruction if settings.instruct and not settings.raw else None
 
 
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:

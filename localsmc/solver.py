@@ -68,7 +68,7 @@ class Solving:
         self.draft = model.require_draft() if pair_of(self.method) else None
         self._began = time.perf_counter()
         self.model, self.settings, self._extract, self._is_stopped = model, settings, extract, is_stopped
-        self._problem = problem
+        self.problem = problem
         if pair_of(self.method) == TOKENS:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
@@ -135,7 +135,7 @@ class Solving:
             check=self._check,
             answer=self._answer,
             draft=self._drafting(),
-            wording=ModelWording(self.model, self._problem, self.settings),
+            wording=ModelWording(self.model, self.problem, self.settings),
         )
         try:
             return self.method.start(request)
@@ -151,9 +151,9 @@ class Solving:
         own_words = pair_of(self.method) == TEXTS
         return Draft(
             model=context,
-            prompt=layout.put(draft, self._problem, self.settings)[1] if own_words else self.prompt,
+            prompt=layout.put(draft, self.problem, self.settings)[1] if own_words else self.prompt,
             cost=draft.llama.n_params / self.model.llama.n_params,
-            wording=ModelWording(draft, self._problem, self.settings),
+            wording=ModelWording(draft, self.problem, self.settings),
             shares_tokens=self.model.shares_tokens(),
         )
 

@@ -64,10 +64,21 @@ def about(result: Result) -> dict[str, Any]:
     }
 
 
+def require_writable(path: Path) -> None:
+    """Raise RunError where a file cannot be written there, as far as can be told before."""
+    if path.is_dir():
+        raise _not_written(path, "it is a folder")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise _not_written(path, f"`{path.parent}` is no folder that you may write to")
+
+
 def write(path: Path, transcript: Transcript) -> None:
-    """Write the file anew, whole or not at all; raises RunError."""
+    """Write the file anew, whole or not at all; raises RunError. A name in .md or .txt is for people."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(transcript))
+    if path.suffix in (".md", ".txt"):
+        text = "\n\n".join(_paragraphs(transcript)) + "\n"
+    else:
+        text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(transcript))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch.write_text(text, encoding="utf-8", errors="replace")
@@ -75,10 +86,21 @@ def write(path: Path, transcript: Transcript) -> None:
     except OSError as error:
         with contextlib.suppress(OSError):
             scratch.unlink()
-        raise RunError(
-            f"the transcript `{path}` cannot be written: {error.strerror}",
-            hint="name a file in a folder that you may write to, with room on its disk",
-        ) from error
+        raise _not_written(path, error.strerror) from error
+
+
+def _not_written(path: Path, why: str | None) -> RunError:
+    return RunError(
+        f"the transcript `{path}` cannot be written: {why}",
+        hint="name a file in a folder that you may write to, with room on its disk",
+    )
+
+
+def _paragraphs(transcript: Transcript) -> Iterator[str]:
+    """Messages as Markdown, the user's quoted."""
+    for exchange in transcript.exchanges:
+        yield "\n".join(f"> {line}" for line in exchange.user.splitlines())
+        yield exchange.text
 
 
 def _lines(transcript: Transcript) -> Iterator[dict[str, Any]]:

@@ -120,6 +120,16 @@ def test_files_of_conversations(tmp_path):
     assert len(one.read_text().splitlines()) == 5
 
 
+def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
+    file = tmp_path / "one problem.jsonl"
+    command = [sys.executable, "-c", PROGRAM, "solve", *BRIEF, "-q", "What is 17 * 23?", "-o", str(file)]
+    assert subprocess.run(command, capture_output=True, timeout=DEADLINE).returncode == 0
+    code, out, err = chat(*BRIEF, "-c", file, said="And 18 * 23?\n")
+    assert (code, bool(out)) == (0, True)
+    assert "going on after 1 exchanges\n> What is 17 * 23?\n" in err
+    assert len(file.read_text().splitlines()) == 5
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

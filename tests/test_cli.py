@@ -18,6 +18,7 @@ from localsmc.methods import METHODS
 from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
 from localsmc.records import AnswerShare
 from localsmc_cli import choices
+from localsmc_cli.commands import COMMANDS
 from localsmc_cli.main import run
 from localsmc_cli.summary import percent, share_lines
 
@@ -80,6 +81,9 @@ MISTAKES = [
     (["  \n"], 2, "the problem is empty"),
     (["-f", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
     (["-f", "{folder}"], 2, "is a folder, not a file"),
+    (["x", "-o", "{folder}"], 7, "cannot be written: it is a folder"),
+    (["x", "-o", "{folder}/none/x"], 7, "is no folder that you may write to"),
+    (["x", "-o", "y", "--method", "greedy", "--method", "sample"], 2, "`--output` is for one method"),
     (["-f", "{binary}"], 2, "is not UTF-8 text"),
     (["-f", "{nul}"], 2, "is not a text"),
     (["x", "-p", "y"], 2, "the problem is given more than once"),
@@ -239,7 +243,7 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     ("arguments", "hint"),
     [
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], "there is: solve, eval, report, methods, bench, quantize"),
+        (["frobnicate"], f"there is: {', '.join(COMMANDS)}"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )

@@ -41,7 +41,7 @@ def turn(conversation, text, name="power-smc", settings=BRIEF, **options):
         for _ in solving:
             pass
         result = solving.result()
-    conversation.keep(text, result, solving)
+    conversation.keep(solving, result)
     return solving, result
 
 

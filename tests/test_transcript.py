@@ -66,3 +66,17 @@ def test_a_file_that_is_not_there_and_one_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(RunError, match="cannot be written"):
         transcript.write(tmp_path / "file" / "talk.jsonl", TALK)
+
+
+def test_a_name_for_people_is_written_for_people(tmp_path):
+    path = tmp_path / "talk.md"
+    transcript.write(path, TALK)
+    assert path.read_text() == "> a\n> b\n\nc é\n\n> d\n\ne</think>f\n"
+
+
+@pytest.mark.parametrize("name", ["", "none/talk.jsonl", "file/talk.jsonl"])
+def test_where_nothing_can_be_written_is_known_before(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written: .* folder"):
+        transcript.require_writable(tmp_path / name)
+    transcript.require_writable(tmp_path / "talk.jsonl")
