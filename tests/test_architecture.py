@@ -21,6 +21,7 @@ LAYERS = [
         "catalog",
         "gguf",
         "genealogy",
+        "memory",
         "strategies",
         "tasks",
         "tempered",
