@@ -20,6 +20,7 @@ from localsmc_cli.given import (
 )
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
+from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
 from localsmc_cli.session import Session
@@ -149,10 +150,12 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     models = given["models"] or (() if shapes else models_of_environment())
     check_draft(methods, {**given, "models": models})
     settings, problems = _settings(given), _problems(given)
+    tell_idle_gpus(session.output, load_options(given))
     files: Sequence[str | None] = models or (() if shapes else (None,))
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)
+            tell_loaded(session.output, model)
             chosen = cases(
                 teller or model,
                 methods,

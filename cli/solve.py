@@ -15,6 +15,7 @@ from localsmc_cli import options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
+from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
 from localsmc_cli.problem import read_problem
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods, with_flags
@@ -154,7 +155,16 @@ def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> 
     attempts: list[Attempt] = []
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
-        with loading.load(job.model, job.load, draft=job.draft, draft_options=job.draft_load) as model:
+        tell_idle_gpus(output, job.load)
+        with loading.load(
+            job.model,
+            job.load,
+            draft=job.draft,
+            draft_options=job.draft_load,
+            methods=[spec.method for spec in job.methods],
+            settings=job.settings,
+        ) as model:
+            tell_loaded(output, model)
             if model.source.is_embedded:
                 output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
             desk = _Desk(

@@ -89,7 +89,7 @@ def bytes_per_cell(header: Header, type_k: str, type_v: str) -> float:
 
 def layers(header: Header) -> tuple[Layer, ...]:
     """The model's layers, from the first to the last."""
-    n_layer = min(_number(header, "block_count"), _MAX_LAYERS)
+    n_layer = min(number(header, "block_count"), _MAX_LAYERS)
     weights = [0] * n_layer
     for tensor in header.tensors:
         match = _LAYER_NAME.match(tensor.name)
@@ -110,18 +110,30 @@ def layers(header: Header) -> tuple[Layer, ...]:
     )
 
 
+def parts(header: Header) -> tuple[Layer, ...]:
+    """The layers, and behind them the output, which llama.cpp counts as one more.
+
+    What stands in front of them stays on the CPU; where it serves as the output, too, it is there twice.
+    """
+    found = layers(header)
+    outer = {tensor.name: tensor.n_bytes for tensor in header.tensors if not _LAYER_NAME.match(tensor.name)}
+    front = outer.pop("token_embd.weight", 0)
+    behind = sum(outer.values()) + (0 if "output.weight" in outer else front)
+    return (*found, Layer(weights=behind, keys=0, values=0, state=0))
+
+
 def compute(header: Header, *, n_cells: int, n_sequences: int, n_ubatch: int, flash: bool) -> int:
     """Bytes for the largest graph, whose parts follow each other in one buffer, and for rows of logits."""
-    n_vocab, n_embd = _n_vocab(header), _number(header, "embedding_length")
+    n_vocab, n_embd = _n_vocab(header), number(header, "embedding_length")
     found = layers(header)
     n_kv, state = (max((getattr(layer, part) for layer in found), default=0) for part in ("keys", "state"))
     # The mask, in half precision for attention by blocks; else in full, and so are all heads' scores.
     mask = n_cells * (2 if flash else _F32) if n_kv else 0
-    scores = 0 if flash else mask * _number(header, "attention.head_count")
+    scores = 0 if flash else mask * number(header, "attention.head_count")
     row = max(
         scores + mask + _F32 * (5 * n_embd + 2 * n_kv),
         mask + _F32 * (3 * _n_ff(header) + 4 * n_embd),
-        _F32 * (6 * _number(header, "ssm.inner_size") + 2 * n_embd),
+        _F32 * (6 * number(header, "ssm.inner_size") + 2 * n_embd),
         _F32 * (n_vocab + 3 * n_embd),
     )
     n_rows = min(max(n_ubatch, n_sequences + 1), n_cells)
@@ -135,8 +147,8 @@ def _value(header: Header, key: str) -> object:
     return header.metadata.get(f"{header.architecture}.{key}")
 
 
-def _number(header: Header, key: str, default: int = 0) -> int:
-    """A count, the largest of one that differs by layer."""
+def number(header: Header, key: str, default: int = 0) -> int:
+    """A count in the metadata of the model's architecture; the largest where it differs by layer."""
     value = _value(header, key)
     if isinstance(value, ArrayInfo):
         return max((0, *value.values))
@@ -148,30 +160,30 @@ def _kv_heads(header: Header, n_layer: int) -> list[int]:
     value = _value(header, "attention.head_count_kv")
     if isinstance(value, ArrayInfo) and len(value.values) >= n_layer:
         return [max(0, n) for n in value.values[:n_layer]]
-    every = _number(header, "attention.head_count_kv", _number(header, "attention.head_count"))
-    interval = _number(header, "full_attention_interval", 1) or 1
+    every = number(header, "attention.head_count_kv", number(header, "attention.head_count"))
+    interval = number(header, "full_attention_interval", 1) or 1
     return [0 if (layer + 1) % interval else every for layer in range(n_layer)]
 
 
 def _head_widths(header: Header) -> tuple[int, int]:
     """Elements of a head's keys and of its values."""
-    default = _number(header, "embedding_length") // max(1, _number(header, "attention.head_count"))
-    width_k = _number(header, "attention.key_length", default)
-    width_v = _number(header, "attention.value_length", default)
+    default = number(header, "embedding_length") // max(1, number(header, "attention.head_count"))
+    width_k = number(header, "attention.key_length", default)
+    width_v = number(header, "attention.value_length", default)
     # Compressed (MLA): the values are a part of the keys.
-    return width_k, 0 if _number(header, "attention.key_length_mla") else width_v
+    return width_k, 0 if number(header, "attention.key_length_mla") else width_v
 
 
 def _state_bytes(header: Header) -> int:
     """Bytes of a sequence's recurrent state in a layer: of Mamba, RWKV, short convolutions; else 0."""
-    n_embd, taps = _number(header, "embedding_length"), _number(header, "shortconv.l_cache")
-    if n_head := _number(header, "wkv.head_size"):
+    n_embd, taps = number(header, "embedding_length"), number(header, "shortconv.l_cache")
+    if n_head := number(header, "wkv.head_size"):
         return _F32 * n_embd * (2 + n_head)
     if taps:
         return _F32 * n_embd * (taps - 1)
-    inner, state = _number(header, "ssm.inner_size"), _number(header, "ssm.state_size")
-    mixed = inner + 2 * _number(header, "ssm.group_count") * state
-    return _F32 * (max(0, _number(header, "ssm.conv_kernel") - 1) * mixed + state * inner)
+    inner, state = number(header, "ssm.inner_size"), number(header, "ssm.state_size")
+    mixed = inner + 2 * number(header, "ssm.group_count") * state
+    return _F32 * (max(0, number(header, "ssm.conv_kernel") - 1) * mixed + state * inner)
 
 
 def _n_vocab(header: Header) -> int:
@@ -181,5 +193,5 @@ def _n_vocab(header: Header) -> int:
 
 def _n_ff(header: Header) -> int:
     """Inner width of a feed-forward part, of all experts that a token uses."""
-    experts = _number(header, "expert_used_count") * _number(header, "expert_feed_forward_length")
-    return max(_number(header, "feed_forward_length"), experts)
+    experts = number(header, "expert_used_count") * number(header, "expert_feed_forward_length")
+    return max(number(header, "feed_forward_length"), experts)

@@ -12,7 +12,7 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "folders", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
+    {"errors", "folders", "machine", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
         "draws",
         "resampling",
@@ -27,7 +27,7 @@ LAYERS = [
         "tempered",
         "grading",
     },
-    {"toy", "llama", "narrowed", "sequences", "probe"},
+    {"toy", "llama", "narrowed", "placement", "sequences", "probe"},
     {
         "branching",
         "deferral",

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.context import LlamaContext
-from localsmc.llama.devices import Device, devices
+from localsmc.llama.devices import Device, gpus_in_use
 from localsmc.llama.options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
 from localsmc.model import TokenIds
 from localsmc.prompts import ChatTemplate
@@ -34,7 +34,6 @@ class LlamaModel:
         options = LoadOptions() if options is None else options
         self.path = path
         self.options = options
-        self._is_offloaded = options.n_gpu_layers != 0 and not options.cpu_only
         began = time.perf_counter()
         last_errors.clear()
         params = C.llama_model_default_params()
@@ -150,7 +149,7 @@ class LlamaModel:
     @property
     def gpus(self) -> list[Device]:
         """The GPUs that layers were offloaded to; none where all are on the CPU."""
-        return [device for device in devices() if device.is_gpu] if self._is_offloaded else []
+        return gpus_in_use(self.options)
 
     def metadata(self, key: str) -> str | None:
         """A metadata value as text."""
