@@ -190,7 +190,7 @@ def _bar(panel: Panel, type_: str) -> Callable[[int, int], None]:
 
 
 def _tell(session: Session, header: Header, path: Path, type_: str, written: Quantized) -> None:
-    from localsmc.llama.quantize import readable
+    from localsmc.sizes import readable
 
     n_tensors, n_fallbacks = len(header.tensors), written.n_fallbacks
     if n_fallbacks:

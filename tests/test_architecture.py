@@ -12,9 +12,11 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "folders", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
+    {"errors", "folders", "numerics", "sizes", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
+        "aliases",
         "draws",
+        "hub",
         "resampling",
         "model",
         "prompts",
