@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from localsmc.errors import ConfigError, RunError
@@ -31,13 +32,15 @@ def read() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def set_(name: str, model: str) -> None:
+def assign(name: str, model: str) -> None:
     """Give a model a name, which may have been another's; raises ConfigError or RunError."""
     if not _NAME.fullmatch(name) or name.lower().endswith(".gguf"):
         raise ConfigError(
             f"`{name}` is no name for an alias", hint="take letters, digits, `_`, `-` and `.`, as in qwen-7b"
         )
-    _write({**read(), name: model})
+    changed = {**read(), name: model}
+    follow(name, changed)
+    _write(changed)
 
 
 def remove(name: str) -> str:
@@ -51,15 +54,15 @@ def remove(name: str) -> str:
     return model
 
 
-def follow(name: str) -> str:
+def follow(name: str, known: Mapping[str, str] | None = None) -> str:
     """What a name means in the end, itself where it is no alias; raises ConfigError for a circle."""
-    known, seen = read(), [name]
+    known, seen = read() if known is None else known, [name]
     while seen[-1] in known:
         seen.append(known[seen[-1]])
         if seen[-1] in seen[:-1]:
             raise ConfigError(
                 f"the alias `{name}` goes in a circle: {' -> '.join(seen)}",
-                hint=f"set it anew: localsmc models alias {seen[-1]} MODEL",
+                hint=f"give one of them a model: localsmc models alias {name} MODEL",
             )
     return seen[-1]
 

@@ -15,6 +15,8 @@ LAYERS = [
     {"errors", "folders", "numerics", "sizes", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
         "aliases",
+        "inventory",
+        "recommendations",
         "draws",
         "hub",
         "resampling",
