@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import click
 
+from localsmc.errors import ConfigError
 from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
 
@@ -35,6 +37,24 @@ class Command(click.Command):
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records, col_max=30)
+
+
+class Group(click.Group):
+    """A group of commands that says which one may have been meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`."""
+        if args[0] in self.commands or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(args[0], self.commands, 1)
+        hint = (
+            f"did you mean `{ctx.command_path} {near[0]}`?"
+            if near
+            else f"there is: {', '.join(self.commands)}"
+        )
+        raise ConfigError(f"`{ctx.command_path}` has no command `{args[0]}`", hint=hint)
 
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])

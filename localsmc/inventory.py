@@ -23,6 +23,19 @@ class Entry:
     header: Header | None = None
     error: str | None = None
 
+    @property
+    def context(self) -> int | None:
+        """Tokens that the model was made for."""
+        header = self.header
+        found = header and header.metadata.get(f"{header.architecture}.context_length")
+        return found if isinstance(found, int) else None
+
+    @property
+    def chat_template(self) -> str | None:
+        """The file's own, where it has one."""
+        found = self.header and self.header.metadata.get("tokenizer.chat_template")
+        return found if isinstance(found, str) else None
+
     def to_json(self) -> dict[str, Any]:
         """What a list tells of it."""
         found = self.header
@@ -34,8 +47,8 @@ class Entry:
             "bytes": found and found.size,
             "quantization": found and found.file_type,
             "params": found and found.n_params,
-            "context": found and found.context_length,
-            "chat_template": found and found.chat_template is not None,
+            "context": self.context,
+            "chat_template": found and self.chat_template is not None,
             "error": self.error,
         }
 
@@ -48,7 +61,7 @@ def inventory() -> list[Entry]:
     return [_entry(*one, short.get(one[1], ())) for one in (*here, *cached)]
 
 
-def find(name: str) -> Entry:
+def find(name: str) -> tuple[Entry, Header]:
     """A model that is here, by any of its names, or a file; raises ModelNotFound and ModelLoadFailed."""
     meant = catalog.meaning(name)
     if isinstance(meant, hub.HubName):
@@ -58,7 +71,7 @@ def find(name: str) -> Entry:
         meant = found.path
     path = localsmc_models.path(meant) if isinstance(meant, str) else meant
     header = gguf.read_header(path)
-    return Entry(name=name, path=path, is_embedded=isinstance(meant, str), header=header)
+    return Entry(name=name, path=path, is_embedded=isinstance(meant, str), header=header), header
 
 
 def _entry(name: str, path: Path, is_embedded: bool, short: tuple[str, ...]) -> Entry:
@@ -85,5 +98,5 @@ def _path_of(alias: str) -> Path | None:
         return None
     if isinstance(meant, hub.HubName):
         cached = hub.cache.find(meant)
-        return cached and cached.path
+        return None if cached is None else cached.path
     return localsmc_models.path(meant) if isinstance(meant, str) else meant

@@ -25,6 +25,7 @@ LAYERS = [
         "catalog",
         "gguf",
         "genealogy",
+        "memory",
         "strategies",
         "tasks",
         "tempered",

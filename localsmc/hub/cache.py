@@ -129,13 +129,16 @@ def remove(model: CachedModel) -> int:
     return before - _dropped_if_empty(repository)
 
 
-def remove_partial(name: HubName) -> int:
-    """Delete what broken downloads of a repository left; returns the bytes freed."""
-    repository = folder() / name.repository.folder
-    before = _size(repository)
-    for blob in (repository / "blobs").glob(f"*{PARTIAL}"):
+def partials(name: HubName) -> list[Path]:
+    """What broken downloads of a repository left."""
+    return sorted((folder() / name.repository.folder / "blobs").glob(f"*{PARTIAL}"))
+
+
+def remove_partials(name: HubName) -> None:
+    """Delete what broken downloads of a repository left."""
+    for blob in partials(name):
         blob.unlink(missing_ok=True)
-    return before - _dropped_if_empty(repository)
+    _dropped_if_empty(folder() / name.repository.folder)
 
 
 def _dropped_if_empty(repository: Path) -> int:
