@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc import catalog, gguf, layout, machine, placement, probe
+from localsmc import catalog, gguf, hub, layout, machine, placement, probe
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
 from localsmc.llama import (
-    ALL_LAYERS,
     AUTO_LAYERS,
     ContextOptions,
     LlamaModel,
@@ -63,7 +62,7 @@ class Model:
                     "the method needs a second, smaller model that writes drafts, and none is given",
                     hint="add `-md small.gguf`, a small model of the same family",
                 )
-            file = _File.at(catalog.embedded(catalog.EMBEDDED_DRAFT), self.draft_options)
+            file = _File.of(catalog.embedded(catalog.EMBEDDED_DRAFT), self.draft_options)
             self.draft = file.load(self.context, file.place(self.context, Counter()))
         return self.draft
 
@@ -114,17 +113,19 @@ def load(
     *,
     draft: str | Path | None = None,
     draft_options: LoadOptions | None = None,
+    access: hub.Access | None = None,
     methods: Sequence[Method] = (),
     settings: Settings | None = None,
 ) -> Model:
-    """Load a GGUF, or the embedded model where no path is given; and a draft for it, where one is named.
+    """Load a model by path, alias or name on the hub, or the embedded one; and a draft, where one is named.
 
-    A file that is not embedded is checked first, in Python and then by loading it in a child process,
-    once. `methods` and `settings` say what it is for: what a GPU cannot hold with their cache stays on the
-    CPU. Raises ModelNotFound, or ModelLoadFailed, also for what is larger than memory.
+    What is not in the Hugging Face cache is downloaded first; `access` says how, and whom to tell of it.
+    A file that is not embedded is checked, in Python and then by loading it in a child process, once.
+    `methods` and `settings` say what it is for: what a GPU cannot hold with their cache stays on the CPU.
+    Raises ModelNotFound, DownloadFailed, or ModelLoadFailed, also for what is larger than memory.
     """
-    file = _File.of(path, options)
-    second = None if draft is None else _File.of(draft, draft_options)
+    file = _File.of(catalog.resolve(path, access), options)
+    second = None if draft is None else _File.of(catalog.resolve(draft, access), draft_options)
     context = layout.planned(
         file.header,
         file.source.defaults.n_predict,
@@ -154,11 +155,7 @@ class _File:
     options: LoadOptions
 
     @classmethod
-    def of(cls, path: str | Path | None, options: LoadOptions | None) -> _File:
-        return cls.at(catalog.resolve(path), options)
-
-    @classmethod
-    def at(cls, source: Source, options: LoadOptions | None) -> _File:
+    def of(cls, source: Source, options: LoadOptions | None) -> _File:
         header = gguf.read_header(source.path)
         if not source.is_embedded:
             source = replace(source, defaults=catalog.recommended(header.name))
@@ -168,7 +165,8 @@ class _File:
         """Where its layers go beside what is `taken` of each GPU, which then has theirs, too."""
         options = self.options
         gpus = [replace(gpu, free=max(0, gpu.free - taken[gpu.name])) for gpu in gpus_in_use(options)]
-        asked = {AUTO_LAYERS: None, ALL_LAYERS: sys.maxsize}.get(options.n_gpu_layers, options.n_gpu_layers)
+        n = options.n_gpu_layers
+        asked = None if n == AUTO_LAYERS else sys.maxsize if n < 0 else n
         placed = placement.place(
             self.header, context, gpus, n_gpu_layers=asked, tensor_split=options.tensor_split
         )

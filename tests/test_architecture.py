@@ -12,9 +12,24 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "folders", "machine", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
+        "errors",
+        "folders",
+        "machine",
+        "numerics",
+        "sizes",
+        "stopwatch",
+        "records",
+        "answers",
+        "ggml",
+        "statistics",
+    },
+    {
+        "aliases",
+        "inventory",
+        "recommendations",
         "draws",
+        "hub",
         "resampling",
         "model",
         "prompts",

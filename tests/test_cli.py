@@ -239,7 +239,7 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     ("arguments", "hint"),
     [
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], "there is: solve, eval, report, methods, bench, quantize"),
+        (["frobnicate"], "there is: solve, eval, report, methods, bench, models, quantize"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )
