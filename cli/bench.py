@@ -15,13 +15,15 @@ from localsmc_cli.given import (
     Given,
     draft_load_options,
     load_options,
-    models_of_environment,
     settings_of,
 )
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
+from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
+from localsmc_cli.naming import with_models
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
+from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods
 
@@ -146,13 +148,16 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
-    models = given["models"] or (() if shapes else models_of_environment())
-    check_draft(methods, {**given, "models": models})
+    given = with_models(given, has_others=bool(shapes))
+    check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
-    files: Sequence[str | None] = models or (() if shapes else (None,))
+    tell_idle_gpus(session.output, load_options(given))
+    files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
+    present(session, given)
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)
+            tell_loaded(session.output, model)
             chosen = cases(
                 teller or model,
                 methods,

@@ -15,7 +15,10 @@ from localsmc.errors import ConfigError, LocalSMCError
 from localsmc_cli import options
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
+from localsmc_cli.loaded import tell_idle_gpus
+from localsmc_cli.naming import with_models
 from localsmc_cli.output import is_terminal
+from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods, with_flags
 
@@ -69,8 +72,10 @@ def chat(session: Session, /, **given: Any) -> None:
     """Talk to a model: any method for any turn, the conversation kept in memory between them."""
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
-    given = _with_cells(given)
+    given = with_models(_with_cells(given))
     said, path = _kept(given)
+    if given["model"] is None and said is not None:
+        given["model"] = said.model
     spec = _spec(given)
     with output.library_log():
         talk = _open(session, given, spec, said, path)
@@ -144,11 +149,10 @@ def _open(
     from localsmc_cli.slash import tell_resumed
     from localsmc_cli.talk import Names, Talk
 
-    model = given["model"]
-    if model is None and said is not None:
-        model = said.model
+    present(session, given)
+    tell_idle_gpus(session.output, load_options(given))
     names = Names(
-        model=model,
+        model=given["model"],
         load=load_options(given),
         draft=given["model_draft"],
         draft_load=draft_load_options(given),
@@ -159,6 +163,7 @@ def _open(
         spec=spec,
         settings=replace(settings_of({**given, "raw": None}), instruct=given["box"]),
         path=path,
+        present=lambda name: present(session, {**given, "model": name, "model_draft": None}),
         hides_thought=given["hide_thinking"],
         trace=None if given["trace"] is None else Path(given["trace"]),
     )

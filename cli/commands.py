@@ -17,6 +17,7 @@ COMMANDS = {
     "report": "localsmc_cli.report",
     "methods": "localsmc_cli.methods",
     "bench": "localsmc_cli.bench",
+    "models": "localsmc_cli.models",
     "quantize": "localsmc_cli.quantize",
 }
 """Command to the module that has it, under the same name."""

@@ -14,13 +14,16 @@ from localsmc_cli import options
 from localsmc_cli.given import (
     Given,
     draft_load_options,
+    is_offline,
     load_options,
-    models_of_environment,
     settings_of,
 )
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
+from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
+from localsmc_cli.naming import with_models
 from localsmc_cli.progress import progress
+from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods
 
@@ -66,7 +69,6 @@ problems_options = options.together(
         help="How answers of --data are compared.  [default: math]",
     ),
     _problems("--limit", type=Count(1), metavar="N", help="The first N problems only."),
-    _problems("--offline", is_flag=True, default=False, help="Take sets from the cache only."),
     options.system_option(_problems),
     options.reasoning_option(_problems),
 )
@@ -104,6 +106,8 @@ def eval(session: Session, /, **given: Any) -> None:
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     if not given["output"]:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
+    given = with_models(given)
+    present(session, given)
     plan = _plan(given)
     with output.library_log():
         n_failed, is_whole = _run(session, plan, Path(given["output"]).expanduser())
@@ -121,12 +125,11 @@ def _plan(given: Given) -> Plan:
     from localsmc.evaluation import Plan, parse_models
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
-    models = given["models"] or models_of_environment()
-    check_draft(methods, {**given, "models": models})
+    check_draft(methods, given)
     settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),
-        models=parse_models(models),
+        models=parse_models(given["models"]),
         methods=methods,
         seeds=tuple(range(given["seeds"])),
         settings=settings,
@@ -151,7 +154,7 @@ def _tasks(given: Given) -> tuple[Task, ...]:
             raise ConfigError(f"`--{option}` is for `--data` without `--task`", hint="leave it out")
     if names:
         return tuple(
-            load_task(name, data=data, limit=given["limit"], offline=given["offline"]) for name in names
+            load_task(name, data=data, limit=given["limit"], offline=is_offline(given)) for name in names
         )
     assert data is not None  # noqa: S101 - asked above
     task = user_task(
@@ -170,7 +173,13 @@ def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
             output.warn(notice)
         if folder.n_cut:
             output.warn(f"a line that was cut short ({folder.n_cut} bytes) is taken off and run again")
-        evaluation = Evaluation(plan, folder, should_stop=lambda: session.interrupts.is_requested)
+        tell_idle_gpus(output, plan.load)
+        evaluation = Evaluation(
+            plan,
+            folder,
+            should_stop=lambda: session.interrupts.is_requested,
+            on_load=lambda model: tell_loaded(output, model),
+        )
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
         began, in_methods, n_new = time.perf_counter(), 0.0, 0
         with progress(output, len(plan), folder.lines) as show:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
 
 from localsmc.errors import ConfigError
 from localsmc_cli.problem import checked_text
 
 if TYPE_CHECKING:
+    from localsmc.hub import Access, Transfer
     from localsmc.llama import LoadOptions
     from localsmc.settings import Settings
 
@@ -17,27 +21,41 @@ Given = Mapping[str, Any]
 """A parsed command line: option to value, None where it was not given."""
 
 
+def is_typed(option: str) -> bool:
+    """Whether an option stands on the command line itself."""
+    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
+
+
 def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
     return {name: given[name] for name in names if given[name] is not None}
+
+
+def access_of(given: Given, progress: Callable[[Transfer], None] | None = None) -> Access:
+    """How the hub is reached."""
+    from localsmc.hub import Access
+
+    return Access(token=given["hf_token"] or None, offline=is_offline(given), progress=progress)
+
+
+def is_offline(given: Given) -> bool:
+    """Whether nothing may be downloaded."""
+    from localsmc.hub import is_true
+
+    # Not click's `envvar`: it would refuse llama.cpp's `enabled`.
+    return bool(given["offline"]) or is_true(os.environ.get("LLAMA_ARG_OFFLINE"))
 
 
 def load_options(given: Given) -> LoadOptions:
     """How to load the model."""
     from localsmc.llama import LoadOptions
 
-    return LoadOptions(**_given_of(given, ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")))
+    names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split", "check_memory")
+    return LoadOptions(**_given_of(given, names))
 
 
 def draft_load_options(given: Given) -> LoadOptions:
     """How to load the draft: on the same devices, with its own number of layers."""
     return load_options({**given, "n_gpu_layers": given["n_gpu_layers_draft"]})
-
-
-def models_of_environment() -> tuple[str, ...]:
-    """What a command that takes several models takes where none is named."""
-    # Not click's `envvar`: of an option that may be given several times it would split paths at spaces.
-    model = os.environ.get("LLAMA_ARG_MODEL")
-    return (model,) if model else ()
 
 
 def settings_of(given: Given) -> Settings:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from difflib import get_close_matches
 from typing import Any, TypeVar
 
 import click
 
+from localsmc.errors import ConfigError
 from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
 
@@ -35,6 +37,24 @@ class Command(click.Command):
         for name, records in sections.items():
             with formatter.section(name):
                 formatter.write_dl(records, col_max=30)
+
+
+class Group(click.Group):
+    """A group of commands that says which one may have been meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`."""
+        if args[0] in self.commands or args[0].startswith("-"):
+            return super().resolve_command(ctx, args)
+        near = get_close_matches(args[0], self.commands, 1)
+        hint = (
+            f"did you mean `{ctx.command_path} {near[0]}`?"
+            if near
+            else f"there is: {', '.join(self.commands)}"
+        )
+        raise ConfigError(f"`{ctx.command_path}` has no command `{args[0]}`", hint=hint)
 
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -248,20 +268,72 @@ output_options = together(
 )
 
 _model = section("Model")
-model_option = _model(
-    "-m",
-    "--model",
+_hf_file_option = _model(
+    "-hff",
+    "--hf-file",
     metavar="FILE",
-    envvar="LLAMA_ARG_MODEL",
-    help="A GGUF file.  [default: the embedded model]",
+    envvar="LLAMA_ARG_HF_FILE",
+    help="A certain file of --hf-repo.",
 )
-models_option = _model(
-    "-m",
-    "--model",
-    "models",
-    multiple=True,
-    metavar="FILE",
-    help="A GGUF file; may be given several times.  [default: the embedded model]",
+
+
+def hub_options(heading: Heading) -> Decorator[Any]:
+    """How the Hugging Face hub is reached."""
+    return together(
+        heading(
+            "-hft", "--hf-token", metavar="TOKEN", help="For the hub.  [default: HF_TOKEN, or the saved one]"
+        ),
+        heading(
+            "--offline",
+            is_flag=True,
+            default=False,
+            help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
+        ),
+    )
+
+
+model_option = together(
+    _model(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        envvar="LLAMA_ARG_MODEL",
+        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`."
+        "  [default: the embedded model]",
+    ),
+    _model(
+        "-hf",
+        "-hfr",
+        "--hf-repo",
+        "hf_repo",
+        metavar="REPO",
+        envvar="LLAMA_ARG_HF_REPO",
+        help="The same as -m user/repo[:quant].",
+    ),
+    _hf_file_option,
+    hub_options(_model),
+)
+models_option = together(
+    _model(
+        "-m",
+        "--model",
+        "models",
+        multiple=True,
+        metavar="MODEL",
+        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`; may be"
+        " given several times.  [default: the embedded model]",
+    ),
+    _model(
+        "-hf",
+        "-hfr",
+        "--hf-repo",
+        "hf_repo",
+        multiple=True,
+        metavar="REPO",
+        help="The same as -m user/repo[:quant].",
+    ),
+    _hf_file_option,
+    hub_options(_model),
 )
 loading_options = together(
     _model(
@@ -272,7 +344,7 @@ loading_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS",
-        help="Layers to keep on the GPU.  [default: auto, all where there is one]",
+        help="Layers to keep on the GPU.  [default: auto, as many as fit into its free memory]",
     ),
     _model(
         "-mg",
@@ -297,6 +369,13 @@ loading_options = together(
         envvar="LLAMA_ARG_TENSOR_SPLIT",
         help="Each GPU's share, for example 3,1.  [default: by free memory]",
     ),
+    _model(
+        "--no-memory-check",
+        "check_memory",
+        flag_value=False,
+        is_flag=True,
+        help="Try a model that is larger than all memory.",
+    ),
 )
 
 _draft = section("Draft model")
@@ -306,10 +385,20 @@ draft_options = together(
         "--model-draft",
         "--spec-draft-model",
         "model_draft",
-        metavar="FILE",
+        metavar="MODEL",
         envvar="LLAMA_ARG_SPEC_DRAFT_MODEL",
-        help="A small GGUF that writes drafts, for methods with two models."
+        help="A small model that writes drafts, for methods with two models."
         "  [default: the embedded model's, for the embedded model]",
+    ),
+    _draft(
+        "-hfd",
+        "-hfrd",
+        "--hf-repo-draft",
+        "--spec-draft-hf",
+        "hf_repo_draft",
+        metavar="REPO",
+        envvar="LLAMA_ARG_SPEC_DRAFT_HF_REPO",
+        help="The same as -md user/repo[:quant].",
     ),
     _draft(
         "-ngld",
@@ -319,7 +408,7 @@ draft_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS_DRAFT",
-        help="Its layers to keep on the GPU.  [default: auto, all where there is one]",
+        help="Its layers to keep on the GPU.  [default: auto, as many as fit]",
     ),
     _draft(
         "-td",

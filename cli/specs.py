@@ -6,12 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import click
-from click.core import ParameterSource
-
 from localsmc.errors import ConfigError
 from localsmc_cli.choices import PARAMETERS
-from localsmc_cli.given import Given
+from localsmc_cli.given import Given, is_typed
 
 if TYPE_CHECKING:
     from localsmc.methods.spec import MethodSpec
@@ -33,7 +30,7 @@ def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, .
     """The methods with the flags that apply to each; raises ConfigError for one that applies to none."""
     flags = {name: given[name] for name in PARAMETERS if given[name] is not None}
     for name in list(flags):
-        if not _is_typed(name) and not _owners(name).keys() & {spec.name for spec in specs}:
+        if not is_typed(name) and not _owners(name).keys() & {spec.name for spec in specs}:
             del flags[name]  # a variable of llama.cpp's is there for whoever can use it
             continue
         _check_owner(name, [spec.name for spec in specs])
@@ -46,19 +43,26 @@ def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
     from localsmc.methods.base import pair_of
 
     pairs = [spec.name for spec in specs if pair_of(METHODS[spec.name])]
-    has_own_model = bool(given.get("model") or given.get("models"))
-    if pairs and has_own_model and given["model_draft"] is None:
+    if pairs and given["model_draft"] is None and not _all_embedded(given):
         raise ConfigError(
             f"{_listed(pairs)} needs a second, smaller model that writes drafts",
             hint="add `-md small.gguf`, a small model of the same family",
         )
-    for option in ("model_draft", "n_gpu_layers_draft", "n_threads_draft"):
-        if not pairs and _is_typed(option):
+    for option in ("model_draft", "hf_repo_draft", "n_gpu_layers_draft", "n_threads_draft"):
+        if not pairs and is_typed(option):
             owners = [name for name, method in METHODS.items() if pair_of(method)]
             raise ConfigError(
                 f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
                 hint=f"leave it out, or use {_listed(owners)}",
             )
+
+
+def _all_embedded(given: Given) -> bool:
+    """Whether every model ships with the package, and so does a draft for it."""
+    from localsmc.catalog import is_embedded
+
+    models = given.get("models") or filter(None, [given.get("model")])
+    return all(map(is_embedded, models))
 
 
 def _joined(spec: MethodSpec, flags: dict[str, Any], select: str | None) -> MethodSpec:
@@ -95,11 +99,6 @@ def _owners(option: str) -> dict[str, None]:
     from localsmc.methods.base import options_of
 
     return {name: None for name, method in METHODS.items() if option in options_of(method)}
-
-
-def _is_typed(option: str) -> bool:
-    """Whether an option stands on the command line itself."""
-    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _listed(names: Sequence[str]) -> str:

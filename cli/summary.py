@@ -115,7 +115,6 @@ def setup_lines(solving: Solving, asked_cells: int) -> list[str]:
         f"model: {llama.path}, {llama.n_params / 1e6:,.1f} M parameters, {solving.model.header.file_type},"
         f" loaded in {llama.load_seconds:.2f} s",
         *_draft_lines(solving),
-        f"device: {llama.device}",
         f"context: {context.n_cells} cells, {why}",
         f"prompt: {json.dumps(solving.prompt_text, ensure_ascii=False)}",
         f"method: {method}",

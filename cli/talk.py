@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from localsmc.conversation import Conversation
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.methods.base import pair_of
 from localsmc.transcript import Transcript
+from localsmc_cli.loaded import tell_loaded
 from localsmc_cli.output import is_terminal
 from localsmc_cli.running import follow, so_far
 from localsmc_cli.session import Session
@@ -38,9 +40,16 @@ class Names:
     draft: str | None
     draft_load: LoadOptions
 
-    def open(self) -> Model:
-        """Load them."""
-        return loading.load(self.model, self.load, draft=self.draft, draft_options=self.draft_load)
+    def open(self, spec: MethodSpec, settings: Settings) -> Model:
+        """Load them, with room for a method."""
+        return loading.load(
+            self.model,
+            self.load,
+            draft=self.draft,
+            draft_options=self.draft_load,
+            methods=[spec.method],
+            settings=settings,
+        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -53,6 +62,8 @@ class Talk:
     settings: Settings
     path: Path | None
     """Where the conversation is kept, after each turn."""
+    present: Callable[[str], None]
+    """Downloads a model that is not here yet."""
     hides_thought: bool = False
     trace: Path | None = None
     model: Model = field(init=False)
@@ -61,8 +72,13 @@ class Talk:
     _told: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.model = self.names.open()
+        self.model = self._open()
         self.conversation = Conversation(self.model)
+
+    def _open(self) -> Model:
+        model = self.names.open(self.spec, self.settings)
+        tell_loaded(self.session.output, model)
+        return model
 
     def close(self) -> None:
         """Free the model."""
@@ -193,18 +209,21 @@ class Talk:
         """Another value of one of the method's parameters; raises ConfigError."""
         self.use_method(replace(self.spec, options={**self.spec.options, name: value}))
 
-    def use_model(self, name: str | None) -> None:
+    def use_model(self, name: str) -> None:
         """Another model, which is told all that was said; where it cannot be loaded the one before stays."""
         from localsmc import catalog, gguf
 
+        self.present(name)
         gguf.read_header(catalog.resolve(name).path)
         before, names = self.names, replace(self.names, model=name, draft=None)
         # Not both at once: memory may hold one only.
         self.close()
         try:
-            self.names, self.model = names, names.open()
+            self.names = names
+            self.model = self._open()
         except LocalSMCError:
-            self.names, self.model = before, before.open()
+            self.names = before
+            self.model = self._open()
             raise
         finally:
             self.conversation = Conversation(self.model, self.conversation.exchanges)

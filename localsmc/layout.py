@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-import numpy as np
-import psutil
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from localsmc import prompts
+import numpy as np
+
+from localsmc import machine, memory, placement, prompts
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
-from localsmc.loading import Model
-from localsmc.methods import Method
+from localsmc.methods import Method, Room
 from localsmc.methods.base import pair_of
 from localsmc.model import TokenIds
 from localsmc.settings import AS_MANY_AS_FIT, Settings
 
+if TYPE_CHECKING:
+    from localsmc.gguf import Header
+    from localsmc.loading import Model
+
 MEMORY_SHARE = 0.5
-"""The default context takes at most this share of the free memory."""
+"""The default context takes at most this share of the machine's free memory; of a GPU's, what is left."""
+
+PROMPT_GUESS = 1024
+"""Tokens of a prompt that nobody has read yet."""
 
 
 def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> tuple[str, TokenIds]:
@@ -78,19 +86,33 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     if settings.n_ctx:
         return settings.n_ctx
     models, needed = models_of(model, method), method.room
-    n_each = n_tokens + needed.beside
-    wanted = n_prompt + n_each * min(needed.texts, MAX_SEQUENCES)
-    per_cell = sum(one.llama.bytes_per_cell(settings.type_k, settings.type_v) for one in models)
-    gpus = model.llama.gpus
-    free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
-    affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
-    least = n_prompt + n_each * needed.least
-    return padded(max(least, min(wanted, affordable)))
+    wanted = _wanted(needed, needed.texts, n_prompt, n_tokens)
+    # The machine's memory has other uses; a GPU's is ours, up to a margin.
+    left = {"": MEMORY_SHARE * machine.memory().free}
+    left |= {gpu.name: float(gpu.free - placement.MARGIN) for one in models for gpu in one.llama.gpus}
+    context = context_options(needed.sequences, wanted, settings)
+    affordable = placement.cells_left([(one.header, one.placement) for one in models], context, left)
+    return memory.padded(max(_wanted(needed, needed.least, n_prompt, n_tokens), min(wanted, affordable)))
 
 
-def padded(n_cells: int) -> int:
-    """So many cells, as llama.cpp makes them: a multiple of 256."""
-    return -(-n_cells // 256) * 256
+def _wanted(room: Room, n_texts: int, n_prompt: int, n_tokens: int) -> int:
+    """Cells for so many texts that share their prompt only."""
+    return n_prompt + (n_tokens + room.beside) * min(n_texts, MAX_SEQUENCES)
+
+
+def planned(header: Header, n_predict: int, methods: Sequence[Method], settings: Settings) -> ContextOptions:
+    """The context that a model will be given, as far as it is known before the model is loaded.
+
+    A cache whose size is left open takes no more than the weights: past that, layers on a GPU are worth more.
+    """
+    asked, trained = settings.n_predict or n_predict, memory.number(header, "context_length")
+    n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
+    sizes = [_wanted(method.room, method.room.texts, PROMPT_GUESS, n_tokens) for method in methods]
+    least = min(_wanted(method.room, method.room.least, PROMPT_GUESS, n_tokens) for method in methods)
+    per_cell = memory.bytes_per_cell(header, settings.type_k, settings.type_v)
+    n_cells = min(max(sizes), max(least, int(header.size / max(1.0, per_cell))))
+    n_sequences = max(method.room.sequences for method in methods)
+    return context_options(n_sequences, settings.n_ctx or memory.padded(n_cells), settings)
 
 
 def open_context(

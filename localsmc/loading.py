@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import sys
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc import catalog, gguf, probe
+from localsmc import catalog, gguf, hub, layout, machine, placement, probe
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
-from localsmc.llama import LlamaModel, LoadOptions, shared_tokens
+from localsmc.llama import (
+    AUTO_LAYERS,
+    ContextOptions,
+    LlamaModel,
+    LoadOptions,
+    gpus_in_use,
+    shared_tokens,
+)
 from localsmc.methods import METHODS, Method, from_options
+from localsmc.placement import Placement
 from localsmc.records import ModelInfo
+from localsmc.settings import Settings
 
 HASHED_SIZE = 64 * 1024 * 1024
 """Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
@@ -28,6 +39,11 @@ class Model:
     llama: LlamaModel
     source: Source
     header: gguf.Header
+    placement: Placement
+    context: ContextOptions
+    """What it was loaded for."""
+    notices: list[str] = field(default_factory=list)
+    """What is not as it should be."""
     draft: Model | None = None
     draft_options: LoadOptions | None = None
     _n_shared: int | None = None
@@ -46,7 +62,8 @@ class Model:
                     "the method needs a second, smaller model that writes drafts, and none is given",
                     hint="add `-md small.gguf`, a small model of the same family",
                 )
-            self.draft = _load(catalog.embedded(catalog.EMBEDDED_DRAFT), self.draft_options)
+            file = _File.of(catalog.embedded(catalog.EMBEDDED_DRAFT), self.draft_options)
+            self.draft = file.load(self.context, file.place(self.context, Counter()))
         return self.draft
 
     def require_shared_tokens(self) -> int:
@@ -96,31 +113,79 @@ def load(
     *,
     draft: str | Path | None = None,
     draft_options: LoadOptions | None = None,
+    access: hub.Access | None = None,
+    methods: Sequence[Method] = (),
+    settings: Settings | None = None,
 ) -> Model:
-    """Load a GGUF, or the embedded model where no path is given; and a draft for it, where one is named.
+    """Load a model by path, alias or name on the hub, or the embedded one; and a draft, where one is named.
 
-    A file that is not embedded is checked first, in Python and then by loading it in a child process,
-    once. Raises ModelNotFound or ModelLoadFailed.
+    What is not in the Hugging Face cache is downloaded first; `access` says how, and whom to tell of it.
+    A file that is not embedded is checked, in Python and then by loading it in a child process, once.
+    `methods` and `settings` say what it is for: what a GPU cannot hold with their cache stays on the CPU.
+    Raises ModelNotFound, DownloadFailed, or ModelLoadFailed, also for what is larger than memory.
     """
-    model = _load(catalog.resolve(path), options)
+    file = _File.of(catalog.resolve(path, access), options)
+    second = None if draft is None else _File.of(catalog.resolve(draft, access), draft_options)
+    context = layout.planned(
+        file.header,
+        file.source.defaults.n_predict,
+        methods or [from_options(METHODS["power-smc"], {})],
+        Settings() if settings is None else settings,
+    )
+    taken: Counter[str] = Counter()
+    # The draft first: it is the smaller one, and is asked more often.
+    second_place = None if second is None else second.place(context, taken)
+    model = file.load(context, file.place(context, taken))
     model.draft_options = draft_options
-    if draft is not None:
+    if second is not None and second_place is not None:
         try:
-            model.draft = _load(catalog.resolve(draft), draft_options)
+            model.draft = second.load(context, second_place)
         except BaseException:
             model.close()
             raise
     return model
 
 
-def _load(source: Source, options: LoadOptions | None) -> Model:
-    header = gguf.read_header(source.path)
-    if not source.is_embedded:
-        probe.ensure_loadable(source.path, header)
-        source = replace(source, defaults=catalog.recommended(header.name))
-    if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
-        source = replace(source, sha256=sha256([source.path]))
-    return Model(LlamaModel(source.path, options), source, header)
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file that is about to be loaded, its header read."""
+
+    source: Source
+    header: gguf.Header
+    options: LoadOptions
+
+    @classmethod
+    def of(cls, source: Source, options: LoadOptions | None) -> _File:
+        header = gguf.read_header(source.path)
+        if not source.is_embedded:
+            source = replace(source, defaults=catalog.recommended(header.name))
+        return cls(source, header, LoadOptions() if options is None else options)
+
+    def place(self, context: ContextOptions, taken: Counter[str]) -> Placement:
+        """Where its layers go beside what is `taken` of each GPU, which then has theirs, too."""
+        options = self.options
+        gpus = [replace(gpu, free=max(0, gpu.free - taken[gpu.name])) for gpu in gpus_in_use(options)]
+        n = options.n_gpu_layers
+        asked = None if n == AUTO_LAYERS else sys.maxsize if n < 0 else n
+        placed = placement.place(
+            self.header, context, gpus, n_gpu_layers=asked, tensor_split=options.tensor_split
+        )
+        taken.update({gpu.name: n_bytes for gpu, n_bytes in zip(gpus, placed.taken, strict=True)})
+        return placed
+
+    def load(self, context: ContextOptions, placed: Placement) -> Model:
+        """Check it against memory, then in a child, and load it."""
+        source, header, options = self.source, self.header, self.options
+        notices = []
+        if options.check_memory:
+            notices = placement.check(header, placed, context, machine.memory())
+        if not source.is_embedded:
+            probe.ensure_loadable(source.path, header)
+        if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
+            source = replace(source, sha256=sha256([source.path]))
+        if placed.gpus and options.n_gpu_layers == AUTO_LAYERS and placed.n_gpu_layers < len(placed.parts):
+            options = replace(options, n_gpu_layers=placed.n_gpu_layers)
+        return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
 
 
 def sha256(parts: Sequence[Path]) -> str:

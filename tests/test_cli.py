@@ -309,7 +309,7 @@ def test_quiet_writes_the_text_only(cli):
 def test_verbose_tells_what_was_chosen_and_where_the_time_went(cli):
     _, out, err = cli("solve", "What is 17 * 23?", *SMALL, "-v", "--json")
     assert json.loads(out)["seed"] >= 0
-    for word in ("llama_model_loader:", "device: ", "chosen for", "prompt: ", "PowerSMC(", "is decoding"):
+    for word in ("llama_model_loader:", " layers on ", "chosen for", "prompt: ", "PowerSMC(", "is decoding"):
         assert word in err
     _, _, err = cli("solve", "x", *SMALL, "-v", "-c", "512")
     assert "context: 512 cells, given by --ctx-size" in err
@@ -649,7 +649,7 @@ def test_methods_tells_what_is_recommended_for_the_embedded_model(cli):
     from localsmc.catalog import resolve
     from localsmc.loading import Model
 
-    embedded = Model(None, resolve(None), None)  # neither is looked at
+    embedded = Model(None, resolve(None), None, None, None)  # nothing else is looked at
     for name, method in METHODS.items():
         chosen, told = embedded.method(name), cli("methods", name)[1]
         for option, value in defaults_of(method).items():

@@ -64,7 +64,7 @@ class Plan:
     def manifest(self) -> dict[str, Any]:
         """What a run folder says of its lines; reads models that have no known hash."""
         kept = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
-        del kept["seed"], kept["select"]
+        del kept["seed"], kept["select"], kept["load"]["check_memory"], kept["draft_load"]["check_memory"]
         return {
             "tasks": [
                 {
@@ -102,9 +102,14 @@ class Evaluation:
     """A plan at work in a folder: iterate the lines that were not there yet."""
 
     def __init__(
-        self, plan: Plan, folder: RunFolder, *, should_stop: Callable[[], bool] = lambda: False
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_load: Callable[[Model], None] = lambda _: None,
     ) -> None:
-        self.plan, self._folder, self._should_stop = plan, folder, should_stop
+        self.plan, self._folder, self._should_stop, self._on_load = plan, folder, should_stop, on_load
         self._done = {key_of(line) for line in folder.lines}
 
     @property
@@ -126,7 +131,15 @@ class Evaluation:
             return
         plan = self.plan
         draft = plan.draft if has_pair(plan.methods) else None
-        with loading.load(spec.file, plan.load, draft=draft, draft_options=plan.draft_load) as model:
+        with loading.load(
+            spec.file,
+            plan.load,
+            draft=draft,
+            draft_options=plan.draft_load,
+            methods=[method.method for method in plan.methods],
+            settings=plan.settings,
+        ) as model:
+            self._on_load(model)
             for task in missing:
                 with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
                     for key, item, method in self._missing(spec, task):

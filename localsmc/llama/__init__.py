@@ -5,8 +5,10 @@ from __future__ import annotations
 from localsmc.ggml import KV_TYPES
 from localsmc.llama.binding import build_info
 from localsmc.llama.context import LlamaContext
-from localsmc.llama.devices import Device, default_threads, devices
+from localsmc.llama.devices import Device, can_offload, default_threads, devices, gpus_in_use
 from localsmc.llama.options import (
+    ALL_LAYERS,
+    AUTO_LAYERS,
     FLASH_ATTENTION,
     LOAD_MODES,
     MAX_SEQUENCES,
@@ -20,6 +22,8 @@ from localsmc.llama.vocabulary import shared_tokens
 from localsmc.llama.weights import LlamaModel
 
 __all__ = [
+    "ALL_LAYERS",
+    "AUTO_LAYERS",
     "FLASH_ATTENTION",
     "KV_TYPES",
     "LOAD_MODES",
@@ -32,8 +36,10 @@ __all__ = [
     "LoadOptions",
     "PlainLlama",
     "build_info",
+    "can_offload",
     "default_threads",
     "devices",
+    "gpus_in_use",
     "probe_load",
     "shared_tokens",
 ]

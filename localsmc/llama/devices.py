@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import os
+import sys
 from dataclasses import dataclass
 
 import psutil
 
-from localsmc.llama.binding import libggml
+from localsmc.llama.binding import C, libggml
+from localsmc.llama.options import LoadOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Device:
     is_gpu: bool
     free: int
     total: int
+    is_shared: bool = False
+    """Whether its memory is the machine's own."""
 
 
 def devices() -> list[Device]:
@@ -41,9 +45,24 @@ def devices() -> list[Device]:
         ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
         name, text = ggml.ggml_backend_dev_name(device), ggml.ggml_backend_dev_description(device)
         # ggml-backend.h: 0 is the CPU, 1 a GPU, 2 an integrated GPU, 3 an accelerator beside the CPU.
-        is_gpu = ggml.ggml_backend_dev_type(device) in (1, 2)
-        found.append(Device(name.decode(), text.decode(), is_gpu, free.value, total.value))
+        kind = ggml.ggml_backend_dev_type(device)
+        is_shared = kind == 2 or (kind == 1 and sys.platform == "darwin")
+        found.append(Device(name.decode(), text.decode(), kind in (1, 2), free.value, total.value, is_shared))
     return found
+
+
+def gpus_in_use(options: LoadOptions) -> list[Device]:
+    """The GPUs that llama.cpp puts layers on: those with memory of their own, where there are any."""
+    if options.n_gpu_layers == 0 or options.cpu_only:
+        return []
+    found = [device for device in devices() if device.is_gpu]
+    found = [gpu for gpu in found if not gpu.is_shared] or found
+    return found[options.main_gpu :][:1] if options.split_mode == "none" else found
+
+
+def can_offload() -> bool:
+    """Whether this build of llama.cpp sees a GPU that it can use."""
+    return bool(C.llama_supports_gpu_offload())
 
 
 PARAMS_A_THREAD = 20_000_000

@@ -12,6 +12,9 @@ SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct": 4}
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 
+AUTO_LAYERS, ALL_LAYERS = -1, -2
+"""As numbers of layers on GPUs, llama.cpp's: as many as fit, which `loading` finds out, and all."""
+
 MAX_SEQUENCES = 256
 """LLAMA_MAX_SEQ; a test compares it with llama_max_parallel_sequences()."""
 
@@ -24,15 +27,17 @@ def one_of(name: str, value: str, known: Mapping[str, int]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How to load a GGUF, as in llama.cpp. n_gpu_layers −1 is all of them."""
+    """How to load a GGUF, as in llama.cpp."""
 
-    n_gpu_layers: int = -1
+    n_gpu_layers: int = AUTO_LAYERS
     main_gpu: int = 0
     split_mode: str = "layer"
     tensor_split: tuple[float, ...] = ()
     load_mode: str = "auto"
     cpu_only: bool = False
     """Not even a context on a GPU."""
+    check_memory: bool = True
+    """Refuse what is larger than all memory before it is loaded."""
 
     def __post_init__(self) -> None:
         one_of("split-mode", self.split_mode, SPLIT_MODES)

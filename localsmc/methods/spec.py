@@ -36,9 +36,14 @@ class MethodSpec:
     select: str | None = None
 
     @property
+    def method(self) -> Method:
+        """The method, without what is recommended for a model."""
+        return from_options(METHODS[self.name], self.options)
+
+    @property
     def selector(self) -> str:
         """The selector that was asked for, or the method's own."""
-        return self.select or from_options(METHODS[self.name], self.options).select
+        return self.select or self.method.select
 
     def to_json(self) -> dict[str, Any]:
         """For a manifest."""

@@ -1,0 +1,206 @@
+"""Where a model's layers and their cache go: as many as fit into GPUs' free memory, the rest on the CPU.
+
+Arithmetic on a header and on what devices say is free; llama.cpp is not asked. It splits as llama.cpp
+does: the last layers go to GPUs, the output counts as one more behind them, and each GPU has a share of
+their number. Modes that split single tensors are taken as if they split by layer.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from localsmc import memory
+from localsmc.errors import ContextError, ModelLoadFailed
+from localsmc.ggml import bytes_per_element
+from localsmc.gguf import Header
+from localsmc.machine import Memory
+from localsmc.memory import Layer, Need
+
+if TYPE_CHECKING:
+    from localsmc.llama import ContextOptions, Device
+
+MARGIN = 2**30
+"""Bytes to leave free on each GPU for what cannot be counted, as llama.cpp's own `--fit` does."""
+
+USABLE = 0.95
+"""Of all memory; the rest is the system's."""
+
+CPU = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """Where each part of a model stands, its layers and the output behind them.
+
+    `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold.
+    """
+
+    parts: tuple[Layer, ...]
+    where: tuple[int, ...]
+    gpus: tuple[Device, ...] = ()
+    taken: tuple[int, ...] = ()
+
+    @property
+    def n_gpu_layers(self) -> int:
+        """Parts on GPUs, as llama.cpp counts layers."""
+        return len(self.parts) - self.where.count(CPU)
+
+    def on(self, place: int) -> list[Layer]:
+        """The parts on a GPU, or on the CPU."""
+        return [part for part, at in zip(self.parts, self.where, strict=True) if at == place]
+
+    def cell(self, place: int, type_k: str, type_v: str) -> float:
+        """Bytes that one token takes in the cache there."""
+        return sum(part.cell(type_k, type_v) for part in self.on(place))
+
+    def __str__(self) -> str:
+        """As "25 of 33 layers on NVIDIA H200: 12.1 of 14.0 GiB free"."""
+        told = [
+            f"{self.where.count(i)} of {len(self.parts)} layers on {gpu.description}:"
+            f" {gib(taken)} of {gib(gpu.free)} GiB free"
+            for i, (gpu, taken) in enumerate(zip(self.gpus, self.taken, strict=True))
+            if i in self.where
+        ]
+        return "; ".join(told) or f"all {len(self.parts)} layers on the CPU"
+
+
+def place(
+    header: Header,
+    context: ContextOptions,
+    gpus: Sequence[Device],
+    *,
+    n_gpu_layers: int | None = None,
+    tensor_split: Sequence[float] = (),
+) -> Placement:
+    """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache."""
+    parts = memory.parts(header)
+    shares = list(tensor_split[: len(gpus)])
+    if not any(shares):
+        shares = [float(gpu.free) for gpu in gpus]
+    compute = need(header, context, on_gpu=True).compute
+
+    def with_layers(n: int) -> Placement:
+        where = _where(len(parts), n if gpus else 0, shares)
+        bare = Placement(parts=parts, where=where, gpus=tuple(gpus))
+        taken = (_bytes(bare.on(i), context) + compute if i in where else 0 for i in range(len(gpus)))
+        return replace(bare, taken=tuple(taken))
+
+    if n_gpu_layers is not None:
+        return with_layers(min(n_gpu_layers, len(parts)))
+    found = (with_layers(n) for n in range(len(parts), 0, -1))
+    return next(filter(_fits, found), with_layers(0))
+
+
+def _fits(placement: Placement) -> bool:
+    both = zip(placement.gpus, placement.taken, strict=True)
+    return placement.n_gpu_layers > 0 and all(taken == 0 or taken + MARGIN <= gpu.free for gpu, taken in both)
+
+
+def _where(n_parts: int, n_on_gpus: int, shares: Sequence[float]) -> tuple[int, ...]:
+    """As llama.cpp has it: by the part's place among those on GPUs, where the shares' running sum ends."""
+    ends = list(accumulate(shares))
+    on_gpus = (bisect_right(ends, i / n_on_gpus * ends[-1]) for i in range(n_on_gpus))
+    return (CPU,) * (n_parts - n_on_gpus) + tuple(min(gpu, len(ends) - 1) for gpu in on_gpus)
+
+
+def _bytes(parts: Sequence[Layer], context: ContextOptions) -> int:
+    """Weights, cache and states of some parts."""
+    cells = memory.padded(context.n_ctx) * sum(part.cell(context.type_k, context.type_v) for part in parts)
+    return int(cells) + sum(part.weights + context.n_seq_max * part.state for part in parts)
+
+
+def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> Need:
+    """What a model takes with a context."""
+    asked = context.flash_attention
+    # By itself llama.cpp computes attention by blocks on GPUs only, unless values are quantized.
+    flash = asked == "on" or (asked == "auto" and (on_gpu or bytes_per_element(context.type_v) < 2))
+    return memory.need(
+        header,
+        n_cells=context.n_ctx,
+        n_sequences=context.n_seq_max,
+        type_k=context.type_k,
+        type_v=context.type_v,
+        n_ubatch=context.n_ubatch,
+        flash=flash,
+    )
+
+
+def cells_left(
+    models: Sequence[tuple[Header, Placement]], context: ContextOptions, left: Mapping[str, float]
+) -> int:
+    """Cells that there is memory for wherever some of the models' layers are.
+
+    `left` has bytes by a GPU's name, the weights being loaded; the CPU's is empty. Models
+    that keep no tokens have the context's cells.
+    """
+    computing: Counter[str] = Counter()
+    per_cell: defaultdict[str, float] = defaultdict(float)
+    for header, placement in models:
+        compute = need(header, context, on_gpu=True).compute
+        for index, name in enumerate(["", *(gpu.name for gpu in placement.gpus)], CPU):
+            if n_bytes := placement.cell(index, context.type_k, context.type_v):
+                per_cell[name] += n_bytes
+                # What the CPU reserves for this is hardly touched.
+                computing[name] += compute if name else 0
+    fitting = (max(0.0, left[name] - computing[name]) / n_bytes for name, n_bytes in per_cell.items())
+    return int(min(fitting, default=context.n_ctx))
+
+
+# --- whether there is enough ------------------------------------------------------------------------
+
+
+def check(header: Header, placement: Placement, context: ContextOptions, ram: Memory) -> list[str]:
+    """What to warn of before a model is loaded; raises where memory cannot hold its weights or its cache.
+
+    Weights are read from the file as they are needed: with less free than they take it goes on, slowly.
+    """
+    needed = need(header, context, on_gpu=placement.n_gpu_layers == len(placement.parts))
+    own = [gpu for gpu in placement.gpus if not gpu.is_shared]
+    total, free = (
+        int(USABLE * ram.total) + sum(gpu.total for gpu in own),
+        ram.free + sum(gpu.free for gpu in own),
+    )
+    if needed.weights > total:
+        raise ModelLoadFailed(
+            f"`{header.path}` needs {_told(needed)}, but there {_are(total, ram, own)}",
+            hint=_what_fits(header, total - needed.cache - needed.compute),
+        )
+    if needed.cache > free:
+        raise ContextError(
+            f"a context of {context.n_ctx} cells needs {gib(needed.cache)} GiB, but {gib(free)} GiB are free",
+            hint="lower `--ctx-size`",
+        )
+    on_cpu = needed.weights - sum(part.weights for i in range(len(own)) for part in placement.on(i))
+    if on_cpu <= ram.free:
+        return []
+    return [
+        f"`{header.path}` needs {_told(needed)}, but {gib(free)} GiB are free: what does not fit is read"
+        " from the disk again for every token; a smaller quantization is faster"
+    ]
+
+
+def _told(needed: Need) -> str:
+    parts = ", ".join(f"{name} {gib(getattr(needed, name))}" for name in ("weights", "cache", "compute"))
+    return f"{gib(needed.total)} GiB ({parts})"
+
+
+def _are(total: int, ram: Memory, gpus: Sequence[Device]) -> str:
+    where = "this container" if ram.is_limited else "this machine"
+    return f"are {gib(total)} GiB in {where}{' with its GPUs' if gpus else ''}"
+
+
+def _what_fits(header: Header, room: int) -> str:
+    trying = "`--no-memory-check` tries it all the same"
+    if room < header.n_params / 8:  # less than one bit a weight
+        return f"take a smaller model, or lower `--ctx-size` and `--particles`; {trying}"
+    return f"take a quantization of {gib(room)} GiB at most, or a smaller model; {trying}"
+
+
+def gib(n_bytes: float) -> str:
+    """So many bytes in GiB, as "4.1"."""
+    return f"{n_bytes / 2**30:,.1f}"

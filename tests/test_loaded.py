@@ -1,0 +1,111 @@
+"""What the command line says of models that do not fit, and of GPUs that are not used."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import localsmc_models
+from localsmc import llama, machine
+from localsmc.machine import Memory
+from localsmc_cli.main import run
+
+SMALL = ("-t", "1", "-N", "2", "-n", "4", "-c", "256", "-ub", "16", "-s", "1")
+IDLE = "a GPU is here (NVIDIA), but this llama.cpp does not use it: `localsmc doctor` says how"
+
+
+@pytest.fixture
+def cli(capsys):
+    """Run in this process: arguments to exit code, standard output and error."""
+
+    def call(*arguments):
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def with_gpu(monkeypatch):
+    """A machine with a GPU, which a build of llama.cpp may or may not use."""
+
+    def say(makers, can_offload=False):
+        monkeypatch.setattr(machine, "gpus", lambda: makers)
+        monkeypatch.setattr(llama, "can_offload", lambda: can_offload)
+
+    return say
+
+
+@pytest.mark.parametrize(
+    ("makers", "can_offload", "options", "n_lines"),
+    [
+        (["NVIDIA"], False, (), 1),
+        (["NVIDIA"], False, ("--method", "greedy", "--method", "sample:N=2"), 1),
+        (["NVIDIA"], True, (), 0),
+        (["NVIDIA"], False, ("-ngl", "0"), 0),
+        (["NVIDIA"], False, ("-q",), 0),
+        ([], False, (), 0),
+    ],
+    ids=["idle", "once a run", "used", "not wanted", "quiet", "none"],
+)
+def test_a_gpu_that_is_not_used_is_one_line(cli, with_gpu, makers, can_offload, options, n_lines):
+    with_gpu(makers, can_offload)
+    small = [option for option in SMALL if "--method" not in options or option not in ("-N", "2")]
+    code, out, err = cli("solve", "1+1", "--json", *small, *options)
+    assert code == 0
+    assert err.splitlines().count(IDLE) == n_lines
+    assert "GPU" not in out
+    json.loads(out)
+
+
+def test_eval_and_bench_say_it_once(cli, with_gpu, tmp_path):
+    with_gpu(["NVIDIA"])
+    models = [word for name in ("tiny", "draft") for word in ("-m", localsmc_models.path(name))]
+    shared = ("--method", "greedy", *models, "-t", "1", "-c", "512")
+    _, _, err = cli("eval", "--task", "tiny", "--limit", "1", "-n", "4", "-o", tmp_path / "run", *shared)
+    assert err.splitlines().count(IDLE) == 1
+    _, _, err = cli("bench", "-n", "2", "-r", "1", *shared)
+    assert err.splitlines().count(IDLE) == 1
+
+
+# --- models that do not fit ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def little(monkeypatch):
+    monkeypatch.setattr(machine, "memory", lambda: Memory(2**18, 2**18))
+
+
+def test_a_model_that_no_memory_holds_is_refused_with_what_would_fit(cli, little, random_llama):
+    code, out, err = cli("solve", "-m", random_llama, "x", *SMALL)
+    assert (code, out) == (3, "")
+    assert err.startswith(f"Error: `{random_llama}` needs 0.0 GiB (weights 0.0, cache 0.0, compute 0.0), but")
+    assert "hint: take a smaller model" in err
+    assert "--no-memory-check" in err
+
+
+def test_or_is_tried_all_the_same(cli, little, random_llama):
+    code, _, err = cli("solve", "-m", random_llama, "x", "--no-memory-check", *SMALL)
+    assert (code, "needs" in err) == (0, False)
+
+
+def test_little_free_memory_is_a_warning(cli, monkeypatch, random_llama):
+    monkeypatch.setattr(machine, "memory", lambda: Memory(2**34, 2**18))
+    code, _, err = cli("solve", "-m", random_llama, "x", *SMALL)
+    assert code == 0
+    assert err.count("Warning: ") == 1
+    assert "what does not fit is read from the disk again" in err
+
+
+def test_a_context_beyond_memory_is_refused(cli, random_llama):
+    code, _, err = cli("solve", "-m", random_llama, "x", "-c", "2147483647")
+    assert code == 4
+    assert "Error: a context of 2147483647 cells needs 1,024.0 GiB, but " in err
+    assert "hint: lower `--ctx-size`" in err
+
+
+def test_details_have_the_place_of_the_layers(cli):
+    _, _, err = cli("solve", "x", "-v", *SMALL)
+    assert "tiny.gguf: all 6 layers on the CPU" in err.splitlines()
