@@ -11,19 +11,13 @@ import click
 
 from localsmc_cli import options
 from localsmc_cli.choices import TABLE_FORMATS
-from localsmc_cli.given import (
-    Given,
-    draft_load_options,
-    load_options,
-    models_of_environment,
-    settings_of,
-)
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
 from localsmc_cli.session import Session
-from localsmc_cli.specs import check_draft, parse_methods
+from localsmc_cli.specs import check_draft, is_idle, parse_methods
 
 if TYPE_CHECKING:
     from localsmc.bench import Spec
@@ -70,16 +64,24 @@ bench_options = options.together(
     _bench(
         "-N",
         "--particles",
+        scope="bench",
         type=Counts(1, 1_000_000),
         metavar="N,...",
         help="Particles, one after another; up to 256 are rows of batches, too.  [default: the method's own]",
     ),
-    _bench("--alpha", type=Exponents(), metavar="X,...", help="Exponents.  [default: the method's own]"),
+    _bench(
+        "--alpha",
+        scope="bench",
+        type=Exponents(),
+        metavar="X,...",
+        help="Exponents.  [default: the method's own]",
+    ),
     _bench(
         "-n",
         "--predict",
         "--n-predict",
         "n_predict",
+        scope="bench",
         type=Counts(2, 1_000_000),
         metavar="N,...",
         help="Tokens; texts of a real model may end before.  [default: 64]",
@@ -92,7 +94,13 @@ bench_options = options.together(
         metavar="N",
         help="Repetitions, each on another problem with another seed.  [default: 3]",
     ),
-    _bench("-p", "--prompt", metavar="TEXT", help="The problem.  [default: some that are built in]"),
+    _bench(
+        "-p",
+        "--prompt",
+        metavar="TEXT",
+        each_time=options.THE_PROBLEM,
+        help="The problem.  [default: some that are built in]",
+    ),
     _bench(
         "--peers",
         is_flag=True,
@@ -102,6 +110,7 @@ bench_options = options.together(
     _bench(
         "-o",
         "--output",
+        scope="bench",
         type=click.Choice(TABLE_FORMATS),
         default="md",
         help="How the table is written.  [default: md]",
@@ -110,7 +119,12 @@ bench_options = options.together(
 )
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
+@click.command(
+    cls=options.Command,
+    alternatives=(("models", "synthetic"),),
+    epilog=_EXAMPLES,
+    short_help="Measure speed, and where the time goes.",
+)
 @bench_options
 @options.models_option
 @options.loading_options
@@ -146,8 +160,8 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
-    models = given["models"] or (() if shapes else models_of_environment())
-    check_draft(methods, {**given, "models": models})
+    models = given["models"]
+    check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
     files: Sequence[str | None] = models or (() if shapes else (None,))
     for target in (*files, *shapes):
@@ -156,8 +170,8 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
             chosen = cases(
                 teller or model,
                 methods,
-                particles=given["particles"] or (),
-                alphas=given["alpha"] or (),
+                particles=() if is_idle("particles", methods) else given["particles"] or (),
+                alphas=() if is_idle("alpha", methods) else given["alpha"] or (),
                 n_tokens=given["n_predict"] or (N_TOKENS,),
                 has_peers=given["peers"],
                 is_synthetic=teller is not None,

@@ -11,13 +11,7 @@ import click
 
 from localsmc.errors import ConfigError, RunError
 from localsmc_cli import options
-from localsmc_cli.given import (
-    Given,
-    draft_load_options,
-    load_options,
-    models_of_environment,
-    settings_of,
-)
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
 from localsmc_cli.progress import progress
@@ -81,7 +75,13 @@ runs_options = options.together(
         help="A method with its options; may be given several times.  [default: power-smc and sample]",
     ),
     _runs("--seeds", type=Count(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
-    _runs("-o", "--output", metavar="FOLDER", help="Where the results go, and a stopped run goes on."),
+    _runs(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        each_time=options.THE_RESULT,
+        help="Where the results go, and a stopped run goes on.",
+    ),
     options.mode_options(_runs),
 )
 
@@ -121,12 +121,11 @@ def _plan(given: Given) -> Plan:
     from localsmc.evaluation import Plan, parse_models
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
-    models = given["models"] or models_of_environment()
-    check_draft(methods, {**given, "models": models})
+    check_draft(methods, given)
     settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),
-        models=parse_models(models),
+        models=parse_models(given["models"]),
         methods=methods,
         seeds=tuple(range(given["seeds"])),
         settings=settings,

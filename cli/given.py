@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import click
+
 from localsmc.errors import ConfigError
+from localsmc_cli.origins import origin
 from localsmc_cli.problem import checked_text
 
 if TYPE_CHECKING:
@@ -33,22 +35,16 @@ def draft_load_options(given: Given) -> LoadOptions:
     return load_options({**given, "n_gpu_layers": given["n_gpu_layers_draft"]})
 
 
-def models_of_environment() -> tuple[str, ...]:
-    """What a command that takes several models takes where none is named."""
-    # Not click's `envvar`: of an option that may be given several times it would split paths at spaces.
-    model = os.environ.get("LLAMA_ARG_MODEL")
-    return (model,) if model else ()
-
-
 def settings_of(given: Given) -> Settings:
     """How to put and answer the problem."""
     from localsmc.settings import Settings
 
+    ctx = click.get_current_context()
     for text in given["stop"]:
-        if not checked_text(text, "`--stop`"):
-            raise ConfigError("`--stop` is empty", hint="give a text, or leave it out")
+        if not checked_text(text, origin(ctx, "stop")):
+            raise ConfigError(f"{origin(ctx, 'stop')} is empty", hint="give a text, or leave it out")
     if given["system"] is not None:
-        checked_text(given["system"], "`--system`")
+        checked_text(given["system"], origin(ctx, "system"))
     plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
     context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     return Settings(

@@ -2,63 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
+from localsmc_cli.command import Command, Decorator, Heading, Option, section, together
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
 
-# --- headings -----------------------------------------------------------------------------------
-
-
-class Option(click.Option):
-    """An option that knows the heading it stands under."""
-
-    def __init__(self, *args: Any, section: str, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.section = section
-
-
-class Command(click.Command):
-    """A command whose help has its options under headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, in the order of the headings' first appearance."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record is not None:
-                sections.setdefault(getattr(param, "section", "Help"), []).append(record)
-        for name, records in sections.items():
-            with formatter.section(name):
-                formatter.write_dl(records, col_max=30)
-
-
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-Decorator = Callable[[CommandT], CommandT]
-
-
-def section(name: str) -> Callable[..., Decorator[Any]]:
-    """What makes options under a heading; those that are not given are None."""
-    return functools.partial(click.option, cls=Option, section=name, default=None)
-
-
-def together(*options: Decorator[Any]) -> Decorator[Any]:
-    """Several options as one decorator, listed in the order given."""
-
-    def decorate(command: CommandT) -> CommandT:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-Heading = Callable[..., Decorator[Any]]
-"""What `section` gives."""
+__all__ = ["Command", "Option", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
@@ -103,10 +55,19 @@ def threads_option(heading: Heading) -> Decorator[Any]:
 
 # --- the options --------------------------------------------------------------------------------
 
+THE_PROBLEM, THE_RESULT = "it is the problem itself", "the next command would write there, too"
+"""Why an option has no variable and is not in the configuration."""
+
 _problem = section("Problem")
 problem_options = together(
-    _problem("-p", "--prompt", metavar="TEXT", help="The problem, as an option."),
-    _problem("-f", "--file", metavar="FILE", help="A text file with the problem; - is standard input."),
+    _problem("-p", "--prompt", metavar="TEXT", each_time=THE_PROBLEM, help="The problem, as an option."),
+    _problem(
+        "-f",
+        "--file",
+        metavar="FILE",
+        each_time=THE_PROBLEM,
+        help="A text file with the problem; - is standard input.",
+    ),
     system_option(_problem),
     _problem(
         "--raw",
@@ -232,7 +193,9 @@ limit_options = together(
 _output = section("Output")
 output_options = together(
     _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
-    _output("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON."),
+    _output(
+        "--trace", metavar="FILE", each_time=THE_RESULT, help="Write every step to a file, as lines of JSON."
+    ),
     mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
 )
 
@@ -250,6 +213,7 @@ models_option = _model(
     "models",
     multiple=True,
     metavar="FILE",
+    envvar="LLAMA_ARG_MODEL",
     help="A GGUF file; may be given several times.  [default: the embedded model]",
 )
 loading_options = together(

@@ -30,8 +30,6 @@ DEADLINE = 120
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith("LLAMA_ARG_")]:
-        monkeypatch.delenv(name)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path / "cache"))
     # A terminal's width and colours are not under test.
@@ -239,7 +237,7 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     ("arguments", "hint"),
     [
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], "there is: solve, eval, report, methods, bench, quantize"),
+        (["frobnicate"], "there is: solve, eval, report, methods, bench, quantize, config"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )
