@@ -9,14 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc_cli import options
+from localsmc_cli import model_options, options
 from localsmc_cli.choices import TABLE_FORMATS
-from localsmc_cli.given import (
-    Given,
-    draft_load_options,
-    load_options,
-    settings_of,
-)
+from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
 from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
@@ -25,7 +20,7 @@ from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
 from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
-from localsmc_cli.specs import check_draft, parse_methods
+from localsmc_cli.specs import check_draft, is_idle, parse_methods
 
 if TYPE_CHECKING:
     from localsmc.bench import Spec
@@ -72,16 +67,24 @@ bench_options = options.together(
     _bench(
         "-N",
         "--particles",
+        scope="bench",
         type=Counts(1, 1_000_000),
         metavar="N,...",
         help="Particles, one after another; up to 256 are rows of batches, too.  [default: the method's own]",
     ),
-    _bench("--alpha", type=Exponents(), metavar="X,...", help="Exponents.  [default: the method's own]"),
+    _bench(
+        "--alpha",
+        scope="bench",
+        type=Exponents(),
+        metavar="X,...",
+        help="Exponents.  [default: the method's own]",
+    ),
     _bench(
         "-n",
         "--predict",
         "--n-predict",
         "n_predict",
+        scope="bench",
         type=Counts(2, 1_000_000),
         metavar="N,...",
         help="Tokens; texts of a real model may end before.  [default: 64]",
@@ -94,7 +97,13 @@ bench_options = options.together(
         metavar="N",
         help="Repetitions, each on another problem with another seed.  [default: 3]",
     ),
-    _bench("-p", "--prompt", metavar="TEXT", help="The problem.  [default: some that are built in]"),
+    _bench(
+        "-p",
+        "--prompt",
+        metavar="TEXT",
+        each_time=options.THE_PROBLEM,
+        help="The problem.  [default: some that are built in]",
+    ),
     _bench(
         "--peers",
         is_flag=True,
@@ -104,6 +113,7 @@ bench_options = options.together(
     _bench(
         "-o",
         "--output",
+        scope="bench",
         type=click.Choice(TABLE_FORMATS),
         default="md",
         help="How the table is written.  [default: md]",
@@ -112,11 +122,16 @@ bench_options = options.together(
 )
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
+@click.command(
+    cls=options.Command,
+    alternatives=(("models", "synthetic"), ("hf_repo", "synthetic")),
+    epilog=_EXAMPLES,
+    short_help="Measure speed, and where the time goes.",
+)
 @bench_options
-@options.models_option
-@options.loading_options
-@options.draft_options
+@model_options.models_option
+@model_options.loading_options
+@model_options.draft_options
 @options.context_options
 @click.pass_obj
 def bench(session: Session, /, **given: Any) -> None:
@@ -148,7 +163,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
-    given = with_models(given, has_others=bool(shapes))
+    given = with_models(given)
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
     tell_idle_gpus(session.output, load_options(given))
@@ -161,8 +176,8 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
             chosen = cases(
                 teller or model,
                 methods,
-                particles=given["particles"] or (),
-                alphas=given["alpha"] or (),
+                particles=() if is_idle("particles", methods) else given["particles"] or (),
+                alphas=() if is_idle("alpha", methods) else given["alpha"] or (),
                 n_tokens=given["n_predict"] or (N_TOKENS,),
                 has_peers=given["peers"],
                 is_synthetic=teller is not None,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
-from localsmc_cli import options
+from localsmc_cli import model_options, options
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.loaded import tell_idle_gpus
@@ -48,6 +48,7 @@ _talk = options.section("Conversation")
     is_flag=False,
     flag_value="",
     metavar="[FILE]",
+    each_time="it is another conversation each time",
     help="Go on with the last conversation, or with the one in a file. (`-c N` is the context's size, as in"
     " llama.cpp.)",
 )
@@ -61,10 +62,10 @@ _talk = options.section("Conversation")
 @options.mode_options(_talk, "Prompts, sizes, timings and llama.cpp's log on standard error.")
 @options.method_options
 @options.limit_options
-@options.model_option
-@options.loading_options
-@options.draft_options
-@options.draft_length_option
+@model_options.model_option
+@model_options.loading_options
+@model_options.draft_options
+@model_options.draft_length_option
 @options.cells_option("--ctx-size")
 @options.context_options_without_cells
 @click.pass_obj

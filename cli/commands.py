@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from difflib import get_close_matches
+from collections.abc import Iterable
 
 import click
 
 from localsmc import __version__
-from localsmc.errors import ConfigError
+from localsmc_cli.command import Group
 
 COMMANDS = {
     "solve": "localsmc_cli.solve",
@@ -19,11 +19,12 @@ COMMANDS = {
     "bench": "localsmc_cli.bench",
     "models": "localsmc_cli.models",
     "quantize": "localsmc_cli.quantize",
+    "config": "localsmc_cli.config",
 }
 """Command to the module that has it, under the same name."""
 
 
-class Commands(click.Group):
+class Commands(Group):
     """Commands that are imported when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -37,17 +38,9 @@ class Commands(click.Group):
         command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See `click.Group.resolve_command`; says which command may have been meant."""
-        if args[0] in COMMANDS or args[0].startswith("-"):
-            return super().resolve_command(ctx, args)
-        near = get_close_matches(args[0], COMMANDS, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(COMMANDS)}"
-        if " " in args[0]:
-            hint = f'did you mean: localsmc solve "{args[0]}"'
-        raise ConfigError(f"no command is called `{args[0]}`", hint=hint)
+    def suggestion(self, name: str, names: Iterable[str]) -> str:
+        """See `Group.suggestion`; a problem is no command."""
+        return f'did you mean: localsmc solve "{name}"' if " " in name else super().suggestion(name, names)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, RunError
-from localsmc_cli import options
-from localsmc_cli.given import (
-    Given,
-    draft_load_options,
-    is_offline,
-    load_options,
-    settings_of,
-)
+from localsmc_cli import model_options, options
+from localsmc_cli.given import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
 from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
@@ -83,7 +77,13 @@ runs_options = options.together(
         help="A method with its options; may be given several times.  [default: power-smc and sample]",
     ),
     _runs("--seeds", type=Count(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
-    _runs("-o", "--output", metavar="FOLDER", help="Where the results go, and a stopped run goes on."),
+    _runs(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        each_time=options.THE_RESULT,
+        help="Where the results go, and a stopped run goes on.",
+    ),
     options.mode_options(_runs),
 )
 
@@ -91,9 +91,9 @@ runs_options = options.together(
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure methods on a set of problems.")
 @problems_options
 @runs_options
-@options.models_option
-@options.loading_options
-@options.draft_options
+@model_options.models_option
+@model_options.loading_options
+@model_options.draft_options
 @options.limit_options
 @options.context_options
 @click.pass_obj

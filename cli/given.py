@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.core import ParameterSource
 
 from localsmc.errors import ConfigError
+from localsmc_cli.origins import origin
 from localsmc_cli.problem import checked_text
 
 if TYPE_CHECKING:
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
 
 Given = Mapping[str, Any]
 """A parsed command line: option to value, None where it was not given."""
-
-
-def is_typed(option: str) -> bool:
-    """Whether an option stands on the command line itself."""
-    return click.get_current_context().get_parameter_source(option) is ParameterSource.COMMANDLINE
 
 
 def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
@@ -62,11 +57,12 @@ def settings_of(given: Given) -> Settings:
     """How to put and answer the problem."""
     from localsmc.settings import Settings
 
+    ctx = click.get_current_context()
     for text in given["stop"]:
-        if not checked_text(text, "`--stop`"):
-            raise ConfigError("`--stop` is empty", hint="give a text, or leave it out")
+        if not checked_text(text, origin(ctx, "stop")):
+            raise ConfigError(f"{origin(ctx, 'stop')} is empty", hint="give a text, or leave it out")
     if given["system"] is not None:
-        checked_text(given["system"], "`--system`")
+        checked_text(given["system"], origin(ctx, "system"))
     plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
     context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     return Settings(

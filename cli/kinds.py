@@ -63,9 +63,10 @@ class Count(_ParamType):
 
 
 class Counts(_ParamType):
-    """Several whole numbers, such as 1,16,64."""
+    """Several whole numbers, such as 1,16,64; a list in the configuration."""
 
     name = "N,..."
+    is_list = True
 
     def __init__(self, low: int, high: int) -> None:
         self._one = Count(low, high)
@@ -79,9 +80,10 @@ class Counts(_ParamType):
 
 
 class Exponents(_ParamType):
-    """Several finite numbers from 1 on, such as 2,4."""
+    """Several finite numbers from 1 on, such as 2,4; a list in the configuration."""
 
     name = "X,..."
+    is_list = True
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -109,9 +111,10 @@ class TokenLimit(_ParamType):
 
 
 class Shares(_ParamType):
-    """Proportions such as 3,1; commas or slashes, as in llama.cpp."""
+    """Proportions such as 3,1; commas or slashes, as in llama.cpp, or a list in the configuration."""
 
     name = "N0,N1,..."
+    is_list = True
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 if TYPE_CHECKING:
     import click
@@ -105,15 +105,11 @@ def _usage_error(error: click.ClickException) -> ConfigError:
 
 
 def _source(error: click.BadParameter, context: click.Context | None) -> str:
-    """The option's first long name, or the environment variable that the bad value came from."""
-    from click.core import ParameterSource
+    """The option as it is typed, or the variable or the place in the file that the bad value came from."""
+    from localsmc_cli.origins import origin
 
-    parameter: Any = error.param
-    if parameter is None or context is None:
-        return "a value"
-    if context.get_parameter_source(parameter.name) is ParameterSource.ENVIRONMENT:
-        return f"the environment variable `{parameter.envvar}`"
-    return f"`{next((name for name in parameter.opts if name.startswith('--')), parameter.opts[0])}`"
+    parameter = error.param
+    return "a value" if parameter is None or context is None else origin(context, str(parameter.name))
 
 
 if __name__ == "__main__":

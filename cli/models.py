@@ -11,7 +11,7 @@ import click
 
 from localsmc.errors import ConfigError, ModelNotFound, RunError
 from localsmc.sizes import readable
-from localsmc_cli import options
+from localsmc_cli import model_options, options
 from localsmc_cli.kinds import Count
 from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_table, record
 from localsmc_cli.output import is_terminal
@@ -85,7 +85,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
     '  localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
 )
 @click.argument("name", metavar="MODEL", required=False)
-@options.hub_options(_hub)
+@model_options.hub_options(_hub)
 @options.mode_options(_output)
 @click.pass_obj
 def pull(session: Session, /, name: str | None, **given: Any) -> None:

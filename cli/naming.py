@@ -1,77 +1,53 @@
-"""The models that a command line names, by `-m` or as llama.cpp has it for the hub, as one name each."""
+"""The models that a command line names, by `-m` or as llama.cpp has it for the hub, as one name each.
+
+Of two that are given the command has kept the one that was said more explicitly (`Command.alternatives`);
+both are there where they were said in the same way.
+"""
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
+import click
+
 from localsmc.errors import ConfigError
-from localsmc_cli.given import Given, is_typed
+from localsmc_cli.given import Given
+from localsmc_cli.origins import is_typed, rank
 
 
-def with_models(given: Given, *, has_others: bool = False) -> dict[str, Any]:
-    """The command line with `model` or `models`, and `model_draft`, as they are meant; raises ConfigError.
-
-    The environment counts where nothing is typed, and no models are there that have no name (`has_others`).
-    """
-    named: dict[str, object] = {"model_draft": _draft(given)}
+def with_models(given: Given) -> dict[str, Any]:
+    """The command line with `model` or `models`, and `model_draft`, as they are meant; raises ConfigError."""
+    named: dict[str, object] = {
+        "model_draft": _one(given["model_draft"], given["hf_repo_draft"], None, "--model-draft")
+    }
+    repos = given["hf_repo"] or ()
+    repos = repos if isinstance(repos, tuple) else (repos,)
+    if is_typed("hf_file") and len(repos) != 1:
+        raise ConfigError(
+            "`--hf-file` is a file of one `--hf-repo`",
+            hint=f"add `-hf user/repo`, or write both as -m user/repo/{given['hf_file']}",
+        )
+    context = click.get_current_context()
+    # A variable's file belongs to a variable's repository.
+    is_its_file = len(repos) == 1 and rank(context, "hf_file") >= rank(context, "hf_repo")
+    file = given["hf_file"] if is_its_file else None
     if "models" in given:
-        named["models"] = _several(given) or (() if has_others else _of_environment())
+        named["models"] = (*given["models"], *(_joined(repo, file) for repo in repos))
     else:
-        named["model"] = _one(given)
+        named["model"] = _one(given["model"], next(iter(repos), None), file, "--model")
     return {**given, **named}
 
 
-def _one(given: Given) -> str | None:
-    """What is typed wins over the environment, and `-m` over `-hf`."""
-    if is_typed("model") and is_typed("hf_repo"):
-        raise _twice("--model", "--hf-repo")
-    if given["model"] is not None and not is_typed("hf_repo"):
-        _check_no_file(given)
-        return str(given["model"])
-    if given["hf_repo"] is None:
-        _check_no_file(given)
-        return None
-    return _joined(given["hf_repo"], given["hf_file"])
-
-
-def _several(given: Given) -> tuple[str, ...]:
-    repos, file = given["hf_repo"], given["hf_file"] if is_typed("hf_file") else None
-    if len(repos) != 1:
-        _check_no_file(given)
-    return (*given["models"], *(_joined(repo, file) for repo in repos))
-
-
-def _of_environment() -> tuple[str, ...]:
-    # Not click's `envvar`: of an option that may be given several times it would split paths at spaces.
-    if model := os.environ.get("LLAMA_ARG_MODEL"):
-        return (model,)
-    repo = os.environ.get("LLAMA_ARG_HF_REPO")
-    return (_joined(repo, os.environ.get("LLAMA_ARG_HF_FILE") or None),) if repo else ()
-
-
-def _draft(given: Given) -> str | None:
-    if is_typed("model_draft") and is_typed("hf_repo_draft"):
-        raise _twice("--model-draft", "--hf-repo-draft")
-    if given["hf_repo_draft"] is None or (given["model_draft"] is not None and not is_typed("hf_repo_draft")):
-        draft: str | None = given["model_draft"]
-        return draft
-    return _joined(given["hf_repo_draft"], None)
+def _one(model: str | None, repo: str | None, file: str | None, spelled: str) -> str | None:
+    if model is not None and repo is not None:
+        other = spelled.replace("model", "hf-repo")
+        raise ConfigError(
+            f"the model is given twice, by `{spelled}` and `{other}`", hint="leave one of them out"
+        )
+    return model if repo is None else _joined(repo, file)
 
 
 def _joined(repo: str, file: str | None) -> str:
     from localsmc.hub import joined
 
     return joined(repo, file)
-
-
-def _check_no_file(given: Given) -> None:
-    if is_typed("hf_file"):
-        raise ConfigError(
-            "`--hf-file` is a file of one `--hf-repo`",
-            hint=f"add `-hf user/repo`, or write both as -m user/repo/{given['hf_file']}",
-        )
-
-
-def _twice(one: str, other: str) -> ConfigError:
-    return ConfigError(f"the model is given twice, by `{one}` and `{other}`", hint="leave one of them out")

@@ -2,83 +2,15 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
-from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
-from localsmc.errors import ConfigError
-from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
-from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
+from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT
+from localsmc_cli.command import Command, Decorator, Group, Heading, Option, section, together
+from localsmc_cli.kinds import Count, Seconds, Switch, TokenLimit
 
-# --- headings -----------------------------------------------------------------------------------
-
-
-class Option(click.Option):
-    """An option that knows the heading it stands under."""
-
-    def __init__(self, *args: Any, section: str, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.section = section
-
-
-class Command(click.Command):
-    """A command whose help has its options under headings."""
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, in the order of the headings' first appearance."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record is not None:
-                sections.setdefault(getattr(param, "section", "Help"), []).append(record)
-        for name, records in sections.items():
-            with formatter.section(name):
-                formatter.write_dl(records, col_max=30)
-
-
-class Group(click.Group):
-    """A group of commands that says which one may have been meant."""
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See `click.Group.resolve_command`."""
-        if args[0] in self.commands or args[0].startswith("-"):
-            return super().resolve_command(ctx, args)
-        near = get_close_matches(args[0], self.commands, 1)
-        hint = (
-            f"did you mean `{ctx.command_path} {near[0]}`?"
-            if near
-            else f"there is: {', '.join(self.commands)}"
-        )
-        raise ConfigError(f"`{ctx.command_path}` has no command `{args[0]}`", hint=hint)
-
-
-CommandT = TypeVar("CommandT", bound=Callable[..., Any])
-Decorator = Callable[[CommandT], CommandT]
-
-
-def section(name: str) -> Callable[..., Decorator[Any]]:
-    """What makes options under a heading; those that are not given are None."""
-    return functools.partial(click.option, cls=Option, section=name, default=None)
-
-
-def together(*options: Decorator[Any]) -> Decorator[Any]:
-    """Several options as one decorator, listed in the order given."""
-
-    def decorate(command: CommandT) -> CommandT:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorate
-
-
-Heading = Callable[..., Decorator[Any]]
-"""What `section` gives."""
+__all__ = ["Command", "Group", "Option", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
@@ -98,12 +30,14 @@ def mode_options(
 
 def transcript_option(heading: Heading, help_text: str) -> Decorator[Any]:
     """The file of what was said."""
-    return heading("-o", "--output", "transcript", metavar="FILE", help=help_text)
+    return heading("-o", "--output", "transcript", metavar="FILE", each_time=THE_RESULT, help=help_text)
 
 
 def trace_option(heading: Heading) -> Decorator[Any]:
     """The file of steps."""
-    return heading("--trace", metavar="FILE", help="Write every step to a file, as lines of JSON.")
+    return heading(
+        "--trace", metavar="FILE", each_time=THE_RESULT, help="Write every step to a file, as lines of JSON."
+    )
 
 
 def reasoning_option(heading: Heading) -> Decorator[Any]:
@@ -133,10 +67,19 @@ def threads_option(heading: Heading) -> Decorator[Any]:
 
 # --- the options --------------------------------------------------------------------------------
 
+THE_PROBLEM, THE_RESULT = "it is the problem itself", "the next command would write there, too"
+"""Why an option has no variable and is not in the configuration."""
+
 _problem = section("Problem")
 problem_options = together(
-    _problem("-p", "--prompt", metavar="TEXT", help="The problem, as an option."),
-    _problem("-f", "--file", metavar="FILE", help="A text file with the problem; - is standard input."),
+    _problem("-p", "--prompt", metavar="TEXT", each_time=THE_PROBLEM, help="The problem, as an option."),
+    _problem(
+        "-f",
+        "--file",
+        metavar="FILE",
+        each_time=THE_PROBLEM,
+        help="A text file with the problem; - is standard input.",
+    ),
     system_option(_problem),
     _problem(
         "--raw",
@@ -265,167 +208,6 @@ output_options = together(
     transcript_option(_output, "Write problem and reply to a file, which `chat -c` goes on from."),
     trace_option(_output),
     mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
-)
-
-_model = section("Model")
-_hf_file_option = _model(
-    "-hff",
-    "--hf-file",
-    metavar="FILE",
-    envvar="LLAMA_ARG_HF_FILE",
-    help="A certain file of --hf-repo.",
-)
-
-
-def hub_options(heading: Heading) -> Decorator[Any]:
-    """How the Hugging Face hub is reached."""
-    return together(
-        heading(
-            "-hft", "--hf-token", metavar="TOKEN", help="For the hub.  [default: HF_TOKEN, or the saved one]"
-        ),
-        heading(
-            "--offline",
-            is_flag=True,
-            default=False,
-            help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
-        ),
-    )
-
-
-model_option = together(
-    _model(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        envvar="LLAMA_ARG_MODEL",
-        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`."
-        "  [default: the embedded model]",
-    ),
-    _model(
-        "-hf",
-        "-hfr",
-        "--hf-repo",
-        "hf_repo",
-        metavar="REPO",
-        envvar="LLAMA_ARG_HF_REPO",
-        help="The same as -m user/repo[:quant].",
-    ),
-    _hf_file_option,
-    hub_options(_model),
-)
-models_option = together(
-    _model(
-        "-m",
-        "--model",
-        "models",
-        multiple=True,
-        metavar="MODEL",
-        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`; may be"
-        " given several times.  [default: the embedded model]",
-    ),
-    _model(
-        "-hf",
-        "-hfr",
-        "--hf-repo",
-        "hf_repo",
-        multiple=True,
-        metavar="REPO",
-        help="The same as -m user/repo[:quant].",
-    ),
-    _hf_file_option,
-    hub_options(_model),
-)
-loading_options = together(
-    _model(
-        "-ngl",
-        "--gpu-layers",
-        "--n-gpu-layers",
-        "n_gpu_layers",
-        type=GpuLayers(),
-        metavar="N|auto|all",
-        envvar="LLAMA_ARG_N_GPU_LAYERS",
-        help="Layers to keep on the GPU.  [default: auto, as many as fit into its free memory]",
-    ),
-    _model(
-        "-mg",
-        "--main-gpu",
-        type=Count(0),
-        metavar="N",
-        envvar="LLAMA_ARG_MAIN_GPU",
-        help="The GPU to use where the split mode is none.  [default: 0]",
-    ),
-    _model(
-        "-sm",
-        "--split-mode",
-        type=click.Choice(SPLIT_MODES),
-        envvar="LLAMA_ARG_SPLIT_MODE",
-        help="How to split over several GPUs.  [default: layer]",
-    ),
-    _model(
-        "-ts",
-        "--tensor-split",
-        type=Shares(),
-        metavar="N0,N1,...",
-        envvar="LLAMA_ARG_TENSOR_SPLIT",
-        help="Each GPU's share, for example 3,1.  [default: by free memory]",
-    ),
-    _model(
-        "--no-memory-check",
-        "check_memory",
-        flag_value=False,
-        is_flag=True,
-        help="Try a model that is larger than all memory.",
-    ),
-)
-
-_draft = section("Draft model")
-draft_options = together(
-    _draft(
-        "-md",
-        "--model-draft",
-        "--spec-draft-model",
-        "model_draft",
-        metavar="MODEL",
-        envvar="LLAMA_ARG_SPEC_DRAFT_MODEL",
-        help="A small model that writes drafts, for methods with two models."
-        "  [default: the embedded model's, for the embedded model]",
-    ),
-    _draft(
-        "-hfd",
-        "-hfrd",
-        "--hf-repo-draft",
-        "--spec-draft-hf",
-        "hf_repo_draft",
-        metavar="REPO",
-        envvar="LLAMA_ARG_SPEC_DRAFT_HF_REPO",
-        help="The same as -md user/repo[:quant].",
-    ),
-    _draft(
-        "-ngld",
-        "--gpu-layers-draft",
-        "--n-gpu-layers-draft",
-        "n_gpu_layers_draft",
-        type=GpuLayers(),
-        metavar="N|auto|all",
-        envvar="LLAMA_ARG_N_GPU_LAYERS_DRAFT",
-        help="Its layers to keep on the GPU.  [default: auto, as many as fit]",
-    ),
-    _draft(
-        "-td",
-        "--threads-draft",
-        "n_threads_draft",
-        type=Count(-1),
-        metavar="N",
-        help="Its threads.  [default: -1, the number of cores, fewer for tiny models]",
-    ),
-)
-draft_length_option = _draft(
-    "--spec-draft-n-max",
-    "n_max",
-    type=int,
-    metavar="N",
-    envvar="LLAMA_ARG_SPEC_DRAFT_N_MAX",
-    help="Tokens that it writes ahead of the other model.  [default: the method's own]",
 )
 
 _context = section("Context")

@@ -66,6 +66,7 @@ _quantization_options = options.together(
         is_eager=True,
         expose_value=False,
         callback=_print_types,
+        each_time="it prints something and ends",
         help="List the types with their bits per weight.",
     ),
     _quantization(
@@ -91,7 +92,13 @@ _quantization_options = options.together(
 _running = options.section("Running")
 _running_options = options.together(
     options.threads_option(_running),
-    _running("--force", is_flag=True, default=False, help="Replace OUT.gguf where it exists."),
+    _running(
+        "--force",
+        is_flag=True,
+        default=False,
+        each_time="it loses a file",
+        help="Replace OUT.gguf where it exists.",
+    ),
     options.mode_options(_running),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sys
@@ -11,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc.errors import ConfigError, RunError
+from localsmc.errors import ConfigError
 from localsmc_cli import options
 from localsmc_cli.given import Given
 from localsmc_cli.output import is_terminal
 from localsmc_cli.session import Session
+from localsmc_cli.writing import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,6 +40,7 @@ put together. The tables are on standard output, unless something else goes ther
 
 _tables = options.section("Tables")
 _files = options.section("Files")
+_a_file = functools.partial(_files, each_time=options.THE_RESULT)
 
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tables and a page of what eval measured.")
@@ -50,12 +53,12 @@ _files = options.section("Files")
     help="By family, level and seed, pass@k, calibration, too.",
 )
 @_tables("--against", metavar="METHOD", help="Compare the others with this one.  [default: the first]")
-@_files(
+@_a_file(
     "--html", metavar="FILE", help="A page with charts, every problem and its particles; needs no network."
 )
-@_files("--csv", metavar="FILE|-", help="Accuracy as CSV, a row a method, selector and part.")
-@_files("--json", metavar="FILE|-", help="All tables as JSON, unrounded.")
-@_files("--markdown", metavar="FILE|-", help="All tables as Markdown.")
+@_a_file("--csv", metavar="FILE|-", help="Accuracy as CSV, a row a method, selector and part.")
+@_a_file("--json", metavar="FILE|-", help="All tables as JSON, unrounded.")
+@_a_file("--markdown", metavar="FILE|-", help="All tables as Markdown.")
 @_files("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors.")
 @click.pass_obj
 def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
@@ -78,7 +81,7 @@ def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
         if target == "-":
             output.text(text.removesuffix("\n"))
         else:
-            _write(Path(target).expanduser(), text)
+            write_whole(Path(target).expanduser(), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
         tables = [table for table in found.tables if given["all_tables"] or table.name in _MAIN]
@@ -134,30 +137,6 @@ def _check(kind: str, path: Path) -> None:
     if reason:
         hint = f"`--{kind}` takes a file in a folder that you may write to"
         raise ConfigError(f"`{path}` cannot be written: {reason}", hint=hint)
-
-
-def _write(path: Path, text: str) -> None:
-    """The whole file or nothing: what was there before stays until all of it is written."""
-    data = text.encode(errors="replace")
-    target = path.resolve()
-    # A pipe or a device cannot be put in the place of another.
-    draft = (
-        target.with_name(f".{target.name}.{os.getpid()}")
-        if target.is_file() or not target.exists()
-        else target
-    )
-    try:
-        try:
-            draft.write_bytes(data)
-            if draft is not target:
-                os.replace(draft, target)
-        finally:
-            if draft is not target:
-                draft.unlink(missing_ok=True)
-    except OSError as error:
-        raise RunError(
-            f"`{path}` cannot be written: {error.strerror}", hint="make room, or give a file elsewhere"
-        ) from error
 
 
 # --- standard output ------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
-from localsmc_cli import options
+from localsmc_cli import model_options, options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
@@ -57,10 +57,10 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @options.method_options
 @options.limit_options
 @options.output_options
-@options.model_option
-@options.loading_options
-@options.draft_options
-@options.draft_length_option
+@model_options.model_option
+@model_options.loading_options
+@model_options.draft_options
+@model_options.draft_length_option
 @options.context_options
 @click.pass_obj
 def solve(session: Session, /, **given: Any) -> None:

@@ -6,10 +6,7 @@ Each is the platform's own place, or an environment variable's. Nothing is creat
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-
-import platformdirs
 
 RESERVED = ("LOCALSMC_CACHE", "LOCALSMC_CONFIG", "LOCALSMC_DATA")
 """Variables that name folders; no option may have one of them."""
@@ -17,18 +14,22 @@ RESERVED = ("LOCALSMC_CACHE", "LOCALSMC_CONFIG", "LOCALSMC_DATA")
 
 def cache_folder() -> Path:
     """What can be made again: `LOCALSMC_CACHE`, or the user's cache."""
-    return _folder("LOCALSMC_CACHE", platformdirs.user_cache_dir)
+    return _folder("LOCALSMC_CACHE", "user_cache_dir")
 
 
 def config_folder() -> Path:
     """The configuration and the aliases of models: `LOCALSMC_CONFIG`, or the user's settings."""
-    return _folder("LOCALSMC_CONFIG", platformdirs.user_config_dir)
+    return _folder("LOCALSMC_CONFIG", "user_config_dir")
 
 
 def data_folder() -> Path:
     """Conversations: `LOCALSMC_DATA`, or the user's data."""
-    return _folder("LOCALSMC_DATA", platformdirs.user_data_dir)
+    return _folder("LOCALSMC_DATA", "user_data_dir")
 
 
-def _folder(variable: str, ours: Callable[[str], str]) -> Path:
-    return Path(os.environ.get(variable) or ours("localsmc"))
+def _folder(variable: str, ours: str) -> Path:
+    if given := os.environ.get(variable):
+        return Path(given)
+    import platformdirs  # takes milliseconds, which `--help` need not wait
+
+    return Path(getattr(platformdirs, ours)("localsmc"))

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import os
+import tempfile
 
 # One thread each: tests compare, they do not race; busy machines stay usable.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# What whoever runs the tests has configured, logged in to or downloaded is not under test.
+_THEIRS = ("LOCALSMC_", "_LOCALSMC_", "LLAMA_ARG_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_")
+for _name in [name for name in os.environ if name.startswith(_THEIRS)]:
+    del os.environ[_name]
+_HOME = tempfile.TemporaryDirectory(prefix="localsmc-tests-")
+for _name in ("LOCALSMC_CACHE", "LOCALSMC_CONFIG", "LOCALSMC_DATA", "HF_HOME"):
+    os.environ[_name] = os.path.join(_HOME.name, _name.lower())
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
@@ -80,13 +89,6 @@ def close_to(kind, tolerance, record_property):
 def law_tolerance(on_gpu):
     """How far a law that was written down by prefills may be from that of a run, relatively."""
     return LAWS_ON_GPU if on_gpu else 0.0
-
-
-@pytest.fixture(autouse=True)
-def own_folders(tmp_path_factory, monkeypatch):
-    """No test reads or writes the user's files."""
-    for name in ("CACHE", "CONFIG", "DATA"):
-        monkeypatch.setenv(f"LOCALSMC_{name}", str(tmp_path_factory.getbasetemp() / name.lower()))
 
 
 @pytest.fixture(scope="session")

@@ -31,8 +31,6 @@ DEADLINE = 120
 
 @pytest.fixture(autouse=True)
 def clean_environment(monkeypatch, tmp_path):
-    for name in [name for name in os.environ if name.startswith("LLAMA_ARG_")]:
-        monkeypatch.delenv(name)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path / "cache"))
     # A terminal's width and colours are not under test.

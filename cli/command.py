@@ -1,0 +1,200 @@
+"""Commands with options under headings, given by flags, variables and the configuration."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from localsmc.errors import ConfigError
+from localsmc.folders import RESERVED
+
+PREFIX = "LOCALSMC_"
+"""What our variables begin with."""
+
+# --- options --------------------------------------------------------------------------------------
+
+
+class Option(click.Option):
+    """An option that knows the heading it stands under, its variables and its keys in the configuration.
+
+    `scope` is the command that alone has this meaning of the name: `[bench]`, `LOCALSMC_BENCH_...`.
+    `each_time` says why it is neither in the environment nor in the configuration.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        section: str,
+        scope: str | None = None,
+        each_time: str | None = None,
+        envvar: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(*args, **settings)
+        self.section, self.scope, self.each_time = section, scope, each_time
+        prefix = PREFIX if scope is None else f"{PREFIX}{scope.upper()}_"
+        ours = [prefix + key.upper().replace("-", "_") for key in self.keys]
+        self.variables = [] if each_time else [name for name in ours if name not in RESERVED]
+        """Most specific first: ours, then llama.cpp's."""
+        self.variables += [envvar] if envvar else []
+        self.envvar = self.variables
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it is called in the configuration: its long names, without dashes."""
+        return tuple(name[2:] for name in self.opts if name.startswith("--"))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it may be configured for all commands at once."""
+        return not self.each_time and not self.scope
+
+    def variable(self) -> str | None:
+        """The variable that has a value now."""
+        return next((name for name in self.variables if os.environ.get(name)), None)
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """See `click.Option.value_from_envvar`; a variable is one value: paths and texts have spaces."""
+        if not self.multiple:
+            return super().value_from_envvar(ctx)
+        value = self.resolve_envvar_value(ctx)
+        return None if value is None else (value,)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """See `click.Option.shell_complete`; files where the help says FILE."""
+        kinds = {"FILE": "file", "FILE|-": "file", "FOLDER": "dir"}
+        if self._custom_shell_complete is None and self.metavar in kinds:
+            from click.shell_completion import CompletionItem
+
+            return [CompletionItem(incomplete, type=kinds[self.metavar])]
+        return super().shell_complete(ctx, incomplete)
+
+
+class _Profile(Option):
+    """`--profile`: read before all others, which take what it, or the file, has for them."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """See `click.Option.consume_value`; the file may name the profile, too."""
+        if not ctx.resilient_parsing:
+            from localsmc_cli.layers import read_file_into
+
+            read_file_into(ctx)
+        return super().consume_value(ctx, opts)
+
+
+def _take_profile(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    if not ctx.resilient_parsing and name is not None:
+        from localsmc_cli.layers import read_profile_into
+
+        read_profile_into(ctx, name)
+
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+Decorator = Callable[[CommandT], CommandT]
+
+
+def section(name: str) -> Callable[..., Decorator[Any]]:
+    """What makes options under a heading; those that are not given are None."""
+    return functools.partial(click.option, cls=Option, section=name, default=None)
+
+
+def together(*options: Decorator[Any]) -> Decorator[Any]:
+    """Several options as one decorator, listed in the order given."""
+
+    def decorate(command: CommandT) -> CommandT:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+Heading = Callable[..., Decorator[Any]]
+"""What `section` gives."""
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+class PlainCommand(click.Command):
+    """A command whose help has its options under headings."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, in the order of the headings' first appearance."""
+        sections: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections.setdefault(getattr(param, "section", "Help"), []).append(record)
+        for name, records in sections.items():
+            with formatter.section(name):
+                formatter.write_dl(records, col_max=30)
+
+
+_ALTERNATIVES = (
+    ("quiet", "verbose"),
+    ("model", "hf_repo"),
+    ("models", "hf_repo"),
+    ("model_draft", "hf_repo_draft"),
+)
+
+
+class Command(PlainCommand):
+    """A command that can be configured: by the file, profiles and the environment.
+
+    Of two `alternatives` only the more explicit one counts, where one is typed and the other configured.
+    """
+
+    def __init__(self, *args: Any, alternatives: Sequence[tuple[str, str]] = (), **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.alternatives = [*_ALTERNATIVES, *alternatives]
+        self.params.append(
+            _Profile(
+                ["--profile"],
+                section="Configuration",
+                metavar="NAME",
+                is_eager=True,
+                expose_value=False,
+                callback=_take_profile,
+                help="Set several options by a name: fast, careful, your own; see `localsmc config`.",
+            )
+        )
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Command.invoke`."""
+        from localsmc_cli.origins import prefer, unknown_variables
+
+        for one, other in self.alternatives:
+            prefer(ctx, one, other)
+        if not ctx.params.get("quiet"):
+            for line in unknown_variables(ctx):
+                ctx.obj.output.warn(line)
+        return super().invoke(ctx)
+
+
+class Group(click.Group):
+    """A group of commands that says which one may have been meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`."""
+        names = self.list_commands(ctx)
+        if args[0] in names or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        raise ConfigError(f"no command is called `{args[0]}`", hint=self.suggestion(args[0], names))
+
+    def suggestion(self, name: str, names: Iterable[str]) -> str:
+        """What to type instead."""
+        return did_you_mean(name, list(names))
+
+
+def did_you_mean(name: str, names: Sequence[str]) -> str:
+    """The hint for a name that does not exist: the nearest, or all there are."""
+    near = get_close_matches(name, names, 1)
+    return f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(names)}"
