@@ -14,8 +14,10 @@ from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
+from localsmc_cli.naming import with_models
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
+from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, is_idle, parse_methods
 
@@ -119,12 +121,7 @@ bench_options = options.together(
 )
 
 
-@click.command(
-    cls=options.Command,
-    alternatives=(("models", "synthetic"),),
-    epilog=_EXAMPLES,
-    short_help="Measure speed, and where the time goes.",
-)
+@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
 @bench_options
 @options.models_option
 @options.loading_options
@@ -160,10 +157,11 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
-    models = given["models"]
+    given = with_models(given)
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
-    files: Sequence[str | None] = models or (() if shapes else (None,))
+    files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
+    present(session, given)
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)

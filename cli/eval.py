@@ -11,10 +11,12 @@ import click
 
 from localsmc.errors import ConfigError, RunError
 from localsmc_cli import options
-from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.given import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
+from localsmc_cli.naming import with_models
 from localsmc_cli.progress import progress
+from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods
 
@@ -60,7 +62,6 @@ problems_options = options.together(
         help="How answers of --data are compared.  [default: math]",
     ),
     _problems("--limit", type=Count(1), metavar="N", help="The first N problems only."),
-    _problems("--offline", is_flag=True, default=False, help="Take sets from the cache only."),
     options.system_option(_problems),
     options.reasoning_option(_problems),
 )
@@ -104,6 +105,8 @@ def eval(session: Session, /, **given: Any) -> None:
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     if not given["output"]:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
+    given = with_models(given)
+    present(session, given)
     plan = _plan(given)
     with output.library_log():
         n_failed, is_whole = _run(session, plan, Path(given["output"]).expanduser())
@@ -150,7 +153,7 @@ def _tasks(given: Given) -> tuple[Task, ...]:
             raise ConfigError(f"`--{option}` is for `--data` without `--task`", hint="leave it out")
     if names:
         return tuple(
-            load_task(name, data=data, limit=given["limit"], offline=given["offline"]) for name in names
+            load_task(name, data=data, limit=given["limit"], offline=is_offline(given)) for name in names
         )
     assert data is not None  # noqa: S101 - asked above
     task = user_task(

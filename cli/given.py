@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +12,7 @@ from localsmc_cli.origins import origin
 from localsmc_cli.problem import checked_text
 
 if TYPE_CHECKING:
+    from localsmc.hub import Access, Transfer
     from localsmc.llama import LoadOptions
     from localsmc.settings import Settings
 
@@ -21,6 +22,18 @@ Given = Mapping[str, Any]
 
 def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
     return {name: given[name] for name in names if given[name] is not None}
+
+
+def access_of(given: Given, progress: Callable[[Transfer], None] | None = None) -> Access:
+    """How the hub is reached."""
+    from localsmc.hub import Access
+
+    return Access(token=given["hf_token"] or None, offline=is_offline(given), progress=progress)
+
+
+def is_offline(given: Given) -> bool:
+    """Whether nothing may be downloaded."""
+    return bool(given["offline"])
 
 
 def load_options(given: Given) -> LoadOptions:

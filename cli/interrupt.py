@@ -65,6 +65,15 @@ class Interrupts:
         finally:
             self._is_gentle = False
 
+    @contextlib.contextmanager
+    def keeping(self, kept: str) -> Iterator[None]:
+        """Within, Ctrl-C still ends the process at once; `kept` says what there is by then."""
+        before, self._kept = self._kept, kept
+        try:
+            yield
+        finally:
+            self._kept = before
+
     def _watch(self, receiver: socket.socket) -> None:
         while signals := receiver.recv(16):
             for number in signals:

@@ -14,10 +14,23 @@ else:
     _ParamType = click.ParamType  # generic in newer versions only
 
 
-class GpuLayers(_ParamType):
+class _Words(_ParamType):
+    """What takes some words, offers them to a shell."""
+
+    words: tuple[str, ...]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """See `click.ParamType.shell_complete`."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
+
+
+class GpuLayers(_Words):
     """A number of layers, `auto` or `all`; the latter two are −1, all that can be."""
 
     name = "N|auto|all"
+    words = ("auto", "all")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """See `click.ParamType.convert`."""
@@ -28,10 +41,11 @@ class GpuLayers(_ParamType):
         return int(value)
 
 
-class Switch(_ParamType):
+class Switch(_Words):
     """`on`, `off` or `auto`, in all the spellings that llama.cpp reads."""
 
     name = "on|off|auto"
+    words = ("on", "off", "auto")
     _SPELLINGS = {
         "on": ("on", "enabled", "true", "1"),
         "off": ("off", "disabled", "false", "0"),

@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
-from localsmc_cli.command import Command, Decorator, Heading, Option, section, together
+from localsmc_cli.command import Command, Decorator, Group, Heading, Option, section, together
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
 
-__all__ = ["Command", "Option", "section", "together"]
+__all__ = ["Command", "Group", "Option", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
@@ -200,21 +200,79 @@ output_options = together(
 )
 
 _model = section("Model")
-model_option = _model(
-    "-m",
-    "--model",
+_hf_file_option = _model(
+    "-hff",
+    "--hf-file",
     metavar="FILE",
-    envvar="LLAMA_ARG_MODEL",
-    help="A GGUF file.  [default: the embedded model]",
+    envvar="LLAMA_ARG_HF_FILE",
+    help="A certain file of --hf-repo.",
 )
-models_option = _model(
-    "-m",
-    "--model",
-    "models",
-    multiple=True,
-    metavar="FILE",
-    envvar="LLAMA_ARG_MODEL",
-    help="A GGUF file; may be given several times.  [default: the embedded model]",
+
+
+def hub_options(heading: Heading) -> Decorator[Any]:
+    """How the Hugging Face hub is reached."""
+    return together(
+        heading(
+            "-hft",
+            "--hf-token",
+            metavar="TOKEN",
+            each_time="it is a secret, which HF_TOKEN or `hf auth login` keeps",
+            help="For the hub.  [default: HF_TOKEN, or the saved one]",
+        ),
+        heading(
+            "--offline",
+            is_flag=True,
+            default=False,
+            envvar="LLAMA_ARG_OFFLINE",
+            help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
+        ),
+    )
+
+
+model_option = together(
+    _model(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        envvar="LLAMA_ARG_MODEL",
+        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`."
+        "  [default: the embedded model]",
+    ),
+    _model(
+        "-hf",
+        "-hfr",
+        "--hf-repo",
+        "hf_repo",
+        metavar="REPO",
+        envvar="LLAMA_ARG_HF_REPO",
+        help="The same as -m user/repo[:quant].",
+    ),
+    _hf_file_option,
+    hub_options(_model),
+)
+models_option = together(
+    _model(
+        "-m",
+        "--model",
+        "models",
+        multiple=True,
+        metavar="MODEL",
+        envvar="LLAMA_ARG_MODEL",
+        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`; may be"
+        " given several times.  [default: the embedded model]",
+    ),
+    _model(
+        "-hf",
+        "-hfr",
+        "--hf-repo",
+        "hf_repo",
+        multiple=True,
+        metavar="REPO",
+        envvar="LLAMA_ARG_HF_REPO",
+        help="The same as -m user/repo[:quant].",
+    ),
+    _hf_file_option,
+    hub_options(_model),
 )
 loading_options = together(
     _model(
@@ -259,10 +317,20 @@ draft_options = together(
         "--model-draft",
         "--spec-draft-model",
         "model_draft",
-        metavar="FILE",
+        metavar="MODEL",
         envvar="LLAMA_ARG_SPEC_DRAFT_MODEL",
-        help="A small GGUF that writes drafts, for methods with two models."
+        help="A small model that writes drafts, for methods with two models."
         "  [default: the embedded model's, for the embedded model]",
+    ),
+    _draft(
+        "-hfd",
+        "-hfrd",
+        "--hf-repo-draft",
+        "--spec-draft-hf",
+        "hf_repo_draft",
+        metavar="REPO",
+        envvar="LLAMA_ARG_SPEC_DRAFT_HF_REPO",
+        help="The same as -md user/repo[:quant].",
     ),
     _draft(
         "-ngld",

@@ -54,7 +54,8 @@ def prefer(ctx: click.Context, one: str, other: str) -> None:
         first, second = rank(ctx, one), rank(ctx, other)
         if first != second:
             weaker = one if first < second else other
-            ctx.params[weaker] = type(ctx.params[weaker])()  # False, or nothing
+            nothing = {bool: False, tuple: ()}
+            ctx.params[weaker] = nothing.get(type(ctx.params[weaker]))
 
 
 def unknown_variables(ctx: click.Context) -> list[str]:

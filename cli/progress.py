@@ -13,6 +13,8 @@ from localsmc_cli.output import Output
 PERIOD = 15.0
 """Seconds between two plain lines."""
 
+_BAR = 30  # characters
+
 Line = dict[str, Any]
 
 
@@ -67,7 +69,7 @@ def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable
 
     def left() -> str:
         done = tally.n - n_before
-        return _duration((time.monotonic() - began) / done * (n - tally.n)) if done else "?"
+        return duration((time.monotonic() - began) / done * (n - tally.n)) if done else "?"
 
     def text() -> str:
         return f"{tally.n}/{n} · {left()} left · {tally}"
@@ -91,7 +93,14 @@ def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable
         output.note(f"{tally.n}/{n} · {tally}")
 
 
-def _duration(seconds: float) -> str:
+def bar(share: float) -> str:
+    """A bar that is filled to a share from 0 to 1."""
+    filled = int(_BAR * share)
+    return "━" * filled + "╌" * (_BAR - filled)
+
+
+def duration(seconds: float) -> str:
+    """A time in words."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -15,7 +15,9 @@ import click
 from localsmc.errors import ConfigError
 from localsmc.ggml import FILE_TYPES
 from localsmc_cli import options
+from localsmc_cli.completing import complete_argument
 from localsmc_cli.given import Given
+from localsmc_cli.progress import bar
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
@@ -36,7 +38,6 @@ parts IN.gguf is the first, and what is written is one file.
 
 _USAGE = "localsmc quantize {source} {target} {type}"
 _PERIOD = 1 / 8  # seconds between two drawings
-_BAR = 30  # characters
 _TYPE_AT_THE_END = re.compile(
     rf"(?<=.)[-._ ](?:{'|'.join((*FILE_TYPES, 'MXFP4_MOE', 'FP16', 'FP32'))})$", re.IGNORECASE
 )
@@ -104,7 +105,7 @@ _running_options = options.together(
 
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Write a model in another quantization.")
-@click.argument("words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE")
+@click.argument("words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=complete_argument("FILE"))
 @_quantization_options
 @_running_options
 @click.pass_obj
@@ -175,11 +176,11 @@ def _quantize(session: Session, header: Header, path: Path, type_: str, given: G
         type=type_, n_threads=max(0, given["n_threads"] or 0), **{flag: given[flag] for flag in flags}
     )
     with session.output.library_log(), session.output.panel() as panel:
-        on_tensor = None if panel is None else _bar(panel, type_)
+        on_tensor = None if panel is None else _drawing(panel, type_)
         return run(header, path, quantization, overwrite=given["force"], on_tensor=on_tensor)
 
 
-def _bar(panel: Panel, type_: str) -> Callable[[int, int], None]:
+def _drawing(panel: Panel, type_: str) -> Callable[[int, int], None]:
     """Draws how many tensors are done."""
     panel.status("starting llama.cpp")
     shown = 0.0
@@ -189,15 +190,13 @@ def _bar(panel: Panel, type_: str) -> Callable[[int, int], None]:
         now = time.monotonic()
         if now - shown >= _PERIOD:
             shown = now
-            filled = _BAR * (tensor - 1) // n_tensors
-            bar = "━" * filled + "╌" * (_BAR - filled)
-            panel.status(f"{type_} {bar} tensor {tensor} of {n_tensors}")
+            panel.status(f"{type_} {bar((tensor - 1) / n_tensors)} tensor {tensor} of {n_tensors}")
 
     return draw
 
 
 def _tell(session: Session, header: Header, path: Path, type_: str, written: Quantized) -> None:
-    from localsmc.llama.quantize import readable
+    from localsmc.sizes import readable
 
     n_tensors, n_fallbacks = len(header.tensors), written.n_fallbacks
     if n_fallbacks:

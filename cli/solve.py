@@ -15,7 +15,9 @@ from localsmc_cli import options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
+from localsmc_cli.naming import with_models
 from localsmc_cli.problem import read_problem
+from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods, with_flags
 from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
@@ -67,7 +69,9 @@ def solve(session: Session, /, **given: Any) -> None:
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     problem = read_problem(given["problem"], given["prompt"], given["file"])
+    given = with_models(given)
     job = _job(problem, given)
+    present(session, given)
     with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
         attempts = _solve(session, job, trace, until_told)
         if job.is_comparison:
@@ -155,7 +159,7 @@ def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> 
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
         with loading.load(job.model, job.load, draft=job.draft, draft_options=job.draft_load) as model:
-            if model.source.is_embedded:
+            if job.model is None:
                 output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
             desk = _Desk(
                 session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told

@@ -59,19 +59,26 @@ def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
     from localsmc.methods.base import pair_of
 
     pairs = [spec.name for spec in specs if pair_of(METHODS[spec.name])]
-    has_own_model = bool(given.get("model") or given.get("models"))
-    if pairs and has_own_model and given["model_draft"] is None:
+    if pairs and given["model_draft"] is None and not _all_embedded(given):
         raise ConfigError(
             f"{_listed(pairs)} needs a second, smaller model that writes drafts",
             hint="add `-md small.gguf`, a small model of the same family",
         )
-    for option in ("model_draft", "n_gpu_layers_draft", "n_threads_draft"):
+    for option in ("model_draft", "hf_repo_draft", "n_gpu_layers_draft", "n_threads_draft"):
         if not pairs and is_typed(option):
             owners = [name for name, method in METHODS.items() if pair_of(method)]
             raise ConfigError(
                 f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
                 hint=f"leave it out, or use {_listed(owners)}",
             )
+
+
+def _all_embedded(given: Given) -> bool:
+    """Whether every model ships with the package, and so does a draft for it."""
+    from localsmc.catalog import is_embedded
+
+    models = given.get("models") or filter(None, [given.get("model")])
+    return all(map(is_embedded, models))
 
 
 def _joined(spec: MethodSpec, flags: Mapping[str, Any]) -> MethodSpec:

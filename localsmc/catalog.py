@@ -1,14 +1,19 @@
 """Which file a model's name stands for, and what is recommended for it.
 
-No name at all is the embedded model. Knows paths and cards; never opens a model.
+A name is a path, an embedded model's, an alias of the user's, or a repository of the Hugging Face hub;
+no name at all is the embedded model. Knows paths and cards; never opens a model.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
+from typing import NoReturn
 
 import localsmc_models
+from localsmc import aliases, hub
 from localsmc.errors import ModelNotFound
 from localsmc.prompts import BOX_INSTRUCTION
 
@@ -52,20 +57,69 @@ class Source:
     sha256: str | None = None
 
 
-def resolve(model: str | Path | None) -> Source:
-    """The file of a model given by path, or of the embedded one; raises ModelNotFound."""
-    if model is None:
-        return embedded(EMBEDDED)
-    path = Path(model).expanduser()
-    if not path.exists():
-        raise ModelNotFound(
-            f"no model at `{path}`",
-            hint="give the path of a GGUF file, or leave `-m` out for the embedded model",
-        )
+def resolve(model: str | Path | None, access: hub.Access | None = None) -> Source:
+    """The file of a model: a path that exists, an embedded model, an alias, or one of the hub.
+
+    What is not in the Hugging Face cache is downloaded into it. Raises ModelNotFound, DownloadFailed,
+    ConfigError, or RunError where the disk is full.
+    """
+    meant = EMBEDDED if model is None else meaning(model)
+    if isinstance(meant, str):
+        return embedded(meant)
+    path = _of_hub(meant, access) if isinstance(meant, hub.HubName) else meant
     # The Hugging Face cache names its blobs by their SHA-256.
     blob = path.resolve().name
     is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
     return Source(path=path, defaults=Defaults(), sha256=blob if is_hash else None)
+
+
+def meaning(model: str | Path) -> Path | str | hub.HubName:
+    """What a name stands for, aliases followed: a file, one of the hub, or an embedded model, by its name.
+
+    Raises ModelNotFound for a name that nothing has. Downloads nothing.
+    """
+    path = _existing(model)
+    if path is not None or isinstance(model, Path):
+        return path or _missing(str(model))
+    name = model if model in localsmc_models.names() else aliases.follow(model)
+    if name in localsmc_models.names():
+        return name
+    return _existing(name) or hub.parse(name) or _missing(name)
+
+
+def is_embedded(model: str) -> bool:
+    """Whether a name means a model that ships with the package; raises nothing for unknown ones."""
+    try:
+        return isinstance(meaning(model), str)
+    except ModelNotFound:
+        return False
+
+
+def _existing(model: str | Path) -> Path | None:
+    # Not `Path.expanduser` and `Path.exists`: they raise for a stranger's home and a name that is too long.
+    path = os.path.expanduser(model)
+    return Path(path) if os.path.exists(path) else None
+
+
+def _missing(name: str) -> NoReturn:
+    """No model has this name: which one may have been meant."""
+    known = [*aliases.read(), *localsmc_models.names(), *(str(model.name) for model in hub.cache.models())]
+    near = get_close_matches(name, [*known, *map(str, Path(name).expanduser().parent.glob("*.gguf"))], 1, 0.7)
+    is_path = name.lower().endswith(".gguf") or "/" in name or os.sep in name
+    others = "give a GGUF file or user/repo of the Hugging Face hub, or leave `-m` out for the embedded model"
+    raise ModelNotFound(
+        f"no model at `{name}`" if is_path else f"no model is called `{name}`",
+        hint=f"did you mean `{near[0]}`?" if near else others,
+    )
+
+
+def _of_hub(name: hub.HubName, access: hub.Access | None) -> Path:
+    try:
+        return hub.find_model(name, access).path
+    except ModelNotFound as error:
+        if name.quantization is None:  # it may have been meant as a path
+            error.hint = f"{error.hint}; there is no file at `{name}`, either"
+        raise
 
 
 def embedded(name: str) -> Source:

@@ -4,6 +4,7 @@
     ├── ConfigError               2   an option, a configuration value, an empty problem
     ├── ModelError                3   a model cannot be found or loaded
     │   ├── ModelNotFound
+    │   ├── DownloadFailed
     │   └── ModelLoadFailed
     ├── ContextError              4   the context is too small, or memory ran out
     │   ├── PromptTooLong
@@ -43,7 +44,15 @@ class ModelError(LocalSMCError):
 
 
 class ModelNotFound(ModelError):
-    """No file at the path given."""
+    """No file at the path given, or no model of that name anywhere."""
+
+
+class DownloadFailed(ModelError):
+    """The hub cannot be reached, refuses, or sends something else; `is_passing` where that may end soon."""
+
+    def __init__(self, message: str, *, hint: str | None = None, is_passing: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.is_passing = is_passing
 
 
 class ModelLoadFailed(ModelError):

@@ -11,7 +11,7 @@ import math
 import mmap
 import re
 import stat
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 from struct import Struct
@@ -65,6 +65,7 @@ _MAX_KEY = (1 << 16) - 1  # the specification's
 _MAX_NAME = 63  # GGML_MAX_NAME less the terminator
 _MAX_DIMS = 4  # GGML_MAX_DIMS
 _MAX_ELEMENTS = (1 << 63) - 1  # ggml counts in int64
+_MAX_VALUES = 1 << 10  # whole numbers of an array that are kept; LLAMA_MAX_LAYERS is 512
 _MAX_PARTS = 99_999  # five digits in the name of a part
 
 _PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.gguf")
@@ -72,10 +73,14 @@ _PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.gguf")
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """An array of the metadata, by the type and number of its elements only."""
+    """An array of the metadata, by the type and number of its elements.
+
+    `values` has them where they are few and whole numbers, as what differs by layer is.
+    """
 
     type: str
     length: int
+    values: tuple[int, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,8 +311,11 @@ def _read_array(cursor: _Cursor, key: str) -> ArrayInfo:
         raise _damaged(cursor.path, f"the array {key!r} has elements of the unknown type {kind}")
     name, element = _SCALARS[kind]
     length = cursor.number(_U64)
-    cursor.skip(length * element.size)
-    return ArrayInfo(name, length)
+    start = cursor.skip(length * element.size)
+    if length > _MAX_VALUES or name.startswith("float"):
+        return ArrayInfo(name, length)
+    data = cursor.data[start : cursor.pos]
+    return ArrayInfo(name, length, tuple(int(value) for (value,) in element.iter_unpack(data)))
 
 
 def _alignment(path: Path, metadata: dict[str, object]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import psutil
 
-from localsmc import prompts
+from localsmc import memory, prompts
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
 from localsmc.loading import Model
@@ -75,17 +75,12 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     models, needed = models_of(model, method), method.room
     n_each = n_tokens + needed.beside
     wanted = n_prompt + n_each * min(needed.texts, MAX_SEQUENCES)
-    per_cell = sum(one.llama.bytes_per_cell(settings.type_k, settings.type_v) for one in models)
+    per_cell = sum(memory.bytes_per_cell(one.header, settings.type_k, settings.type_v) for one in models)
     gpus = model.llama.gpus
     free = sum(gpu.free for gpu in gpus) if gpus else psutil.virtual_memory().available
     affordable = int(MEMORY_SHARE * free / max(1.0, per_cell))
     least = n_prompt + n_each * needed.least
-    return padded(max(least, min(wanted, affordable)))
-
-
-def padded(n_cells: int) -> int:
-    """So many cells, as llama.cpp makes them: a multiple of 256."""
-    return -(-n_cells // 256) * 256
+    return memory.padded(max(least, min(wanted, affordable)))
 
 
 def open_context(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from localsmc import catalog, gguf, probe
+from localsmc import catalog, gguf, hub, probe
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
 from localsmc.llama import LlamaModel, LoadOptions, shared_tokens
@@ -96,17 +96,19 @@ def load(
     *,
     draft: str | Path | None = None,
     draft_options: LoadOptions | None = None,
+    access: hub.Access | None = None,
 ) -> Model:
-    """Load a GGUF, or the embedded model where no path is given; and a draft for it, where one is named.
+    """Load a model by path, alias or name on the hub, or the embedded one; and a draft, where one is named.
 
-    A file that is not embedded is checked first, in Python and then by loading it in a child process,
-    once. Raises ModelNotFound or ModelLoadFailed.
+    What is not in the Hugging Face cache is downloaded first; `access` says how, and whom to tell of it.
+    A file that is not embedded is checked, in Python and then by loading it in a child process, once.
+    Raises ModelNotFound, DownloadFailed or ModelLoadFailed.
     """
-    model = _load(catalog.resolve(path), options)
+    model = _load(catalog.resolve(path, access), options)
     model.draft_options = draft_options
     if draft is not None:
         try:
-            model.draft = _load(catalog.resolve(draft), draft_options)
+            model.draft = _load(catalog.resolve(draft, access), draft_options)
         except BaseException:
             model.close()
             raise

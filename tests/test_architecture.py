@@ -12,15 +12,20 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "folders", "numerics", "stopwatch", "records", "answers", "ggml", "statistics"},
+    {"errors", "folders", "numerics", "sizes", "stopwatch", "records", "answers", "ggml", "statistics"},
     {
+        "aliases",
+        "inventory",
+        "recommendations",
         "draws",
+        "hub",
         "resampling",
         "model",
         "prompts",
         "catalog",
         "gguf",
         "genealogy",
+        "memory",
         "strategies",
         "tasks",
         "tempered",

@@ -18,6 +18,7 @@ from localsmc.methods import METHODS
 from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
 from localsmc.records import AnswerShare
 from localsmc_cli import choices
+from localsmc_cli.commands import COMMANDS
 from localsmc_cli.main import run
 from localsmc_cli.summary import percent, share_lines
 
@@ -237,7 +238,7 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     ("arguments", "hint"),
     [
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], "there is: solve, eval, report, methods, bench, quantize, config"),
+        (["frobnicate"], f"there is: {', '.join(COMMANDS)}"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )

@@ -222,9 +222,3 @@ def test_batches_are_filled_in_our_own_memory(model):
 def test_devices_and_build():
     assert any(not device.is_gpu for device in devices())
     assert "llama-cpp-python" in build_info()
-
-
-def test_memory_of_a_cell(model):
-    # 2 layers of 4 heads, 16 wide, keys and values.
-    assert model.bytes_per_cell("f16", "f16") == 2 * 4 * 16 * 2 * 2
-    assert model.bytes_per_cell("q8_0", "f32") == 2 * 4 * 16 * (34 / 32 + 4)

@@ -34,6 +34,7 @@ from localsmc.llama.binding import C, last_errors, logger, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
 from localsmc.probe import die_quietly, last_words, printable
+from localsmc.sizes import readable
 
 # By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
 BITS_PER_WEIGHT = {
@@ -84,11 +85,6 @@ def find_type(text: str) -> str:
     near = get_close_matches(name, BITS_PER_WEIGHT, 1)
     hint = f"did you mean {near[0]}?" if near else "to see all types: localsmc quantize --types"
     raise ConfigError(f"no quantization is called `{text}`", hint=hint)
-
-
-def readable(n_bytes: float) -> str:
-    """A size for people, as "4.6 GiB"."""
-    return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

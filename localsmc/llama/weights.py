@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
-from localsmc.ggml import bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, devices
@@ -158,17 +157,6 @@ class LlamaModel:
         buffer = ctypes.create_string_buffer(1 << 16)
         length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
         return None if length < 0 else buffer.value.decode(errors="replace")
-
-    def bytes_per_cell(self, type_k: str, type_v: str) -> float:
-        """Memory that one token takes in the KV cache, over all layers."""
-        n_head, n_head_kv = C.llama_model_n_head(self.pointer), C.llama_model_n_head_kv(self.pointer)
-        default = C.llama_model_n_embd(self.pointer) // max(1, n_head)
-        prefix = self.metadata("general.architecture")
-        widths = [
-            int(self.metadata(f"{prefix}.attention.{part}_length") or default) for part in ("key", "value")
-        ]
-        per_head = widths[0] * bytes_per_element(type_k) + widths[1] * bytes_per_element(type_v)
-        return float(C.llama_model_n_layer(self.pointer) * n_head_kv * per_head)
 
     # --- tokens ---
 

@@ -1,0 +1,259 @@
+"""`localsmc models`: which models there are, and getting, naming and deleting them."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError, ModelNotFound, RunError
+from localsmc.sizes import readable
+from localsmc_cli import options
+from localsmc_cli.kinds import Count
+from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_table, record
+from localsmc_cli.output import is_terminal
+from localsmc_cli.pulling import pulling
+from localsmc_cli.session import Session
+
+if TYPE_CHECKING:
+    from localsmc.hub import CachedModel, HubName
+
+_EXAMPLES = """\b
+Examples:
+  localsmc models
+  localsmc models pull Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
+  localsmc models alias qwen Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
+  localsmc solve -m qwen "What is 17 * 23?"
+
+MODEL is a GGUF file, user/repo of the Hugging Face hub (user/repo:Q4_K_M, user/repo/file.gguf), an
+embedded model's name, or an alias. What is downloaded goes to Hugging Face's own cache.
+"""
+
+
+@click.group(
+    cls=options.Group, epilog=_EXAMPLES, invoke_without_command=True, short_help="List, get and name models."
+)
+@click.pass_context
+def models(ctx: click.Context) -> None:
+    """The models that are here, and those that could be. Alone it lists them."""
+    if ctx.invoked_subcommand is None:
+        ctx.invoke(list_)
+
+
+_output = options.section("Output")
+_json = _output("--json", "as_json", is_flag=True, default=False, help="As JSON.")
+_hub = options.section("Hub")
+
+
+@models.command(
+    "list", cls=options.Command, epilog="\b\nExamples:\n  localsmc models list --json | jq -r '.[].name'"
+)
+@_json
+@click.pass_obj
+def list_(session: Session, /, *, as_json: bool = False) -> None:
+    """List embedded models, those in the Hugging Face cache, and aliases."""
+    from localsmc import aliases
+    from localsmc.inventory import inventory
+
+    found = inventory()
+    if as_json:
+        session.output.json([entry.to_json() for entry in found])
+    else:
+        session.output.text(catalogue(found, aliases.read()))
+
+
+@models.command(cls=options.Command, epilog="\b\nExamples:\n  localsmc models recommended")
+@_json
+@click.pass_obj
+def recommended(session: Session, /, *, as_json: bool) -> None:
+    """A few models to begin with, by the memory they take."""
+    from localsmc.recommendations import recommendations
+
+    found = recommendations()
+    if as_json:
+        session.output.json([{"name": one.name, "bytes": round(one.memory), "why": one.why} for one in found])
+    else:
+        session.output.text(recommended_table(found))
+
+
+@models.command(
+    cls=options.Command,
+    epilog="\b\nExamples:\n  localsmc models pull Qwen/Qwen3-4B-GGUF:Q4_K_M\n"
+    '  localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
+)
+@click.argument("name", metavar="MODEL", required=False)
+@options.hub_options(_hub)
+@options.mode_options(_output)
+@click.pass_obj
+def pull(session: Session, /, name: str | None, **given: Any) -> None:
+    """Download a model, or go on where a download broke off, and check it.
+
+    Standard output has the path of the file, the first one of a split model.
+    """
+    from localsmc import catalog, gguf
+
+    output = session.output
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    name = _named(name, "pull", "Qwen/Qwen2.5-0.5B-Instruct-GGUF")
+    with pulling(session, given) as access:
+        path = catalog.resolve(name, access).path
+    gguf.read_header(path)
+    output.text(str(path))
+
+
+@models.command(
+    cls=options.Command,
+    epilog="\b\nExamples:\n  localsmc models show tiny\n  localsmc models show qwen -N 64 -c 32768",
+)
+@click.argument("name", metavar="MODEL", required=False)
+@_json
+@_output("-N", "--particles", type=Count(1), metavar="N", default=16, help="For the memory.  [default: 16]")
+@_output(
+    "-c",
+    "--ctx-size",
+    "n_ctx",
+    type=Count(0),
+    metavar="N",
+    default=0,
+    help="Tokens in memory, all particles together.  [default: 0, 1,024 for each]",
+)
+@click.pass_obj
+def show(session: Session, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
+    """What a model says of itself, and the memory it needs."""
+    from localsmc.inventory import find
+
+    entry, header = find(_named(name, "show", "tiny"))
+    memory = Memory(particles, n_ctx or particles * TOKENS)
+    if as_json:
+        session.output.json(record(entry, header, memory))
+    else:
+        session.output.text(page(entry, header, memory))
+
+
+@models.command(
+    cls=options.Command,
+    epilog="\b\nExamples:\n  localsmc models alias qwen Qwen/Qwen3-4B-GGUF\n"
+    "  localsmc models alias --rm qwen",
+)
+@click.argument("name", required=False)
+@click.argument("model", required=False)
+@_output("--rm", "remove", metavar="NAME", each_time="it is done once", help="Take this alias away.")
+@_json
+@click.pass_obj
+def alias(
+    session: Session, /, name: str | None, model: str | None, *, remove: str | None, as_json: bool
+) -> None:
+    """Give a model a short name; alone it lists the names there are."""
+    from localsmc import aliases
+
+    if remove is not None:
+        if name is not None:
+            raise ConfigError("`--rm` takes one alias away and sets none", hint=f"leave `{name}` out")
+        session.output.note(f"`{remove}` no longer means {aliases.remove(remove)}")
+    elif model is not None:
+        _assign(session, str(name), model)
+    else:
+        known = aliases.read()
+        if name is not None and name not in known:
+            raise ConfigError(f"no alias is called `{name}`", hint=f"localsmc models alias {name} MODEL")
+        shown = known if name is None else {name: known[name]}
+        if as_json:
+            session.output.json(shown)
+        elif shown:
+            session.output.text("\n".join(f"{short} -> {meant}" for short, meant in shown.items()))
+        else:
+            session.output.note("there is no alias; make one: localsmc models alias NAME MODEL")
+
+
+@models.command(
+    cls=options.Command, epilog="\b\nExamples:\n  localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M -y"
+)
+@click.argument("name", metavar="MODEL", required=False)
+@_output("-y", "--yes", is_flag=True, default=False, each_time="it deletes files", help="Do not ask.")
+@click.pass_obj
+def rm(session: Session, /, name: str | None, *, yes: bool) -> None:
+    """Delete a model from the Hugging Face cache, or what a broken download left there."""
+    from localsmc import hub
+
+    meant = _of_hub(_named(name, "rm", "user/repo:Q4_K_M"))
+    found, partials = _only_one(meant), hub.cache.partials(meant)
+    files = partials if found is None else [path.resolve() for path in found.paths]
+    if not files:
+        raise ModelNotFound(f"`{meant}` is not in the cache", hint="see what is: localsmc models list")
+    what = f"what a broken download of {meant.repo} left" if found is None else str(found.name)
+    size = readable(sum(path.stat().st_size for path in files))
+    if not yes and not _agreed(f"Delete {what} ({size})?"):
+        session.output.note("nothing is deleted")
+        return
+    widows = [] if found is None else _aliases_of(found)
+    try:
+        hub.cache.remove_partials(meant) if found is None else hub.cache.remove(found)
+    except OSError as error:
+        raise RunError(f"{what} cannot be deleted: {error.strerror}", hint="mend its permissions") from error
+    session.output.note(f"deleted {what}")
+    for short in widows:
+        session.output.warn(f"the alias `{short}` means it still: localsmc models alias --rm {short}")
+
+
+# --- helpers --------------------------------------------------------------------------------------
+
+
+def _named(name: str | None, command: str, example: str) -> str:
+    if not name:
+        raise ConfigError("no model is named", hint=f"for example: localsmc models {command} {example}")
+    return name
+
+
+def _assign(session: Session, name: str, model: str) -> None:
+    """Set an alias, to a model that there is, or may be on the hub."""
+    import localsmc_models
+    from localsmc import aliases, catalog, hub
+
+    if name in localsmc_models.names():
+        raise ConfigError(f"`{name}` is an embedded model", hint="take another name for the alias")
+    meant = model if model in aliases.read() else catalog.meaning(model)
+    aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
+    if os.path.exists(name):
+        session.output.warn(f"there is a file `{name}` here, too, which wins in this folder")
+    if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
+        session.output.note(f"it is not downloaded yet: localsmc models pull {name}")
+
+
+def _of_hub(name: str) -> HubName:
+    """The model of the hub that a name means, a file of the cache, too; raises ConfigError for others."""
+    from localsmc import catalog, hub
+
+    meant = catalog.meaning(name)
+    if isinstance(meant, Path):
+        cached = [model.name for model in hub.cache.models() if meant.resolve() == model.path.resolve()]
+        meant = cached[0] if cached else meant
+    if isinstance(meant, str):
+        raise ConfigError(f"`{name}` ships with localsmc", hint="it cannot be deleted alone")
+    if isinstance(meant, Path):
+        raise ConfigError(f"`{name}` is no model of the cache", hint="delete a file of yours yourself")
+    return meant
+
+
+def _only_one(name: HubName) -> CachedModel | None:
+    """What the cache has; raises ConfigError for a bare repository of which it has several."""
+    from localsmc import hub
+
+    same = [str(model.name) for model in hub.cache.models() if model.name.repo == name.repo]
+    if name.quantization is None and name.file is None and len(same) > 1:
+        raise ConfigError(f"the cache has several of `{name}`", hint=f"say which: {', '.join(same)}")
+    return hub.cache.find(name)
+
+
+def _aliases_of(model: CachedModel) -> tuple[str, ...]:
+    from localsmc.inventory import inventory
+
+    return next((entry.aliases for entry in inventory() if entry.path == model.path), ())
+
+
+def _agreed(question: str) -> bool:
+    if not is_terminal(sys.stdin):
+        raise ConfigError("deleting is asked for on a terminal, and there is none", hint="add `-y`")
+    return click.confirm(question, err=True)

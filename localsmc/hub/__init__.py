@@ -1,0 +1,91 @@
+"""Models and data sets from the Hugging Face hub, in its own cache: what is there needs no network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localsmc.errors import ModelNotFound
+from localsmc.hub import cache
+from localsmc.hub.access import Access, Transfer, is_true
+from localsmc.hub.cache import CachedModel
+from localsmc.hub.choice import candidates, choose
+from localsmc.hub.download import download
+from localsmc.hub.listing import Listing, fetch_listing
+from localsmc.hub.name import HubName, joined, parse
+from localsmc.hub.repository import Repository
+
+__all__ = [
+    "Access",
+    "CachedModel",
+    "HubName",
+    "Repository",
+    "Transfer",
+    "cache",
+    "fetch_file",
+    "find_model",
+    "is_true",
+    "joined",
+    "parse",
+]
+
+
+def find_model(name: HubName, access: Access | None = None) -> CachedModel:
+    """The model in the cache, downloaded where it is not there; of a split one all parts.
+
+    Raises ModelNotFound, DownloadFailed, ConfigError or, where the disk is full, RunError.
+    """
+    access = access or Access()
+    found = cache.find(name)
+    if found is not None:
+        return found
+    if access.is_offline:
+        raise _not_cached(name)
+    listing = fetch_listing(name.repository, access)
+    chosen = choose(name, listing.files)
+    if chosen is None:
+        raise _no_such(name, listing)
+    paths = download(listing, chosen.parts, cache.folder(), access)
+    whole = HubName(name.repo, file=chosen.file)
+    return CachedModel(name=whole, paths=paths, quantization=chosen.quantization)
+
+
+def fetch_file(repository: Repository, path: str, access: Access) -> Path:
+    """Any file of a repository; one that is in the cache is not asked for again. Raises as `find_model`."""
+    folder = cache.folder(is_llamas=repository.kind == "model")
+    found = cache.find_file(folder / repository.folder, path)
+    if found is not None:
+        return found
+    if access.is_offline:
+        raise ModelNotFound(f"`{repository.id}` is not in the Hugging Face cache, and the network is off")
+    listing = fetch_listing(repository, access)
+    if path not in listing.files:
+        message, hint = f"the hub has no `{path}` in `{repository.id}`", f"look at {repository.page}"
+        raise ModelNotFound(message, hint=hint)
+    return download(listing, [path], folder, access)[0]
+
+
+def _not_cached(name: HubName) -> ModelNotFound:
+    """Offline; what the cache has of the repository is told."""
+    others = [str(model.name) for model in cache.models() if model.name.repo == name.repo]
+    have = f"there is {', '.join(others)}; or " if others else ""
+    return ModelNotFound(
+        f"`{name}` is not in the cache, and the network is off",
+        hint=f"{have}go online once: leave `--offline` and HF_HUB_OFFLINE out",
+    )
+
+
+def _no_such(name: HubName, listing: Listing) -> ModelNotFound:
+    """What the repository has instead."""
+    models = candidates(listing.files)
+    if not models:
+        return ModelNotFound(
+            f"`{name.repo}` has no GGUF model",
+            hint="look on its page for quantizations: their repositories mostly end with -GGUF",
+        )
+    if name.file is not None:
+        files = ", ".join(model.file for model in models)
+        return ModelNotFound(f"`{name.repo}` has no file `{name.file}`", hint=f"there is: {files}")
+    labels = dict.fromkeys(model.quantization or model.file for model in models)
+    return ModelNotFound(
+        f"`{name.repo}` has no quantization `{name.quantization}`", hint=f"there is: {', '.join(labels)}"
+    )

@@ -1,0 +1,170 @@
+"""Hugging Face's own cache of models, where llama.cpp looks for it, too; read without a network.
+
+models--user--repo/refs/main                        a commit
+models--user--repo/snapshots/COMMIT/model.gguf  ->  ../../blobs/SHA256
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from localsmc.hub.choice import candidates, choose
+from localsmc.hub.name import HubName, parse
+
+PARTIAL = ".incomplete"
+"""What a blob that is not whole ends with, as in huggingface_hub."""
+
+_FOLDERS = (
+    ("LLAMA_CACHE", ""),
+    ("HF_HUB_CACHE", ""),
+    ("HUGGINGFACE_HUB_CACHE", ""),
+    ("HF_HOME", "hub"),
+    ("XDG_CACHE_HOME", "huggingface/hub"),
+)
+"""Variables, in llama.cpp's order, and where below each the cache is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CachedModel:
+    """A model in the cache, whole; `path` is its first part."""
+
+    name: HubName
+    paths: tuple[Path, ...]
+    quantization: str | None
+
+    @property
+    def path(self) -> Path:
+        """The first part."""
+        return self.paths[0]
+
+
+def folder(*, is_llamas: bool = True) -> Path:
+    """The cache; `LLAMA_CACHE` is for models only."""
+    for variable, below in _FOLDERS[0 if is_llamas else 1 :]:
+        if value := os.environ.get(variable):
+            return Path(os.path.expandvars(value)).expanduser() / below
+    return Path("~/.cache/huggingface/hub").expanduser()
+
+
+def find(name: HubName) -> CachedModel | None:
+    """What the cache has for a name; of a bare repository whatever is there."""
+    for snapshot in _snapshots(folder() / name.repository.folder):
+        chosen = choose(name, _files(snapshot))
+        if chosen is not None:
+            paths = tuple(snapshot / part for part in chosen.parts)
+            whole = HubName(name.repo, file=chosen.file)
+            return CachedModel(name=whole, paths=paths, quantization=chosen.quantization)
+    return None
+
+
+def find_file(repository: Path, path: str) -> Path | None:
+    """A certain file of a repository's folder."""
+    found = (snapshot / path for snapshot in _snapshots(repository))
+    return next((file for file in found if file.is_file()), None)
+
+
+def models() -> list[CachedModel]:
+    """Every model in the cache, by the shortest name that means it."""
+    found: list[CachedModel] = []
+    for repository in sorted(folder().glob("models--*--*")):
+        repo = repository.name.removeprefix("models--").replace("--", "/")
+        if parse(repo) is not None:
+            found += _models_of(repository, repo)
+    return found
+
+
+def _models_of(repository: Path, repo: str) -> Iterator[CachedModel]:
+    seen: set[str] = set()
+    for snapshot in _snapshots(repository):
+        for one in candidates(_files(snapshot)):
+            if one.file in seen:
+                continue
+            seen.add(one.file)
+            short, whole = HubName(repo, one.quantization), HubName(repo, file=one.file)
+            met = None if one.quantization is None else find(short)
+            paths = tuple(snapshot / part for part in one.parts)
+            name = short if met is not None and met.paths == paths else whole
+            yield CachedModel(name=name, paths=paths, quantization=one.quantization)
+
+
+def _snapshots(repository: Path) -> list[Path]:
+    """Those of `main` first, then the latest."""
+    with contextlib.suppress(OSError):
+        main = repository / "refs" / "main"
+        current = main.read_text(encoding="utf-8").strip() if main.exists() else ""
+        found = [path for path in (repository / "snapshots").iterdir() if path.is_dir()]
+        return sorted(found, key=lambda path: (path.name != current, -path.stat().st_mtime, path.name))
+    return []
+
+
+def _files(snapshot: Path) -> list[str]:
+    """Files that are there; the link to a blob that was deleted is none."""
+    return [
+        path.relative_to(snapshot).as_posix() for path in sorted(snapshot.rglob("*.gguf")) if path.is_file()
+    ]
+
+
+# --- taking away ----------------------------------------------------------------------------------
+
+
+def remove(model: CachedModel) -> int:
+    """Delete a model from every snapshot, with the blobs that nothing else uses; returns the bytes freed."""
+    repository = folder() / model.name.repository.folder
+    snapshots = repository / "snapshots"
+    inside = [Path(*path.relative_to(snapshots).parts[1:]) for path in model.paths]
+    before, blobs = _size(repository), set()
+    for snapshot in _snapshots(repository):
+        for file in inside:
+            blobs.add(_blob_of(snapshot / file))
+            (snapshot / file).unlink(missing_ok=True)
+        _drop_empty(snapshot)
+    used = {_blob_of(path) for path in snapshots.rglob("*")}
+    for blob in blobs - used - {None}:
+        (repository / "blobs" / str(blob)).unlink(missing_ok=True)
+    return before - _dropped_if_empty(repository)
+
+
+def partials(name: HubName) -> list[Path]:
+    """What broken downloads of a repository left."""
+    return sorted((folder() / name.repository.folder / "blobs").glob(f"*{PARTIAL}"))
+
+
+def remove_partials(name: HubName) -> None:
+    """Delete what broken downloads of a repository left."""
+    for blob in partials(name):
+        blob.unlink(missing_ok=True)
+    _dropped_if_empty(folder() / name.repository.folder)
+
+
+def _dropped_if_empty(repository: Path) -> int:
+    """The bytes that the repository still has; without a snapshot it is nothing."""
+    if repository.exists() and not _snapshots(repository):
+        shutil.rmtree(repository)
+    return _size(repository)
+
+
+def _blob_of(path: Path) -> str | None:
+    """The name of the blob that a file of a snapshot is.
+
+    One link deep: what a blob is itself a link to belongs to huggingface_hub's store of all repositories.
+    """
+    return Path(os.readlink(path)).name if path.is_symlink() else None
+
+
+def _drop_empty(snapshot: Path) -> None:
+    """The snapshot's folders without a file, and it itself where it has none at all."""
+    for below in sorted((path for path in snapshot.rglob("*") if path.is_dir()), reverse=True):
+        with contextlib.suppress(OSError):
+            below.rmdir()
+    with contextlib.suppress(OSError):
+        snapshot.rmdir()
+
+
+def _size(repository: Path) -> int:
+    files = (path.lstat() for path in repository.rglob("*") if not path.is_dir())
+    return sum(status.st_size for status in files)
