@@ -82,10 +82,28 @@ def law_tolerance(on_gpu):
     return LAWS_ON_GPU if on_gpu else 0.0
 
 
+HUBS_VARIABLES = (
+    "HF_ENDPOINT",
+    "HF_HUB_CACHE",
+    "HF_HUB_OFFLINE",
+    "HF_TOKEN",
+    "HUGGINGFACE_HUB_CACHE",
+    "HUGGING_FACE_HUB_TOKEN",
+    "LLAMA_CACHE",
+    "TRANSFORMERS_OFFLINE",
+    "XDG_CACHE_HOME",
+)
+
+
 @pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    """No test reads or writes the user's cache."""
-    monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
+def own_folders(tmp_path_factory, monkeypatch):
+    """No test reads or writes the user's cache, configuration, conversations or models."""
+    base = tmp_path_factory.getbasetemp()
+    for name in ("CACHE", "CONFIG", "DATA"):
+        monkeypatch.setenv(f"LOCALSMC_{name}", str(base / name.lower()))
+    monkeypatch.setenv("HF_HOME", str(base / "huggingface"))
+    for name in HUBS_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(scope="session")
