@@ -14,7 +14,6 @@ from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
-from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
 from localsmc_cli.naming import with_models
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
@@ -122,12 +121,7 @@ bench_options = options.together(
 )
 
 
-@click.command(
-    cls=options.Command,
-    alternatives=(("models", "synthetic"), ("hf_repo", "synthetic")),
-    epilog=_EXAMPLES,
-    short_help="Measure speed, and where the time goes.",
-)
+@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
 @bench_options
 @model_options.models_option
 @model_options.loading_options
@@ -166,13 +160,11 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     given = with_models(given)
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
-    tell_idle_gpus(session.output, load_options(given))
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
     present(session, given)
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)
-            tell_loaded(session.output, model)
             chosen = cases(
                 teller or model,
                 methods,

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-METHODS = (
-    "power-smc",
-    "power-mh",
-    "power-tempering",
-    "sample",
-    "greedy",
-    "best-of-n",
-    "self-consistency",
-    "speculative",
-    "cascade",
-    "draft-smc",
-    "ssr",
-)
+METHOD_OPTIONS = {
+    "power-smc": "particles alpha ramp ramp_ess ess_threshold resampling lookahead"
+    " share islands rejuvenate rollouts block settle settle_by",
+    "power-mh": "particles alpha steps block kernel collect retrace",
+    "power-tempering": "particles alpha low steps warmup kernel collect retrace",
+    "sample": "particles temperature top_k top_p min_p share",
+    "greedy": "",
+    "best-of-n": "particles temperature top_k top_p min_p share mean early",
+    "self-consistency": "particles temperature top_k top_p min_p share early",
+    "speculative": "particles temperature n_max adaptive p_min top_k top_p min_p",
+    "cascade": "particles temperature n_max adaptive p_min rule lenience fallback sequential",
+    "draft-smc": "particles alpha ramp n_max p_min sharpening ess_threshold resampling share",
+    "ssr": "particles threshold rating sure temperature top_p step_tokens rewrite_score fast pool words",
+}
+"""Method to what may be written with it, for completion."""
+
+METHODS = tuple(METHOD_OPTIONS)
 PARAMETERS = (
     "particles",
     "alpha",

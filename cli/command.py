@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, TypeVar
 
@@ -61,19 +61,17 @@ class Option(click.Option):
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
         """See `click.Option.value_from_envvar`; a variable is one value: paths and texts have spaces."""
-        if not self.multiple:
-            return super().value_from_envvar(ctx)
         value = self.resolve_envvar_value(ctx)
-        return None if value is None else (value,)
+        if value is not None and self.is_flag:  # llama.cpp's words for on and off
+            return {"enabled": "on", "disabled": "off"}.get(value, value)
+        return (value,) if value is not None and self.multiple else value
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """See `click.Option.shell_complete`; files where the help says FILE."""
-        kinds = {"FILE": "file", "FILE|-": "file", "FOLDER": "dir"}
-        if self._custom_shell_complete is None and self.metavar in kinds:
-            from click.shell_completion import CompletionItem
+        """See `click.Option.shell_complete`; files where the help says FILE, models where it says MODEL."""
+        from localsmc_cli.completing import OFFERS
 
-            return [CompletionItem(incomplete, type=kinds[self.metavar])]
-        return super().shell_complete(ctx, incomplete)
+        offer = OFFERS.get(self.metavar or "")
+        return super().shell_complete(ctx, incomplete) if offer is None else offer(incomplete)
 
 
 class _Profile(Option):
@@ -141,23 +139,22 @@ _ALTERNATIVES = (
     ("model", "hf_repo"),
     ("models", "hf_repo"),
     ("model_draft", "hf_repo_draft"),
+    ("models", "synthetic"),
+    ("hf_repo", "synthetic"),
 )
+"""Parameters of which only the more explicit one counts, where one is typed and the other configured."""
 
 
 class Command(PlainCommand):
-    """A command that can be configured: by the file, profiles and the environment.
+    """A command that can be configured: by the file, profiles and the environment."""
 
-    Of two `alternatives` only the more explicit one counts, where one is typed and the other configured.
-    """
-
-    def __init__(self, *args: Any, alternatives: Sequence[tuple[str, str]] = (), **settings: Any) -> None:
+    def __init__(self, *args: Any, **settings: Any) -> None:
         super().__init__(*args, **settings)
-        self.alternatives = [*_ALTERNATIVES, *alternatives]
         self.params.append(
             _Profile(
                 ["--profile"],
                 section="Configuration",
-                metavar="NAME",
+                metavar="PROFILE",
                 is_eager=True,
                 expose_value=False,
                 callback=_take_profile,
@@ -169,7 +166,7 @@ class Command(PlainCommand):
         """See `click.Command.invoke`."""
         from localsmc_cli.origins import prefer, unknown_variables
 
-        for one, other in self.alternatives:
+        for one, other in _ALTERNATIVES:
             prefer(ctx, one, other)
         if not ctx.params.get("quiet"):
             for line in unknown_variables(ctx):
@@ -184,14 +181,15 @@ class Group(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """See `click.Group.resolve_command`."""
-        names = self.list_commands(ctx)
-        if args[0] in names or args[0].startswith("-") or ctx.resilient_parsing:
+        if args[0] in self.commands or args[0].startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        raise ConfigError(f"no command is called `{args[0]}`", hint=self.suggestion(args[0], names))
-
-    def suggestion(self, name: str, names: Iterable[str]) -> str:
-        """What to type instead."""
-        return did_you_mean(name, list(names))
+        near = get_close_matches(args[0], self.commands, 1)
+        hint = (
+            f"did you mean `{ctx.command_path} {near[0]}`?"
+            if near
+            else f"there is: {', '.join(self.commands)}"
+        )
+        raise ConfigError(f"`{ctx.command_path}` has no command `{args[0]}`", hint=hint)
 
 
 def did_you_mean(name: str, names: Sequence[str]) -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable
 
 import click
 
 from localsmc import __version__
-from localsmc_cli.command import Group
+from localsmc.errors import ConfigError
+from localsmc_cli.command import did_you_mean
 
 COMMANDS = {
     "solve": "localsmc_cli.solve",
@@ -20,11 +20,12 @@ COMMANDS = {
     "models": "localsmc_cli.models",
     "quantize": "localsmc_cli.quantize",
     "config": "localsmc_cli.config",
+    "completion": "localsmc_cli.completion",
 }
 """Command to the module that has it, under the same name."""
 
 
-class Commands(Group):
+class Commands(click.Group):
     """Commands that are imported when they are named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -38,9 +39,16 @@ class Commands(Group):
         command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
         return command
 
-    def suggestion(self, name: str, names: Iterable[str]) -> str:
-        """See `Group.suggestion`; a problem is no command."""
-        return f'did you mean: localsmc solve "{name}"' if " " in name else super().suggestion(name, names)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`; says which command may have been meant."""
+        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        hint = did_you_mean(args[0], list(COMMANDS))
+        if " " in args[0]:
+            hint = f'did you mean: localsmc solve "{args[0]}"'
+        raise ConfigError(f"no command is called `{args[0]}`", hint=hint)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:

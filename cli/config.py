@@ -13,6 +13,7 @@ from localsmc.errors import ConfigError
 from localsmc_cli import options
 from localsmc_cli.columns import columns
 from localsmc_cli.command import Group, PlainCommand, did_you_mean
+from localsmc_cli.completing import keys, tables
 from localsmc_cli.configuration import config_path, read
 from localsmc_cli.known import PROFILES, Known, check_names
 from localsmc_cli.layers import check
@@ -55,7 +56,7 @@ _command = functools.partial(config.command, cls=PlainCommand)
 
 
 @_command("show", short_help="Show each value and where it is from.")
-@click.argument("command", required=False)
+@click.argument("command", required=False, shell_complete=tables)
 @_output("--all", "has_defaults", is_flag=True, default=False, help="Options that are not set, too.")
 @_json_option
 @click.pass_context
@@ -128,7 +129,7 @@ _SET = "for example: localsmc config set particles 32"
     # A value may begin with a dash: -1.
     context_settings={"ignore_unknown_options": True},
 )
-@click.argument("key", required=False)
+@click.argument("key", required=False, shell_complete=keys)
 @click.argument("values", nargs=-1, metavar="VALUE...")
 @click.pass_context
 def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
@@ -143,18 +144,18 @@ def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
     if not values:
         name, sign, value = key.partition("=")
         raise ConfigError("no value is given", hint=f"localsmc config set {name} {value}" if sign else _SET)
-    known, keys, file = Known(ctx), keys_of(key), read()
-    option = known.find(keys)
+    known, place, file = Known(ctx), keys_of(key), read()
+    option = known.find(place)
     value = value_of(option, values)
     # By itself: mistakes elsewhere in the file do not keep anybody from mending it.
-    check(alone(file, keys, value), known)
+    check(alone(file, place, value), known)
     document = Document(file)
-    document.set(keys, value, () if option is None else option.keys)
+    document.set(place, value, () if option is None else option.keys)
     document.write(config_path())
 
 
 @_command("unset", short_help="Take a value out of the file.")
-@click.argument("key", required=False)
+@click.argument("key", required=False, shell_complete=keys)
 @click.pass_context
 def unset(ctx: click.Context, key: str | None) -> None:
     """Take an option, or a whole table such as profiles.mine, out of the file; keeps its comments."""

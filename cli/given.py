@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -34,18 +33,14 @@ def access_of(given: Given, progress: Callable[[Transfer], None] | None = None) 
 
 def is_offline(given: Given) -> bool:
     """Whether nothing may be downloaded."""
-    from localsmc.hub import is_true
-
-    # Not click's `envvar`: it would refuse llama.cpp's `enabled`.
-    return bool(given["offline"]) or is_true(os.environ.get("LLAMA_ARG_OFFLINE"))
+    return bool(given["offline"])
 
 
 def load_options(given: Given) -> LoadOptions:
     """How to load the model."""
     from localsmc.llama import LoadOptions
 
-    names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split", "check_memory")
-    return LoadOptions(**_given_of(given, names))
+    return LoadOptions(**_given_of(given, ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")))
 
 
 def draft_load_options(given: Given) -> LoadOptions:

@@ -14,25 +14,38 @@ else:
     _ParamType = click.ParamType  # generic in newer versions only
 
 
-class GpuLayers(_ParamType):
-    """A number of layers, `auto` or `all`, which are −1 and −2."""
+class _Words(_ParamType):
+    """What takes some words, offers them to a shell."""
+
+    words: tuple[str, ...]
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        """See `click.ParamType.shell_complete`."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.words if word.startswith(incomplete)]
+
+
+class GpuLayers(_Words):
+    """A number of layers, `auto` or `all`; the latter two are −1, all that can be."""
 
     name = "N|auto|all"
+    words = ("auto", "all")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """See `click.ParamType.convert`."""
-        words = {"auto": -1, "-1": -1, "all": -2, "-2": -2}
-        if value in words:
-            return words[value]
+        if value in ("auto", "all", "-1"):
+            return -1
         if not re.fullmatch(r"[0-9]{1,9}", str(value)):
             self.fail(f"'{value}' is neither a number of layers nor `auto` or `all`", param, ctx)
         return int(value)
 
 
-class Switch(_ParamType):
+class Switch(_Words):
     """`on`, `off` or `auto`, in all the spellings that llama.cpp reads."""
 
     name = "on|off|auto"
+    words = ("on", "off", "auto")
     _SPELLINGS = {
         "on": ("on", "enabled", "true", "1"),
         "off": ("off", "disabled", "false", "0"),

@@ -44,6 +44,10 @@ def run(arguments: Sequence[str]) -> int:
     from localsmc_cli.output import Output
     from localsmc_cli.session import Session
 
+    if request := os.environ.get("_LOCALSMC_COMPLETE"):
+        from localsmc_cli.completion import complete
+
+        return complete(request)
     output = Output()
     try:
         with Interrupts(output) as interrupts:

@@ -24,12 +24,17 @@ def hub_options(heading: Heading) -> Decorator[Any]:
     """How the Hugging Face hub is reached."""
     return together(
         heading(
-            "-hft", "--hf-token", metavar="TOKEN", help="For the hub.  [default: HF_TOKEN, or the saved one]"
+            "-hft",
+            "--hf-token",
+            metavar="TOKEN",
+            each_time="it is a secret, which HF_TOKEN or `hf auth login` keeps",
+            help="For the hub.  [default: HF_TOKEN, or the saved one]",
         ),
         heading(
             "--offline",
             is_flag=True,
             default=False,
+            envvar="LLAMA_ARG_OFFLINE",
             help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
         ),
     )
@@ -89,7 +94,7 @@ loading_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS",
-        help="Layers to keep on the GPU.  [default: auto, as many as fit into its free memory]",
+        help="Layers to keep on the GPU.  [default: auto, all where there is one]",
     ),
     _model(
         "-mg",
@@ -113,13 +118,6 @@ loading_options = together(
         metavar="N0,N1,...",
         envvar="LLAMA_ARG_TENSOR_SPLIT",
         help="Each GPU's share, for example 3,1.  [default: by free memory]",
-    ),
-    _model(
-        "--no-memory-check",
-        "check_memory",
-        flag_value=False,
-        is_flag=True,
-        help="Try a model that is larger than all memory.",
     ),
 )
 
@@ -153,7 +151,7 @@ draft_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS_DRAFT",
-        help="Its layers to keep on the GPU.  [default: auto, as many as fit]",
+        help="Its layers to keep on the GPU.  [default: auto, all where there is one]",
     ),
     _draft(
         "-td",

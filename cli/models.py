@@ -12,8 +12,10 @@ import click
 from localsmc.errors import ConfigError, ModelNotFound, RunError
 from localsmc.sizes import readable
 from localsmc_cli import model_options, options
+from localsmc_cli.completing import complete_argument
 from localsmc_cli.kinds import Count
 from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_table, record
+from localsmc_cli.origins import is_typed
 from localsmc_cli.output import is_terminal
 from localsmc_cli.pulling import pulling
 from localsmc_cli.session import Session
@@ -33,19 +35,26 @@ embedded model's name, or an alias. What is downloaded goes to Hugging Face's ow
 """
 
 
-@click.group(
-    cls=options.Group, epilog=_EXAMPLES, invoke_without_command=True, short_help="List, get and name models."
-)
-@click.pass_context
-def models(ctx: click.Context) -> None:
-    """The models that are here, and those that could be. Alone it lists them."""
-    if ctx.invoked_subcommand is None:
-        ctx.invoke(list_)
-
-
 _output = options.section("Output")
 _json = _output("--json", "as_json", is_flag=True, default=False, help="As JSON.")
 _hub = options.section("Hub")
+
+
+@click.group(
+    cls=options.Group, epilog=_EXAMPLES, invoke_without_command=True, short_help="List, get and name models."
+)
+@_json
+@click.pass_context
+def models(ctx: click.Context, /, *, as_json: bool) -> None:
+    """The models that are here, and those that could be. Alone it lists them."""
+    if ctx.invoked_subcommand is None:
+        # Not `ctx.invoke`, which reads no configuration.
+        with list_.make_context("list", ["--json"] if as_json else [], parent=ctx) as inner:
+            list_.invoke(inner)
+    elif is_typed("as_json"):
+        raise ConfigError(
+            "`--json` goes behind the command", hint=f"localsmc models {ctx.invoked_subcommand} --json"
+        )
 
 
 @models.command(
@@ -54,7 +63,7 @@ _hub = options.section("Hub")
 @_json
 @click.pass_obj
 def list_(session: Session, /, *, as_json: bool = False) -> None:
-    """List embedded models, those in the Hugging Face cache, and aliases."""
+    """List the models that are here, and aliases."""
     from localsmc import aliases
     from localsmc.inventory import inventory
 
@@ -84,20 +93,23 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
     epilog="\b\nExamples:\n  localsmc models pull Qwen/Qwen3-4B-GGUF:Q4_K_M\n"
     '  localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
 )
-@click.argument("name", metavar="MODEL", required=False)
+@click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
 @model_options.hub_options(_hub)
 @options.mode_options(_output)
 @click.pass_obj
 def pull(session: Session, /, name: str | None, **given: Any) -> None:
-    """Download a model, or go on where a download broke off, and check it.
+    """Download a model, or go on with a broken download, and check it.
 
     Standard output has the path of the file, the first one of a split model.
     """
-    from localsmc import catalog, gguf
+    from localsmc import catalog, gguf, hub
 
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     name = _named(name, "pull", "Qwen/Qwen2.5-0.5B-Instruct-GGUF")
+    meant = catalog.meaning(name)
+    if not isinstance(meant, hub.HubName) or hub.cache.find(meant) is not None:
+        output.note(f"`{name}` is here already")
     with pulling(session, given) as access:
         path = catalog.resolve(name, access).path
     gguf.read_header(path)
@@ -108,7 +120,7 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
     cls=options.Command,
     epilog="\b\nExamples:\n  localsmc models show tiny\n  localsmc models show qwen -N 64 -c 32768",
 )
-@click.argument("name", metavar="MODEL", required=False)
+@click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
 @_json
 @_output("-N", "--particles", type=Count(1), metavar="N", default=16, help="For the memory.  [default: 16]")
 @_output(
@@ -139,14 +151,14 @@ def show(session: Session, /, name: str | None, *, as_json: bool, particles: int
     "  localsmc models alias --rm qwen",
 )
 @click.argument("name", required=False)
-@click.argument("model", required=False)
-@_output("--rm", "remove", metavar="NAME", help="Take this alias away.")
+@click.argument("model", required=False, shell_complete=complete_argument("MODEL"))
+@_output("--rm", "remove", metavar="NAME", each_time="it is done once", help="Take this alias away.")
 @_json
 @click.pass_obj
 def alias(
     session: Session, /, name: str | None, model: str | None, *, remove: str | None, as_json: bool
 ) -> None:
-    """Give a model a short name; alone it lists the names there are."""
+    """Give a model a short name; alone it lists them."""
     from localsmc import aliases
 
     if remove is not None:
@@ -171,11 +183,14 @@ def alias(
 @models.command(
     cls=options.Command, epilog="\b\nExamples:\n  localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M -y"
 )
-@click.argument("name", metavar="MODEL", required=False)
-@_output("-y", "--yes", is_flag=True, default=False, help="Do not ask.")
+@click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
+@_output("-y", "--yes", is_flag=True, default=False, each_time="it deletes files", help="Do not ask.")
 @click.pass_obj
 def rm(session: Session, /, name: str | None, *, yes: bool) -> None:
-    """Delete a model from the Hugging Face cache, or what a broken download left there."""
+    """Delete a model, or what a broken download left.
+
+    Only what is in the Hugging Face cache is deleted, and files that another model shares are kept.
+    """
     from localsmc import hub
 
     meant = _of_hub(_named(name, "rm", "user/repo:Q4_K_M"))
@@ -216,6 +231,7 @@ def _assign(session: Session, name: str, model: str) -> None:
         raise ConfigError(f"`{name}` is an embedded model", hint="take another name for the alias")
     meant = model if model in aliases.read() else catalog.meaning(model)
     aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
+    session.output.note(f"{name} -> {aliases.read()[name]}")
     if os.path.exists(name):
         session.output.warn(f"there is a file `{name}` here, too, which wins in this folder")
     if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:

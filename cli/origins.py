@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import Any
 
 import click
 from click.core import ParameterSource
@@ -15,10 +14,6 @@ from localsmc_cli.command import PREFIX, Option
 
 _TYPED, _OURS, _THEIRS, _DEFAULT = 10, 9, 8, -1
 """Ranks: what is typed, our variables, llama.cpp's; layers of the configuration have 0 to 3."""
-
-
-_EMPTY: dict[type, Any] = {bool: False, tuple: ()}
-"""What stands for an option that was not given, of a flag and of one that may be given several times."""
 
 
 def origin(ctx: click.Context, name: str) -> str:
@@ -59,7 +54,8 @@ def prefer(ctx: click.Context, one: str, other: str) -> None:
         first, second = rank(ctx, one), rank(ctx, other)
         if first != second:
             weaker = one if first < second else other
-            ctx.params[weaker] = _EMPTY.get(type(ctx.params[weaker]))
+            nothing = {bool: False, tuple: ()}
+            ctx.params[weaker] = nothing.get(type(ctx.params[weaker]))
 
 
 def unknown_variables(ctx: click.Context) -> list[str]:

@@ -116,9 +116,8 @@ def _missing(name: str) -> NoReturn:
 def _of_hub(name: hub.HubName, access: hub.Access | None) -> Path:
     try:
         return hub.find_model(name, access).path
-    except ModelNotFound as error:
-        if name.quantization is None:  # it may have been meant as a path
-            error.hint = f"{error.hint}; there is no file at `{name}`, either"
+    except hub.NoRepository as error:
+        error.hint = f"{error.hint}; there is no file at `{name}`, either"
         raise
 
 

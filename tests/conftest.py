@@ -9,7 +9,8 @@ import tempfile
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # What whoever runs the tests has configured, logged in to or downloaded is not under test.
-_THEIRS = ("LOCALSMC_", "_LOCALSMC_", "LLAMA_ARG_", "HF_", "HUGGINGFACE_", "HUGGING_FACE_")
+_THEIRS = ("LOCALSMC_", "_LOCALSMC_", "LLAMA_ARG_", "LLAMA_CACHE", "HF_", "HUGGINGFACE_", "HUGGING_FACE_")
+_THEIRS += ("TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME")
 for _name in [name for name in os.environ if name.startswith(_THEIRS)]:
     del os.environ[_name]
 _HOME = tempfile.TemporaryDirectory(prefix="localsmc-tests-")

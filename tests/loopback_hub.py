@@ -38,8 +38,9 @@ class LoopbackHub(ThreadingHTTPServer):
         self.damaged: set[str] = set()  # files that come with a wrong last byte
         self.gated: set[str] = set()  # repositories that need TOKEN
         self.status: list[int] = []  # the next answers' own status
+        self.listing: bytes | None = None  # what is said instead of a repository's files
         self.has_ranges = True
-        self.gate = threading.Event()  # every file stops in its middle until this is set
+        self.gate = threading.Event()  # every file stops in its middle, and never goes on, until this is set
         self.gate.set()
         self.reached = threading.Event()  # set where a file stops at the gate
 
@@ -95,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
             return self._refuse(404 if token else 401, "RepoNotFound")
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
         body = {"id": repo, "sha": COMMIT, "siblings": [_entry(folder, path) for path in files]}
-        return self._send(json.dumps(body).encode(), "application/json")
+        return self._send(self.server.listing or json.dumps(body).encode(), "application/json")
 
     def _send_file(self, kind: str, repo: str, file: str) -> None:
         path = self.server.folder / kind / repo / file
@@ -128,7 +129,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self.connection.shutdown(socket.SHUT_RDWR)
             return
-        half = len(data) // 2
+        half = 0 if start else len(data) // 2
         self.wfile.write(data[:half])
         self.wfile.flush()
         if not self.server.gate.is_set():

@@ -4,10 +4,10 @@ import json
 import os
 import subprocess
 import sys
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import ExitStack
 
 import pytest
+from loopback_hub import LoopbackHub
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.tasks import TASKS, load_task, user_task
@@ -185,9 +185,7 @@ def test_tasks_that_do_not_exist(spec, message, hint):
 
 
 def test_a_set_that_is_not_cached_is_named_when_offline(tmp_path, monkeypatch):
-    from huggingface_hub import constants
-
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("HF_HOME", str(tmp_path))
     with pytest.raises(TaskError, match="`openai/gsm8k` is not in the Hugging Face cache") as caught:
         load_task("gsm8k", offline=True)
     assert "--data" in caught.value.hint
@@ -196,59 +194,28 @@ def test_a_set_that_is_not_cached_is_named_when_offline(tmp_path, monkeypatch):
 # --- the hub, as a server of the tests' own --------------------------------------------------------
 
 
-class Hub(BaseHTTPRequestHandler):
-    """Serves MATH in the place of MATH-500; everything else is gated."""
-
-    def do_HEAD(self):  # noqa: N802
-        self.answer()
-
-    def do_GET(self):  # noqa: N802
-        self.answer()
-
-    def answer(self):
-        found = self.path.endswith("/test.jsonl") and "MATH-500" in self.path
-        data = jsonl(MATH).encode() if found else b""
-        self.send_response(200 if found else 401)
-        if not found:
-            self.send_header("X-Error-Code", "GatedRepo")
-        self.send_header("X-Repo-Commit", "0" * 40)
-        self.send_header("ETag", '"1234"')
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        if self.command == "GET":
-            self.wfile.write(data)
-        self.server.requests.append(self.path)
-
-    def log_message(self, *_):
-        pass
-
-
 @pytest.fixture
 def hub(tmp_path):
     """A function that loads a task from a loopback hub, in a process with a cache of its own."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
-        server.requests = []
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        closed = False
+    for name in ("HuggingFaceH4/MATH-500", "Idavidrein/gpqa"):
+        folder = tmp_path / "hub/datasets" / name
+        folder.mkdir(parents=True)
+        for file in ("test.jsonl", "gpqa_diamond.csv"):
+            (folder / file).write_text(jsonl(MATH))
+    server = LoopbackHub(tmp_path / "hub")
+    server.gated.add("Idavidrein/gpqa")
+    with ExitStack() as stack:
+        stack.enter_context(server.running())
 
         def load(name, *, up=True, offline=False):
-            nonlocal closed
-            if not up and not closed:
-                server.shutdown()
-                server.server_close()
-                closed = True
+            if not up:
+                stack.close()
             code = (
                 "import sys\nfrom localsmc.tasks import load_task\nfrom localsmc.errors import TaskError\n"
                 f"try: print(load_task({name!r}, offline={offline}).items[0].gold)\n"
                 "except TaskError as error: print(error, error.hint, sep='|')"
             )
-            environment = {
-                **os.environ, "HF_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-                "HF_HOME": str(tmp_path / "hf home"), "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-                "HF_HUB_DISABLE_TELEMETRY": "1", "NO_PROXY": "127.0.0.1",
-            }  # fmt: skip
-            environment.pop("HF_TOKEN", None)
+            environment = {**os.environ, **server.environment(tmp_path / "hf home")}
             done = subprocess.run(
                 [sys.executable, "-c", code], capture_output=True, text=True, check=False, env=environment
             )
@@ -257,9 +224,6 @@ def hub(tmp_path):
 
         load.requests = server.requests
         yield load
-        if not closed:
-            server.shutdown()
-        thread.join()
 
 
 def test_a_set_is_downloaded_once_and_then_there_without_a_network(hub):

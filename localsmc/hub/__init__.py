@@ -9,7 +9,8 @@ from localsmc.hub import cache
 from localsmc.hub.access import Access, Transfer, is_true
 from localsmc.hub.cache import CachedModel
 from localsmc.hub.choice import candidates, choose
-from localsmc.hub.download import download
+from localsmc.hub.download import fetch_files
+from localsmc.hub.failure import NoRepository
 from localsmc.hub.listing import Listing, fetch_listing
 from localsmc.hub.name import HubName, joined, parse
 from localsmc.hub.repository import Repository
@@ -18,6 +19,7 @@ __all__ = [
     "Access",
     "CachedModel",
     "HubName",
+    "NoRepository",
     "Repository",
     "Transfer",
     "cache",
@@ -44,7 +46,7 @@ def find_model(name: HubName, access: Access | None = None) -> CachedModel:
     chosen = choose(name, listing.files)
     if chosen is None:
         raise _no_such(name, listing)
-    paths = download(listing, chosen.parts, cache.folder(), access)
+    paths = fetch_files(listing, chosen.parts, cache.folder(), access)
     whole = HubName(name.repo, file=chosen.file)
     return CachedModel(name=whole, paths=paths, quantization=chosen.quantization)
 
@@ -61,7 +63,7 @@ def fetch_file(repository: Repository, path: str, access: Access) -> Path:
     if path not in listing.files:
         message, hint = f"the hub has no `{path}` in `{repository.id}`", f"look at {repository.page}"
         raise ModelNotFound(message, hint=hint)
-    return download(listing, [path], folder, access)[0]
+    return fetch_files(listing, [path], folder, access)[0]
 
 
 def _not_cached(name: HubName) -> ModelNotFound:

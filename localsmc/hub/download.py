@@ -23,7 +23,7 @@ from localsmc.hub.listing import Listing, RemoteFile
 from localsmc.sizes import readable
 
 CHUNK = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes that are hashed at a time."""
 
 WAITS = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each further try while nothing more arrives."""
@@ -31,7 +31,7 @@ WAITS = (0.0, 1.0, 2.0, 4.0)
 _POLL = 0.5  # seconds between two looks at a file that another process downloads
 
 
-def download(listing: Listing, paths: Sequence[str], cache: Path, access: Access) -> tuple[Path, ...]:
+def fetch_files(listing: Listing, paths: Sequence[str], cache: Path, access: Access) -> tuple[Path, ...]:
     """Files in the snapshot of a listing; raises ModelNotFound, DownloadFailed or RunError."""
     folder = cache / listing.repository.folder
     with _disk_in_words(cache):
@@ -124,7 +124,7 @@ def _receive(listing: Listing, file: RemoteFile, output: BinaryIO, access: Acces
         if start and response.status_code != 206:  # the server begins again
             output.truncate(0)
             output.seek(0)
-        for chunk in response.iter_bytes(CHUNK):
+        for chunk in response.iter_bytes():  # as it arrives: nothing is lost where the line breaks
             output.write(chunk)
             access.tell("downloading", file.path, output.tell(), file.size)
             if output.tell() > file.size:

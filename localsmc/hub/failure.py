@@ -22,6 +22,10 @@ _PASSING = (408, 429, 500, 502, 503, 504)
 _TOKENS = "https://huggingface.co/settings/tokens"
 
 
+class NoRepository(ModelNotFound):
+    """The hub has none of that name, or does not say so to strangers."""
+
+
 @contextlib.contextmanager
 def in_words(repository: Repository) -> Iterator[None]:
     """Turn errors of huggingface_hub and of the network into ModelNotFound and DownloadFailed."""
@@ -46,13 +50,14 @@ def _answered(error: HfHubHTTPError, repository: Repository) -> ModelError:
             f"`{repo}` is given only to who accepts its terms", hint=f"accept them at {page}, then {LOG_IN}"
         )
     if isinstance(error, RepositoryNotFoundError):
-        return ModelNotFound(
+        return NoRepository(
             f"the hub has no repository `{repo}`", hint=f"look for it at {page}; for a private one {LOG_IN}"
         )
     if isinstance(error, EntryNotFoundError) or status == 404:
         return ModelNotFound(f"the hub does not find the file in `{repo}`", hint=f"look at {page}")
     if status == 401:
-        return DownloadFailed("the hub refuses the token", hint=f"make a new one at {_TOKENS}, then {LOG_IN}")
+        message = "the hub asks for a token, or for another one"
+        return DownloadFailed(message, hint=f"make one at {_TOKENS}, then {LOG_IN}")
     if status == 403:
         return DownloadFailed(f"the token may not read `{repo}`", hint=f"see its permissions at {_TOKENS}")
     if status == 429:

@@ -12,7 +12,7 @@ _PART = r"\w(?:[\w.-]*\w)?"
 _NAME = re.compile(
     # What people copy from a browser's address is understood, too.
     rf"(?:https://)?(?:(?:huggingface\.co|hf\.co)/)?(?P<repo>{_PART}/{_PART})"
-    r"(?::(?P<quantization>[\w.-]+)|/(?:(?:blob|resolve)/main/)?(?P<file>[^:\\]+\.gguf))?/?",
+    r"(?::(?P<quantization>[\w.-]+)|/(?:(?:blob|resolve)/main/)?(?P<file>[^:\\]+\.(?i:gguf)))?/?",
     re.ASCII,
 )
 
