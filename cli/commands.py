@@ -18,6 +18,7 @@ COMMANDS = {
     "bench": "localsmc_cli.bench",
     "models": "localsmc_cli.models",
     "quantize": "localsmc_cli.quantize",
+    "doctor": "localsmc_cli.doctor",
 }
 """Command to the module that has it, under the same name."""
 

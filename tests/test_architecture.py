@@ -60,7 +60,7 @@ LAYERS = [
     },
     {"methods"},
     {"loading", "layout", "solver", "wording"},
-    {"bench", "evaluation", "report"},
+    {"bench", "doctor", "evaluation", "report"},
 ]
 """Imports point down or sideways."""
 
