@@ -21,6 +21,7 @@ COMMANDS = {
     "quantize": "localsmc_cli.quantize",
     "config": "localsmc_cli.config",
     "completion": "localsmc_cli.completion",
+    "doctor": "localsmc_cli.doctor",
 }
 """Command to the module that has it, under the same name."""
 

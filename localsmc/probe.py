@@ -193,7 +193,7 @@ def printable(text: str) -> str:
 
 def serve() -> None:
     """The child: try the path on each line of standard input, answer each with a line of JSON."""
-    replies = _claim_stdout()
+    replies = claim_stdout()
     die_quietly()
     from localsmc.llama import probe_load  # here only: the parent may never need llama.cpp
 
@@ -207,7 +207,7 @@ def serve() -> None:
             _answer(replies, "loaded")
 
 
-def _claim_stdout() -> IO[str]:
+def claim_stdout() -> IO[str]:
     """Keep standard output for replies; what anything else prints joins standard error."""
     sys.stdout.flush()
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")

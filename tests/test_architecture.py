@@ -61,7 +61,7 @@ LAYERS = [
     },
     {"methods"},
     {"loading", "layout", "solver", "wording", "conversation"},
-    {"bench", "evaluation", "report"},
+    {"bench", "doctor", "evaluation", "report"},
 ]
 """Imports point down or sideways."""
 

@@ -12,13 +12,20 @@ import re
 from collections import deque
 from typing import Any
 
+from localsmc.errors import LocalSMCError
+
 # ggml_abort would start a debugger to print a backtrace.
 os.environ.setdefault("GGML_NO_BACKTRACE", "1")
 
-import llama_cpp  # noqa: E402
-import llama_cpp.llama_cpp as C  # noqa: E402, N812
-from llama_cpp import Llama  # noqa: E402
-from llama_cpp._ctypes_extensions import load_shared_library  # noqa: E402
+try:
+    import llama_cpp
+    import llama_cpp.llama_cpp as C  # noqa: N812
+    from llama_cpp import Llama
+    from llama_cpp._ctypes_extensions import load_shared_library
+except (ImportError, OSError, RuntimeError) as error:  # the last: a library that cannot be loaded
+    raise LocalSMCError(
+        f"llama.cpp cannot be loaded: {error}", hint="`localsmc doctor` says what to do"
+    ) from error
 
 __all__ = ["C", "Llama", "build_info", "errors", "last_errors", "libggml", "set_fields"]
 

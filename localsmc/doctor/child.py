@@ -1,0 +1,59 @@
+"""In a process of its own: what llama.cpp says of itself, and a problem for the embedded model."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from localsmc import probe
+
+PROBLEM, ANSWER = "Solve for x: 7x + 12 = 96.", "12"
+"""What the embedded model gets right by its likeliest tokens alone."""
+
+LARGE = 7_000_000_000
+"""Weights of what is a large model to `default_threads`."""
+
+
+def main() -> None:
+    """Write a line of JSON for each part; what fails says why in place of the rest."""
+    replies = probe.claim_stdout()
+    probe.die_quietly()
+
+    def tell(**values: Any) -> None:
+        replies.write(json.dumps(values) + "\n")
+        replies.flush()
+
+    try:
+        tell(engine=_engine())
+        tell(solve=_solve())
+    except Exception as error:  # the parent says it
+        tell(failed=f"{error}" or type(error).__name__)
+
+
+def _engine() -> dict[str, Any]:
+    from localsmc import llama
+
+    return {
+        "build": llama.build_info(),
+        "devices": [asdict(device) for device in llama.devices()],
+        "can_offload": llama.can_offload(),
+        "threads": [llama.default_threads(1), llama.default_threads(LARGE)],
+    }
+
+
+def _solve() -> dict[str, Any]:
+    import localsmc
+
+    with localsmc.load() as model:
+        result = localsmc.solve(
+            model, PROBLEM, method=model.method("greedy"), settings=localsmc.Settings(seed=1)
+        )
+        seconds = result.usage.seconds
+        return {
+            "answer": result.answer,
+            "expected": ANSWER,
+            "speed": result.usage.rows / (seconds.decode + seconds.sample),
+            "seconds": seconds.total,
+            "place": str(model.placement),
+        }

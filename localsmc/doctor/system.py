@@ -1,0 +1,91 @@
+"""The system around localsmc: Python, memory, folders, packages that only some commands need."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import sys
+import tempfile
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from localsmc import __version__, folders, machine
+from localsmc.doctor.finding import Status, Verdict
+from localsmc.hub import cache as hub_cache
+from localsmc.sizes import readable
+
+TESTED = (3, 10)
+"""The oldest Python that localsmc is made for."""
+
+SCARCE = 2**30
+"""Free bytes below which a folder for models is nearly full."""
+
+OPTIONAL = {"pyarrow": "for problems in Parquet, pip install 'localsmc[eval]'"}
+"""Package to what it is for and how it is installed."""
+
+
+def python() -> Verdict:
+    """The interpreter, and localsmc in it."""
+    line = (
+        f"{platform.python_version()} on {platform.system()} {platform.machine()}, localsmc {__version__}"
+        f" in {Path(__file__).parents[1]}"
+    )
+    if sys.version_info[:2] < TESTED:
+        return Verdict("broken", line, f"use Python {'.'.join(map(str, TESTED))} or newer")
+    return Verdict("ok", line)
+
+
+def memory() -> Verdict:
+    """What there is and what of it is free, in a container what it leaves."""
+    found = machine.memory()
+    limit = " (a container's limit)" if found.is_limited else ""
+    return Verdict("ok", f"{readable(found.free)} of {readable(found.total)} free{limit}")
+
+
+def cache() -> Verdict:
+    """Where what can be made again is kept."""
+    return _folder(folders.cache_folder(), "LOCALSMC_CACHE", "broken", is_large=True)
+
+
+def config() -> Verdict:
+    """Where the configuration is; it may well be that nothing can be written there."""
+    return _folder(folders.config_folder(), "LOCALSMC_CONFIG", "warning")
+
+
+def data() -> Verdict:
+    """Where conversations are."""
+    return _folder(folders.data_folder(), "LOCALSMC_DATA", "warning")
+
+
+def models() -> Verdict:
+    """Where models from the hub are."""
+    return _folder(hub_cache.folder(), "HF_HUB_CACHE", "warning", is_large=True)
+
+
+def packages() -> Verdict:
+    """Those that only some commands need; to miss them is no fault."""
+    told = (
+        f"{name} {metadata.version(name)}" if find_spec(name) else f"{name} is not installed: {purpose}"
+        for name, purpose in OPTIONAL.items()
+    )
+    return Verdict("ok", "; ".join(told))
+
+
+def _folder(path: Path, variable: str, bad: Status, *, is_large: bool = False) -> Verdict:
+    """Whether files can be written there, and how much room there is."""
+    existing = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
+    hint = f"set {variable} to a folder that can be written"
+    if not existing.is_dir():
+        return Verdict(bad, f"{path}: {existing} is not a folder", hint)
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        return Verdict(bad, f"{path} cannot be written: {error.strerror or error}", hint)
+    free = shutil.disk_usage(existing).free
+    line = f"{path}, {'' if path.is_dir() else 'not there yet, '}{readable(free)} free"
+    if is_large and free < SCARCE:
+        return Verdict("warning", line, f"make room, or set {variable} to a folder on another disk")
+    return Verdict("ok", line)
