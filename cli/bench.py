@@ -19,7 +19,7 @@ from localsmc_cli.given import (
 )
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
-from localsmc_cli.naming import with_models
+from localsmc_cli.naming import models_option, with_models
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
 from localsmc_cli.pulling import present
@@ -113,7 +113,7 @@ bench_options = options.together(
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
 @bench_options
-@options.models_option
+@models_option
 @options.loading_options
 @options.draft_options
 @options.context_options
@@ -151,7 +151,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
-    present(session, given)
+    present(session, given, *given["models"], given["model_draft"])
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)

@@ -14,6 +14,7 @@ from localsmc.sizes import readable
 from localsmc_cli import options
 from localsmc_cli.kinds import Count
 from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_table, record
+from localsmc_cli.naming import hub_options
 from localsmc_cli.output import is_terminal
 from localsmc_cli.pulling import pulling
 from localsmc_cli.session import Session
@@ -90,7 +91,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
     '  localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
 )
 @click.argument("name", metavar="MODEL", required=False)
-@options.hub_options(_hub)
+@hub_options(_hub)
 @options.mode_options(_output)
 @click.pass_obj
 def pull(session: Session, /, name: str | None, **given: Any) -> None:
