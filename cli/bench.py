@@ -161,7 +161,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
-    present(session, given)
+    present(session, given, *given["models"], given["model_draft"])
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)

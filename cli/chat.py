@@ -150,7 +150,7 @@ def _open(
     from localsmc_cli.slash import tell_resumed
     from localsmc_cli.talk import Names, Talk
 
-    present(session, given)
+    present(session, given, given["model"], given["model_draft"])
     tell_idle_gpus(session.output, load_options(given))
     names = Names(
         model=given["model"],
@@ -164,7 +164,7 @@ def _open(
         spec=spec,
         settings=replace(settings_of({**given, "raw": None}), instruct=given["box"]),
         path=path,
-        present=lambda name: present(session, {**given, "model": name, "model_draft": None}),
+        present=lambda name: present(session, given, name),
         hides_thought=given["hide_thinking"],
         trace=None if given["trace"] is None else Path(given["trace"]),
     )

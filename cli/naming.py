@@ -1,4 +1,4 @@
-"""The models that a command line names, by `-m` or as llama.cpp has it for the hub, as one name each."""
+"""The models that a command line names, by `-m` or as llama.cpp has it for the hub; as one name each."""
 
 from __future__ import annotations
 

@@ -20,11 +20,10 @@ _PERIOD = 1 / 8  # seconds between two drawings
 _KEPT = "what was downloaded is kept: the same command goes on from there"
 
 
-def present(session: Session, given: Given) -> None:
-    """Download the models of a command line that are not there yet."""
+def present(session: Session, given: Given, *models: str | None) -> None:
+    """Download what is not there yet of the models that are named; raises ModelError for a wrong name."""
     from localsmc import catalog
 
-    models = [*given.get("models", ()), given.get("model"), given["model_draft"]]
     with pulling(session, given) as access:
         for model in filter(None, models):
             catalog.resolve(model, access)

@@ -73,7 +73,7 @@ def solve(session: Session, /, **given: Any) -> None:
     problem = read_problem(given["problem"], given["prompt"], given["file"])
     given = with_models(given)
     job = _job(problem, given)
-    present(session, given)
+    present(session, given, job.model, job.draft)
     with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
         attempts = _solve(session, job, trace, until_told)
         if job.is_comparison:
