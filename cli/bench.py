@@ -14,6 +14,7 @@ from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
+from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
 from localsmc_cli.naming import with_models
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
@@ -160,11 +161,13 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     given = with_models(given)
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
+    tell_idle_gpus(session.output, load_options(given))
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
     present(session, given, *given["models"], given["model_draft"])
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)
+            tell_loaded(session.output, model)
             chosen = cases(
                 teller or model,
                 methods,

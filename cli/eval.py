@@ -14,6 +14,7 @@ from localsmc_cli import model_options, options
 from localsmc_cli.given import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
+from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
 from localsmc_cli.naming import with_models
 from localsmc_cli.progress import progress
 from localsmc_cli.pulling import present
@@ -172,7 +173,13 @@ def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
             output.warn(notice)
         if folder.n_cut:
             output.warn(f"a line that was cut short ({folder.n_cut} bytes) is taken off and run again")
-        evaluation = Evaluation(plan, folder, should_stop=lambda: session.interrupts.is_requested)
+        tell_idle_gpus(output, plan.load)
+        evaluation = Evaluation(
+            plan,
+            folder,
+            should_stop=lambda: session.interrupts.is_requested,
+            on_load=lambda model: tell_loaded(output, model),
+        )
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
         began, in_methods, n_new = time.perf_counter(), 0.0, 0
         with progress(output, len(plan), folder.lines) as show:

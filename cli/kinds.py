@@ -27,15 +27,16 @@ class _Words(_ParamType):
 
 
 class GpuLayers(_Words):
-    """A number of layers, `auto` or `all`; the latter two are −1, all that can be."""
+    """A number of layers, `auto` or `all`, which are −1 and −2."""
 
     name = "N|auto|all"
     words = ("auto", "all")
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """See `click.ParamType.convert`."""
-        if value in ("auto", "all", "-1"):
-            return -1
+        words = {"auto": -1, "-1": -1, "all": -2, "-2": -2}
+        if value in words:
+            return words[value]
         if not re.fullmatch(r"[0-9]{1,9}", str(value)):
             self.fail(f"'{value}' is neither a number of layers nor `auto` or `all`", param, ctx)
         return int(value)

@@ -94,7 +94,7 @@ loading_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS",
-        help="Layers to keep on the GPU.  [default: auto, all where there is one]",
+        help="Layers to keep on the GPU.  [default: auto, as many as fit into its free memory]",
     ),
     _model(
         "-mg",
@@ -118,6 +118,13 @@ loading_options = together(
         metavar="N0,N1,...",
         envvar="LLAMA_ARG_TENSOR_SPLIT",
         help="Each GPU's share, for example 3,1.  [default: by free memory]",
+    ),
+    _model(
+        "--no-memory-check",
+        "check_memory",
+        flag_value=False,
+        is_flag=True,
+        help="Try a model that is larger than all memory.",
     ),
 )
 
@@ -151,7 +158,7 @@ draft_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS_DRAFT",
-        help="Its layers to keep on the GPU.  [default: auto, all where there is one]",
+        help="Its layers to keep on the GPU.  [default: auto, as many as fit]",
     ),
     _draft(
         "-td",
