@@ -31,9 +31,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  localsmc bench
-  localsmc bench -m model.gguf -N 1,16,64 -n 128 --peers
-  localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -N 16,64 -o csv > speed.csv
+  localsmc bench -N 1,16,64
+  localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -n 16 -r 1 -o csv > speed.csv
 
 Tests take turns within a repetition; "× plain" is the time over that of as many tokens of plain decoding in
 the same one. A step is a token of the longest text. A synthetic model has random weights: it replays the

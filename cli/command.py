@@ -24,7 +24,8 @@ class Option(click.Option):
     """An option that knows the heading it stands under, its variables and its keys in the configuration.
 
     `scope` is the command that alone has this meaning of the name: `[bench]`, `LOCALSMC_BENCH_...`.
-    `each_time` says why it is neither in the environment nor in the configuration.
+    `each_time` says why it is neither in the environment nor in the configuration. `rare` ones are in
+    `--help-all` only.
     """
 
     def __init__(
@@ -33,11 +34,12 @@ class Option(click.Option):
         section: str,
         scope: str | None = None,
         each_time: str | None = None,
+        rare: bool = False,
         envvar: str | None = None,
         **settings: Any,
     ) -> None:
         super().__init__(*args, **settings)
-        self.section, self.scope, self.each_time = section, scope, each_time
+        self.section, self.scope, self.each_time, self.rare = section, scope, each_time, rare
         prefix = PREFIX if scope is None else f"{PREFIX}{scope.upper()}_"
         ours = [prefix + key.upper().replace("-", "_") for key in self.keys]
         self.variables = [] if each_time else [name for name in ours if name not in RESERVED]
@@ -97,9 +99,9 @@ CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 Decorator = Callable[[CommandT], CommandT]
 
 
-def section(name: str) -> Callable[..., Decorator[Any]]:
+def section(name: str, *, rare: bool = False) -> Callable[..., Decorator[Any]]:
     """What makes options under a heading; those that are not given are None."""
-    return functools.partial(click.option, cls=Option, section=name, default=None)
+    return functools.partial(click.option, cls=Option, section=name, rare=rare, default=None)
 
 
 def together(*options: Decorator[Any]) -> Decorator[Any]:
@@ -120,18 +122,60 @@ Heading = Callable[..., Decorator[Any]]
 
 
 class PlainCommand(click.Command):
-    """A command whose help has its options under headings."""
+    """A command whose help has its options under headings, the rare ones only where all are asked for."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """See `click.Command.get_params`; `--help-all` where there is more than `--help` has."""
+        params = super().get_params(ctx)
+        return [*params, _HELP_ALL] if any(getattr(param, "rare", False) for param in params) else params
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, in the order of the headings' first appearance."""
-        sections: dict[str, list[tuple[str, str]]] = {}
-        for param in self.get_params(ctx):
-            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
-            if record is not None:
-                sections.setdefault(getattr(param, "section", "Help"), []).append(record)
-        for name, records in sections.items():
+        for name, records in self.sections(ctx, with_rare=_ALL in ctx.meta).items():
             with formatter.section(name):
                 formatter.write_dl(records, col_max=30)
+
+    def sections(self, ctx: click.Context, *, with_rare: bool) -> dict[str, list[tuple[str, str]]]:
+        """What is said of the options below each heading, how they are written first."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            is_shown = with_rare or not getattr(param, "rare", False)
+            record = param.get_help_record(ctx) if is_shown and isinstance(param, click.Option) else None
+            if record is not None:
+                found.setdefault(getattr(param, "section", "Help"), []).append(record)
+        return found
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples; what else there is to say stands behind all options."""
+        examples, _, _ = (self.epilog or "").partition("\n\n")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(self.epilog or "" if _ALL in ctx.meta else examples)
+
+
+_ALL = "localsmc.all_options"
+
+
+def _show_all(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        ctx.meta[_ALL] = True
+        click.echo(ctx.get_help())
+        ctx.exit()
+
+
+_HELP_ALL = click.Option(
+    ["--help-all"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_all,
+    help="Show all options, the rare ones, too, and exit.",
+)
+
+
+def examples(*lines: str, more: str = "") -> str:
+    """An epilog: commands that can be typed as they are, and what is said behind all options only."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)]) + (f"\n\n{more}" if more else "")
 
 
 _ALTERNATIVES = (

@@ -12,7 +12,7 @@ import click
 from localsmc.errors import ConfigError
 from localsmc_cli import options
 from localsmc_cli.columns import columns
-from localsmc_cli.command import Group, PlainCommand, did_you_mean
+from localsmc_cli.command import Group, PlainCommand, did_you_mean, examples
 from localsmc_cli.completing import keys, tables
 from localsmc_cli.configuration import config_path, read
 from localsmc_cli.known import PROFILES, Known, check_names
@@ -24,7 +24,6 @@ from localsmc_cli.writing import write_whole
 _EXAMPLES = """\b
 Examples:
   localsmc config set particles 32
-  localsmc config set profiles.mine.solve.budget 20
   localsmc config show solve
 
 The file's plain values are for all commands that have such an option, those below [solve] for one, those
@@ -55,7 +54,11 @@ _command = functools.partial(config.command, cls=PlainCommand)
 # --- looking --------------------------------------------------------------------------------------
 
 
-@_command("show", short_help="Show each value and where it is from.")
+@_command(
+    "show",
+    epilog=examples("localsmc config show", "localsmc config show solve --all"),
+    short_help="Show each value and where it is from.",
+)
 @click.argument("command", required=False, shell_complete=tables)
 @_output("--all", "has_defaults", is_flag=True, default=False, help="Options that are not set, too.")
 @_json_option
@@ -80,14 +83,22 @@ def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json
         output.note(f"nothing is set; for example: localsmc config set particles 32, in `{config_path()}`")
 
 
-@_command("path", short_help="Print where the file is.")
+@_command(
+    "path",
+    epilog=examples("localsmc config path", 'dirname "$(localsmc config path)"'),
+    short_help="Print where the file is.",
+)
 @click.pass_obj
 def path(session: Session) -> None:
     """Print where the configuration file is, or would be."""
     session.output.text(str(config_path()))
 
 
-@_command("profiles", short_help="List the profiles.")
+@_command(
+    "profiles",
+    epilog=examples("localsmc config profiles", "localsmc config profiles --json"),
+    short_help="List the profiles.",
+)
 @_json_option
 @click.pass_context
 def profiles(ctx: click.Context, *, as_json: bool) -> None:
@@ -125,6 +136,7 @@ _SET = "for example: localsmc config set particles 32"
 
 @_command(
     "set",
+    epilog=examples("localsmc config set particles 32", "localsmc config set profiles.mine.solve.budget 20"),
     short_help="Set a value in the file.",
     # A value may begin with a dash: -1.
     context_settings={"ignore_unknown_options": True},
@@ -154,7 +166,11 @@ def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
     document.write(config_path())
 
 
-@_command("unset", short_help="Take a value out of the file.")
+@_command(
+    "unset",
+    epilog=examples("localsmc config unset particles", "localsmc config unset profiles.mine"),
+    short_help="Take a value out of the file.",
+)
 @click.argument("key", required=False, shell_complete=keys)
 @click.pass_context
 def unset(ctx: click.Context, key: str | None) -> None:
@@ -184,7 +200,11 @@ _TEMPLATE = """\
 """
 
 
-@_command("edit", short_help="Open the file in your editor.")
+@_command(
+    "edit",
+    epilog=examples("localsmc config edit", "EDITOR=nano localsmc config edit"),
+    short_help="Open the file in your editor.",
+)
 @click.pass_context
 def edit(ctx: click.Context) -> None:
     """Open the file in $VISUAL or $EDITOR, and check it afterwards."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc doctor
-  localsmc doctor -m model.gguf --json
+  localsmc doctor -m tiny --json
 
 The exit code is 1 where something is broken; a warning is something that could be better.
 """

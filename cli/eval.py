@@ -27,10 +27,8 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  localsmc eval --task tiny --method power-smc:N=16,alpha=4 --method sample -o run
-  localsmc eval --task gsm8k -m q8.gguf -m q4.gguf --method greedy --limit 100 -o run
-  localsmc eval --data mine.csv --question text --answer solution -m model.gguf -o run
-  localsmc report run
+  localsmc eval --task tiny --limit 20 -o run
+  localsmc eval --data problems.csv --question text --answer solution -o other-run
 
 A method is written with its options as solve has them: power-smc:N=16,alpha=4,select=majority.
 The same command goes on where a run was stopped; what is in the folder is not run again.

@@ -18,7 +18,6 @@ _EXAMPLES = """\b
 Examples:
   localsmc methods
   localsmc methods power-smc
-  localsmc methods --json | jq -r '.[].name'
 """
 
 _EXAMPLE_OPTIONS = 2

@@ -16,6 +16,7 @@ _hf_file_option = _model(
     "--hf-file",
     metavar="FILE",
     envvar="LLAMA_ARG_HF_FILE",
+    rare=True,
     help="A certain file of --hf-repo.",
 )
 
@@ -28,6 +29,7 @@ def hub_options(heading: Heading) -> Decorator[Any]:
             "--hf-token",
             metavar="TOKEN",
             each_time="it is a secret, which HF_TOKEN or `hf auth login` keeps",
+            rare=True,
             help="For the hub.  [default: HF_TOKEN, or the saved one]",
         ),
         heading(
@@ -35,6 +37,7 @@ def hub_options(heading: Heading) -> Decorator[Any]:
             is_flag=True,
             default=False,
             envvar="LLAMA_ARG_OFFLINE",
+            rare=True,
             help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
         ),
     )
@@ -56,6 +59,7 @@ model_option = together(
         "hf_repo",
         metavar="REPO",
         envvar="LLAMA_ARG_HF_REPO",
+        rare=True,
         help="The same as -m user/repo[:quant].",
     ),
     _hf_file_option,
@@ -80,6 +84,7 @@ models_option = together(
         multiple=True,
         metavar="REPO",
         envvar="LLAMA_ARG_HF_REPO",
+        rare=True,
         help="The same as -m user/repo[:quant].",
     ),
     _hf_file_option,
@@ -102,6 +107,7 @@ loading_options = together(
         type=Count(0),
         metavar="N",
         envvar="LLAMA_ARG_MAIN_GPU",
+        rare=True,
         help="The GPU to use where the split mode is none.  [default: 0]",
     ),
     _model(
@@ -109,6 +115,7 @@ loading_options = together(
         "--split-mode",
         type=click.Choice(SPLIT_MODES),
         envvar="LLAMA_ARG_SPLIT_MODE",
+        rare=True,
         help="How to split over several GPUs.  [default: layer]",
     ),
     _model(
@@ -117,6 +124,7 @@ loading_options = together(
         type=Shares(),
         metavar="N0,N1,...",
         envvar="LLAMA_ARG_TENSOR_SPLIT",
+        rare=True,
         help="Each GPU's share, for example 3,1.  [default: by free memory]",
     ),
     _model(
@@ -124,11 +132,12 @@ loading_options = together(
         "check_memory",
         flag_value=False,
         is_flag=True,
+        rare=True,
         help="Try a model that is larger than all memory.",
     ),
 )
 
-_draft = section("Draft model")
+_draft = section("Draft model", rare=True)
 draft_options = together(
     _draft(
         "-md",

@@ -27,8 +27,6 @@ _EXAMPLES = """\b
 Examples:
   localsmc models
   localsmc models pull Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
-  localsmc models alias qwen Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
-  localsmc solve -m qwen "What is 17 * 23?"
 
 MODEL is a GGUF file, user/repo of the Hugging Face hub (user/repo:Q4_K_M, user/repo/file.gguf), an
 embedded model's name, or an alias. What is downloaded goes to Hugging Face's own cache.
@@ -58,7 +56,9 @@ def models(ctx: click.Context, /, *, as_json: bool) -> None:
 
 
 @models.command(
-    "list", cls=options.Command, epilog="\b\nExamples:\n  localsmc models list --json | jq -r '.[].name'"
+    "list",
+    cls=options.Command,
+    epilog=options.examples("localsmc models list", "localsmc models list --json"),
 )
 @_json
 @click.pass_obj
@@ -74,7 +74,10 @@ def list_(session: Session, /, *, as_json: bool = False) -> None:
         session.output.text(catalogue(found, aliases.read()))
 
 
-@models.command(cls=options.Command, epilog="\b\nExamples:\n  localsmc models recommended")
+@models.command(
+    cls=options.Command,
+    epilog=options.examples("localsmc models recommended", "localsmc models recommended --json"),
+)
 @_json
 @click.pass_obj
 def recommended(session: Session, /, *, as_json: bool) -> None:
@@ -90,8 +93,10 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
 
 @models.command(
     cls=options.Command,
-    epilog="\b\nExamples:\n  localsmc models pull Qwen/Qwen3-4B-GGUF:Q4_K_M\n"
-    '  localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
+    epilog=options.examples(
+        "localsmc models pull Qwen/Qwen3-4B-GGUF:Q4_K_M",
+        'localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
+    ),
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
 @model_options.hub_options(_hub)
@@ -118,7 +123,7 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 
 @models.command(
     cls=options.Command,
-    epilog="\b\nExamples:\n  localsmc models show tiny\n  localsmc models show qwen -N 64 -c 32768",
+    epilog=options.examples("localsmc models show tiny", "localsmc models show tiny -N 64 -c 4096 --json"),
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
 @_json
@@ -147,8 +152,7 @@ def show(session: Session, /, name: str | None, *, as_json: bool, particles: int
 
 @models.command(
     cls=options.Command,
-    epilog="\b\nExamples:\n  localsmc models alias qwen Qwen/Qwen3-4B-GGUF\n"
-    "  localsmc models alias --rm qwen",
+    epilog=options.examples("localsmc models alias small tiny", "localsmc models alias --rm small"),
 )
 @click.argument("name", required=False)
 @click.argument("model", required=False, shell_complete=complete_argument("MODEL"))
@@ -181,7 +185,10 @@ def alias(
 
 
 @models.command(
-    cls=options.Command, epilog="\b\nExamples:\n  localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M -y"
+    cls=options.Command,
+    epilog=options.examples(
+        "localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M", "localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M -y"
+    ),
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
 @_output("-y", "--yes", is_flag=True, default=False, each_time="it deletes files", help="Do not ask.")

@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT
-from localsmc_cli.command import Command, Decorator, Group, Heading, Option, section, together
+from localsmc_cli.choices import KV_TYPES, RESAMPLING, SELECT
+from localsmc_cli.command import Command, Decorator, Group, Heading, Option, examples, section, together
 from localsmc_cli.kinds import Count, Seconds, Switch, TokenLimit
 
-__all__ = ["Command", "Group", "Option", "section", "together"]
+__all__ = ["Command", "Group", "Option", "examples", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
@@ -36,7 +36,11 @@ def transcript_option(heading: Heading, help_text: str) -> Decorator[Any]:
 def trace_option(heading: Heading) -> Decorator[Any]:
     """The file of steps."""
     return heading(
-        "--trace", metavar="FILE", each_time=THE_RESULT, help="Write every step to a file, as lines of JSON."
+        "--trace",
+        metavar="FILE",
+        each_time=THE_RESULT,
+        rare=True,
+        help="Write every step to a file, as lines of JSON.",
     )
 
 
@@ -48,6 +52,7 @@ def reasoning_option(heading: Heading) -> Decorator[Any]:
         type=Switch(),
         metavar="on|off|auto",
         envvar="LLAMA_ARG_REASONING",
+        rare=True,
         help="Thinking, where the chat template has a switch for it.  [default: auto, the template's own]",
     )
 
@@ -72,7 +77,9 @@ THE_PROBLEM, THE_RESULT = "it is the problem itself", "the next command would wr
 
 _problem = section("Problem")
 problem_options = together(
-    _problem("-p", "--prompt", metavar="TEXT", each_time=THE_PROBLEM, help="The problem, as an option."),
+    _problem(
+        "-p", "--prompt", metavar="TEXT", each_time=THE_PROBLEM, rare=True, help="The problem, as an option."
+    ),
     _problem(
         "-f",
         "--file",
@@ -85,6 +92,7 @@ problem_options = together(
         "--raw",
         is_flag=True,
         default=False,
+        rare=True,
         help="Continue the problem's text as it is, without chat template and instruction.",
     ),
     reasoning_option(_problem),
@@ -97,8 +105,8 @@ method_options = together(
         "methods",
         multiple=True,
         metavar="METHOD",
-        help=f"{', '.join(METHODS)}, with its options, for example power-smc:N=16,alpha=4; `localsmc methods`"
-        " tells of them. Given several times, the methods are compared.  [default: power-smc]",
+        help="power-smc, sample, greedy or another that `localsmc methods` tells of, with its options:"
+        " power-smc:N=16,alpha=4. Several are compared.  [default: power-smc]",
     ),
     _method(
         "-N",
@@ -118,6 +126,7 @@ method_options = together(
         "--ramp",
         type=int,
         metavar="N",
+        rare=True,
         help="power-smc: tokens over which the exponent rises from 1."
         "  [default: 40 for the embedded model, 100 for others]",
     ),
@@ -125,17 +134,20 @@ method_options = together(
         "--ess-threshold",
         type=float,
         metavar="X",
+        rare=True,
         help="power-smc: resample below this share of effective particles; not for optimal.  [default: 0.5]",
     ),
     _method(
         "--resampling",
         type=click.Choice(RESAMPLING),
+        rare=True,
         help="power-smc: how to resample.  [default: optimal]",
     ),
     _method(
         "--settle",
         type=float,
         metavar="X",
+        rare=True,
         help="power-smc, for --select majority: stop when an answer has this share of the weight, above 0.5,"
         " whatever the unfinished texts come to (if nothing is resampled any more).  [default: 0, off]",
     ),
@@ -145,28 +157,35 @@ method_options = together(
         "temperature",
         type=float,
         metavar="X",
+        rare=True,
         help="Samples: temperature.  [default: 1]",
     ),
-    _method("--top-k", type=int, metavar="N", help="Samples: the N likeliest tokens.  [default: 0, all]"),
+    _method(
+        "--top-k",
+        type=int,
+        metavar="N",
+        rare=True,
+        help="Samples: the N likeliest tokens.  [default: 0, all]",
+    ),
     _method(
         "--top-p",
         type=float,
         metavar="X",
+        rare=True,
         help="Samples: the likeliest tokens of this mass.  [default: 1, all]",
     ),
     _method(
         "--min-p",
         type=float,
         metavar="X",
+        rare=True,
         help="Samples: tokens with this share of the likeliest one's probability.  [default: 0, all]",
     ),
     _method(
         "--select",
         type=click.Choice(SELECT),
-        help="Which completion is shown: one drawn by weight, the heaviest, the heaviest of the answer with"
-        " most weight or most distinct texts, the most probable, or the one most probable a token."
-        "  [default: the method's own; best for best-of-n, majority for self-consistency and ssr,"
-        " draw for others]",
+        help="Which text is shown: one drawn by weight, the heaviest, the heaviest of the answer with most"
+        " weight or most distinct texts, the most probable, or that a token.  [default: the method's own]",
     ),
     _method(
         "-s",
@@ -191,9 +210,19 @@ limit_options = together(
         "  [default: 256 for the embedded model, 1024 for others]",
     ),
     _limits(
-        "--stop", multiple=True, metavar="TEXT", help="Stop before this text; may be given several times."
+        "--stop",
+        multiple=True,
+        metavar="TEXT",
+        rare=True,
+        help="Stop before this text; may be given several times.",
     ),
-    _limits("--stop-at-box", is_flag=True, default=False, help="Stop after the first complete \\boxed{...}."),
+    _limits(
+        "--stop-at-box",
+        is_flag=True,
+        default=False,
+        rare=True,
+        help="Stop after the first complete \\boxed{...}.",
+    ),
     _limits(
         "--budget",
         type=Seconds(),
@@ -210,7 +239,7 @@ output_options = together(
     mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
 )
 
-_context = section("Context")
+_context = section("Context", rare=True)
 
 
 def cells_option(*names: str) -> Decorator[Any]:
@@ -218,6 +247,7 @@ def cells_option(*names: str) -> Decorator[Any]:
     return _context(
         *names,
         "n_ctx",
+        rare=False,
         type=Count(0),
         metavar="N",
         envvar="LLAMA_ARG_CTX_SIZE",

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  localsmc quantize model-F16.gguf model-Q8_0.gguf Q8_0
   localsmc quantize model-F16.gguf . Q4_K_M
-  localsmc solve -m "$(localsmc quantize model-F16.gguf /tmp q4_0)" "What is 17 * 23?"
   localsmc quantize --types
 
 OUT.gguf may be a folder: the file in it is called after the model and TYPE. Of a model in several

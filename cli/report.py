@@ -29,10 +29,7 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  localsmc report run
   localsmc report run --html report.html
-  localsmc report q8 q4 --against sample --markdown report.md
-  localsmc report run --csv - | head
   localsmc solve "What is 17 * 23?" --trace run.jsonl && localsmc report run.jsonl --html run.html
 
 A RUN is a folder that eval has written, finished or not, or a file of `solve --trace`. Several are

@@ -37,10 +37,7 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc solve "What is 17 * 23?"
-  localsmc solve -m model.gguf -N 32 --alpha 4 -f problem.txt
-  cat problem.txt | localsmc solve --json | jq .answer
-  cat table.csv | localsmc solve - "What is the sum of the last column?"
-  localsmc solve --method power-smc:N=16 --method greedy "What is 17 * 23?"
+  cat problem.txt | localsmc solve -N 32 --alpha 4 --json
 
 Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
 before the other. A problem that begins with a dash goes after `--`. The command line wins over the
