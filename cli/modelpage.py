@@ -58,13 +58,17 @@ def _row(entry: Entry) -> tuple[str, ...]:
     return (entry.name, header.file_type, *sizes, chat)
 
 
-def recommended_table(found: Sequence[Recommendation]) -> str:
+def recommended_list(found: Sequence[Recommendation]) -> str:
     """Names with memory and reason."""
-    rows = [(one.name, f"{one.memory / 1e9:.1f} GB", one.why) for one in found]
-    return columns(("model", "memory", "why"), rows, numbers=(1,)) + (
-        "\n\nMemory: the file and a context of 16,384 tokens in F16, enough for 16 particles of 1,024 tokens;"
-        "\nllama.cpp takes some hundred MB more. Names and sizes are the hub's, none was measured by us."
+    from localsmc.recommendations import CELLS
+
+    # A name in a column would be folded, and could not be copied.
+    lines = [f"{one.name}\n    {one.memory / 1e9:.1f} GB, {one.why}" for one in found]
+    remark = (
+        f"The memory is for the file and {CELLS:,} tokens in F16,\nenough for 16 particles of 1,024 tokens;"
+        " llama.cpp\ntakes some hundred MB more. Names and sizes are the\nhub's, none was measured by us."
     )
+    return "\n".join([*lines, "", remark])
 
 
 # --- one model ------------------------------------------------------------------------------------

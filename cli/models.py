@@ -13,7 +13,7 @@ from localsmc.errors import ConfigError, ModelNotFound, RunError
 from localsmc.sizes import readable
 from localsmc_cli import options
 from localsmc_cli.kinds import Count
-from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_table, record
+from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_list, record
 from localsmc_cli.naming import hub_options
 from localsmc_cli.output import is_terminal
 from localsmc_cli.pulling import pulling
@@ -82,7 +82,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
     if as_json:
         session.output.json([{"name": one.name, "bytes": round(one.memory), "why": one.why} for one in found])
     else:
-        session.output.text(recommended_table(found))
+        session.output.text(recommended_list(found))
 
 
 @models.command(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from localsmc_cli.live import Panel
 
 _PERIOD = 1 / 8  # seconds between two drawings
+_WIDTH, _BAR = 56, 14  # characters: the line fits into a window of 60
 _KEPT = "what was downloaded is kept: the same command goes on from there"
 
 
@@ -83,6 +84,7 @@ class _Show:
         else:
             speed = (transfer.done - self._start) / max(seconds, 1e-9)
             left = duration((transfer.total - transfer.done) / speed) if speed else "?"
-            how = f"{readable(speed)}/s, {left} left"
+            how = f"{readable(speed)}/s · {left}"
         share = transfer.done / max(1, transfer.total)
-        return f"{transfer.file[-40:]}\n{bar(share)} {share:.0%} of {readable(transfer.total)} · {how}"
+        done = f"{bar(share, _BAR)} {share:.0%} of {readable(transfer.total)}"
+        return f"{transfer.file[-_WIDTH:]}\n{done} · {how}"

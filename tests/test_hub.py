@@ -248,6 +248,28 @@ def test_what_huggingface_hub_downloaded_is_found(server):
     assert server.requests == []
 
 
+def test_a_cache_in_disorder_is_read_as_far_as_it_goes(server):
+    for name in (
+        "models--a--b/refs/main/x",
+        "models--a--b/snapshots/s/b-Q4_K_M.gguf",
+        "models--a--b/snapshots/s/folder.gguf/x",
+        "models--c--d/snapshots",
+        "models--e--f",
+        "models--g/snapshots/s/g.gguf",
+        "models--h--i--j/snapshots/s/h.gguf",
+        "models--k--l/refs/main",
+        "datasets--m--n/snapshots/s/m.gguf",
+    ):
+        path = cache.folder() / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"\xff\xfe")
+    broken = cache.folder() / "models--k--l/snapshots/s/k-Q4_K_M.gguf"
+    broken.parent.mkdir(parents=True)
+    broken.symlink_to("../../blobs/none")
+    assert [str(model.name) for model in cache.models()] == ["a/b:Q4_K_M"]
+    assert cache.find(HubName("k/l")) is None
+
+
 def test_progress_is_told_and_ends_with_the_check(server):
     told = []
     hub.find_model(ONE, Access(progress=told.append))

@@ -264,6 +264,7 @@ def test_recommended_models_can_be_named(cli):
     code, out, _ = cli("models", "recommended")
     assert code == 0
     assert "none was measured by us" in out
+    assert max(map(len, out.splitlines())) <= 60
     rows = json.loads(cli("models", "recommended", "--json")[1])
     assert [row["name"] for row in rows] == [one.name for one in recommendations()]
     for row in rows:

@@ -94,12 +94,11 @@ def _models_of(repository: Path, repo: str) -> Iterator[CachedModel]:
 
 def _snapshots(repository: Path) -> list[Path]:
     """Those of `main` first, then the latest."""
-    with contextlib.suppress(OSError):
-        main = repository / "refs" / "main"
-        current = main.read_text(encoding="utf-8").strip() if main.exists() else ""
-        found = [path for path in (repository / "snapshots").iterdir() if path.is_dir()]
-        return sorted(found, key=lambda path: (path.name != current, -path.stat().st_mtime, path.name))
-    return []
+    main, current = repository / "refs" / "main", ""
+    if main.is_file():
+        current = main.read_text(encoding="utf-8", errors="replace").strip()
+    found = [path for path in (repository / "snapshots").glob("*") if path.is_dir()]
+    return sorted(found, key=lambda path: (path.name != current, -path.stat().st_mtime, path.name))
 
 
 def _files(snapshot: Path) -> list[str]:
