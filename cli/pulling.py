@@ -62,7 +62,9 @@ class _Show:
         if not self._file:
             self._panel = self._stack.enter_context(self._session.output.panel())
         self._file, self._start, self._began = transfer.file, transfer.done, time.monotonic()
-        if self._panel is None:
+        if self._panel is None and transfer.step == "waiting":
+            self._session.output.note(f"another process downloads {transfer.file}: waiting for it")
+        elif self._panel is None:
             there = f", {readable(transfer.done)} of it are there" if transfer.done else ""
             self._session.output.note(f"downloading {transfer.file} ({readable(transfer.total)}{there})")
 

@@ -48,7 +48,7 @@ class Entry:
             "quantization": found and found.file_type,
             "params": found and found.n_params,
             "context": self.context,
-            "chat_template": found and self.chat_template is not None,
+            "has_chat_template": found and self.chat_template is not None,
             "error": self.error,
         }
 

@@ -50,6 +50,10 @@ def served(tmp_path, monkeypatch, random_llama):
         "LOCALSMC_CACHE": str(tmp_path / "cache"),
     }.items():
         monkeypatch.setenv(name, value)
+    from huggingface_hub import constants
+
+    # Read when huggingface_hub is imported: a developer's own token must not be sent.
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
     monkeypatch.setattr(download, "WAITS", (0.0,))
     with server.running():
         yield server
@@ -120,6 +124,9 @@ MISTAKES = [
     (["pull", "user/junk-GGUF"], 3, "is not a GGUF file", "whole language model"),
     (["pull", "my model"], 3, "no model is called `my model`", "user/repo"),
     (["pull", "tinny"], 3, "no model is called `tinny`", "did you mean `tiny`?"),
+    (["pull", "~nobody/at/all.gguf"], 3, "no model at `~nobody/at/all.gguf`", "user/repo"),
+    (["pull", "x" * 5000], 3, "no model is called `xxx", "user/repo"),
+    (["pull", "a/\0.gguf"], 3, "no model at `a/", "user/repo"),
     (["pull", "-q", "-v", "tiny"], 2, "exclude each other", "leave one"),
     (["show", "user/tiny-GGUF"], 3, "is not here yet", "localsmc models pull user/tiny-GGUF"),
     (["show", "/none.gguf"], 3, "no model at `/none.gguf`", "user/repo"),
