@@ -132,14 +132,15 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 @click.pass_obj
 def show(session: Session, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
     """What a model says of itself, and the memory it needs."""
+    from localsmc.gguf import read_header
     from localsmc.inventory import find
 
-    entry, header = find(_named(name, "show", "tiny"))
+    header = read_header(find(_named(name, "show", "tiny")))
     memory = Memory(particles, n_ctx or particles * TOKENS)
     if as_json:
-        session.output.json(record(entry, header, memory))
+        session.output.json(record(header, memory))
     else:
-        session.output.text(page(entry, header, memory))
+        session.output.text(page(header, memory))
 
 
 @models.command(

@@ -231,8 +231,24 @@ def test_the_list_has_embedded_cached_and_broken_models_and_aliases(cli):
     assert rows["tiny"]["embedded"] is True
     assert rows["tiny"]["bytes"] == localsmc_models.path("tiny").stat().st_size
     assert rows["user/tiny-GGUF:Q8_0"]["aliases"] == ["small"]
-    assert rows["user/junk-GGUF/junk.gguf"]["bytes"] is None
+    assert "bytes" not in rows["user/junk-GGUF/junk.gguf"]
     assert "not a GGUF" in rows["user/junk-GGUF/junk.gguf"]["error"]
+
+
+def test_the_list_reads_a_file_again_only_when_it_changed(cli, monkeypatch):
+    from localsmc import gguf
+
+    cli("models", "pull", "user/tiny-GGUF:Q8_0")
+    read, whole = [], gguf.read_header
+    monkeypatch.setattr(gguf, "read_header", lambda path: read.append(path.name) or whole(path))
+    out = cli("models")[1]
+    assert read == ["draft.gguf", "tiny.gguf", "tiny-Q8_0.gguf"]
+    assert cli("models")[1] == out
+    assert len(read) == 3
+    path = hub.cache.find(hub.parse("user/tiny-GGUF")).path
+    path.write_bytes(localsmc_models.path("tiny").read_bytes())
+    assert "7.9 MiB" in cli("models")[1].splitlines()[3]
+    assert read[3:] == ["tiny-Q8_0.gguf"]
 
 
 def test_every_listed_name_is_one_that_is_understood(cli):
