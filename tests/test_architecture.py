@@ -16,6 +16,7 @@ LAYERS = [
         "errors",
         "folders",
         "machine",
+        "memo",
         "numerics",
         "sizes",
         "stopwatch",

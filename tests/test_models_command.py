@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -50,6 +49,10 @@ def served(tmp_path, monkeypatch, random_llama):
         "LOCALSMC_CACHE": str(tmp_path / "cache"),
     }.items():
         monkeypatch.setenv(name, value)
+    from huggingface_hub import constants
+
+    # Read when huggingface_hub is imported: a developer's own token must not be sent.
+    monkeypatch.setattr(constants, "HF_TOKEN_PATH", str(tmp_path / "no token"))
     monkeypatch.setattr(download, "WAITS", (0.0,))
     with server.running():
         yield server
@@ -120,6 +123,9 @@ MISTAKES = [
     (["pull", "user/junk-GGUF"], 3, "is not a GGUF file", "whole language model"),
     (["pull", "my model"], 3, "no model is called `my model`", "user/repo"),
     (["pull", "tinny"], 3, "no model is called `tinny`", "did you mean `tiny`?"),
+    (["pull", "~nobody/at/all.gguf"], 3, "no model at `~nobody/at/all.gguf`", "user/repo"),
+    (["pull", "x" * 5000], 3, "no model is called `xxx", "user/repo"),
+    (["pull", "a/\0.gguf"], 3, "no model at `a/", "user/repo"),
     (["pull", "-q", "-v", "tiny"], 2, "exclude each other", "leave one"),
     (["show", "user/tiny-GGUF"], 3, "is not here yet", "localsmc models pull user/tiny-GGUF"),
     (["show", "/none.gguf"], 3, "no model at `/none.gguf`", "user/repo"),
@@ -181,6 +187,8 @@ def wait_for(condition):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of processes")
 def test_a_disk_that_becomes_full_is_said_and_the_same_command_goes_on(served):
+    import resource
+
     limit = 1 << 20
 
     def small_files():
@@ -224,8 +232,24 @@ def test_the_list_has_embedded_cached_and_broken_models_and_aliases(cli):
     assert rows["tiny"]["embedded"] is True
     assert rows["tiny"]["bytes"] == localsmc_models.path("tiny").stat().st_size
     assert rows["user/tiny-GGUF:Q8_0"]["aliases"] == ["small"]
-    assert rows["user/junk-GGUF/junk.gguf"]["bytes"] is None
+    assert "bytes" not in rows["user/junk-GGUF/junk.gguf"]
     assert "not a GGUF" in rows["user/junk-GGUF/junk.gguf"]["error"]
+
+
+def test_the_list_reads_a_file_again_only_when_it_changed(cli, monkeypatch):
+    from localsmc import gguf
+
+    cli("models", "pull", "user/tiny-GGUF:Q8_0")
+    read, whole = [], gguf.read_header
+    monkeypatch.setattr(gguf, "read_header", lambda path: read.append(path.name) or whole(path))
+    out = cli("models")[1]
+    assert read == ["draft.gguf", "tiny.gguf", "tiny-Q8_0.gguf"]
+    assert cli("models")[1] == out
+    assert len(read) == 3
+    path = hub.cache.find(hub.parse("user/tiny-GGUF")).path
+    path.write_bytes(localsmc_models.path("tiny").read_bytes())
+    assert "7.9 MiB" in cli("models")[1].splitlines()[3]
+    assert read[3:] == ["tiny-Q8_0.gguf"]
 
 
 def test_every_listed_name_is_one_that_is_understood(cli):
@@ -264,6 +288,7 @@ def test_recommended_models_can_be_named(cli):
     code, out, _ = cli("models", "recommended")
     assert code == 0
     assert "none was measured by us" in out
+    assert max(map(len, out.splitlines())) <= 60
     rows = json.loads(cli("models", "recommended", "--json")[1])
     assert [row["name"] for row in rows] == [one.name for one in recommendations()]
     for row in rows:
