@@ -274,8 +274,12 @@ def test_less_free_than_needed_is_a_warning():
 
 def test_a_cache_that_is_larger_than_what_is_free_is_refused():
     asked = context(2**20)
+    placed = placement.place(large(4), asked, [])
     with pytest.raises(ContextError, match=r"a context of 1048576 cells needs 128\.0 GiB, but 60\.0"):
-        check(large(4), asked=asked)
+        placement.check_context(large(4), placed, asked, RAM)
+    placement.check_context(large(4), placed, context(2**18), RAM)
+    # What nobody asked for is made smaller instead.
+    assert check(large(4), asked=asked) == []
 
 
 # --- loading ------------------------------------------------------------------------------------------
