@@ -183,8 +183,8 @@ class _File:
             probe.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
             source = replace(source, sha256=sha256([source.path]))
-        if placed.gpus and options.n_gpu_layers == AUTO_LAYERS and placed.n_gpu_layers < len(placed.parts):
-            options = replace(options, n_gpu_layers=placed.n_gpu_layers)
+        if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:
+            options = replace(options, n_gpu_layers=placed.n_gpu_layers, tensor_split=placed.shares)
         return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
 
 

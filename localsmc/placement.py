@@ -37,13 +37,15 @@ CPU = -1
 class Placement:
     """Where each part of a model stands, its layers and the output behind them.
 
-    `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold.
+    `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold, and
+    `shares` what the parts on GPUs are split by.
     """
 
     parts: tuple[Layer, ...]
     where: tuple[int, ...]
     gpus: tuple[Device, ...] = ()
     taken: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def n_gpu_layers(self) -> int:
@@ -77,16 +79,21 @@ def place(
     n_gpu_layers: int | None = None,
     tensor_split: Sequence[float] = (),
 ) -> Placement:
-    """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache."""
+    """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache.
+
+    Several GPUs have the shares of `tensor_split`, or else of what is free; where layers have to fit, of
+    what is free for them, so that none is put where there is no room for anything.
+    """
     parts = memory.parts(header)
-    shares = list(tensor_split[: len(gpus)])
-    if not any(shares):
-        shares = [float(gpu.free) for gpu in gpus]
     compute = need(header, context, on_gpu=True).compute
+    room = [max(0.0, gpu.free - MARGIN - compute) for gpu in gpus]
+    asked = tuple(map(float, tensor_split[: len(gpus)]))
+    fitting = tuple(room) if n_gpu_layers is None and any(room) else ()
+    shares = asked if any(asked) else fitting or tuple(float(gpu.free) for gpu in gpus)
 
     def with_layers(n: int) -> Placement:
         where = _where(len(parts), n if gpus else 0, shares)
-        bare = Placement(parts=parts, where=where, gpus=tuple(gpus))
+        bare = Placement(parts=parts, where=where, gpus=tuple(gpus), shares=shares)
         taken = (_bytes(bare.on(i), context) + compute if i in where else 0 for i in range(len(gpus)))
         return replace(bare, taken=tuple(taken))
 

@@ -114,7 +114,7 @@ def counts(placed):
     ("free", "shares", "expected"),
     [
         ((40, 40), (), [17, 16]),
-        ((30, 10), (), [25, 8]),
+        ((30, 10), (), [26, 7]),
         ((40, 40), (3, 1), [25, 8]),
         ((40, 40), (0, 1), [0, 33]),
         ((40, 40), (0, 0), [17, 16]),  # no shares are shares by free memory
@@ -133,9 +133,15 @@ def test_layers_are_split_as_llama_cpp_splits_them(free, shares, expected):
     assert all(placed.taken[i] + MARGIN <= gpus[i].free for i in used)
 
 
-def test_a_full_gpu_among_empty_ones_gets_nothing():
-    placed = placement.place(header(), context(), [gpu(24), gpu(0, "GPU1", total=24)])
+@pytest.mark.parametrize("free", [0, 1.2, 1.4])
+def test_a_full_gpu_among_empty_ones_gets_nothing(free):
+    placed = placement.place(header(), context(), [gpu(24), gpu(free, "GPU1", total=24)])
     assert counts(placed) == [33, 0]
+
+
+def test_asked_for_layers_are_split_by_what_is_free_as_llama_cpp_does_itself():
+    gpus = [gpu(24), gpu(2, "GPU1")]
+    assert counts(placement.place(header(), context(), gpus, n_gpu_layers=33)) == [31, 2]
 
 
 def test_it_says_what_it_did():
@@ -307,7 +313,7 @@ MIB = 1 / 1024
 @pytest.mark.parametrize(
     ("asked", "free", "passed", "on_gpu"),
     [
-        (AUTO_LAYERS, 2, AUTO_LAYERS, 6),
+        (AUTO_LAYERS, 2, 6, 6),
         (AUTO_LAYERS, 1 + 5 * MIB, 3, 3),
         (AUTO_LAYERS, 0.5, 0, 0),
         (ALL_LAYERS, 0.5, ALL_LAYERS, 6),
