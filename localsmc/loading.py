@@ -184,6 +184,10 @@ class _File:
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
             source = replace(source, sha256=sha256([source.path]))
         if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:
+            if not placed.n_gpu_layers:
+                notices.append(
+                    f"no layer of `{source.path.name}` fits into a GPU's free memory: the CPU has all"
+                )
             options = replace(options, n_gpu_layers=placed.n_gpu_layers, tensor_split=placed.shares)
         return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
 

@@ -328,6 +328,8 @@ def test_loading_finds_out_how_many(machine_with, asked, free, passed, on_gpu):
     with localsmc.load(options=LoadOptions(n_gpu_layers=asked), settings=settings) as model:
         assert model.llama.options.n_gpu_layers == passed
         assert model.placement.n_gpu_layers == on_gpu
+        none_fits = "no layer of `tiny.gguf` fits into a GPU's free memory: the CPU has all"
+        assert model.notices == ([] if on_gpu or asked == 0 else [none_fits])
 
 
 def test_a_draft_takes_its_memory_first(machine_with, random_llama):
