@@ -126,16 +126,16 @@ def load(
     """
     file = _File.of(catalog.resolve(path, access), options)
     second = None if draft is None else _File.of(catalog.resolve(draft, access), draft_options)
-    context = layout.planned(
-        file.header,
-        file.source.defaults.n_predict,
-        methods or [from_options(METHODS["power-smc"], {})],
-        Settings() if settings is None else settings,
-    )
+    settings = Settings() if settings is None else settings
+    methods = methods or [from_options(METHODS["power-smc"], {})]
+    context = layout.planned(file.header, file.source.defaults.n_predict, methods, settings)
     taken: Counter[str] = Counter()
     # The draft first: it is the smaller one, and is asked more often.
     second_place = None if second is None else second.place(context, taken)
-    model = file.load(context, file.place(context, taken))
+    place = file.place(context, taken)
+    if settings.n_ctx and file.options.check_memory:
+        placement.check_context(file.header, place, context, machine.memory())
+    model = file.load(context, place)
     model.draft_options = draft_options
     if second is not None and second_place is not None:
         try:
@@ -183,8 +183,12 @@ class _File:
             probe.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
             source = replace(source, sha256=sha256([source.path]))
-        if placed.gpus and options.n_gpu_layers == AUTO_LAYERS and placed.n_gpu_layers < len(placed.parts):
-            options = replace(options, n_gpu_layers=placed.n_gpu_layers)
+        if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:
+            if not placed.n_gpu_layers:
+                notices.append(
+                    f"no layer of `{source.path.name}` fits into a GPU's free memory: the CPU has all"
+                )
+            options = replace(options, n_gpu_layers=placed.n_gpu_layers, tensor_split=placed.shares)
         return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
 
 

@@ -37,13 +37,15 @@ CPU = -1
 class Placement:
     """Where each part of a model stands, its layers and the output behind them.
 
-    `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold.
+    `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold, and
+    `shares` what the parts on GPUs are split by.
     """
 
     parts: tuple[Layer, ...]
     where: tuple[int, ...]
     gpus: tuple[Device, ...] = ()
     taken: tuple[int, ...] = ()
+    shares: tuple[float, ...] = ()
 
     @property
     def n_gpu_layers(self) -> int:
@@ -77,16 +79,21 @@ def place(
     n_gpu_layers: int | None = None,
     tensor_split: Sequence[float] = (),
 ) -> Placement:
-    """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache."""
+    """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache.
+
+    Several GPUs have the shares of `tensor_split`, or else of what is free; where layers have to fit, of
+    what is free for them, so that none is put where there is no room for anything.
+    """
     parts = memory.parts(header)
-    shares = list(tensor_split[: len(gpus)])
-    if not any(shares):
-        shares = [float(gpu.free) for gpu in gpus]
     compute = need(header, context, on_gpu=True).compute
+    room = [max(0.0, gpu.free - MARGIN - compute) for gpu in gpus]
+    asked = tuple(map(float, tensor_split[: len(gpus)]))
+    fitting = tuple(room) if n_gpu_layers is None and any(room) else ()
+    shares = asked if any(asked) else fitting or tuple(float(gpu.free) for gpu in gpus)
 
     def with_layers(n: int) -> Placement:
         where = _where(len(parts), n if gpus else 0, shares)
-        bare = Placement(parts=parts, where=where, gpus=tuple(gpus))
+        bare = Placement(parts=parts, where=where, gpus=tuple(gpus), shares=shares)
         taken = (_bytes(bare.on(i), context) + compute if i in where else 0 for i in range(len(gpus)))
         return replace(bare, taken=tuple(taken))
 
@@ -155,43 +162,50 @@ def cells_left(
 
 
 def check(header: Header, placement: Placement, context: ContextOptions, ram: Memory) -> list[str]:
-    """What to warn of before a model is loaded; raises where memory cannot hold its weights or its cache.
+    """What to warn of before a model is loaded; raises ModelLoadFailed where no memory can hold its weights.
 
-    Weights are read from the file as they are needed: with less free than they take it goes on, slowly.
+    They are read from the file as they are needed: with less free than they take it goes on, slowly.
     """
     needed = need(header, context, on_gpu=placement.n_gpu_layers == len(placement.parts))
-    own = [gpu for gpu in placement.gpus if not gpu.is_shared]
-    total, free = (
-        int(USABLE * ram.total) + sum(gpu.total for gpu in own),
-        ram.free + sum(gpu.free for gpu in own),
-    )
+    gpus = _with_own_memory(placement)
+    total = int(USABLE * ram.total) + sum(gpu.total for gpu in gpus.values())
     if needed.weights > total:
+        where = "this container" if ram.is_limited else "this machine"
         raise ModelLoadFailed(
-            f"`{header.path}` needs {_told(needed)}, but there {_are(total, ram, own)}",
+            f"`{header.path}` needs {_told(needed)}, but there are {gib(total)} GiB in {where}"
+            f"{' with its GPUs' if gpus else ''}",
             hint=_what_fits(header, total - needed.cache - needed.compute),
         )
-    if needed.cache > free:
-        raise ContextError(
-            f"a context of {context.n_ctx} cells needs {gib(needed.cache)} GiB, but {gib(free)} GiB are free",
-            hint="lower `--ctx-size`",
-        )
-    on_cpu = needed.weights - sum(part.weights for i in range(len(own)) for part in placement.on(i))
+    on_cpu = needed.weights - sum(part.weights for i in gpus for part in placement.on(i))
     if on_cpu <= ram.free:
         return []
     return [
-        f"`{header.path}` needs {_told(needed)}, but {gib(free)} GiB are free: what does not fit is read"
-        " from the disk again for every token; a smaller quantization is faster"
+        f"`{header.path}` needs {_told(needed)}, but {gib(_free(placement, ram))} GiB are free: what does not"
+        " fit is read from the disk again for every token; a smaller quantization is faster"
     ]
+
+
+def check_context(header: Header, placement: Placement, context: ContextOptions, ram: Memory) -> None:
+    """Raise ContextError where a context that is asked for takes more than is free: it is never left out."""
+    cache, free = need(header, context).cache, _free(placement, ram)
+    if cache > free:
+        raise ContextError(
+            f"a context of {context.n_ctx} cells needs {gib(cache)} GiB, but {gib(free)} GiB are free",
+            hint="lower `--ctx-size`",
+        )
+
+
+def _with_own_memory(placement: Placement) -> dict[int, Device]:
+    return {i: gpu for i, gpu in enumerate(placement.gpus) if not gpu.is_shared}
+
+
+def _free(placement: Placement, ram: Memory) -> int:
+    return ram.free + sum(gpu.free for gpu in _with_own_memory(placement).values())
 
 
 def _told(needed: Need) -> str:
     parts = ", ".join(f"{name} {gib(getattr(needed, name))}" for name in ("weights", "cache", "compute"))
     return f"{gib(needed.total)} GiB ({parts})"
-
-
-def _are(total: int, ram: Memory, gpus: Sequence[Device]) -> str:
-    where = "this container" if ram.is_limited else "this machine"
-    return f"are {gib(total)} GiB in {where}{' with its GPUs' if gpus else ''}"
 
 
 def _what_fits(header: Header, room: int) -> str:

@@ -114,7 +114,7 @@ def counts(placed):
     ("free", "shares", "expected"),
     [
         ((40, 40), (), [17, 16]),
-        ((30, 10), (), [25, 8]),
+        ((30, 10), (), [26, 7]),
         ((40, 40), (3, 1), [25, 8]),
         ((40, 40), (0, 1), [0, 33]),
         ((40, 40), (0, 0), [17, 16]),  # no shares are shares by free memory
@@ -133,9 +133,15 @@ def test_layers_are_split_as_llama_cpp_splits_them(free, shares, expected):
     assert all(placed.taken[i] + MARGIN <= gpus[i].free for i in used)
 
 
-def test_a_full_gpu_among_empty_ones_gets_nothing():
-    placed = placement.place(header(), context(), [gpu(24), gpu(0, "GPU1", total=24)])
+@pytest.mark.parametrize("free", [0, 1.2, 1.4])
+def test_a_full_gpu_among_empty_ones_gets_nothing(free):
+    placed = placement.place(header(), context(), [gpu(24), gpu(free, "GPU1", total=24)])
     assert counts(placed) == [33, 0]
+
+
+def test_asked_for_layers_are_split_by_what_is_free_as_llama_cpp_does_itself():
+    gpus = [gpu(24), gpu(2, "GPU1")]
+    assert counts(placement.place(header(), context(), gpus, n_gpu_layers=33)) == [31, 2]
 
 
 def test_it_says_what_it_did():
@@ -274,8 +280,12 @@ def test_less_free_than_needed_is_a_warning():
 
 def test_a_cache_that_is_larger_than_what_is_free_is_refused():
     asked = context(2**20)
+    placed = placement.place(large(4), asked, [])
     with pytest.raises(ContextError, match=r"a context of 1048576 cells needs 128\.0 GiB, but 60\.0"):
-        check(large(4), asked=asked)
+        placement.check_context(large(4), placed, asked, RAM)
+    placement.check_context(large(4), placed, context(2**18), RAM)
+    # What nobody asked for is made smaller instead.
+    assert check(large(4), asked=asked) == []
 
 
 # --- loading ------------------------------------------------------------------------------------------
@@ -303,7 +313,7 @@ MIB = 1 / 1024
 @pytest.mark.parametrize(
     ("asked", "free", "passed", "on_gpu"),
     [
-        (AUTO_LAYERS, 2, AUTO_LAYERS, 6),
+        (AUTO_LAYERS, 2, 6, 6),
         (AUTO_LAYERS, 1 + 5 * MIB, 3, 3),
         (AUTO_LAYERS, 0.5, 0, 0),
         (ALL_LAYERS, 0.5, ALL_LAYERS, 6),
@@ -318,6 +328,8 @@ def test_loading_finds_out_how_many(machine_with, asked, free, passed, on_gpu):
     with localsmc.load(options=LoadOptions(n_gpu_layers=asked), settings=settings) as model:
         assert model.llama.options.n_gpu_layers == passed
         assert model.placement.n_gpu_layers == on_gpu
+        none_fits = "no layer of `tiny.gguf` fits into a GPU's free memory: the CPU has all"
+        assert model.notices == ([] if on_gpu or asked == 0 else [none_fits])
 
 
 def test_a_draft_takes_its_memory_first(machine_with, random_llama):

@@ -27,7 +27,7 @@ def _checks(model: str | None) -> Iterator[tuple[str, Check]]:
     yield "cache", system.cache
     yield "configuration", system.config
     yield "conversations", system.data
-    yield "Hugging Face cache", system.models
+    yield "hub cache", system.models
     yield "hub", network.reach
     yield "token", network.token
     yield "extras", system.packages

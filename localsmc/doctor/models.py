@@ -59,6 +59,9 @@ class GivenModel:
 
     def file(self) -> Verdict:
         """Whether it is there and is a model; nothing is downloaded."""
+        meant = catalog.meaning(self._name)
+        if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
+            return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
         source = catalog.resolve(self._name, hub.Access(offline=True))
         self._header = header = gguf.read_header(source.path)
         return Verdict(
