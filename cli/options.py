@@ -7,10 +7,10 @@ from typing import Any
 import click
 
 from localsmc_cli.choices import KV_TYPES, METHODS, RESAMPLING, SELECT, SPLIT_MODES
-from localsmc_cli.command import Command, Decorator, Group, Heading, Option, section, together
+from localsmc_cli.command import Command, Decorator, Group, Heading, Option, completed_as, section, together
 from localsmc_cli.kinds import Count, GpuLayers, Seconds, Shares, Switch, TokenLimit
 
-__all__ = ["Command", "Group", "Option", "section", "together"]
+__all__ = ["Command", "Group", "Option", "completed_as", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
