@@ -91,6 +91,8 @@ class _Profile(Option):
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         """See `click.Option.consume_value`; the file may name the profile, too."""
         if not ctx.resilient_parsing:
+            from localsmc_cli.configuration import read
+
             file = read()
             if file.values:
                 from localsmc_cli.layers import take_file
