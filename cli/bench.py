@@ -14,7 +14,7 @@ from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count, Counts, Exponents
-from localsmc_cli.naming import with_models
+from localsmc_cli.naming import models_option, with_models
 from localsmc_cli.problem import checked_text
 from localsmc_cli.progress import status
 from localsmc_cli.pulling import present
@@ -123,7 +123,7 @@ bench_options = options.together(
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
 @bench_options
-@options.models_option
+@models_option
 @options.loading_options
 @options.draft_options
 @options.context_options
@@ -154,6 +154,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
     from localsmc.bench.samples import Bench
+    from localsmc.methods.spec import has_pair
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
@@ -161,7 +162,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     check_draft(methods, given)
     settings, problems = _settings(given), _problems(given)
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
-    present(session, given)
+    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)

@@ -14,7 +14,7 @@ from localsmc_cli import options
 from localsmc_cli.given import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.kinds import Count
-from localsmc_cli.naming import with_models
+from localsmc_cli.naming import models_option, with_models
 from localsmc_cli.progress import progress
 from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
@@ -90,7 +90,7 @@ runs_options = options.together(
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure methods on a set of problems.")
 @problems_options
 @runs_options
-@options.models_option
+@models_option
 @options.loading_options
 @options.draft_options
 @options.limit_options
@@ -105,9 +105,7 @@ def eval(session: Session, /, **given: Any) -> None:
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     if not given["output"]:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
-    given = with_models(given)
-    present(session, given)
-    plan = _plan(given)
+    plan = _plan(session, with_models(given))
     with output.library_log():
         n_failed, is_whole = _run(session, plan, Path(given["output"]).expanduser())
     output.text(given["output"])
@@ -120,11 +118,13 @@ def eval(session: Session, /, **given: Any) -> None:
         )
 
 
-def _plan(given: Given) -> Plan:
+def _plan(session: Session, given: Given) -> Plan:
     from localsmc.evaluation import Plan, parse_models
+    from localsmc.methods.spec import has_pair
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
     check_draft(methods, given)
+    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
     settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),

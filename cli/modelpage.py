@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from localsmc.sizes import readable, readable_count
@@ -50,33 +50,39 @@ def catalogue(entries: Sequence[Entry], aliases: Mapping[str, str]) -> str:
 
 
 def _row(entry: Entry) -> tuple[str, ...]:
-    header = entry.header
-    if header is None:
+    facts = entry.facts
+    if facts is None:
         return (entry.name, "?", "?", "?", "?", "?")
-    chat = "no" if entry.chat_template is None else "yes"
-    sizes = readable(header.size), readable_count(header.n_params), str(entry.context or "?")
-    return (entry.name, header.file_type, *sizes, chat)
+    sizes = readable(facts.bytes), readable_count(facts.params), str(facts.context or "?")
+    return (entry.name, facts.quantization, *sizes, "yes" if facts.has_chat_template else "no")
 
 
-def recommended_table(found: Sequence[Recommendation]) -> str:
+def recommended_list(found: Sequence[Recommendation]) -> str:
     """Names with memory and reason."""
-    rows = [(one.name, f"{one.memory / 1e9:.1f} GB", one.why) for one in found]
-    return columns(("model", "memory", "why"), rows, numbers=(1,)) + (
-        "\n\nMemory: the file and a context of 16,384 tokens in F16, enough for 16 particles of 1,024 tokens;"
-        "\nllama.cpp takes some hundred MB more. Names and sizes are the hub's, none was measured by us."
+    from localsmc.recommendations import CELLS
+
+    # A name in a column would be folded, and could not be copied.
+    lines = [f"{one.name}\n    {one.memory / 1e9:.1f} GB, {one.why}" for one in found]
+    remark = (
+        f"The memory is for the file and {CELLS:,} tokens in F16,\nenough for 16 particles of 1,024 tokens;"
+        " llama.cpp\ntakes some hundred MB more. Names and sizes are the\nhub's, none was measured by us."
     )
+    return "\n".join([*lines, "", remark])
 
 
 # --- one model ------------------------------------------------------------------------------------
 
 
-def record(entry: Entry, header: Header, memory: Memory) -> dict[str, Any]:
+def record(header: Header, memory: Memory) -> dict[str, Any]:
     """All of it as JSON."""
+    from localsmc.inventory import chat_template, facts_of
+
     need = memory.need(header)
-    return entry.to_json() | {
+    return {
+        "name": header.name,
+        "paths": [str(path) for path in header.parts],
         "architecture": header.architecture,
-        "title": header.name,
-        "parts": [str(path) for path in header.parts],
+        **asdict(facts_of(header)),
         "memory": {
             "particles": memory.particles,
             "n_ctx": memory.n_ctx,
@@ -86,36 +92,40 @@ def record(entry: Entry, header: Header, memory: Memory) -> dict[str, Any]:
             "total": need.total,
         },
         "metadata": {key: _plain(value) for key, value in header.metadata.items()},
-        "chat_template": entry.chat_template,
+        "chat_template": chat_template(header),
     }
 
 
-def page(entry: Entry, header: Header, memory: Memory) -> str:
+def page(header: Header, memory: Memory) -> str:
     """All of it in words."""
+    from localsmc.inventory import chat_template
+
     metadata = [
         (key, _short(value)) for key, value in header.metadata.items() if key != "tokenizer.chat_template"
     ]
-    template = entry.chat_template
+    template = chat_template(header)
     return "\n\n".join(
         [
-            columns((), _facts(entry, header, memory)),
+            columns((), _facts(header, memory)),
             "metadata\n" + columns((), metadata),
             "no chat template" if template is None else "chat template\n" + _printable(template),
         ]
     )
 
 
-def _facts(entry: Entry, header: Header, memory: Memory) -> list[tuple[str, str]]:
-    need, n_parts = memory.need(header), len(header.parts)
+def _facts(header: Header, memory: Memory) -> list[tuple[str, str]]:
+    from localsmc.inventory import facts_of
+
+    need, n_parts, facts = memory.need(header), len(header.parts), facts_of(header)
     bits = 8 * need.weights / header.n_params
     return [
         ("model", _printable(header.name)),
-        ("file", str(entry.path) + (f" and {n_parts - 1} more" if n_parts > 1 else "")),
+        ("file", str(header.path) + (f" and {n_parts - 1} more" if n_parts > 1 else "")),
         ("architecture", _printable(header.architecture)),
         ("type", f"{header.file_type}, {bits:.2f} bits per weight"),
         ("size", readable(header.size)),
         ("parameters", readable_count(header.n_params)),
-        ("context", f"{entry.context or '?'} tokens"),
+        ("context", f"{facts.context or '?'} tokens"),
         (
             "memory",
             f"{readable(need.total)} for {memory.particles} particles and {memory.n_ctx} tokens:"

@@ -13,7 +13,8 @@ from localsmc.errors import ConfigError, ModelNotFound, RunError
 from localsmc.sizes import readable
 from localsmc_cli import options
 from localsmc_cli.kinds import Count
-from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_table, record
+from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_list, record
+from localsmc_cli.naming import hub_options
 from localsmc_cli.origins import is_typed
 from localsmc_cli.output import is_terminal
 from localsmc_cli.pulling import pulling
@@ -84,7 +85,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
     if as_json:
         session.output.json([{"name": one.name, "bytes": round(one.memory), "why": one.why} for one in found])
     else:
-        session.output.text(recommended_table(found))
+        session.output.text(recommended_list(found))
 
 
 @models.command(
@@ -93,7 +94,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
     '  localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=options.completed_as("MODEL"))
-@options.hub_options(_hub)
+@hub_options(_hub)
 @options.mode_options(_output)
 @click.pass_obj
 def pull(session: Session, /, name: str | None, **given: Any) -> None:
@@ -134,14 +135,15 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 @click.pass_obj
 def show(session: Session, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
     """What a model says of itself, and the memory it needs."""
+    from localsmc.gguf import read_header
     from localsmc.inventory import find
 
-    entry, header = find(_named(name, "show", "tiny"))
+    header = read_header(find(_named(name, "show", "tiny")))
     memory = Memory(particles, n_ctx or particles * TOKENS)
     if as_json:
-        session.output.json(record(entry, header, memory))
+        session.output.json(record(header, memory))
     else:
-        session.output.text(page(entry, header, memory))
+        session.output.text(page(header, memory))
 
 
 @models.command(

@@ -1,4 +1,4 @@
-"""The models that a command line names, by `-m` or as llama.cpp has it for the hub, as one name each."""
+"""The models that a command line names, by `-m` or as llama.cpp has it for the hub; as one name each."""
 
 from __future__ import annotations
 
@@ -7,8 +7,85 @@ from typing import Any
 import click
 
 from localsmc.errors import ConfigError
+from localsmc_cli.command import Decorator, Heading, section, together
 from localsmc_cli.given import Given
 from localsmc_cli.origins import is_typed, rank
+
+_model = section("Model")
+_hf_file_option = _model(
+    "-hff",
+    "--hf-file",
+    metavar="FILE",
+    envvar="LLAMA_ARG_HF_FILE",
+    help="A certain file of --hf-repo.",
+)
+
+
+def hub_options(heading: Heading) -> Decorator[Any]:
+    """How the Hugging Face hub is reached."""
+    return together(
+        heading(
+            "-hft",
+            "--hf-token",
+            metavar="TOKEN",
+            each_time="it is a secret, which HF_TOKEN or `hf auth login` keeps",
+            help="For the hub.  [default: HF_TOKEN, or the saved one]",
+        ),
+        heading(
+            "--offline",
+            is_flag=True,
+            default=False,
+            envvar="LLAMA_ARG_OFFLINE",
+            help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
+        ),
+    )
+
+
+model_option = together(
+    _model(
+        "-m",
+        "--model",
+        metavar="MODEL",
+        envvar="LLAMA_ARG_MODEL",
+        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`."
+        "  [default: the embedded model]",
+    ),
+    _model(
+        "-hf",
+        "-hfr",
+        "--hf-repo",
+        "hf_repo",
+        metavar="REPO",
+        envvar="LLAMA_ARG_HF_REPO",
+        help="The same as -m user/repo[:quant].",
+    ),
+    _hf_file_option,
+    hub_options(_model),
+)
+models_option = together(
+    _model(
+        "-m",
+        "--model",
+        "models",
+        multiple=True,
+        metavar="MODEL",
+        envvar="LLAMA_ARG_MODEL",
+        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`; may be"
+        " given several times.  [default: the embedded model]",
+    ),
+    _model(
+        "-hf",
+        "-hfr",
+        "--hf-repo",
+        "hf_repo",
+        multiple=True,
+        metavar="REPO",
+        envvar="LLAMA_ARG_HF_REPO",
+        help="The same as -m user/repo[:quant].",
+    ),
+    _hf_file_option,
+    hub_options(_model),
+)
 
 
 def with_models(given: Given) -> dict[str, Any]:

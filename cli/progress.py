@@ -13,8 +13,6 @@ from localsmc_cli.output import Output
 PERIOD = 15.0
 """Seconds between two plain lines."""
 
-_BAR = 30  # characters
-
 Line = dict[str, Any]
 
 
@@ -93,10 +91,10 @@ def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable
         output.note(f"{tally.n}/{n} · {tally}")
 
 
-def bar(share: float) -> str:
+def bar(share: float, width: int = 30) -> str:
     """A bar that is filled to a share from 0 to 1."""
-    filled = int(_BAR * share)
-    return "━" * filled + "╌" * (_BAR - filled)
+    filled = int(width * share)
+    return "━" * filled + "╌" * (width - filled)
 
 
 def duration(seconds: float) -> str:

@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from localsmc_cli.live import Panel
 
 _PERIOD = 1 / 8  # seconds between two drawings
+_WIDTH, _BAR = 56, 14  # characters: the line fits into a window of 60
 _KEPT = "what was downloaded is kept: the same command goes on from there"
 
 
-def present(session: Session, given: Given) -> None:
-    """Download the models of a command line that are not there yet."""
+def present(session: Session, given: Given, *models: str | None) -> None:
+    """Download what is not there yet of the models that are named; raises ModelError for a wrong name."""
     from localsmc import catalog
 
-    models = [*given.get("models", ()), given.get("model"), given["model_draft"]]
     with pulling(session, given) as access:
         for model in filter(None, models):
             catalog.resolve(model, access)
@@ -62,7 +62,9 @@ class _Show:
         if not self._file:
             self._panel = self._stack.enter_context(self._session.output.panel())
         self._file, self._start, self._began = transfer.file, transfer.done, time.monotonic()
-        if self._panel is None:
+        if self._panel is None and transfer.step == "waiting":
+            self._session.output.note(f"another process downloads {transfer.file}: waiting for it")
+        elif self._panel is None:
             there = f", {readable(transfer.done)} of it are there" if transfer.done else ""
             self._session.output.note(f"downloading {transfer.file} ({readable(transfer.total)}{there})")
 
@@ -84,6 +86,7 @@ class _Show:
         else:
             speed = (transfer.done - self._start) / max(seconds, 1e-9)
             left = duration((transfer.total - transfer.done) / speed) if speed else "?"
-            how = f"{readable(speed)}/s, {left} left"
+            how = f"{readable(speed)}/s · {left}"
         share = transfer.done / max(1, transfer.total)
-        return f"{transfer.file[-40:]}\n{bar(share)} {share:.0%} of {readable(transfer.total)} · {how}"
+        done = f"{bar(share, _BAR)} {share:.0%} of {readable(transfer.total)}"
+        return f"{transfer.file[-_WIDTH:]}\n{done} · {how}"

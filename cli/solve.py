@@ -15,7 +15,7 @@ from localsmc_cli import options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
-from localsmc_cli.naming import with_models
+from localsmc_cli.naming import model_option, with_models
 from localsmc_cli.problem import read_problem
 from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
@@ -41,8 +41,8 @@ Examples:
   localsmc solve --method power-smc:N=16 --method greedy "What is 17 * 23?"
 
 Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
-before the other. A problem that begins with a dash goes after `--`. The command line wins over the
-environment, whose variables are llama.cpp's.
+before the other. A problem that begins with a dash goes after `--`. What is typed wins over the
+environment, and that over `localsmc config`.
 
 Of several methods standard output has a table: each method's answer, its share of the weight, how
 many independent texts the weighted ones are worth, the token rows decoded, and the time.
@@ -55,7 +55,7 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @options.method_options
 @options.limit_options
 @options.output_options
-@options.model_option
+@model_option
 @options.loading_options
 @options.draft_options
 @options.draft_length_option
@@ -71,7 +71,7 @@ def solve(session: Session, /, **given: Any) -> None:
     problem = read_problem(given["problem"], given["prompt"], given["file"])
     given = with_models(given)
     job = _job(problem, given)
-    present(session, given)
+    present(session, given, job.model, job.draft)
     with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
         attempts = _solve(session, job, trace, until_told)
         if job.is_comparison:

@@ -6,6 +6,7 @@ no name at all is the embedded model. Knows paths and cards; never opens a model
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -104,13 +105,22 @@ def _existing(model: str | Path) -> Path | None:
 def _missing(name: str) -> NoReturn:
     """No model has this name: which one may have been meant."""
     known = [*aliases.read(), *localsmc_models.names(), *(str(model.name) for model in hub.cache.models())]
-    near = get_close_matches(name, [*known, *map(str, Path(name).expanduser().parent.glob("*.gguf"))], 1, 0.7)
+    near = get_close_matches(name, [*known, *_beside(name)], 1, 0.7)
     is_path = name.lower().endswith(".gguf") or "/" in name or os.sep in name
     others = "give a GGUF file or user/repo of the Hugging Face hub, or leave `-m` out for the embedded model"
     raise ModelNotFound(
         f"no model at `{name}`" if is_path else f"no model is called `{name}`",
         hint=f"did you mean `{near[0]}`?" if near else others,
     )
+
+
+def _beside(name: str) -> list[str]:
+    """GGUFs in the folder of a path, as they would be written instead."""
+    folder = os.path.dirname(name)
+    with contextlib.suppress(OSError, ValueError):  # no folder, or a name that none can have
+        files = sorted(os.listdir(os.path.expanduser(folder) or "."))
+        return [os.path.join(folder, file) for file in files if file.lower().endswith(".gguf")]
+    return []
 
 
 def _of_hub(name: hub.HubName, access: hub.Access | None) -> Path:

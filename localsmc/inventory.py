@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,93 +11,127 @@ import localsmc_models
 from localsmc import aliases, catalog, gguf, hub
 from localsmc.errors import ModelError, ModelNotFound
 from localsmc.gguf import Header
+from localsmc.memo import Memo
+
+_SCHEMA = 1  # of what is remembered; raise it with a change of Facts
+_HEADERS = Memo("headers.json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What a list tells of a file."""
+
+    bytes: int
+    quantization: str
+    params: int
+    context: int | None
+    has_chat_template: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A model by the name that `-m` takes; without a header where the file is none, and `error` says why."""
+    """A model by the name that `-m` takes; without facts where the file is none, and `error` says why."""
 
     name: str
     path: Path
     is_embedded: bool
-    aliases: tuple[str, ...] = ()
-    header: Header | None = None
+    aliases: tuple[str, ...]
+    facts: Facts | None
     error: str | None = None
 
-    @property
-    def context(self) -> int | None:
-        """Tokens that the model was made for."""
-        header = self.header
-        found = header and header.metadata.get(f"{header.architecture}.context_length")
-        return found if isinstance(found, int) else None
-
-    @property
-    def chat_template(self) -> str | None:
-        """The file's own, where it has one."""
-        found = self.header and self.header.metadata.get("tokenizer.chat_template")
-        return found if isinstance(found, str) else None
-
     def to_json(self) -> dict[str, Any]:
-        """What a list tells of it."""
-        found = self.header
+        """As one object; of a broken file without facts."""
         return {
             "name": self.name,
             "aliases": list(self.aliases),
             "embedded": self.is_embedded,
             "path": str(self.path),
-            "bytes": found and found.size,
-            "quantization": found and found.file_type,
-            "params": found and found.n_params,
-            "context": self.context,
-            "chat_template": found and self.chat_template is not None,
+            **({} if self.facts is None else asdict(self.facts)),
             "error": self.error,
         }
 
 
 def inventory() -> list[Entry]:
-    """Embedded models first, then those of the cache."""
-    short = _aliases_by_path()
-    here = [(name, localsmc_models.path(name), True) for name in localsmc_models.names()]
-    cached = [(str(model.name), model.path, False) for model in hub.cache.models()]
-    return [_entry(*one, short.get(one[1], ())) for one in (*here, *cached)]
+    """Embedded models first, then those of the cache.
+
+    A header with a large vocabulary takes 0.2 s to read: facts are remembered until a file changes.
+    """
+    short, known = _aliases_by_path(), _HEADERS.read()
+    found, new = [], dict[str, object]()
+    for name, parts, is_embedded in _here():
+        facts, error = _facts_of_file(parts, known, new)
+        own = short.get(parts[0], ())
+        found.append(
+            Entry(name=name, path=parts[0], is_embedded=is_embedded, aliases=own, facts=facts, error=error)
+        )
+    if new:
+        _HEADERS.add(new)
+    return found
 
 
-def find(name: str) -> tuple[Entry, Header]:
-    """A model that is here, by any of its names, or a file; raises ModelNotFound and ModelLoadFailed."""
+def _facts_of_file(
+    parts: Sequence[Path], known: Mapping[str, object], new: dict[str, object]
+) -> tuple[Facts | None, str | None]:
+    """Facts, or what is wrong with the file; `new` grows by what was not remembered."""
+    key, stamp = str(parts[0]), _stamp(parts)
+    remembered = known.get(key)
+    if isinstance(remembered, list) and remembered[:-1] == stamp:
+        return Facts(**remembered[-1]), None
+    try:
+        facts = facts_of(gguf.read_header(parts[0]))
+    except ModelError as error:
+        return None, str(error)
+    new[key] = [*stamp, asdict(facts)]
+    return facts, None
+
+
+def _here() -> Iterator[tuple[str, Sequence[Path], bool]]:
+    for name in localsmc_models.names():
+        yield name, (localsmc_models.path(name),), True
+    for model in hub.cache.models():
+        yield str(model.name), model.paths, False
+
+
+def _stamp(parts: Sequence[Path]) -> list[object]:
+    """What must not have changed for remembered facts to hold; JSON gives it back as it was."""
+    return [_SCHEMA, *([status.st_size, status.st_mtime_ns] for status in map(Path.stat, parts))]
+
+
+def find(name: str) -> Path:
+    """The file of a model that is here, by any of its names; raises ModelNotFound."""
     meant = catalog.meaning(name)
     if isinstance(meant, hub.HubName):
         found = hub.cache.find(meant)
         if found is None:
             raise ModelNotFound(f"`{meant}` is not here yet", hint=f"localsmc models pull {meant}")
-        meant = found.path
-    path = localsmc_models.path(meant) if isinstance(meant, str) else meant
-    header = gguf.read_header(path)
-    return Entry(name=name, path=path, is_embedded=isinstance(meant, str), header=header), header
+        return found.path
+    return localsmc_models.path(meant) if isinstance(meant, str) else meant
 
 
-def _entry(name: str, path: Path, is_embedded: bool, short: tuple[str, ...]) -> Entry:
-    try:
-        header, error = gguf.read_header(path), None
-    except ModelError as failure:
-        header, error = None, str(failure)
-    return Entry(name=name, path=path, is_embedded=is_embedded, aliases=short, header=header, error=error)
+def facts_of(header: Header) -> Facts:
+    """What a list tells of a file."""
+    context = header.metadata.get(f"{header.architecture}.context_length")
+    return Facts(
+        bytes=header.size,
+        quantization=header.file_type,
+        params=header.n_params,
+        context=context if isinstance(context, int) else None,
+        has_chat_template=chat_template(header) is not None,
+    )
+
+
+def chat_template(header: Header) -> str | None:
+    """The file's own, where it has one."""
+    found = header.metadata.get("tokenizer.chat_template")
+    return found if isinstance(found, str) else None
 
 
 def _aliases_by_path() -> dict[Path, tuple[str, ...]]:
     found: dict[Path, tuple[str, ...]] = {}
     for alias in aliases.read():
-        if (path := _path_of(alias)) is not None:
-            found[path] = (*found.get(path, ()), alias)
+        try:
+            path = find(alias)
+        except ModelNotFound:
+            continue
+        found[path] = (*found.get(path, ()), alias)
     return found
-
-
-def _path_of(alias: str) -> Path | None:
-    """The file that an alias means; None where it is not here."""
-    try:
-        meant = catalog.meaning(alias)
-    except ModelNotFound:
-        return None
-    if isinstance(meant, hub.HubName):
-        cached = hub.cache.find(meant)
-        return None if cached is None else cached.path
-    return localsmc_models.path(meant) if isinstance(meant, str) else meant

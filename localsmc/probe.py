@@ -23,13 +23,13 @@ from pathlib import Path
 from typing import IO, Literal
 
 from localsmc.errors import LocalSMCError, ModelLoadFailed, ModelNotFound
-from localsmc.folders import cache_folder
 from localsmc.gguf import AGAIN, Header
+from localsmc.memo import Memo
 
 _SECONDS = 60.0  # to start Python, import the binding and load a small file on a busy machine
 _BYTES_PER_SECOND = 20e6  # a slow network disk: the trial reads the whole file once
 _SCHEMA = 1  # of the cache file; raise it when the trial becomes stricter
-_MAX_REMEMBERED = 500
+_LOADED = Memo("probed.json")
 _STDERR_LINES = 200
 
 _SERVE = f"from {__name__} import serve; serve()"
@@ -58,10 +58,10 @@ def ensure_loadable(path: Path, header: Header) -> None:
     Failures are tried again each time: they are rare, and their cause may be outside the file.
     """
     key, stamp = str(path.resolve()), _stamp(header)
-    if _remembered().get(key) == stamp:
+    if _LOADED.read().get(key) == stamp:
         return
     probe([path])[0].check()
-    _remember(key, stamp)
+    _LOADED.add({key: stamp})
 
 
 def probe(paths: Sequence[Path], *, seconds: float | None = None) -> list[ProbeResult]:
@@ -243,28 +243,3 @@ def _stamp(header: Header) -> list[object]:
     except metadata.PackageNotFoundError:  # a copy on the import path, with libraries built by hand
         binding = "unknown"
     return [_SCHEMA, binding, os.environ.get("LLAMA_CPP_LIB_PATH", ""), *files]
-
-
-def _cache_file() -> Path:
-    return cache_folder() / "probed.json"
-
-
-def _remembered() -> dict[str, object]:
-    """Path to stamp of the files that loaded; a cache that cannot be read is an empty one."""
-    try:
-        entries = json.loads(_cache_file().read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return entries if isinstance(entries, dict) else {}
-
-
-def _remember(key: str, stamp: list[object]) -> None:
-    """Add an entry, newest last; a cache that cannot be written costs only a trial next time."""
-    entries = {name: value for name, value in _remembered().items() if name != key}
-    newest = [*entries.items(), (key, stamp)][-_MAX_REMEMBERED:]
-    file = _cache_file()
-    scratch = file.with_name(f"{file.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(dict(newest)), encoding="utf-8")
-        scratch.replace(file)

@@ -34,6 +34,8 @@ class LoopbackHub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.folder = Path(folder)
         self.requests: list[str] = []
+        self.tokens: list[str] = []  # with each of them
+        self.elsewhere: str | None = None  # another server, which has the files
         self.cut_after: list[int] = []  # of the next answers, the bytes after which the line breaks
         self.damaged: set[str] = set()  # files that come with a wrong last byte
         self.gated: set[str] = set()  # repositories that need TOKEN
@@ -79,6 +81,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # noqa: N802
         path = unquote(urlsplit(self.path).path)
         self.server.requests.append(f"GET {path} {self.headers.get('range', '')}".rstrip())
+        self.server.tokens.append((self.headers.get("authorization") or "").removeprefix("Bearer "))
         if self.server.status and (status := self.server.status.pop(0)) != 200:
             return self._refuse(status, "")
         if match := _API.fullmatch(path):
@@ -89,7 +92,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, kind: str, repo: str) -> None:
         folder = self.server.folder / ("" if kind == "model" else "datasets") / repo
-        token = (self.headers.get("authorization") or "").removeprefix("Bearer ")
+        token = self.server.tokens[-1]
         if token not in ("", TOKEN):
             return self._refuse(401, "", "Invalid credentials in Authorization header")
         if not folder.is_dir():
@@ -100,8 +103,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send_file(self, kind: str, repo: str, file: str) -> None:
         path = self.server.folder / kind / repo / file
-        if repo in self.server.gated and self.headers.get("authorization") != f"Bearer {TOKEN}":
+        if repo in self.server.gated and self.server.tokens[-1] != TOKEN:
             return self._refuse(401, "GatedRepo")
+        if self.server.elsewhere is not None:
+            self.send_response(302)
+            self.send_header("Location", self.server.elsewhere + self.path)
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if not path.is_file():
             return self._refuse(404, "EntryNotFound")
         data = path.read_bytes()

@@ -12,7 +12,18 @@ import localsmc
 
 ROOT = Path(__file__).parents[1]
 LAYERS = [
-    {"errors", "folders", "numerics", "sizes", "stopwatch", "records", "answers", "ggml", "statistics"},
+    {
+        "errors",
+        "folders",
+        "memo",
+        "numerics",
+        "sizes",
+        "stopwatch",
+        "records",
+        "answers",
+        "ggml",
+        "statistics",
+    },
     {
         "aliases",
         "inventory",

@@ -388,7 +388,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
         (("-o", "{tmp}/run", "--task", "tiny", *2 * ("--method", "greedy")), 2, "given twice", ""),
         (("-o", "{tmp}/run", "--task", "tiny", "--method", "greedy:N=2"), 2, "has no option `particles`", ""),
         (("-o", "{tmp}/run", "--data", "{tmp}/no file.jsonl"), 6, "no file at", "check the path"),
-        (("-o", "{tmp}/run", "--task", "tiny", "-m", "{tmp}/no.gguf"), 3, "no model at", "give the path"),
+        (("-o", "{tmp}/run", "--task", "tiny", "-m", "{tmp}/no.gguf"), 3, "no model at", "give a GGUF file"),
         (("-o", "/proc/run", "--task", "tiny"), 7, "`/proc/run` cannot be written", "another folder"),
     ],
 )  # fmt: skip

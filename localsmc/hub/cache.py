@@ -94,12 +94,11 @@ def _models_of(repository: Path, repo: str) -> Iterator[CachedModel]:
 
 def _snapshots(repository: Path) -> list[Path]:
     """Those of `main` first, then the latest."""
-    with contextlib.suppress(OSError):
-        main = repository / "refs" / "main"
-        current = main.read_text(encoding="utf-8").strip() if main.exists() else ""
-        found = [path for path in (repository / "snapshots").iterdir() if path.is_dir()]
-        return sorted(found, key=lambda path: (path.name != current, -path.stat().st_mtime, path.name))
-    return []
+    main, current = repository / "refs" / "main", ""
+    if main.is_file():
+        current = main.read_text(encoding="utf-8", errors="replace").strip()
+    found = [path for path in (repository / "snapshots").glob("*") if path.is_dir()]
+    return sorted(found, key=lambda path: (path.name != current, -path.stat().st_mtime, path.name))
 
 
 def _files(snapshot: Path) -> list[str]:
@@ -112,12 +111,12 @@ def _files(snapshot: Path) -> list[str]:
 # --- taking away ----------------------------------------------------------------------------------
 
 
-def remove(model: CachedModel) -> int:
-    """Delete a model from every snapshot, with the blobs that nothing else uses; returns the bytes freed."""
+def remove(model: CachedModel) -> None:
+    """Delete a model from every snapshot, with the blobs that nothing else uses."""
     repository = folder() / model.name.repository.folder
     snapshots = repository / "snapshots"
     inside = [Path(*path.relative_to(snapshots).parts[1:]) for path in model.paths]
-    before, blobs = _size(repository), set()
+    blobs: set[str | None] = set()
     for snapshot in _snapshots(repository):
         for file in inside:
             blobs.add(_blob_of(snapshot / file))
@@ -126,7 +125,7 @@ def remove(model: CachedModel) -> int:
     used = {_blob_of(path) for path in snapshots.rglob("*")}
     for blob in blobs - used - {None}:
         (repository / "blobs" / str(blob)).unlink(missing_ok=True)
-    return before - _dropped_if_empty(repository)
+    _drop_without_snapshots(repository)
 
 
 def partials(name: HubName) -> list[Path]:
@@ -138,14 +137,13 @@ def remove_partials(name: HubName) -> None:
     """Delete what broken downloads of a repository left."""
     for blob in partials(name):
         blob.unlink(missing_ok=True)
-    _dropped_if_empty(folder() / name.repository.folder)
+    _drop_without_snapshots(folder() / name.repository.folder)
 
 
-def _dropped_if_empty(repository: Path) -> int:
-    """The bytes that the repository still has; without a snapshot it is nothing."""
+def _drop_without_snapshots(repository: Path) -> None:
+    """The whole repository, where none of its files is left."""
     if repository.exists() and not _snapshots(repository):
         shutil.rmtree(repository)
-    return _size(repository)
 
 
 def _blob_of(path: Path) -> str | None:
@@ -163,8 +161,3 @@ def _drop_empty(snapshot: Path) -> None:
             below.rmdir()
     with contextlib.suppress(OSError):
         snapshot.rmdir()
-
-
-def _size(repository: Path) -> int:
-    files = (path.lstat() for path in repository.rglob("*") if not path.is_dir())
-    return sum(status.st_size for status in files)

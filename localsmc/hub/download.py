@@ -209,5 +209,5 @@ def _disk_in_words(cache: Path) -> Iterator[None]:
     except OSError as error:
         raise RunError(
             f"the cache in `{cache}` cannot be written: {error.strerror or error}",
-            hint="make room or mend the folder's permissions; the same command goes on where it was",
+            hint="make room, or set HF_HOME to a folder of yours; the same command goes on where it was",
         ) from error

@@ -63,8 +63,8 @@ def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:
     files = {}
     for entry in answer["siblings"]:
         path, lfs = str(entry["rfilename"]), entry.get("lfs") or {}
-        # What climbs out of the snapshot is no file of a repository.
-        if path.startswith("/") or "\\" in path or ".." in path.split("/"):
+        # What climbs out of the snapshot, or would speak to a terminal, is no file of a repository.
+        if path.startswith("/") or "\\" in path or ".." in path.split("/") or not path.isprintable():
             continue
         files[path] = RemoteFile(
             path=path,

@@ -1,0 +1,44 @@
+"""What was found out about files and need not be found out again, in a file of the cache folder."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from localsmc.folders import cache_folder
+
+_MAX_ENTRIES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Memo:
+    """Text to anything that JSON has, the newest entries; one that cannot be read is an empty one."""
+
+    name: str
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return cache_folder() / self.name
+
+    def read(self) -> dict[str, object]:
+        """All entries."""
+        try:
+            entries = json.loads(self.path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return entries if isinstance(entries, dict) else {}
+
+    def add(self, new: Mapping[str, object]) -> None:
+        """Add entries, all or none; where nothing can be written they are found out again."""
+        entries = {key: value for key, value in self.read().items() if key not in new}
+        newest = [*entries.items(), *new.items()][-_MAX_ENTRIES:]
+        scratch = self.path.with_name(f"{self.name}.{os.getpid()}")
+        with contextlib.suppress(OSError):
+            scratch.parent.mkdir(parents=True, exist_ok=True)
+            scratch.write_text(json.dumps(dict(newest)), encoding="utf-8")
+            scratch.replace(self.path)
