@@ -154,6 +154,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
     from localsmc.bench.samples import Bench
+    from localsmc.methods.spec import has_pair
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
@@ -162,7 +163,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     settings, problems = _settings(given), _problems(given)
     tell_idle_gpus(session.output, load_options(given))
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
-    present(session, given, *given["models"], given["model_draft"])
+    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)

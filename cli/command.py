@@ -73,7 +73,18 @@ class Option(click.Option):
         from localsmc_cli.completing import OFFERS
 
         offer = OFFERS.get(self.metavar or "")
-        return super().shell_complete(ctx, incomplete) if offer is None else offer(incomplete)
+        return super().shell_complete(ctx, incomplete) if offer is None else offer(ctx, incomplete)
+
+
+def completed_as(metavar: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """As `shell_complete` of an argument: what an option with this metavar offers."""
+
+    def offer(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+        from localsmc_cli.completing import OFFERS
+
+        return OFFERS[metavar](ctx, incomplete)
+
+    return offer
 
 
 class _Profile(Option):
@@ -82,17 +93,21 @@ class _Profile(Option):
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         """See `click.Option.consume_value`; the file may name the profile, too."""
         if not ctx.resilient_parsing:
-            from localsmc_cli.layers import read_file_into
+            from localsmc_cli.configuration import read
 
-            read_file_into(ctx)
+            file = read()
+            if file.values:
+                from localsmc_cli.layers import take_file
+
+                take_file(ctx, file)
         return super().consume_value(ctx, opts)
 
 
 def _take_profile(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
     if not ctx.resilient_parsing and name is not None:
-        from localsmc_cli.layers import read_profile_into
+        from localsmc_cli.layers import take_profile
 
-        read_profile_into(ctx, name)
+        take_profile(ctx, name)
 
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])

@@ -18,15 +18,6 @@ PATH = "path"
 """Of an item: a path among names, which the shell must quote and a folder of which goes on."""
 
 
-def complete_argument(name: str) -> Callable[..., list[CompletionItem[Any]]]:
-    """As `shell_complete` of an argument: what options with such a metavar offer."""
-
-    def offer(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-        return OFFERS[name](incomplete)
-
-    return offer
-
-
 def methods(incomplete: str) -> list[CompletionItem[Any]]:
     """Methods, behind their colon parameters, and behind some of these their values."""
     name, colon, rest = incomplete.partition(":")
@@ -82,21 +73,22 @@ def profile_names(incomplete: str) -> list[CompletionItem[Any]]:
     return _begun(names, incomplete)
 
 
-def keys(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    """As `shell_complete`: what `config set` takes."""
+def keys(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    """What `config set` takes, those for one command where a word is begun."""
     from localsmc_cli.known import Known
 
     known = Known(ctx)
-    plain: dict[str, None] = {}
+    shared: dict[str, None] = {}
+    special: dict[str, None] = {}
     for table in known.tables():
         options = known.options(table)
-        plain |= {key: None for key, option in options.items() if option.is_shared}
-        plain |= {f"{table}.{key}": None for key, option in options.items() if not option.each_time}
-    return _begun(plain, incomplete) if incomplete else _begun([key for key in plain if "." not in key], "")
+        shared |= {key: None for key, option in options.items() if option.is_shared}
+        special |= {f"{table}.{key}": None for key, option in options.items() if not option.each_time}
+    return _begun([*shared, *(special if incomplete else ())], incomplete)
 
 
-def tables(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem[Any]]:
-    """As `shell_complete`: the commands."""
+def commands(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    """The commands, all of which may have a table."""
     from localsmc_cli.known import Known
 
     return _begun(Known(ctx).tables(), incomplete)
@@ -106,20 +98,21 @@ def _begun(words: Iterable[str], incomplete: str) -> list[CompletionItem[Any]]:
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
-def _files(incomplete: str) -> list[CompletionItem[Any]]:
-    return [CompletionItem(incomplete, type="file")]
+def _of_type(name: str) -> _Offer:
+    """What the shell itself completes."""
+    return lambda _, incomplete: [CompletionItem(incomplete, type=name)]
 
 
-def _folders(incomplete: str) -> list[CompletionItem[Any]]:
-    return [CompletionItem(incomplete, type="dir")]
+_Offer = Callable[[click.Context, str], list[CompletionItem[Any]]]
 
-
-OFFERS: dict[str, Callable[[str], list[CompletionItem[Any]]]] = {
-    "FILE": _files,
-    "FILE|-": _files,
-    "FOLDER": _folders,
-    "METHOD": methods,
-    "MODEL": model_names,
-    "PROFILE": profile_names,
+OFFERS: dict[str, _Offer] = {
+    "COMMAND": commands,
+    "FILE": _of_type("file"),
+    "FILE|-": _of_type("file"),
+    "FOLDER": _of_type("dir"),
+    "KEY": keys,
+    "METHOD": lambda _, incomplete: methods(incomplete),
+    "MODEL": lambda _, incomplete: model_names(incomplete),
+    "PROFILE": lambda _, incomplete: profile_names(incomplete),
 }
-"""By metavar."""
+"""By the metavar of an option, or an argument."""

@@ -12,14 +12,9 @@ import click
 from localsmc.errors import ConfigError
 from localsmc_cli import options
 from localsmc_cli.columns import columns
-from localsmc_cli.command import Group, PlainCommand, did_you_mean, examples
-from localsmc_cli.completing import keys, tables
+from localsmc_cli.command import Group, PlainCommand, completed_as, did_you_mean, examples
 from localsmc_cli.configuration import config_path, read
-from localsmc_cli.known import PROFILES, Known, check_names
-from localsmc_cli.layers import check
-from localsmc_cli.profiles import BUILT_IN
 from localsmc_cli.session import Session
-from localsmc_cli.writing import write_whole
 
 _EXAMPLES = """\b
 Examples:
@@ -59,12 +54,14 @@ _command = functools.partial(config.command, cls=PlainCommand)
     epilog=examples("localsmc config show", "localsmc config show solve --all"),
     short_help="Show each value and where it is from.",
 )
-@click.argument("command", required=False, shell_complete=tables)
+@click.argument("command", required=False, shell_complete=completed_as("COMMAND"))
 @_output("--all", "has_defaults", is_flag=True, default=False, help="Options that are not set, too.")
 @_json_option
 @click.pass_context
 def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json: bool) -> None:
     """Show each value that is set, and where it is from, for one COMMAND or for all."""
+    from localsmc_cli.known import Known
+    from localsmc_cli.layers import check
     from localsmc_cli.shown import shown
 
     output, known = ctx.obj.output, Known(ctx)
@@ -103,6 +100,9 @@ def path(session: Session) -> None:
 @click.pass_context
 def profiles(ctx: click.Context, *, as_json: bool) -> None:
     """List the profiles with their values: those that everybody has, and your own."""
+    from localsmc_cli.known import PROFILES, Known, check_names
+    from localsmc_cli.profiles import BUILT_IN
+
     file = read()
     check_names(file, Known(ctx))
     own = file.values.get(PROFILES, {})
@@ -141,7 +141,7 @@ _SET = "for example: localsmc config set particles 32"
     # A value may begin with a dash: -1.
     context_settings={"ignore_unknown_options": True},
 )
-@click.argument("key", required=False, shell_complete=keys)
+@click.argument("key", required=False, shell_complete=completed_as("KEY"))
 @click.argument("values", nargs=-1, metavar="VALUE...")
 @click.pass_context
 def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
@@ -150,6 +150,8 @@ def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
     Several values are for options that may be given several times, such as method.
     """
     from localsmc_cli.document import Document, alone, keys_of, value_of
+    from localsmc_cli.known import Known
+    from localsmc_cli.layers import check
 
     if key is None:
         raise ConfigError("no option is given", hint=_SET)
@@ -171,7 +173,7 @@ def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
     epilog=examples("localsmc config unset particles", "localsmc config unset profiles.mine"),
     short_help="Take a value out of the file.",
 )
-@click.argument("key", required=False, shell_complete=keys)
+@click.argument("key", required=False, shell_complete=completed_as("KEY"))
 @click.pass_context
 def unset(ctx: click.Context, key: str | None) -> None:
     """Take an option, or a whole table such as profiles.mine, out of the file; keeps its comments."""
@@ -208,12 +210,16 @@ _TEMPLATE = """\
 @click.pass_context
 def edit(ctx: click.Context) -> None:
     """Open the file in $VISUAL or $EDITOR, and check it afterwards."""
+    from localsmc_cli.known import Known
+    from localsmc_cli.layers import check
+    from localsmc_cli.writing import write_whole
+
     target = config_path()
     if not target.exists():
         write_whole(target, _TEMPLATE)
     try:
         click.edit(filename=str(target))
     finally:
-        if target.read_bytes() == _TEMPLATE.encode():
+        if target.exists() and target.read_bytes() == _TEMPLATE.encode():
             target.unlink()
     check(read(), Known(ctx))

@@ -85,7 +85,8 @@ def parse(name: str, text: str) -> Configuration:
         return Configuration(name, text, _loads(text))
     except (ValueError, RecursionError) as error:
         what, _, where = str(error).partition(" (at ")
-        place = where.rstrip(")") if where.startswith("line") else "at its end"
+        last = len(text.rstrip().split("\n"))
+        place = where.rstrip(")") if where.startswith("line") else f"line {last}, at its end"
         raise ConfigError(
             f"{name} {place}: {what[:1].lower()}{what[1:]}",
             hint='the file is TOML, for example: particles = 32, or model = "model.gguf"',

@@ -89,7 +89,6 @@ class Document:
 
         text = tomlkit.dumps(self._toml)
         parse("what would be written", text)
-        path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)
 
 

@@ -163,9 +163,7 @@ def as_typed(option: Option, value: Any, where: str) -> Any:
             return tuple(texts)
         if getattr(option.type, "is_list", False):
             return ",".join(texts)
-        raise ConfigError(
-            f"{where}: a list is given, but one value is taken", hint="write it without brackets"
-        )
+        raise ConfigError(f"{where}: a list is given, but one value is taken", hint="give one")
     text = _as_text(option, value, where)
     return (text,) if option.multiple else text
 

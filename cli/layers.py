@@ -16,8 +16,9 @@ from click.core import ParameterSource
 from localsmc.errors import ConfigError
 from localsmc_cli.choices import PARAMETERS
 from localsmc_cli.command import Option, did_you_mean
-from localsmc_cli.configuration import Configuration, Keys, read
+from localsmc_cli.configuration import Configuration, Keys
 from localsmc_cli.known import PROFILES, Known, as_typed, check_names, normal
+from localsmc_cli.origins import origin
 from localsmc_cli.profiles import BUILT_IN
 
 # --- layers ---------------------------------------------------------------------------------------
@@ -104,22 +105,20 @@ def layers(
 # --- into a command's context ---------------------------------------------------------------------
 
 
-def read_file_into(ctx: click.Context) -> None:
-    """Take over what the file has; raises ConfigError for what nobody can read, or knows."""
-    file = read()
+def take_file(ctx: click.Context, file: Configuration) -> None:
+    """Use what the file has; raises ConfigError for what nobody knows."""
+    known = Known(ctx)
+    check_names(file, known)
     ctx.default_map = values = Values(file)
-    if file.values:
-        known = Known(ctx)
-        check_names(file, known)
-        _add(values, known, file.values, (), file)
+    _add(values, known, file.values, (), file)
 
 
-def read_profile_into(ctx: click.Context, name: str) -> None:
-    """Take over a profile's values; raises ConfigError where there is none of the name."""
-    from localsmc_cli.origins import origin
-
+def take_profile(ctx: click.Context, name: str) -> None:
+    """Use a profile's values over the file's; raises ConfigError where there is none of the name."""
+    if ctx.default_map is None:
+        ctx.default_map = Values(Configuration(""))
     values = ctx.default_map
-    assert isinstance(values, Values)  # noqa: S101 - `read_file_into` came before
+    assert isinstance(values, Values)  # noqa: S101 - made here, or by `take_file`
     try:
         found, file = find_profile(name, values.file)
     except ConfigError as error:

@@ -45,7 +45,7 @@ def run(arguments: Sequence[str]) -> int:
     from localsmc_cli.session import Session
 
     if request := os.environ.get("_LOCALSMC_COMPLETE"):
-        from localsmc_cli.completion import complete
+        from localsmc_cli.shells import complete
 
         return complete(request)
     output = Output()

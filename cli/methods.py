@@ -8,7 +8,6 @@ import click
 
 from localsmc_cli import options
 from localsmc_cli.columns import columns
-from localsmc_cli.completing import complete_argument
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ _output = options.section("Output")
 
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tell of the methods and their parameters.")
-@click.argument("name", required=False, shell_complete=complete_argument("METHOD"))
+@click.argument("name", required=False, shell_complete=options.completed_as("METHOD"))
 @_output("--json", "as_json", is_flag=True, default=False, help="All of it as JSON, a list of objects.")
 @click.pass_obj
 def methods(session: Session, /, name: str | None, *, as_json: bool) -> None:

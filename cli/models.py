@@ -12,7 +12,6 @@ import click
 from localsmc.errors import ConfigError, ModelNotFound, RunError
 from localsmc.sizes import readable
 from localsmc_cli import model_options, options
-from localsmc_cli.completing import complete_argument
 from localsmc_cli.kinds import Count
 from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_list, record
 from localsmc_cli.origins import is_typed
@@ -98,7 +97,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
         'localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
     ),
 )
-@click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
+@click.argument("name", metavar="MODEL", required=False, shell_complete=options.completed_as("MODEL"))
 @model_options.hub_options(_hub)
 @options.mode_options(_output)
 @click.pass_obj
@@ -125,7 +124,7 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
     cls=options.Command,
     epilog=options.examples("localsmc models show tiny", "localsmc models show tiny -N 64 -c 4096 --json"),
 )
-@click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
+@click.argument("name", metavar="MODEL", required=False, shell_complete=options.completed_as("MODEL"))
 @_json
 @_output("-N", "--particles", type=Count(1), metavar="N", default=16, help="For the memory.  [default: 16]")
 @_output(
@@ -156,7 +155,7 @@ def show(session: Session, /, name: str | None, *, as_json: bool, particles: int
     epilog=options.examples("localsmc models alias small tiny", "localsmc models alias --rm small"),
 )
 @click.argument("name", required=False)
-@click.argument("model", required=False, shell_complete=complete_argument("MODEL"))
+@click.argument("model", required=False, shell_complete=options.completed_as("MODEL"))
 @_output("--rm", "remove", metavar="NAME", each_time="it is done once", help="Take this alias away.")
 @_json
 @click.pass_obj
@@ -191,7 +190,7 @@ def alias(
         "localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M", "localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M -y"
     ),
 )
-@click.argument("name", metavar="MODEL", required=False, shell_complete=complete_argument("MODEL"))
+@click.argument("name", metavar="MODEL", required=False, shell_complete=options.completed_as("MODEL"))
 @_output("-y", "--yes", is_flag=True, default=False, each_time="it deletes files", help="Do not ask.")
 @click.pass_obj
 def rm(session: Session, /, name: str | None, *, yes: bool) -> None:

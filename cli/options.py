@@ -7,10 +7,20 @@ from typing import Any
 import click
 
 from localsmc_cli.choices import KV_TYPES, RESAMPLING, SELECT
-from localsmc_cli.command import Command, Decorator, Group, Heading, Option, examples, section, together
+from localsmc_cli.command import (
+    Command,
+    Decorator,
+    Group,
+    Heading,
+    Option,
+    completed_as,
+    examples,
+    section,
+    together,
+)
 from localsmc_cli.kinds import Count, Seconds, Switch, TokenLimit
 
-__all__ = ["Command", "Group", "Option", "examples", "section", "together"]
+__all__ = ["Command", "Group", "Option", "completed_as", "examples", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
+from typing import TYPE_CHECKING, cast
 
 import click
 from click.core import ParameterSource
@@ -12,19 +13,20 @@ from click.core import ParameterSource
 from localsmc.folders import RESERVED
 from localsmc_cli.command import PREFIX, Option
 
+if TYPE_CHECKING:
+    from localsmc_cli.layers import Values
+
 _TYPED, _OURS, _THEIRS, _DEFAULT = 10, 9, 8, -1
 """Ranks: what is typed, our variables, llama.cpp's; layers of the configuration have 0 to 3."""
 
 
 def origin(ctx: click.Context, name: str) -> str:
     """For messages: the option as it is typed, its variable, or the place in the configuration."""
-    from localsmc_cli.layers import Values
-
     option, source = _option(ctx, name), ctx.get_parameter_source(name)
     if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
         return f"the environment variable `{option.variable()}`"
-    if source is ParameterSource.DEFAULT_MAP and isinstance(ctx.default_map, Values):
-        return ctx.default_map.origins[name].text
+    if source is ParameterSource.DEFAULT_MAP:
+        return _layers(ctx).origins[name].text
     opts = [name] if option is None else option.opts
     return f"`{next((one for one in opts if one.startswith('--')), opts[0])}`"
 
@@ -36,15 +38,13 @@ def is_typed(name: str) -> bool:
 
 def rank(ctx: click.Context, name: str) -> int:
     """Of two options that exclude each other the one of higher rank is what is meant."""
-    from localsmc_cli.layers import Values
-
     option, source = _option(ctx, name), ctx.get_parameter_source(name)
     if source is ParameterSource.COMMANDLINE:
         return _TYPED
     if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
         return _OURS if str(option.variable()).startswith(PREFIX) else _THEIRS
-    if source is ParameterSource.DEFAULT_MAP and isinstance(ctx.default_map, Values):
-        return ctx.default_map.origins[name].rank
+    if source is ParameterSource.DEFAULT_MAP:
+        return _layers(ctx).origins[name].rank
     return _DEFAULT
 
 
@@ -74,6 +74,11 @@ def unknown_variables(ctx: click.Context) -> list[str]:
 def _near(name: str, known: Iterable[str]) -> str:
     near = get_close_matches(name, known, 1)
     return f"; did you mean `{near[0]}`?" if near else ""
+
+
+def _layers(ctx: click.Context) -> Values:
+    """Nothing else is ever put there."""
+    return cast("Values", ctx.default_map)
 
 
 def _variables(command: click.Command) -> set[str]:

@@ -15,7 +15,6 @@ import click
 from localsmc.errors import ConfigError
 from localsmc.ggml import FILE_TYPES
 from localsmc_cli import options
-from localsmc_cli.completing import complete_argument
 from localsmc_cli.given import Given
 from localsmc_cli.progress import bar
 from localsmc_cli.session import Session
@@ -103,7 +102,9 @@ _running_options = options.together(
 
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Write a model in another quantization.")
-@click.argument("words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=complete_argument("FILE"))
+@click.argument(
+    "words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=options.completed_as("FILE")
+)
 @_quantization_options
 @_running_options
 @click.pass_obj

@@ -14,7 +14,6 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli import options
-from localsmc_cli.completing import complete_argument
 from localsmc_cli.given import Given
 from localsmc_cli.output import is_terminal
 from localsmc_cli.session import Session
@@ -42,7 +41,7 @@ _a_file = functools.partial(_files, each_time=options.THE_RESULT)
 
 
 @click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tables and a page of what eval measured.")
-@click.argument("runs", nargs=-1, metavar="RUN...", shell_complete=complete_argument("FILE"))
+@click.argument("runs", nargs=-1, metavar="RUN...", shell_complete=options.completed_as("FILE"))
 @_tables(
     "--all",
     "all_tables",

@@ -72,7 +72,7 @@ def _rows(root: click.Context, table: str, command: Command) -> Iterator[Row]:
 
 
 def _row(ctx: click.Context, option: Option) -> Row:
-    name, key = str(option.name), option.keys[0]
+    name, key = str(option.name), ".".join([*([option.scope] if option.scope else []), option.keys[0]])
     source = ctx.get_parameter_source(name)
     if source is ParameterSource.ENVIRONMENT:
         variable = str(option.variable())

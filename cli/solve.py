@@ -40,8 +40,8 @@ Examples:
   cat problem.txt | localsmc solve -N 32 --alpha 4 --json
 
 Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
-before the other. A problem that begins with a dash goes after `--`. The command line wins over the
-environment, whose variables are llama.cpp's.
+before the other. A problem that begins with a dash goes after `--`. What is typed wins over the
+environment, and that over `localsmc config`.
 
 Of several methods standard output has a table: each method's answer, its share of the weight, how
 many independent texts the weighted ones are worth, the token rows decoded, and the time.

@@ -17,6 +17,7 @@ def write_whole(path: Path, text: str) -> None:
     draft = target.with_name(f".{target.name}.{os.getpid()}") if is_replaced else target
     try:
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             draft.write_bytes(text.encode(errors="replace"))
             if target.is_file():
                 shutil.copymode(target, draft)
