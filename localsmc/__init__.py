@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from localsmc.conversation import Conversation
     from localsmc.errors import LocalSMCError
     from localsmc.llama import LoadOptions
     from localsmc.loading import Model, load
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from localsmc.toy import ToyModel
 
 _HOMES = {
+    "Conversation": "conversation",
     "METHODS": "methods",
     "Greedy": "methods",
     "LoadOptions": "llama",
@@ -46,6 +48,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "Conversation",
     "Greedy",
     "LoadOptions",
     "LocalSMCError",
