@@ -21,11 +21,12 @@ MEMORY_SHARE = 0.5
 def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> tuple[str, TokenIds]:
     """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one.
 
-    Other requests than problems have no instruction added.
+    Other requests than problems have no instruction added; nor have those whose answer keeps to a grammar.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
-    instruction = model.source.defaults.instruction if is_problem else None
+    has_instruction = is_problem and not settings.is_restricted
+    instruction = model.source.defaults.instruction if has_instruction else None
     parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):

@@ -9,17 +9,18 @@ from __future__ import annotations
 import contextlib
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, fields
 
 import numpy as np
 
-from localsmc import __version__, answers, layout
+from localsmc import __version__, answers, grammars, layout
 from localsmc.draws import RandomDraw
+from localsmc.grammars import Extract
 from localsmc.llama import LlamaContext
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
-from localsmc.methods.base import TEXTS, TOKENS, pair_of, suited
+from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
 from localsmc.model import TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import (
@@ -39,10 +40,6 @@ from localsmc.wording import ModelWording
 _COUNTS = tuple(
     field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
 )
-
-
-Extract = Callable[[str], str | None]
-"""Finds the answer in a text; None where there is none."""
 
 
 class _BudgetSpent(Exception):
@@ -72,6 +69,11 @@ class Solving:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
+        if settings.is_restricted:
+            refuse_grammar(self.method)
+        self._grammar = grammars.grammar_of(model.llama, settings)
+        if keywords := grammars.unheeded(settings):
+            self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
         self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
@@ -131,6 +133,7 @@ class Solving:
             answer=self._answer,
             draft=self._drafting(),
             wording=ModelWording(self.model, self._problem, self.settings),
+            grammar=self._grammar,
         )
         try:
             return self.method.start(request)
@@ -195,21 +198,26 @@ class Solving:
         """Every distinct history now, the heaviest first."""
         return [] if self.run is None else [self._completion(ending) for ending in self.run.endings()]
 
-    def _text(self, tokens: TokenIds) -> str:
+    def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
+        """A text and its answer."""
+        is_end = self.context.is_eog[tokens]
         # An end token may have a spelling of its own, which nobody wants to read.
-        spelled = self.model.llama.text(tokens[~self.context.is_eog[tokens]])
+        spelled = self.model.llama.text(tokens[~is_end])
+        shown = self.stop.shown(spelled)
         # A character may have been cut in the middle.
-        return self.stop.shown(spelled).decode(errors="replace").rstrip("\ufffd")
+        text = shown.decode(errors="replace").rstrip("\ufffd")
+        is_whole = bool(is_end.any()) or shown != spelled
+        return text, grammars.answer_of(text, self.settings, self._extract, is_whole=is_whole)
 
     def _answer(self, tokens: TokenIds) -> str | None:
-        answer = self._extract(self._text(tokens))
+        _, answer = self._read(tokens)
         return None if answer is None else answers.key(answer)
 
     def _completion(self, ending: Ending) -> Completion:
-        text = self._text(ending.tokens)
+        text, answer = self._read(ending.tokens)
         return Completion(
             text=text,
-            answer=self._extract(text),
+            answer=answer,
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
@@ -257,6 +265,8 @@ class Solving:
             "stop": list(settings.stop),
             "stop_at_box": settings.stop_at_box,
             "budget": settings.budget,
+            "grammar": settings.grammar,
+            "json_schema": settings.json_schema,
         }
 
     def _usage(self, completions: Sequence[Completion]) -> Usage:

@@ -6,6 +6,7 @@ from localsmc.ggml import KV_TYPES
 from localsmc.llama.binding import build_info
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, default_threads, devices
+from localsmc.llama.grammar import LlamaGrammar, json_schema_to_gbnf
 from localsmc.llama.options import (
     FLASH_ATTENTION,
     LOAD_MODES,
@@ -28,12 +29,14 @@ __all__ = [
     "ContextOptions",
     "Device",
     "LlamaContext",
+    "LlamaGrammar",
     "LlamaModel",
     "LoadOptions",
     "PlainLlama",
     "build_info",
     "default_threads",
     "devices",
+    "json_schema_to_gbnf",
     "probe_load",
     "shared_tokens",
 ]

@@ -19,8 +19,18 @@ import llama_cpp  # noqa: E402
 import llama_cpp.llama_cpp as C  # noqa: E402, N812
 from llama_cpp import Llama  # noqa: E402
 from llama_cpp._ctypes_extensions import load_shared_library  # noqa: E402
+from llama_cpp.llama_grammar import json_schema_to_gbnf  # noqa: E402
 
-__all__ = ["C", "Llama", "build_info", "errors", "last_errors", "libggml", "set_fields"]
+__all__ = [
+    "C",
+    "Llama",
+    "build_info",
+    "errors",
+    "json_schema_to_gbnf",
+    "last_errors",
+    "libggml",
+    "set_fields",
+]
 
 # From llama.cpp's own folder: the binding's `_ggml` does not heed LLAMA_CPP_LIB_PATH, and the other
 # build's library, if there is one, knows nothing of the devices that llama.cpp computes on.

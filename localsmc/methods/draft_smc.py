@@ -110,7 +110,7 @@ class DraftSweep(ParticleRun):
         """The first node that a step has added to the histories."""
         super().__init__(request, [method.particles], self._program, share=method.share, has_evidence=True)
         draft: Draft = require_draft(request)
-        self.drafts = Sequences(draft.model, request.n_tokens)
+        self.drafts = Sequences(draft.model, request.n_tokens, request.grammar)
         slot, logits = self.drafts.prompt(draft.prompt, request.check)
         self._drafter = Drafter(self.particles, self.drafts, slot, logits)
         self._stand()
