@@ -37,6 +37,7 @@ Examples:
   cat problem.txt | localsmc solve --json | jq .answer
   cat table.csv | localsmc solve - "What is the sum of the last column?"
   localsmc solve --method power-smc:N=16 --method greedy "What is 17 * 23?"
+  localsmc solve --grammar 'root ::= "The answer is " [0-9]+ "."' "What is 17 * 23?"
 
 Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
 before the other. A problem that begins with a dash goes after `--`. The command line wins over the
@@ -52,6 +53,7 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @options.problem_options
 @options.method_options
 @options.limit_options
+@options.grammar_options
 @options.output_options
 @options.model_option
 @options.loading_options
@@ -100,11 +102,13 @@ class _Job:
 
 def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
+    from localsmc import grammars
     from localsmc.methods.spec import has_pair
 
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
     check_draft(methods, given)
     settings = settings_of(given)
+    grammars.gbnf_of(settings)
     if len(methods) > 1:
         if given["trace"] is not None:
             raise ConfigError(

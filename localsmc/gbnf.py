@@ -49,7 +49,8 @@ class _Part:
 @dataclass(slots=True)
 class _Rule:
     alternatives: list[list[_Part]] = field(default_factory=list)
-    line: int = 0
+    at: int = 0
+    """Where in the text it stands."""
 
 
 def check(text: str) -> None:
@@ -70,7 +71,7 @@ class _Reader:
         self._text, self._at = text, 0
         self._rules: dict[str, _Rule] = {}
         self._used: dict[str, int] = {}
-        """Names, and the line that uses each first."""
+        """Names, and where each is used first."""
         self._n_made = 0
 
     def check(self) -> None:
@@ -79,9 +80,9 @@ class _Reader:
             self._rule()
         if ROOT not in self._rules:
             raise ConfigError("the grammar has no rule `root`, with which a text begins", hint=HINT)
-        for name, line in self._used.items():
+        for name, at in self._used.items():
             if name not in self._rules:
-                raise _error(line, f"there is no rule `{name}`")
+                raise self._error(f"there is no rule `{name}`", at)
         if len(self._rules) > MOST_RULES:
             raise ConfigError(f"the grammar has more than {MOST_RULES:,} rules", hint="write a smaller one")
         self._refuse_left_recursion()
@@ -89,13 +90,13 @@ class _Reader:
     # --- reading ---
 
     def _rule(self) -> None:
-        line, name = self._line, self._expect(_NAME, "the name of a rule")
+        at, name = self._at, self._expect(_NAME, "the name of a rule")
         self._skip(_SPACE)
         if not self._text.startswith("::=", self._at):
             raise self._wrong("`::=`")
         self._at += 3
         self._skip(_LINES)
-        self._rules[name] = _Rule(self._alternatives(0), line)
+        self._rules[name] = _Rule(self._alternatives(0), at)
         if self._at < len(self._text) and self._text[self._at] not in "\r\n":
             raise self._wrong("the end of the rule")
         self._skip(_LINES)
@@ -130,14 +131,14 @@ class _Reader:
         if first == "(":
             return self._group(depth + 1)
         if first in "<!":
-            raise _error(self._line, "references to single tokens are not supported")
-        line, name = self._line, self._expect(_NAME, "a string, a set of characters, a name or a group")
-        self._used.setdefault(name, line)
+            raise self._error("references to single tokens are not supported")
+        at, name = self._at, self._expect(_NAME, "a string, a set of characters, a name or a group")
+        self._used.setdefault(name, at)
         return _Part(name)
 
     def _group(self, depth: int) -> _Part:
         if depth > DEEPEST:
-            raise _error(self._line, f"groups are nested more than {DEEPEST} deep")
+            raise self._error(f"groups are nested more than {DEEPEST} deep")
         self._at += 1
         self._skip(_LINES)
         n_before = self._n_made
@@ -145,7 +146,7 @@ class _Reader:
         if self._next != ")":
             raise self._wrong("`)`")
         self._at += 1
-        return self._made(_Rule(alternatives, self._line), max(1, self._n_made + 1 - n_before))
+        return self._made(_Rule(alternatives, self._at), max(1, self._n_made + 1 - n_before))
 
     def _made(self, rule: _Rule, size: int) -> _Part:
         self._n_made += 1
@@ -156,12 +157,12 @@ class _Reader:
     def _repeat(self, parts: list[_Part]) -> None:
         least, most = self._times()
         if not parts or parts[-1].is_empty and parts[-1].rule is None:
-            raise _error(self._line, "there is nothing to repeat")
+            raise self._error("there is nothing to repeat")
         size = parts[-1].size * (most if most else max(1, least))
         if max(least, most or 0, size) >= MOST_TIMES:
-            raise _error(self._line, f"a repetition comes to {MOST_TIMES:,} or more")
+            raise self._error(f"a repetition comes to {MOST_TIMES:,} or more")
         if most is not None and most < least:
-            raise _error(self._line, f"a repetition ends at {most}, before its beginning {least}")
+            raise self._error(f"a repetition ends at {most}, before its beginning {least}")
         self._n_made += 1 if most is None else most - least
         parts[-1] = _Part(parts[-1].rule, parts[-1].is_empty or not least, size)
 
@@ -185,10 +186,6 @@ class _Reader:
     def _next(self) -> str:
         return self._text[self._at : self._at + 1]
 
-    @property
-    def _line(self) -> int:
-        return self._text.count("\n", 0, self._at) + 1
-
     def _skip(self, pattern: re.Pattern[str]) -> None:
         found = pattern.match(self._text, self._at)
         assert found is not None  # noqa: S101 - it matches nothing, too
@@ -203,9 +200,11 @@ class _Reader:
 
     def _wrong(self, expected: str) -> ConfigError:
         rest = self._text[self._at : self._at + 20].splitlines()
-        return _error(
-            self._line, f"{expected} is expected" + (f" at `{rest[0]}`" if rest and rest[0] else "")
-        )
+        return self._error(f"{expected} is expected" + (f" at `{rest[0]}`" if rest and rest[0] else ""))
+
+    def _error(self, what: str, at: int | None = None) -> ConfigError:
+        line = self._text.count("\n", 0, self._at if at is None else at) + 1
+        return ConfigError(f"line {line} of the grammar: {what}", hint=HINT)
 
     # --- what it comes to ---
 
@@ -217,11 +216,10 @@ class _Reader:
         except CycleError as error:
             cycle = [name for name in error.args[1] if name in self._rules]
             named = [name for name in cycle if not name.startswith("(")]
-            line = min(self._rules[name].line for name in cycle)
+            at = min(self._rules[name].at for name in cycle)
             who = f"`{named[0]}`" if named else "a group"
-            raise _error(
-                line, f"{who} comes back to itself before it reads anything (left recursion)"
-            ) from None
+            what = f"{who} comes back to itself before it reads anything (left recursion)"
+            raise self._error(what, at) from None
 
     def _nullable(self) -> set[str]:
         """The rules that can be empty."""
@@ -253,7 +251,3 @@ class _Reader:
                 if not part.is_empty and part.rule not in empty:
                     break
         return found
-
-
-def _error(line: int, what: str) -> ConfigError:
-    return ConfigError(f"line {line} of the grammar: {what}", hint=HINT)

@@ -8,7 +8,7 @@ from typing import Any
 
 from localsmc import gbnf
 from localsmc.errors import ConfigError
-from localsmc.llama import LlamaGrammar, LlamaModel, json_schema_to_gbnf
+from localsmc.llama import json_schema_to_gbnf
 from localsmc.settings import Settings
 
 SCHEMA_HINT = (
@@ -23,15 +23,20 @@ UNHEEDED = frozenset(
 """Keywords of JSON schema that no grammar here holds a text to."""
 
 
-def grammar_of(model: LlamaModel, settings: Settings) -> LlamaGrammar | None:
-    """What the settings restrict a model's texts to; None for nothing. Raises ConfigError."""
+def gbnf_of(settings: Settings) -> str | None:
+    """The grammar that texts keep to, checked; None for none. Raises ConfigError."""
     if settings.json_schema is not None:
-        return LlamaGrammar(model, _from_schema(settings.json_schema))
-    return None if settings.grammar is None else LlamaGrammar(model, settings.grammar)
+        return _from_schema(settings.json_schema)
+    if settings.grammar is not None:
+        gbnf.check(settings.grammar)
+    return settings.grammar
 
 
 def _from_schema(text: str) -> str:
     schema = _parsed(text)
+    if "$ref" in schema:
+        # As pydantic writes recursive models; the converter resolves nothing beside a reference.
+        schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
     try:
         found: str = json_schema_to_gbnf(json.dumps(schema))
         gbnf.check(found)
@@ -57,7 +62,9 @@ def _parsed(text: str) -> Any:
 
 
 def _why(error: Exception) -> str:
-    return str(error).splitlines()[0][:120] if str(error) else type(error).__name__
+    if isinstance(error, AssertionError | ValueError) and str(error):
+        return str(error).splitlines()[0][:120]
+    return f"it is nested too deep, or is no schema ({type(error).__name__})"
 
 
 def unheeded(settings: Settings) -> list[str]:

@@ -17,7 +17,7 @@ import numpy as np
 from localsmc import __version__, answers, grammars, layout
 from localsmc.draws import RandomDraw
 from localsmc.grammars import Extract
-from localsmc.llama import LlamaContext
+from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
 from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
@@ -69,11 +69,7 @@ class Solving:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
-        if settings.is_restricted:
-            refuse_grammar(self.method)
-        self._grammar = grammars.grammar_of(model.llama, settings)
-        if keywords := grammars.unheeded(settings):
-            self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
+        self._grammar = self._restriction()
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
         self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
@@ -109,6 +105,16 @@ class Solving:
         except BaseException:
             self.close()
             raise
+
+    def _restriction(self) -> LlamaGrammar | None:
+        """What texts are held to."""
+        text = grammars.gbnf_of(self.settings)
+        if text is None:
+            return None
+        refuse_grammar(self.method)
+        if keywords := grammars.unheeded(self.settings):
+            self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
+        return LlamaGrammar(self.model.llama, text)
 
     def _open_draft(self, draft: Model) -> LlamaContext:
         """A context with as many cells and sequences as the target's."""

@@ -20,13 +20,14 @@ LAYERS = [
         "prompts",
         "catalog",
         "gguf",
+        "gbnf",
         "genealogy",
         "strategies",
         "tasks",
         "tempered",
         "grading",
     },
-    {"toy", "llama", "narrowed", "sequences", "probe"},
+    {"toy", "llama", "narrowed", "restricted", "sequences", "probe"},
     {
         "branching",
         "deferral",
@@ -43,7 +44,7 @@ LAYERS = [
         "settings",
     },
     {"methods"},
-    {"loading", "layout", "solver", "wording"},
+    {"grammars", "loading", "layout", "solver", "wording"},
     {"bench", "evaluation", "report"},
 ]
 """Imports point down or sideways."""

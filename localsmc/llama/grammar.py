@@ -33,6 +33,12 @@ __all__ = ["LlamaGrammar", "json_schema_to_gbnf"]
 REMEMBERED = 1024
 """Texts whose sampler and mask are kept; of others they are made anew."""
 
+SMALL = 4096
+"""Vocabularies up to this size are tried whole: a call for each level would cost more."""
+
+MOST_LEVELS = 5
+"""Of beginnings that are tried one after the other; the few longer ones are tried with the last level."""
+
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
@@ -47,13 +53,13 @@ class Text:
 
 
 class LlamaGrammar:
-    """A grammar over a model's vocabulary; raises ConfigError for one that cannot be used.
+    """A grammar over a model's vocabulary; ConfigError for one that `gbnf.check` or llama.cpp refuses.
 
     Control tokens other than those that end a generation write nothing, and are never allowed.
     """
 
     def __init__(self, model: LlamaModel, text: str) -> None:
-        gbnf.check(text)
+        gbnf.check(text)  # on others llama.cpp may end the process
         last_errors.clear()
         self._model = model
         pointer = C.llama_sampler_init_grammar(model.vocab, text.encode(), gbnf.ROOT.encode())
@@ -145,7 +151,7 @@ class Prefixes:
     def __init__(self, model: LlamaModel) -> None:
         self._n_vocab = model.n_vocab
         pieces = [b"" if end else model.pieces[i] for i, end in enumerate(model.is_eog.tolist())]
-        parents, levels = _forest(pieces)
+        parents, levels = _forest(pieces, MOST_LEVELS if self._n_vocab > SMALL else 1)
         levels[model.is_eog] = 0
         # In order of their ids, as llama.cpp has their spellings in memory.
         tokens = [np.flatnonzero(levels == level) for level in range(levels.max(initial=0) + 1)]
@@ -167,8 +173,8 @@ class Prefixes:
 _NO_TEXT = -1
 
 
-def _forest(pieces: Sequence[bytes]) -> tuple[Ints, Ints]:
-    """(V,) the longest other token that each begins with, −1 for none; and how many there are before it.
+def _forest(pieces: Sequence[bytes], most_levels: int) -> tuple[Ints, Ints]:
+    """(V,) a token that each begins with, −1 for none, and its level: how many others that one has before it.
 
     A token without text is on no level, −1. One that ends within a character begins nothing: what llama.cpp
     thinks of it says nothing of others.
@@ -182,7 +188,7 @@ def _forest(pieces: Sequence[bytes]) -> tuple[Ints, Ints]:
         while path and not piece.startswith(pieces[path[-1]]):
             path.pop()
         parents[token], levels[token] = path[-1] if path else -1, len(path)
-        if _is_whole(piece):
+        if len(path) < most_levels - 1 and _is_whole(piece):
             path.append(token)
     return parents, levels
 

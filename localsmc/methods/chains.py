@@ -15,6 +15,8 @@ A proposal follows x until it parts from it. That x's own token is drawn again a
 a known probability, α·log p − log Σ p^α, kept from when it was drawn: so the position of parting
 is drawn at once, and only from there on is anything decoded (`retrace`: the same law for fewer
 rows). Proposals that never part cost nothing.
+
+With a grammar p^α is restricted to the allowed tree, and Σ p^α goes over the allowed tokens.
 """
 
 from __future__ import annotations
