@@ -9,7 +9,7 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli.origins import origin
-from localsmc_cli.problem import checked_text
+from localsmc_cli.problem import checked_text, file_text
 
 if TYPE_CHECKING:
     from localsmc.hub import Access, Transfer
@@ -49,6 +49,23 @@ def draft_load_options(given: Given) -> LoadOptions:
     return load_options({**given, "n_gpu_layers": given["n_gpu_layers_draft"]})
 
 
+def _grammar(given: Given) -> str | None:
+    text: str | None = given.get("grammar")
+    if text is None or "::=" in text:
+        return None if text is None else checked_text(text, "`--grammar`")
+    return file_text(text, "the grammar", "--grammar")
+
+
+def _json_schema(given: Given) -> str | None:
+    text, file = given.get("json_schema"), given.get("json_schema_file")
+    if text is not None and file is not None:
+        raise ConfigError("the JSON schema is given twice", hint="leave `-j` or `-jf` out")
+    if text is not None and text.lstrip().startswith("{"):
+        return checked_text(text, "`--json-schema`")
+    path: str | None = file if text is None else text
+    return None if path is None else file_text(path, "the JSON schema", "--json-schema")
+
+
 def settings_of(given: Given) -> Settings:
     """How to put and answer the problem."""
     from localsmc.settings import Settings
@@ -62,6 +79,8 @@ def settings_of(given: Given) -> Settings:
     plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
     context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     return Settings(
+        grammar=_grammar(given),
+        json_schema=_json_schema(given),
         seed=None if given["seed"] == -1 else given["seed"],
         thinking={"on": True, "off": False}.get(given["reasoning"]),
         n_threads=max(0, given["n_threads"] or 0),

@@ -241,6 +241,25 @@ limit_options = together(
     ),
 )
 
+_shape = section("Shape of the text")
+grammar_options = together(
+    _shape(
+        "--grammar",
+        "--grammar-file",
+        "grammar",
+        metavar="FILE",
+        help="Only texts of this GBNF grammar; a text with ::= in it is one itself.",
+    ),
+    _shape(
+        "-j",
+        "--json-schema",
+        "json_schema",
+        metavar="JSON|FILE",
+        help="Only JSON that this schema describes, given as it is, from { on, or in a file.",
+    ),
+    _shape("-jf", "--json-schema-file", "json_schema_file", metavar="FILE", help="The same from a file."),
+)
+
 _output = section("Output")
 output_options = together(
     _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),

@@ -28,7 +28,7 @@ def read_problem(words: Sequence[str], prompt: str | None, file: str | None) -> 
         )
     sources = [*given, *([] if prompt is None else [prompt])]
     if file is not None and file != STDIN:
-        sources.append(_file_text(Path(file)))
+        sources.append(file_text(file, "the problem", "--file"))
     if len(sources) > 1:
         raise ConfigError(
             "the problem is given more than once", hint="give one of: PROBLEM, `--prompt`, `--file`"
@@ -56,25 +56,28 @@ def _stdin_text(*, is_asked_for: bool) -> str:
     return _decoded(sys.stdin.buffer.read(), "standard input")
 
 
-def _file_text(path: Path) -> str:
+def file_text(file: str, what: str, option: str) -> str:
+    """The text of a file that an option names; ConfigError where it is none."""
+    path = Path(file)
     try:
-        return _decoded(path.expanduser().read_bytes(), f"`{path}`")
+        return _decoded(path.expanduser().read_bytes(), f"`{path}`", what)
     except IsADirectoryError:
         raise ConfigError(
-            f"`{path}` is a folder, not a file", hint="give the file that holds the problem"
+            f"`{path}` is a folder, not a file", hint=f"give the file that holds {what}"
         ) from None
-    except OSError as error:
+    except (OSError, ValueError) as error:  # a zero in the name is a ValueError
+        why = error.strerror if isinstance(error, OSError) else str(error)
         raise ConfigError(
-            f"the file `{path}` cannot be read: {error.strerror}", hint="`--file` takes a text file"
+            f"the file `{path}` cannot be read: {why}", hint=f"`{option}` takes a text file"
         ) from error
 
 
-def _decoded(data: bytes, name: str) -> str:
+def _decoded(data: bytes, name: str, what: str = "the problem") -> str:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8 text", hint="convert it to UTF-8") from None
     if "\0" in text:
-        raise ConfigError(f"{name} is not a text", hint="give a text file with the problem")
+        raise ConfigError(f"{name} is not a text", hint=f"give a text file with {what}")
     # As llama.cpp does: the newline that ends a file is not part of the prompt.
     return text.removesuffix("\n").removesuffix("\r")

@@ -53,6 +53,7 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @options.problem_options
 @options.method_options
 @options.limit_options
+@options.grammar_options
 @options.output_options
 @model_options.model_option
 @model_options.loading_options
@@ -105,6 +106,7 @@ class _Job:
 
 def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
+    from localsmc import grammars
     from localsmc.methods.spec import has_pair
     from localsmc.transcript import require_writable
 
@@ -114,6 +116,7 @@ def _job(problem: str, given: Given) -> _Job:
     path = None if given["transcript"] is None else Path(given["transcript"]).expanduser()
     if path is not None:
         require_writable(path)
+    grammars.gbnf_of(settings)
     if len(methods) > 1:
         _refuse_files(given, len(methods))
         # One seed for all, so that the comparison can be repeated.

@@ -61,7 +61,7 @@ class Drafter:
                 return
             writers.evaluate()
             yield
-            if least_sure and writers.least_top() < least_sure:
+            if not writers.n_live or (least_sure and writers.least_top() < least_sure):
                 return
             n_nodes = len(writers.genealogy)
             writers.extend(Proposal(beta))
@@ -84,6 +84,8 @@ class Drafter:
         unread = replace(leaves, logp=starts.logp, finish=starts.finish, slot=starts.slot, origin=leaves.slot)
         done = main.histories.take(main.histories.finish != LIVE)
         main.stand_on(done.followed_by(unread), main.length)
+        if not main.n_live:
+            return
         main.make_room(1 + self._writers.length - main.length)
         # Some may be gone: those that the memory had no room for.
         of_node = {node: i for i, node in enumerate(leaves.node.tolist())}

@@ -2,6 +2,7 @@
 
     LocalSMCError                 1   anything of ours not named below
     ├── ConfigError               2   an option, a configuration value, an empty problem
+    │   └── NothingAllowed            a grammar leaves no token to go on with
     ├── ModelError                3   a model cannot be found or loaded
     │   ├── ModelNotFound
     │   ├── DownloadFailed
@@ -35,6 +36,10 @@ class ConfigError(LocalSMCError):
     """An option or a configuration value is out of range, unknown or missing."""
 
     exit_code = 2
+
+
+class NothingAllowed(ConfigError):
+    """A grammar leaves no token of the vocabulary behind any text."""
 
 
 class ModelError(LocalSMCError):

@@ -29,7 +29,7 @@ PROMPT_GUESS = 1024
 def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> tuple[str, TokenIds]:
     """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one.
 
-    Other requests than problems have no instruction added.
+    Other requests than problems have no instruction added; nor have those whose answer keeps to a grammar.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
@@ -43,7 +43,8 @@ def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = Tr
 
 def instruction_of(model: Model, settings: Settings) -> str | None:
     """What is asked for below a problem."""
-    return model.source.defaults.instruction if settings.instruct and not settings.raw else None
+    is_asked = settings.instruct and not settings.raw and not settings.is_restricted
+    return model.source.defaults.instruction if is_asked else None
 
 
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:

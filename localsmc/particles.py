@@ -100,6 +100,12 @@ class Particles:
         return len(self.histories.live)
 
     @property
+    def log_count(self) -> float:
+        """log of how many particles there are, all of n unless a grammar left some without a token."""
+        n = int(self.histories.count.sum())
+        return float(np.log(n)) if n else -np.inf
+
+    @property
     def log_z(self) -> float:
         """log of the unbiased evidence estimate, Σ counts·exp(logw)."""
         return log_sum_exp(self.histories.log_totals)
@@ -112,7 +118,7 @@ class Particles:
     @property
     def weights(self) -> Doubles:
         """(H,) normalised weight of each history, its particles together."""
-        return normalised(self.histories.log_totals)
+        return normalised(self.histories.log_totals) if len(self.histories) else np.zeros(0)
 
     # --- one step ------------------------------------------------------------------------------
 
@@ -141,15 +147,23 @@ class Particles:
     def _at(self, alpha: float) -> Tempered:
         """The live histories' logits at an exponent, looked at anew unless it was the last one asked for."""
         if self._tempered is None or self._tempered.alpha != alpha:
-            self._tempered = Tempered(self._pending, alpha, self.sequences.model.n_threads)
+            self._tempered = self.sequences.tempered(self._pending, alpha)
         return self._tempered
+
+    def _bury(self) -> None:
+        """Give up the live histories that no token may follow: no text of a grammar goes on there."""
+        dead = self.sequences.are_dead(self._pending)
+        if dead.any():
+            counts = self.histories.count.copy()
+            counts[self.histories.live[dead]] = 0
+            self._keep(counts, self.histories.logw)
 
     def extend(self, proposal: Proposal) -> None:
         """Draw the next token of every live particle and group equal ones into children."""
         live = self.histories.live
         tempered, counts, bars = self._at(proposal.alpha), self.histories.count[live], None
         if proposal.lowest is not None:
-            bars = np.array([proposal.lowest(row) for row in self._pending])
+            bars = np.array([proposal.lowest(row) for row in self.sequences.of_tokens(self._pending)])
         rows, tokens, counts = tempered.draw(self.draw, counts, bars)
         if not self.share:
             rows, tokens = np.repeat(rows, counts), np.repeat(tokens, counts)
@@ -257,6 +271,8 @@ class Particles:
         self.histories, self.length = histories, length
         self._set_logits(logits)
         self._release_except(histories, before.slot[before.live])
+        if logits is not None:
+            self._bury()
 
     def take_in(self, histories: Histories) -> None:
         """Stand on these histories from now on, some of them without particles; equal texts are one."""
@@ -285,7 +301,10 @@ class Particles:
         self._release_except(self.histories, before.slot[before.live])
 
     def evaluate(self) -> None:
-        """Give every live history a slot of its own and decode the tokens that it does not hold yet."""
+        """Give every live history a slot of its own and decode the tokens that it does not hold yet.
+
+        Those that no token may follow are gone then.
+        """
         live = self.histories.live
         if not len(live):
             return
@@ -299,6 +318,7 @@ class Particles:
             self._set_logits(self.sequences.append(slots, tokens[:, 0]))
         else:
             self._set_logits(self.sequences.append_blocks(slots, list(tokens), last_only=True))
+        self._bury()
 
     def read(self, blocks: Sequence[Ints]) -> Floats:
         """Decode blocks (H,) of tokens that the live histories do not hold; the logits of all, in order.
@@ -315,7 +335,7 @@ class Particles:
 
     def log_probabilities(self, logits: Floats, rows: Ints, tokens: Ints) -> Doubles:
         """(D,) of tokens that follow some rows of logits, at temperature 1."""
-        return Tempered(logits, 1.0, self.sequences.model.n_threads).logp(rows, tokens)
+        return self.sequences.tempered(logits, 1.0).logp(rows, tokens)
 
     def make_room(self, n_each: int) -> None:
         """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory."""

@@ -81,5 +81,5 @@ def _by_origin(histories: Histories, n: int) -> Doubles:
     totals = np.full(n, -np.inf)
     np.logaddexp.at(totals, histories.origin, histories.log_totals)
     lost = totals == -np.inf
-    totals[lost] = totals[~lost].min()
+    totals[lost] = 0.0 if lost.all() else totals[~lost].min()
     return totals

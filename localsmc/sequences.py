@@ -8,6 +8,7 @@ misuse: they hold slots handed out here. Knows nothing of weights or of texts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,16 +16,21 @@ from numpy.typing import NDArray
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.model import LanguageModel, TokenIds
 from localsmc.numerics import Floats, Ints
+from localsmc.restricted import Grammar, Restricted, are_dead
+from localsmc.tempered import Tempered
 
 PROMPT_CHUNK = 256
 """Prompt tokens decoded between two looks at the clock and at Ctrl-C."""
 
 
 class Sequences:
-    """Slots over one prompt and up to n_tokens generated tokens in each of them."""
+    """Slots over one prompt and up to n_tokens generated tokens in each of them.
 
-    def __init__(self, model: LanguageModel, n_tokens: int) -> None:
-        self.model = model
+    With a grammar its rows of logits are those of `Restricted`, which `tempered` reads.
+    """
+
+    def __init__(self, model: LanguageModel, n_tokens: int, grammar: Grammar | None = None) -> None:
+        self.model, self._grammar = model, grammar
         self.n_slots = model.n_seq_max
         self.n_kept = 0
         """Slots that somebody keeps as they are, to fork from them later."""
@@ -47,6 +53,8 @@ class Sequences:
         Returns its slot and the logits (1, V) after its last token. `check` is called between chunks
         and may raise, to stop early.
         """
+        if self._grammar is not None:
+            self.model = cast(LanguageModel, Restricted(self.model, self._grammar, len(tokens)))
         slot = self._take()
         self.n_recalled = self.model.recall(slot, tokens)
         step = min(PROMPT_CHUNK, self.model.n_batch)
@@ -60,6 +68,18 @@ class Sequences:
         self._length[slot] = 0
         self.peak_cells = self.cells_used
         return slot, logits
+
+    def tempered(self, logits: Floats, alpha: float) -> Tempered:
+        """Rows of logits that were handed out here, at an exponent."""
+        return Tempered(logits, alpha, self.model.n_threads, has_rest=self._grammar is not None)
+
+    def of_tokens(self, logits: Floats) -> Floats:
+        """The columns (R, V) of rows that are tokens."""
+        return logits[:, : self.model.n_vocab]
+
+    def are_dead(self, logits: Floats) -> NDArray[np.bool_]:
+        """(R,) whether no token may follow behind these rows, which a grammar can leave."""
+        return np.zeros(len(logits), dtype=np.bool_) if self._grammar is None else are_dead(logits)
 
     @property
     def cells_used(self) -> int:

@@ -20,6 +20,8 @@ class Settings:
     `n_ctx` are cells shared by all particles, 0 to choose from prompt, particles, token limit
     and free memory. `budget` is in seconds, prompt included. `earlier` are the messages of a
     conversation before the problem; `instruct` adds what the model's defaults ask for below it.
+    `grammar` is the text of a GBNF grammar, `json_schema` that of a JSON schema: all that is written
+    keeps to it, from the first token on.
     """
 
     n_predict: int | None = None
@@ -33,6 +35,8 @@ class Settings:
     stop: tuple[str, ...] = ()
     stop_at_box: bool = False
     budget: float | None = None
+    grammar: str | None = None
+    json_schema: str | None = None
     n_ctx: int = 0
     n_batch: int = 2048
     n_ubatch: int = 512
@@ -42,6 +46,11 @@ class Settings:
     type_k: str = "f16"
     type_v: str = "f16"
 
+    @property
+    def is_restricted(self) -> bool:
+        """Whether texts keep to a grammar."""
+        return self.grammar is not None or self.json_schema is not None
+
     def __post_init__(self) -> None:
         if self.select is not None and self.select not in SELECTORS:
             raise ConfigError(f"`select` is `{self.select}`", hint=f"there is: {', '.join(SELECTORS)}")
@@ -49,5 +58,9 @@ class Settings:
             raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")
         if self.budget is not None and not self.budget > 0:
             raise ConfigError(f"`budget` is {self.budget:g} seconds, but must be above 0")
+        if self.grammar is not None and self.json_schema is not None:
+            raise ConfigError(
+                "`grammar` and `json-schema` are given, but a text keeps to one", hint="leave one of them out"
+            )
         if self.seed is not None and self.seed < 0:
             raise ConfigError(f"`seed` is {self.seed}, but must not be negative")

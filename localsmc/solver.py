@@ -14,12 +14,13 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from localsmc import __version__, answers, layout, thinking
+from localsmc import __version__, answers, grammars, layout, thinking
 from localsmc.draws import RandomDraw
-from localsmc.llama import LlamaContext
+from localsmc.grammars import Extract
+from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
-from localsmc.methods.base import TEXTS, TOKENS, pair_of, suited
+from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
 from localsmc.model import LanguageModel, TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import (
@@ -39,10 +40,6 @@ from localsmc.wording import ModelWording
 _COUNTS = tuple(
     field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
 )
-
-
-Extract = Callable[[str], str | None]
-"""Finds the answer in a text; None where there is none."""
 
 
 class _Stopped(Exception):
@@ -73,6 +70,7 @@ class Solving:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
+        self._grammar = self._restriction()
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
         self.closing = thinking.opened_by(self.prompt_text)
         """What ends the thought that the text begins with; empty where it begins with none."""
@@ -113,6 +111,16 @@ class Solving:
         self._closes.callback(context.close)
         return context
 
+    def _restriction(self) -> LlamaGrammar | None:
+        """What texts are held to."""
+        text = grammars.gbnf_of(self.settings)
+        if text is None:
+            return None
+        refuse_grammar(self.method)
+        if keywords := grammars.unheeded(self.settings):
+            self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
+        return LlamaGrammar(self.model.llama, text)
+
     def _open_draft(self, draft: Model) -> LlamaContext:
         """A context with as many cells and sequences as the target's."""
         context = layout.open_context(
@@ -136,6 +144,7 @@ class Solving:
             answer=self._answer,
             draft=self._drafting(),
             wording=ModelWording(self.model, self.problem, self.settings),
+            grammar=self._grammar,
         )
         try:
             return self.method.start(request)
@@ -200,25 +209,28 @@ class Solving:
         """Every distinct history now, the heaviest first."""
         return [] if self.run is None else [self._completion(ending) for ending in self.run.endings()]
 
-    def _text(self, tokens: TokenIds) -> str:
+    def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
+        """A text and its answer."""
+        is_end = self.context.is_eog[tokens]
         # An end token may have a spelling of its own, which nobody wants to read.
-        spelled = self.model.llama.text(tokens[~self.context.is_eog[tokens]])
+        spelled = self.model.llama.text(tokens[~is_end])
+        shown = self.stop.shown(spelled)
         # A character may have been cut in the middle.
-        return self.stop.shown(spelled).decode(errors="replace").rstrip("\ufffd")
+        text = shown.decode(errors="replace").rstrip("\ufffd")
+        is_whole = bool(is_end.any()) or shown != spelled
+        # What it only thinks of is no answer.
+        said = thinking.reply(text, self.closing)
+        return text, grammars.answer_of(said, self.settings, self._extract, is_whole=is_whole)
 
     def _answer(self, tokens: TokenIds) -> str | None:
-        answer = self._read(self._text(tokens))
+        _, answer = self._read(tokens)
         return None if answer is None else answers.key(answer)
 
-    def _read(self, text: str) -> str | None:
-        """The answer of a text: what it only thinks of is none."""
-        return self._extract(thinking.reply(text, self.closing))
-
     def _completion(self, ending: Ending) -> Completion:
-        text = self._text(ending.tokens)
+        text, answer = self._read(ending.tokens)
         return Completion(
             text=text,
-            answer=self._read(text),
+            answer=answer,
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
@@ -266,6 +278,8 @@ class Solving:
             "stop": list(settings.stop),
             "stop_at_box": settings.stop_at_box,
             "budget": settings.budget,
+            "grammar": settings.grammar,
+            "json_schema": settings.json_schema,
         }
 
     def _usage(self, completions: Sequence[Completion]) -> Usage:

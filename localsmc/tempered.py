@@ -48,18 +48,22 @@ class Children(NamedTuple):
 class Tempered:
     """Rows of logits (R, V), and their masses p^alpha up to a constant; valid as long as the logits are.
 
-    Raises DecodeFailed where a row holds NaN or +inf, or no finite logit.
+    With `has_rest` the last column is no token: it holds the log-sum-exp of logits that are not shown, and
+    a shown one may be −inf. They count for probabilities, and have no mass.
+    Raises DecodeFailed where a row holds NaN or +inf, or no finite logit at all.
     """
 
     top: Floats
     """(R,) each row's highest logit."""
     log_norm: Doubles
-    """(R,) log-sum-exp of the logits."""
+    """(R,) log-sum-exp of the logits, those not shown included."""
     log_power: Doubles
-    """(R,) log Σ_v p(v)^alpha, at most 0 for alpha ≥ 1."""
+    """(R,) log Σ_v p(v)^alpha over the tokens shown, at most 0 for alpha ≥ 1; −inf where there is none."""
 
     @numerics_time
-    def __init__(self, logits: Floats, alpha: float, n_threads: int = 1) -> None:
+    def __init__(self, logits: Floats, alpha: float, n_threads: int = 1, *, has_rest: bool = False) -> None:
+        self._rest = logits[:, -1].astype(np.float64) if has_rest else None
+        logits = logits[:, :-1] if has_rest else logits
         self.alpha = alpha
         self._logits, self._index = logits, np.arange(len(logits))
         self._barred: Ints | None = None
@@ -76,18 +80,34 @@ class Tempered:
     # --- the pass ------------------------------------------------------------------------------
 
     def _take_whole(self, logits: Floats) -> None:
-        top = logits.max(axis=1, keepdims=True)
-        require_numbers(top)
-        shifted = logits - top
+        self.top = self._scale(logits.max(axis=1))
+        shifted = logits - self.top[:, None]
         mass = np.exp(shifted)
-        log_sum = np.log(mass.sum(axis=1).astype(np.float64))
-        self.top, self.log_norm = top[:, 0], log_sum + top[:, 0]
-        self.log_power = np.zeros(len(logits))
+        plain = mass.sum(axis=1).astype(np.float64)
         if self.alpha != 1.0:
             shifted *= self.alpha
             np.exp(shifted, out=mass)
-            self.log_power = np.log(mass.sum(axis=1).astype(np.float64)) - self.alpha * log_sum
+        self._sum_up(plain, mass)
         self._mass, self._peaks = mass, logits
+
+    def _scale(self, top: Floats) -> Floats:
+        """The highest logits (R,), to subtract: 0 where none is shown."""
+        if self._rest is not None:
+            top = np.where(top == -np.inf, top.dtype.type(0), top)
+        require_numbers(top)
+        return top
+
+    def _sum_up(self, plain: Doubles, mass: Floats) -> None:
+        """From each row's sum (R,) at exponent 1 and its masses."""
+        with np.errstate(divide="ignore"):
+            log_sum = np.log(plain)
+            self.log_norm = log_sum + self.top
+            self.log_power = np.zeros(len(plain))
+            if self._rest is not None:
+                self.log_norm = np.logaddexp(self.log_norm, self._rest)
+                log_sum = self.log_norm - self.top
+            if self.alpha != 1.0 or self._rest is not None:
+                self.log_power = np.log(mass.sum(axis=1).astype(np.float64)) - self.alpha * log_sum
 
     def _fold(self, logits: Floats, n_threads: int) -> None:
         n_rows = len(logits)
@@ -98,19 +118,14 @@ class Tempered:
 
         def work(rows: Iterator[int]) -> None:
             for row in rows:
-                self.top[row] = _peaks(logits[row], self._peaks[row])
-                if np.isfinite(self.top[row]):  # else it is refused below
-                    plain_sum[row] = _masses(
-                        logits[row], self.top[row], self._peaks[row], self.alpha, self._mass[row]
-                    )
+                top = self.top[row] = _peaks(logits[row], self._peaks[row])
+                plain_sum[row] = self._mass[row] = 0.0
+                if np.isfinite(top):  # else nothing is shown, or it is refused below
+                    plain_sum[row] = _masses(logits[row], top, self._peaks[row], self.alpha, self._mass[row])
 
-        _share_out(work, n_rows, min(n_threads, logits.size // WORTH_A_THREAD))
-        require_numbers(self.top)
-        log_sum = np.log(plain_sum)
-        self.log_norm = log_sum + self.top
-        self.log_power = np.zeros(n_rows)
-        if self.alpha != 1.0:
-            self.log_power = np.log(self._mass.sum(axis=1)) - self.alpha * log_sum
+        share_out(work, n_rows, min(n_threads, logits.size // WORTH_A_THREAD))
+        self.top = self._scale(self.top)
+        self._sum_up(plain_sum, self._mass)
 
     # --- some of it ----------------------------------------------------------------------------
 
@@ -320,7 +335,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), "localsmc-rows")
 
 
-def _share_out(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
+def share_out(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
     """Do the work on all rows, by this thread and others: NumPy lets them run side by side.
 
     Whoever is free takes the next row: llama.cpp's own threads spin on for a while after a decode, and

@@ -14,7 +14,7 @@ import numpy as np
 
 from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.numerics import Doubles, Floats, Ints
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
@@ -39,7 +39,7 @@ class Text:
     logps: list[float]
     """Log-probability of each token under the model at temperature 1."""
     log_powers: list[Doubles]
-    """(A,) log Σ_v p(v)^alpha before each token, for every exponent."""
+    """(A,) log Σ_v p(v)^alpha before each token, over those that may follow there, for every exponent."""
     stops: list[StopState]
     """What the stop rule remembers after each token."""
     finish: int = LIVE
@@ -126,7 +126,7 @@ class Writer:
         self._sequences.release(text.slot)
 
     def write(self, texts: Sequence[Text]) -> None:
-        """One token more for each of them."""
+        """One token more for each of them; one that no token may follow is CUT."""
         empty, begun = [one for one in texts if not one.tokens], [one for one in texts if one.tokens]
         if empty:
             self._draw(empty, np.repeat(self._root_logits, len(empty), axis=0))
@@ -135,13 +135,22 @@ class Writer:
             self._draw(begun, self._sequences.append(slots, np.array([one.tokens[-1] for one in begun])))
 
     def _draw(self, texts: Sequence[Text], logits: Floats) -> None:
+        dead = self._sequences.are_dead(logits)
+        for i in np.flatnonzero(dead).tolist():
+            texts[i].finish = CUT
+        if dead.any():
+            texts, logits = [text for text in texts if text.finish == LIVE], logits[~dead]
+        if texts:
+            self._draw_next(texts, logits)
+
+    def _draw_next(self, texts: Sequence[Text], logits: Floats) -> None:
         rungs = np.array([one.rung for one in texts])
         avoid = np.array([one.avoid for one in texts])
         log_powers = np.empty((len(texts), len(self.alphas)))
         tokens = np.empty(len(texts), dtype=np.int64)
         logps = np.empty(len(texts))
         for rung, alpha in enumerate(self.alphas):
-            tempered = Tempered(logits, alpha, self._sequences.model.n_threads)
+            tempered = self._sequences.tempered(logits, alpha)
             log_powers[:, rung] = tempered.log_power
             rows = np.flatnonzero(rungs == rung)
             if len(rows):

@@ -37,6 +37,7 @@ LAYERS = [
         "prompts",
         "catalog",
         "gguf",
+        "gbnf",
         "genealogy",
         "memory",
         "strategies",
@@ -44,7 +45,7 @@ LAYERS = [
         "tempered",
         "grading",
     },
-    {"toy", "llama", "narrowed", "placement", "kept", "transcript", "sequences", "probe"},
+    {"toy", "llama", "narrowed", "restricted", "placement", "kept", "transcript", "sequences", "probe"},
     {
         "branching",
         "deferral",
@@ -61,7 +62,7 @@ LAYERS = [
         "settings",
     },
     {"methods"},
-    {"loading", "layout", "solver", "wording", "conversation"},
+    {"grammars", "loading", "layout", "solver", "wording", "conversation"},
     {"bench", "doctor", "evaluation", "report"},
 ]
 """Imports point down or sideways."""

@@ -75,6 +75,24 @@ def without_times(out):
 # --- mistakes ------------------------------------------------------------------------------------
 
 MISTAKES = [
+    (["x", "--grammar", "/no/such file"], 2, "the file `/no/such file` cannot be read", "text file"),
+    (["x", "--grammar-file", "{folder}"], 2, "is a folder, not a file", "the grammar"),
+    (["x", "--grammar", "{binary}"], 2, "is not UTF-8 text"),
+    (["x", "--grammar", "{nul}"], 2, "is not a text", "the grammar"),
+    (["x", "--grammar", ""], 2, "is a folder, not a file"),
+    (["x", "--grammar", "{problem}"], 2, "line 1 of the grammar: `::=` is expected at `is 1 + 1?`"),
+    (["x", "--grammar", "rot ::= [0-9]"], 2, "the grammar has no rule `root`"),
+    (["x", "--grammar", 'root ::= "a'], 2, "line 1 of the grammar: a string that ends", "GBNF"),
+    (["x", "--grammar", "root ::= \udcff"], 2, "`--grammar` is not UTF-8 text"),
+    (["x", "--grammar", 'root ::= root "a"'], 2, "left recursion"),
+    (["x", "--grammar", "root ::= [z-a]"], 2, "the grammar allows no token to begin with"),
+    (["x", "--grammar", "root ::= .", "-j", "{{}}"], 2, "`grammar` and `json-schema` are given"),
+    (["x", "-j", "{{}}", "-jf", "{problem}"], 2, "the JSON schema is given twice"),
+    (["x", "-j", "{{'a': 1}}"], 2, "the JSON schema is no JSON"),
+    (["x", "-j", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
+    (["x", "-jf", "{problem}"], 2, "the JSON schema is no JSON"),
+    (["x", "-j", '{{"type": "strange"}}'], 2, "Unrecognized schema"),
+    (["x", "--grammar", "root ::= .", "--method", "ssr"], 2, "`ssr` takes no grammar", "`power-smc`"),
     ([""], 2, "the problem is empty"),
     (["  \n"], 2, "the problem is empty"),
     (["-f", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
@@ -235,6 +253,19 @@ def test_no_problem_and_a_terminal_on_stdin_does_not_wait(cli):
     code, out, err = cli("solve", is_terminal=True)
     assert (code, out) == (2, "")
     assert err.startswith("Error: no problem is given\n\nhint: for example: localsmc solve")
+
+
+@pytest.mark.parametrize("option", ["--grammar", "--grammar-file", "-j", "--json-schema", "-jf"])
+def test_a_text_keeps_to_the_grammar_in_a_file(cli, tmp_path, option):
+    file = tmp_path / "a grammar"
+    file.write_text('{"enum": [17, 391]}' if "j" in option else 'root ::= "17" | "391"')
+    code, out, _ = cli("solve", "What is 17 * 23?", "-t1", "-N2", option, file)
+    assert (code, out) in ((0, "17\n"), (0, "391\n"))
+    code, out, _ = cli("solve", "What is 17 * 23?", "-t1", "-N2", "--json", option, file.read_text())
+    if option == "-jf":
+        assert code == 2
+    else:
+        assert json.loads(out)["answer"] in ("17", "391")
 
 
 @pytest.mark.parametrize(

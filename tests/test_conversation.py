@@ -199,8 +199,8 @@ def test_thought_is_never_part_of_the_answer(embedded, monkeypatch):
     template = "{% for m in messages %}{{ m.content }}{% endfor %}<think>"
     monkeypatch.setattr(embedded.llama, "chat_template", ChatTemplate(template))
     with Conversation(embedded) as conversation, conversation.ask("q", settings=BRIEF) as solving:
-        assert solving._read("\\boxed{3}") is None
-        assert solving._read("\\boxed{3}</think>\\boxed{4}") == "4"
+        for text, answer in (("\\boxed{3}", None), ("\\boxed{3}</think>\\boxed{4}", "4")):
+            assert solving._read(embedded.llama.tokenize(text, special=False)) == (text, answer)
 
 
 def test_the_instruction_is_part_of_what_was_said(embedded, monkeypatch):

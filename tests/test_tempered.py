@@ -137,7 +137,7 @@ def test_nobody_works_on_after_an_error():
     time_to_fail = threading.Event()
     threading.Timer(0.05, time_to_fail.set).start()
     with pytest.raises(MemoryError):
-        tempered._share_out(work, 500, 3)
+        tempered.share_out(work, 500, 3)
     failed.append(True)
     assert len(at_work) == 1
 

@@ -6,6 +6,7 @@ from localsmc.ggml import KV_TYPES
 from localsmc.llama.binding import build_info
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, can_offload, default_threads, devices, gpus_in_use
+from localsmc.llama.grammar import LlamaGrammar, json_schema_to_gbnf
 from localsmc.llama.options import (
     ALL_LAYERS,
     AUTO_LAYERS,
@@ -32,6 +33,7 @@ __all__ = [
     "ContextOptions",
     "Device",
     "LlamaContext",
+    "LlamaGrammar",
     "LlamaModel",
     "LoadOptions",
     "PlainLlama",
@@ -40,6 +42,7 @@ __all__ = [
     "default_threads",
     "devices",
     "gpus_in_use",
+    "json_schema_to_gbnf",
     "probe_load",
     "shared_tokens",
 ]

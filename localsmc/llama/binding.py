@@ -22,12 +22,22 @@ try:
     import llama_cpp.llama_cpp as C  # noqa: N812
     from llama_cpp import Llama
     from llama_cpp._ctypes_extensions import load_shared_library
+    from llama_cpp.llama_grammar import json_schema_to_gbnf
 except (ImportError, OSError, RuntimeError) as error:  # the last: a library that cannot be loaded
     raise LocalSMCError(
         f"llama.cpp cannot be loaded: {error}", hint="`localsmc doctor` says what to do"
     ) from error
 
-__all__ = ["C", "Llama", "build_info", "errors", "last_errors", "libggml", "set_fields"]
+__all__ = [
+    "C",
+    "Llama",
+    "build_info",
+    "errors",
+    "json_schema_to_gbnf",
+    "last_errors",
+    "libggml",
+    "set_fields",
+]
 
 # From llama.cpp's own folder: the binding's `_ggml` does not heed LLAMA_CPP_LIB_PATH, and the other
 # build's library, if there is one, knows nothing of the devices that llama.cpp computes on.

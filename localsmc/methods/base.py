@@ -12,6 +12,7 @@ from localsmc.errors import ConfigError
 from localsmc.model import LanguageModel, TokenIds
 from localsmc.prompts import StopRule
 from localsmc.records import FinishReason
+from localsmc.restricted import Grammar
 from localsmc.selection import BY_LOGP
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ class Request:
     """What a finished text answers, equal for equal answers; None where it gives none."""
     draft: Draft | None = None
     wording: Wording | None = None
+    grammar: Grammar | None = None
+    """What texts are restricted to, the draft's as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,6 +184,17 @@ def pair_of(method: Method | type[Method]) -> str | None:
     """What the method has a target and a draft share; None where it has no draft."""
     found: str | None = getattr(method, "pair", None)
     return found
+
+
+def refuse_grammar(method: Method) -> None:
+    """Raise ConfigError for a method that does not keep to a grammar; it says why."""
+    why: str | None = getattr(method, "no_grammar", None)
+    if why is not None:
+        raise ConfigError(
+            f"`{method.name}` takes no grammar: {why}",
+            hint="`power-smc`, `draft-smc`, `power-mh`, `power-tempering`, `sample`, `best-of-n`,"
+            " `self-consistency` and `greedy` do",
+        )
 
 
 def refuse_idle(method: Method, idle: Sequence[str], where: str, hint: str) -> None:

@@ -40,6 +40,9 @@ class Cascade(Drafting):
     """
 
     name: ClassVar[str] = "cascade"
+    no_grammar: ClassVar[str] = (
+        "its rules compare the models' own laws, and a mask would change what they compare"
+    )
 
     rule: str = "token-v3"
     lenience: float = 0.5

@@ -15,6 +15,8 @@ A proposal follows x until it parts from it. That x's own token is drawn again a
 a known probability, α·log p − log Σ p^α, kept from when it was drawn: so the position of parting
 is drawn at once, and only from there on is anything decoded (`retrace`: the same law for fewer
 rows). Proposals that never part cost nothing.
+
+With a grammar p^α is restricted to the allowed tree, and Σ p^α goes over the allowed tokens.
 """
 
 from __future__ import annotations
@@ -29,9 +31,9 @@ import numpy as np
 from localsmc.draws import draw_one
 from localsmc.errors import ConfigError
 from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import LIVE, OUT_OF_LENGTH
+from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH
 from localsmc.methods.base import Ending, Request
-from localsmc.methods.runs import REASONS, Move, Run, require_texts
+from localsmc.methods.runs import REASONS, Move, Run, nothing_allowed, require_texts
 from localsmc.records import FinishReason, HistoryInfo
 from localsmc.texts import Text, Writer
 
@@ -46,6 +48,9 @@ thinking can be stopped, too.
 
 PATIENCE = 64
 """Steps without anything to decode between two looks at the clock and at Ctrl-C."""
+
+BEGINNINGS = 100
+"""Texts that a chain may begin and lose where a grammar has dead ends."""
 
 
 class Visited(NamedTuple):
@@ -98,12 +103,22 @@ class Chain:
 
     def finish(self, horizon: int) -> Program:
         """The current text, written up to an end or a horizon; the stage begins with it."""
-        text = self.text
-        self._writer.reopen(text, horizon)
-        while text.finish == LIVE:
-            yield text
+        self._writer.reopen(self.text, horizon)
+        yield from self._write(self.text)
+        n_lost = 0
+        while self.text.finish == CUT:
+            n_lost += 1
+            if n_lost == BEGINNINGS:
+                raise nothing_allowed(f"behind any of {BEGINNINGS} texts that a chain has begun")
+            self._writer.release(self.text)
+            self.current = self._writer.begin(self._rung, horizon)
+            yield from self._write(self.current)
         self.history.clear()
         self.settle()
+
+    def _write(self, text: Text) -> Program:
+        while text.finish == LIVE:
+            yield text
 
     def step(self, horizon: int) -> Program:
         """One Metropolis step, to be settled."""
@@ -119,8 +134,7 @@ class Chain:
         proposal = self.proposal = self._writer.branch(
             current, parted, rung=self._rung, horizon=horizon, avoid=avoid
         )
-        while proposal.finish == LIVE:
-            yield proposal
+        yield from self._write(proposal)
         self._decide(current, proposal, parted)
 
     @property
@@ -142,14 +156,17 @@ class Chain:
         return keep + draw_one(self._run.draw, reach * np.concatenate((1.0 - stays, [1.0])))
 
     def _decide(self, current: Text, proposal: Text, parted: int) -> None:
-        log_r = log_ratio(current, proposal, parted, self._rung)
-        if self._kernel == "length":
-            log_r += float(np.log(len(current)) - np.log(len(proposal)))
-        is_accepted = self._run.toss(log_r)
+        is_accepted = proposal.finish != CUT and self._run.toss(self._log_r(current, proposal, parted))
         self._run.accepted += is_accepted and proposal.tokens != current.tokens
         self._writer.release(current if is_accepted else proposal)
         self.current = proposal if is_accepted else current
         self.proposal = None
+
+    def _log_r(self, current: Text, proposal: Text, parted: int) -> float:
+        log_r = log_ratio(current, proposal, parted, self._rung)
+        if self._kernel == "length":
+            log_r += float(np.log(len(current)) - np.log(len(proposal)))
+        return log_r
 
     def settle(self) -> None:
         """The step is over: note the text."""

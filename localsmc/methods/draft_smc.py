@@ -11,6 +11,7 @@ Weight    of a block's history h: (α_t − α_s)·log p(h), and α_t·Σ log p(
 Resample  once a block, before the target's token is drawn, when the effective sample size falls below
           `ess_threshold`·N. `optimal` draws no token of the target's: every child of every history is
           weighed, and thinned as for `power-smc`. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+Grammar   as for `power-smc`; the draft keeps to it, too.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
 Cost      a row of the draft a distinct history and token; rows of the target for each distinct leaf of a
           block, all of a block in one batch. Nothing is taken back, so recurrent models do.
@@ -110,7 +111,7 @@ class DraftSweep(ParticleRun):
         """The first node that a step has added to the histories."""
         super().__init__(request, [method.particles], self._program, share=method.share, has_evidence=True)
         draft: Draft = require_draft(request)
-        self.drafts = Sequences(draft.model, request.n_tokens)
+        self.drafts = Sequences(draft.model, request.n_tokens, request.grammar)
         slot, logits = self.drafts.prompt(draft.prompt, request.check)
         self._drafter = Drafter(self.particles, self.drafts, slot, logits)
         self._stand()

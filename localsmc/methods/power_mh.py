@@ -9,6 +9,8 @@ Weight    equal for each of N independent chains; a chain gives its last text, o
           those of that share of the last stage's steps.
 Stages    texts grow by `block` tokens, with `steps` steps on each stage's horizon; a text that has
           ended goes to the last stage, whose horizon is n_tokens, at once.
+Grammar   the target is p^α on the allowed tree, Σ_v p^α goes over allowed tokens, and a proposal that comes
+          to where none is allowed is refused; a first text that does is begun anew.
 Stops     after the last stage's steps.
 Cost      one row a token from where a proposal parts from its text; about steps·T²/(4·block) tokens
           a chain in the paper's reckoning, which decodes all of each proposal. Chains share batches.

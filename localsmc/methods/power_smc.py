@@ -23,6 +23,9 @@ Moves     with `rejuvenate` m, every particle, finished or not, makes a Metropol
           not with `ramp_ess`, which is refused.
 Islands   one after the other, independent, each with N particles; a text weighs its weight on its
           island times the island's Ẑ, and the mean of these is the evidence: unbiased as one is.
+Grammar   y is in the allowed tree A: π(y|x) ∝ p(y|x)^α·1{y ∈ A}, p over the full vocabulary. Tokens are
+          drawn among the allowed ones, and Σ_v p^α goes over these: E[Ẑ] = Σ_A p^α with every option.
+          Where no token is allowed a history weighs nothing; where all are gone, Ẑ = 0 is an error.
 Stops     when every particle has ended: end token, stop rule or n_tokens; with `settle`, when an answer
           will have that share of the weight, by the bound or the guess of settling.py. The bound is
           certain where nothing is resampled later; what is live is left unfinished, without evidence.

@@ -6,6 +6,7 @@ Target    π(y|x) ∝ p(y|x)^α as sweeps grow; jointly Π_k p(y_k|x)^α_k, whic
 Proposal  a Metropolis step for each chain at its own exponent (see chains.py); then neighbours k and
           k + 1, even and odd pairs in turn, exchange texts with probability
           min(1, exp((α_{k+1} − α_k)·(log p(y_k) − log p(y_{k+1})))), from probabilities known already.
+Grammar   as for `power-mh`, at every exponent.
 Ladder    α_k geometric from `low` to α. With `warmup` so many sweeps are run on it first, and it is
           spaced anew so that all exchanges are refused equally often (the sum of mean refusals up
           to α_k, read backwards); then everything drawn is discarded and the ladder stays.

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.errors import ConfigError, ContextFull, PromptTooLong, SequenceError
+from localsmc.errors import ConfigError, ContextFull, NothingAllowed, PromptTooLong, SequenceError
 from localsmc.genealogy import ROOT
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.base import Ending, Request
@@ -48,9 +48,11 @@ class Run(ABC):
         self._began = time.perf_counter()
         self._is_broken = False
         self._request = request
-        self.sequences = Sequences(request.model, request.n_tokens)
+        self.sequences = Sequences(request.model, request.n_tokens, request.grammar)
         self._root, logits = self.sequences.prompt(request.prompt, request.check)
         self._root_logits = logits.copy()
+        if self.sequences.are_dead(logits)[0]:
+            raise nothing_allowed("to begin with")
 
     def _stand(self) -> None:
         """Say that the prompt is done and everything is in place for the first step."""
@@ -274,7 +276,14 @@ class ParticleRun(Run):
         if move.is_settled:
             self._waves.clear()
             self.is_settled = self.particles.n_live > 0
+        if self.is_done and not any(len(wave.histories) for wave in self._all):
+            raise nothing_allowed(f"behind any of the texts after {self.particles.length} of theirs")
         return move
+
+    @property
+    def _all(self) -> tuple[Particles, ...]:
+        """The waves so far."""
+        return (*self.finished, self.particles)
 
     def _standing(self) -> tuple[int, int, float | None]:
         n_histories = len(self.particles.histories)
@@ -290,15 +299,14 @@ class ParticleRun(Run):
     @property
     def reductions(self) -> int:  # type: ignore[override]
         """How often histories were reduced to fit the memory."""
-        return sum(wave.reductions for wave in (*self.finished, self.particles))
+        return sum(wave.reductions for wave in self._all)
 
     @property
     def log_z(self) -> float | None:
         """See `Run.log_z`."""
         if not self._has_evidence or not self.is_done or self.is_settled:
             return None
-        waves = (*self.finished, self.particles)
-        return log_sum_exp(np.array([wave.log_z for wave in waves])) - float(np.log(len(waves)))
+        return log_sum_exp(np.array([wave.log_z for wave in self._all])) - float(np.log(len(self._all)))
 
     @property
     def ess(self) -> float:
@@ -320,9 +328,8 @@ class ParticleRun(Run):
 
     def _shares(self) -> list[tuple[Particles, float]]:
         """The waves, and what each of them counts beside the others."""
-        waves = (*self.finished, self.particles)
-        counts = np.array([wave.log_z if self._has_evidence else np.log(wave.n) for wave in waves])
-        return list(zip(waves, normalised(counts).tolist(), strict=True))
+        totals = [wave.log_z if self._has_evidence else wave.log_count for wave in self._all]
+        return list(zip(self._all, normalised(np.array(totals)).tolist(), strict=True))
 
     def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
         return Ending(
@@ -366,6 +373,15 @@ def check_room(request: Request) -> None:
             f" but the context holds {room}",
             hint="raise `--ctx-size`, lower `--predict`, or shorten the problem",
         )
+
+
+def nothing_allowed(where: str) -> NothingAllowed:
+    """A grammar leaves no token of the vocabulary."""
+    return NothingAllowed(
+        f"the grammar allows no token {where}",
+        hint="it may ask for characters that the model cannot write, or the same seed may have no luck:"
+        " try another grammar, more `--particles` or another `--seed`",
+    )
 
 
 def require_texts(n_texts: int, request: Request, who_takes: str) -> None:

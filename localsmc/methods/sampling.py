@@ -5,12 +5,16 @@ Target    q(y|x) = Π q(y_t|h); q(v|h) ∝ p(v|h)^(1/temperature) on the tokens 
           min-p leave, which look at p at temperature 1, as llama.cpp's order has it.
           Tempering each token is not the power distribution: it normalises every prefix.
 Proposal  the target itself, N independent draws.
+Grammar   q(v|h) ∝ p(v|h)^(1/temperature) on the allowed tokens that the truncations leave, which look at
+          these: masked and normalised token by token, which is not the model's law given the grammar;
+          `power-smc` with alpha 1 has that. A draw that comes to where none is allowed is dropped.
 Weight    equal.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
 Cost      one row a distinct live history and step, in waves where memory is short.
 
 Greedy
-Target    none: the most probable token at every step, the lowest id among equals.
+Target    none: the most probable token at every step, the lowest id among equals; with a grammar the
+          most probable allowed one.
 Cost      one row a step.
 """
 

@@ -52,6 +52,7 @@ class SSR:
     """`particles` are the tracks. `threshold` −64 to 64, `sure` 0 to 1; see above."""
 
     name: ClassVar[str] = "ssr"
+    no_grammar: ClassVar[str] = "steps are drafted, rated and rewritten as free text"
     select: ClassVar[str] = "majority"
     pair: ClassVar[str] = TEXTS
     sharpness: ClassVar[None] = None

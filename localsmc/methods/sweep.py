@@ -62,10 +62,10 @@ class Sweep(ParticleRun):
                 particles.raise_to(method.alpha)
                 yield move._replace(is_settled=True)
                 return
-            # Asked after resampling, which may leave finished histories only.
+            particles.evaluate()
+            # Asked now: resampling may leave finished histories only, and so may a grammar.
             if not particles.n_live and not moves_after:
                 particles.raise_to(method.alpha)
-            particles.evaluate()
             yield move._replace(goes_on=bool(moves_after))
 
     def _advance(self, particles: Particles) -> Generator[Move, None, Move]:

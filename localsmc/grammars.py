@@ -1,0 +1,112 @@
+"""What restricts texts, a GBNF grammar or a JSON schema, as settings have it; and what such texts answer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from localsmc import gbnf
+from localsmc.errors import ConfigError
+from localsmc.llama import json_schema_to_gbnf
+from localsmc.settings import Settings
+
+SCHEMA_HINT = (
+    'for example: {"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"]}'
+)
+
+UNHEEDED = frozenset(
+    "contains dependentRequired dependentSchemas else exclusiveMaximum exclusiveMinimum if maxProperties"
+    " maximum minProperties minimum multipleOf not patternProperties propertyNames then unevaluatedItems"
+    " unevaluatedProperties uniqueItems".split()
+)
+"""Keywords of JSON schema that no grammar here holds a text to."""
+
+
+def gbnf_of(settings: Settings) -> str | None:
+    """The grammar that texts keep to, checked; None for none. Raises ConfigError."""
+    if settings.json_schema is not None:
+        return _from_schema(settings.json_schema)
+    if settings.grammar is not None:
+        gbnf.check(settings.grammar)
+    return settings.grammar
+
+
+def _from_schema(text: str) -> str:
+    schema = _parsed(text)
+    if "$ref" in schema:
+        # As pydantic writes recursive models; the converter resolves nothing beside a reference.
+        schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
+    try:
+        found: str = json_schema_to_gbnf(json.dumps(schema))
+        gbnf.check(found)
+    except ConfigError as error:
+        raise ConfigError(
+            f"the JSON schema makes no grammar that can be used ({error})", hint=SCHEMA_HINT
+        ) from error
+    except Exception as error:  # the converter asserts, and looks up what is not there
+        raise ConfigError(
+            f"the JSON schema cannot be made a grammar: {_why(error)}", hint=SCHEMA_HINT
+        ) from error
+    return found
+
+
+def _parsed(text: str) -> Any:
+    try:
+        schema = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(f"the JSON schema is no JSON: {_why(error)}", hint=SCHEMA_HINT) from None
+    if not isinstance(schema, dict):
+        raise ConfigError("the JSON schema is not an object", hint=SCHEMA_HINT)
+    return schema
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, AssertionError | ValueError) and str(error):
+        return str(error).splitlines()[0][:120]
+    return f"it is nested too deep, or is no schema ({type(error).__name__})"
+
+
+def unheeded(settings: Settings) -> list[str]:
+    """Keywords of the JSON schema that texts are not held to."""
+    found = set() if settings.json_schema is None else set(_keywords(_parsed(settings.json_schema)))
+    return sorted(found & UNHEEDED)
+
+
+def _keywords(schema: Any) -> Iterator[str]:
+    if isinstance(schema, list):
+        for part in schema:
+            yield from _keywords(part)
+    elif isinstance(schema, dict):
+        for name, part in schema.items():
+            yield name
+            # The names of properties are no keywords, and constants hold no schema.
+            inner = part.values() if name in ("properties", "$defs", "definitions") else [part]
+            if isinstance(part, dict | list) and name not in ("enum", "const", "default", "examples"):
+                for one in inner:
+                    yield from _keywords(one)
+
+
+Extract = Callable[[str], str | None]
+"""Finds the answer in a text; None where there is none."""
+
+
+def answer_of(text: str, settings: Settings, extract: Extract, *, is_whole: bool) -> str | None:
+    """What a text answers: with a JSON schema its value, in one spelling of it; None for what is cut.
+
+    With a grammar what `extract` finds, else the whole text; a text that was cut in the middle is none.
+    """
+    if settings.json_schema is not None:
+        return canonical(text) if is_whole else None
+    found = extract(text)
+    if found is None and settings.grammar is not None and is_whole:
+        return text.strip() or None
+    return found
+
+
+def canonical(text: str) -> str | None:
+    """A JSON value with its keys in order and no blanks; None where it is no JSON."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    except (ValueError, RecursionError):
+        return None
