@@ -24,6 +24,7 @@ from localsmc_cli.specs import check_draft, parse_methods, with_flags
 
 if TYPE_CHECKING:
     from localsmc.methods.spec import MethodSpec
+    from localsmc.settings import Settings
     from localsmc.transcript import Transcript
     from localsmc_cli.talk import Talk
 
@@ -62,6 +63,7 @@ _talk = options.section("Conversation")
 @options.mode_options(_talk, "Prompts, sizes, timings and llama.cpp's log on standard error.")
 @options.method_options
 @options.limit_options
+@options.grammar_options
 @model_options.model_option
 @model_options.loading_options
 @model_options.draft_options
@@ -77,9 +79,9 @@ def chat(session: Session, /, **given: Any) -> None:
     said, path = _kept(given)
     if given["model"] is None and said is not None:
         given["model"] = said.model
-    spec = _spec(given)
+    spec, settings = _spec(given), _settings(given)
     with output.library_log():
-        talk = _open(session, given, spec, said, path)
+        talk = _open(session, given, spec, settings, said, path)
         try:
             code = _converse(talk)
         finally:
@@ -108,6 +110,14 @@ def _spec(given: Given) -> MethodSpec:
     specs = with_flags(parse_methods(methods), given)
     check_draft(specs, given)
     return specs[0]
+
+
+def _settings(given: Given) -> Settings:
+    from localsmc import grammars
+
+    settings = replace(settings_of({**given, "raw": None}), instruct=given["box"])
+    grammars.gbnf_of(settings)  # what is wrong with it is better known before the model is loaded
+    return settings
 
 
 # --- where it is kept -----------------------------------------------------------------------------
@@ -145,7 +155,12 @@ def _last(folder: Path, name: str) -> Path:
 
 
 def _open(
-    session: Session, given: Given, spec: MethodSpec, said: Transcript | None, path: Path | None
+    session: Session,
+    given: Given,
+    spec: MethodSpec,
+    settings: Settings,
+    said: Transcript | None,
+    path: Path | None,
 ) -> Talk:
     from localsmc_cli.slash import tell_resumed
     from localsmc_cli.talk import Names, Talk
@@ -162,7 +177,7 @@ def _open(
         session=session,
         names=names,
         spec=spec,
-        settings=replace(settings_of({**given, "raw": None}), instruct=given["box"]),
+        settings=settings,
         path=path,
         present=lambda name: present(session, given, name),
         hides_thought=given["hide_thinking"],

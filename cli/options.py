@@ -241,7 +241,7 @@ limit_options = together(
     ),
 )
 
-_shape = section("Shape of the text")
+_shape = section("Shape of the text", rare=True)
 grammar_options = together(
     _shape(
         "--grammar",

@@ -147,6 +147,7 @@ def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
         (["--raw"], "no option is called `--raw`"),
         (["-q", "-v"], "exclude each other"),
         (["-c", "64"], "the prompt has"),
+        (["--grammar", 'root ::= "a'], "grammar"),
     ],
 )
 def test_mistakes(tmp_path, arguments, message):
@@ -172,6 +173,13 @@ def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
     assert code == 0
     assert out.count("\n") >= 2
     assert err.count("this conversation is not kept") == 1
+
+
+def test_replies_keep_to_a_grammar(tmp_path):
+    grammar = 'root ::= "It is " [0-9] [0-9]? "."'
+    code, out, _ = chat(*BRIEF, "--grammar", grammar, said="What is 2 + 2?\nAnd 3 + 4?\n")
+    assert code == 0
+    assert re.fullmatch(r"(It is \d\d?\.\n){2}", out)
 
 
 def test_input_that_is_no_text(tmp_path):
