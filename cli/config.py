@@ -50,7 +50,11 @@ _command = functools.partial(config.command, cls=PlainCommand)
 # --- looking --------------------------------------------------------------------------------------
 
 
-@_command("show", short_help="Show each value and where it is from.")
+@_command(
+    "show",
+    short_help="Show each value and where it is from.",
+    epilog="\b\nExamples:\n  localsmc config show solve\n  localsmc config show --json | jq -r '.[].option'",
+)
 @click.argument("command", required=False, shell_complete=completed_as("COMMAND"))
 @_output("--all", "has_defaults", is_flag=True, default=False, help="Options that are not set, too.")
 @_json_option
@@ -126,6 +130,8 @@ _SET = "for example: localsmc config set particles 32"
 @_command(
     "set",
     short_help="Set a value in the file.",
+    epilog="\b\nExamples:\n  localsmc config set solve.budget 60\n"
+    "  localsmc config set method power-smc:N=16 greedy",
     # A value may begin with a dash: -1.
     context_settings={"ignore_unknown_options": True},
 )
