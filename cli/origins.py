@@ -45,7 +45,7 @@ def rank(ctx: click.Context, name: str) -> int:
     if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
         return _OURS if str(option.variable()).startswith(PREFIX) else _THEIRS
     if source is ParameterSource.DEFAULT_MAP:
-        return _layers(ctx).origins[name].rank
+        return _layers(ctx).origins[name].layer.rank
     return _DEFAULT
 
 
