@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -188,6 +187,8 @@ def wait_for(condition):
 
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of processes")
 def test_a_disk_that_becomes_full_is_said_and_the_same_command_goes_on(served):
+    import resource
+
     limit = 1 << 20
 
     def small_files():

@@ -235,6 +235,12 @@ def test_a_set_is_downloaded_once_and_then_there_without_a_network(hub):
     assert hub("math-500", up=False) == "\\frac{5}{6}"
 
 
+def test_a_hub_that_cannot_be_reached_is_said_with_the_set(hub):
+    message, hint = hub("math-500", up=False).split("|")
+    assert message.startswith("`HuggingFaceH4/MATH-500` cannot be downloaded: the hub at http://127.0.0.1:")
+    assert "--data FILE" in hint
+
+
 def test_a_gated_set_names_the_page_of_its_terms(hub):
     message, hint = hub("gpqa").split("|")
     assert message == "`Idavidrein/gpqa` is given only to who accepts its terms"

@@ -54,7 +54,7 @@ def _answered(error: HfHubHTTPError, repository: Repository) -> ModelError:
             f"the hub has no repository `{repo}`", hint=f"look for it at {page}; for a private one {LOG_IN}"
         )
     if isinstance(error, EntryNotFoundError) or status == 404:
-        return ModelNotFound(f"the hub does not find the file in `{repo}`", hint=f"look at {page}")
+        return ModelNotFound(f"the hub does not find what is asked for in `{repo}`", hint=f"look at {page}")
     if status == 401:
         message = "the hub asks for a token, or for another one"
         return DownloadFailed(message, hint=f"make one at {_TOKENS}, then {LOG_IN}")

@@ -14,5 +14,8 @@ def fetch(repository: str, file: str, *, offline: bool = False) -> Path:
     try:
         return hub.fetch_file(known, file, hub.Access(offline=offline))
     except ModelError as error:
+        message = str(error)
+        if repository not in message:
+            message = f"`{repository}` cannot be downloaded: {message}"
         first = error.hint or f"go online once, or download `{file}` from {known.page}"
-        raise TaskError(str(error), hint=f"{first}; or give a file as `--data FILE`") from error
+        raise TaskError(message, hint=f"{first}; or give a file as `--data FILE`") from error
