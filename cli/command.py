@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
-from localsmc.errors import ConfigError
+from localsmc.errors import ConfigError, ModelNotFound
 from localsmc.folders import RESERVED
 
 PREFIX = "LOCALSMC_"
@@ -223,14 +223,18 @@ class Command(PlainCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         """See `click.Command.invoke`."""
-        from localsmc_cli.origins import prefer, unknown_variables
+        from localsmc_cli.origins import prefer, tell_who_named, unknown_variables
 
         for one, other in _ALTERNATIVES:
             prefer(ctx, one, other)
         if not ctx.params.get("quiet"):
             for line in unknown_variables(ctx):
                 ctx.obj.output.warn(line)
-        return super().invoke(ctx)
+        try:
+            return super().invoke(ctx)
+        except ModelNotFound as error:
+            tell_who_named(ctx, error)
+            raise
 
 
 class Group(click.Group):

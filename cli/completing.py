@@ -103,7 +103,7 @@ def _of_type(name: str) -> _Offer:
     return lambda _, incomplete: [CompletionItem(incomplete, type=name)]
 
 
-_Offer = Callable[[click.Context, str], list[CompletionItem[Any]]]
+_Offer = Callable[[click.Context, str], list[Any]]
 
 OFFERS: dict[str, _Offer] = {
     "COMMAND": commands,

@@ -29,9 +29,19 @@ class Layer:
     """Some values, and where they stand: in the file, or in a built-in profile."""
 
     values: Mapping[str, Any]
-    rank: int
     place: Keys
+    is_for_command: bool
     file: Configuration | None
+
+    @property
+    def rank(self) -> int:
+        """What has a higher one wins."""
+        return 2 * self.is_of_profile + self.is_for_command
+
+    @property
+    def is_of_profile(self) -> bool:
+        """Whether its values count where the profile is asked for."""
+        return self.place[:1] == (PROFILES,)
 
     def origin(self, key: str) -> str:
         """Where one of the values is from, for a message."""
@@ -49,11 +59,6 @@ class Origin:
     key: str
 
     @property
-    def rank(self) -> int:
-        """Of the layer."""
-        return self.layer.rank
-
-    @property
     def text(self) -> str:
         """For a message."""
         return self.layer.origin(self.key)
@@ -61,7 +66,7 @@ class Origin:
     @property
     def short(self) -> str:
         """For a table: `config.toml line 3`, `profile fast`."""
-        profile = [f"profile {self.layer.place[1]}"] if self.layer.place[:1] == (PROFILES,) else []
+        profile = [f"profile {self.layer.place[1]}"] if self.layer.is_of_profile else []
         line = [] if self.layer.file is None else [self.layer.file.short((*self.layer.place, self.key))]
         return ", ".join(profile + line)
 
@@ -74,11 +79,11 @@ class Values(dict[str, Any]):
         self.file = file
         self.origins: dict[str, Origin] = {}
 
-    def add(self, layer: Layer, options: Mapping[str, Option], *, of_command: bool) -> None:
+    def add(self, layer: Layer, options: Mapping[str, Option]) -> None:
         """Take what is for these options; raises ConfigError for a value of a wrong type."""
         for key, value in layer.values.items():
             option = options.get(normal(key))
-            if option is None or option.each_time or (option.scope and not of_command):
+            if option is None or option.each_time or (option.scope and not layer.is_for_command):
                 continue
             before = self.origins.get(str(option.name))
             if before is not None and before.layer is layer:
@@ -89,17 +94,12 @@ class Values(dict[str, Any]):
             self.origins[str(option.name)] = Origin(layer, key)
 
 
-def layers(
-    values: Mapping[str, Any], table: str, place: Keys = (), file: Configuration | None = None
-) -> Iterator[tuple[Layer, bool]]:
-    """The plain values, and those for a command; whether it is the latter."""
-    rank = 2 if place else 0
-    yield (
-        Layer({key: one for key, one in values.items() if not isinstance(one, dict)}, rank, place, file),
-        False,
-    )
+def layers(values: Mapping[str, Any], table: str, place: Keys, file: Configuration | None) -> Iterator[Layer]:
+    """The plain values of the file or a profile, and those for a command."""
+    plain = {key: one for key, one in values.items() if not isinstance(one, dict)}
+    yield Layer(plain, place, False, file)
     if isinstance(values.get(table), dict):
-        yield Layer(values[table], rank + 1, (*place, table), file), True
+        yield Layer(values[table], (*place, table), True, file)
 
 
 # --- into a command's context ---------------------------------------------------------------------
@@ -142,8 +142,8 @@ def find_profile(name: str, file: Configuration) -> tuple[Mapping[str, Any], Con
 def _add(
     values: Values, known: Known, found: Mapping[str, Any], place: Keys, file: Configuration | None
 ) -> None:
-    for layer, of_command in layers(found, known.table, place, file):
-        values.add(layer, known.options(known.table), of_command=of_command)
+    for layer in layers(found, known.table, place, file):
+        values.add(layer, known.options(known.table))
 
 
 # --- the whole file -------------------------------------------------------------------------------
@@ -157,9 +157,9 @@ def check(file: Configuration, known: Known) -> None:
     for table in known.tables():
         options = known.options(table)
         for place, found in places:
-            for layer, of_command in layers(found, table, place, file):
+            for layer in layers(found, table, place, file):
                 values = Values(file)
-                values.add(layer, options, of_command=of_command)
+                values.add(layer, options)
                 _check_values(values, {str(option.name): option for option in options.values()})
 
 
@@ -169,7 +169,7 @@ def _check_values(values: Values, options: Mapping[str, Option]) -> None:
         origin = values.origins[name].text
         try:
             typed = options[name].type_cast_value(ctx, value)
-            check_meaning(name, typed, values.file)
+            _check_meaning(name, typed, values.file)
         except click.BadParameter as error:
             message = error.message.rstrip(".")
             raise ConfigError(f"{origin}: {message[:1].lower()}{message[1:]}") from error
@@ -177,7 +177,7 @@ def _check_values(values: Values, options: Mapping[str, Option]) -> None:
             raise ConfigError(f"{origin}: {error}", hint=error.hint) from error
 
 
-def check_meaning(name: str, value: Any, file: Configuration) -> None:
+def _check_meaning(name: str, value: Any, file: Configuration) -> None:
     """Raise ConfigError for a profile or a method that there is not, and for what no method takes."""
     if name == "profile":
         find_profile(value, file)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 import click
 from click.core import ParameterSource
 
+from localsmc.errors import ModelNotFound
 from localsmc.folders import RESERVED
 from localsmc_cli.command import PREFIX, Option
 
@@ -44,7 +45,7 @@ def rank(ctx: click.Context, name: str) -> int:
     if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
         return _OURS if str(option.variable()).startswith(PREFIX) else _THEIRS
     if source is ParameterSource.DEFAULT_MAP:
-        return _layers(ctx).origins[name].rank
+        return _layers(ctx).origins[name].layer.rank
     return _DEFAULT
 
 
@@ -56,6 +57,15 @@ def prefer(ctx: click.Context, one: str, other: str) -> None:
             weaker = one if first < second else other
             nothing = {bool: False, tuple: ()}
             ctx.params[weaker] = nothing.get(type(ctx.params[weaker]))
+
+
+def tell_who_named(ctx: click.Context, error: ModelNotFound) -> None:
+    """Add to the hint where a model that there is not is named, unless it is typed."""
+    for name in ("model", "models", "model_draft", "hf_repo", "hf_repo_draft"):
+        value = ctx.params.get(name)
+        named = [value] if isinstance(value, str) else value or ()
+        if rank(ctx, name) not in (_TYPED, _DEFAULT) and any(one in str(error) for one in named):
+            error.hint = f"it is named by {origin(ctx, name)}; {error.hint}"
 
 
 def unknown_variables(ctx: click.Context) -> list[str]:
@@ -72,8 +82,9 @@ def unknown_variables(ctx: click.Context) -> list[str]:
 
 
 def _near(name: str, known: Iterable[str]) -> str:
-    near = get_close_matches(name, known, 1)
-    return f"; did you mean `{near[0]}`?" if near else ""
+    ends = [one.removeprefix(PREFIX) for one in known]
+    near = get_close_matches(name.removeprefix(PREFIX), ends, 1)
+    return f"; did you mean `{PREFIX}{near[0]}`?" if near else ""
 
 
 def _layers(ctx: click.Context) -> Values:

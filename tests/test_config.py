@@ -185,6 +185,16 @@ def test_a_variable_is_one_value_with_spaces(cli, monkeypatch):
         assert "no model at `/no such/model.gguf`" in err
 
 
+def test_who_named_a_model_that_there_is_not(cli, file, monkeypatch):
+    file.write_text('\n[eval]\nmodel = ["/none.gguf"]\n')
+    code, _, err = cli("eval", "--task", "tiny", "-o", "run")
+    assert code == 3
+    assert f"hint: it is named by `{file}` line 3, `eval.model`; " in err
+    monkeypatch.setenv("LLAMA_ARG_MODEL", "/nothing.gguf")
+    assert "hint: it is named by the environment variable `LLAMA_ARG_MODEL`; " in cli("solve", "x")[2]
+    assert "named by" not in cli("solve", "x", "-m", "/nothing.gguf")[2]
+
+
 def test_a_model_that_is_configured_gives_way_to_one_that_is_typed(cli, file, tmp_path):
     file.write_text('model = "/none.gguf"\n')
     code, _, err = cli("solve", "x", "-hf", "user/nothing", "--offline")
