@@ -83,7 +83,7 @@ def test_mistakes_go_on_and_the_first_is_the_exit_code(tmp_path):
         "/method speculative:x=1",
         "word " * 2000,
     ]
-    said += ["/think maybe", "What is 2 + 2?"]
+    said += ["/think maybe", "/trace /no/such/trace.jsonl", "What is 2 + 2?"]
     code, out, err = chat(*BRIEF, said="\n".join(said))
     assert code == 2
     assert err.count("Error: ") == len(said) - 1
@@ -109,7 +109,7 @@ def test_a_conversation_goes_on_where_it_was(tmp_path):
 
 def test_files_of_conversations(tmp_path):
     one, other = tmp_path / "a talk.jsonl", tmp_path / "other.jsonl"
-    code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save {other}\n/clear\n/load {other}\n/regen\n")
+    code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save '{other}'\n/clear\n/load '{other}'\n/regen\n")
     assert code == 0
     assert "going on after 1 exchanges\n> hello\n" in err
     assert other.read_text().splitlines()[1] == one.read_text().splitlines()[1]
