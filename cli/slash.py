@@ -45,7 +45,7 @@ def obey(talk: Talk, line: str) -> bool:
 
     Raises ConfigError, and Leave where that is what it says.
     """
-    name, _, rest = line.removeprefix(MARK).partition(" ")
+    name, *rest = line.removeprefix(MARK).split(maxsplit=1) or [""]
     name = OTHER_NAMES.get(name, name)
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, 1)
@@ -54,7 +54,7 @@ def obey(talk: Talk, line: str) -> bool:
             hint=f"{f'did you mean `{MARK}{near[0]}`' if near else '`/help` lists them'};"
             " put a blank before a message that begins with a slash",
         )
-    command, text = COMMANDS[name], rest.strip()
+    command, text = COMMANDS[name], "".join(rest).strip()
     if text and not command.takes:
         raise ConfigError(f"`{MARK}{name}` takes nothing", hint=f"type: {MARK}{name}")
     return bool(command.run(talk, text))
@@ -245,7 +245,6 @@ OTHER_NAMES = {
     "quit": "exit",
     "q": "exit",
     "?": "help",
-    "set": "method",
     "regenerate": "regen",
 }
 """What other programs call them."""

@@ -175,6 +175,13 @@ def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
     assert err.count("this conversation is not kept") == 1
 
 
+def test_a_command_may_go_on_below():
+    code, _, err = chat(*BRIEF, "--no-save", said='"""\n/system\nBe brief.\nBe kind.\n"""\n/\n')
+    assert code == 2
+    assert "system: Be brief.\nBe kind.\n" in err
+    assert "no command is called `/`" in err
+
+
 def test_replies_keep_to_a_grammar(tmp_path):
     grammar = 'root ::= "It is " [0-9] [0-9]? "."'
     code, out, _ = chat(*BRIEF, "--grammar", grammar, said="What is 2 + 2?\nAnd 3 + 4?\n")
@@ -256,7 +263,7 @@ PROMPT = r"> ?(\x08)?\x1b"
 def test_a_conversation_on_a_terminal(tmp_path):
     with Terminal("chat", *BRIEF) as terminal:
         terminal.wait(PROMPT)
-        terminal.type("What is 17 * 23?\r")
+        terminal.type("\x1aWhat is 17 * 23?\r")  # Ctrl-Z is no letter
         assert "step " in terminal.wait("prompt tokens")
         terminal.wait(PROMPT)
         terminal.type("half a mess\x03")
