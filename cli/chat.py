@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Iterable
@@ -11,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc.errors import ConfigError, LocalSMCError
+from localsmc.errors import ConfigError, LocalSMCError, ModelError
 from localsmc_cli import model_options, options
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.loaded import tell_idle_gpus
 from localsmc_cli.naming import with_models
+from localsmc_cli.origins import is_typed
 from localsmc_cli.output import is_terminal
 from localsmc_cli.pulling import present
 from localsmc_cli.session import Session
@@ -108,7 +110,7 @@ def _spec(given: Given) -> MethodSpec:
             hint="give one; `/method` changes it between turns",
         )
     specs = with_flags(parse_methods(methods), given)
-    check_draft(specs, given)
+    check_draft(specs, given, is_for_later=True)
     return specs[0]
 
 
@@ -136,7 +138,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
     if given["no_save"]:
         return said, None
     if given["transcript"] is not None:
-        path = Path(given["transcript"]).expanduser()
+        path = Path(os.path.expanduser(given["transcript"]))
         transcript.require_writable(path)
         return said, path
     return said, before or folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
@@ -144,7 +146,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
 
 def _last(folder: Path, name: str) -> Path:
     if name:
-        return Path(name).expanduser()
+        return Path(os.path.expanduser(name))
     found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
     if not found:
         raise ConfigError("there is no conversation to go on with yet", hint="type: localsmc chat")
@@ -165,7 +167,12 @@ def _open(
     from localsmc_cli.slash import tell_resumed
     from localsmc_cli.talk import Names, Talk
 
-    present(session, given, given["model"], given["model_draft"])
+    try:
+        present(session, given, given["model"], given["model_draft"])
+    except ModelError as error:
+        if said is not None and said.model == given["model"] and not is_typed("model"):
+            error.hint = f"the conversation names it, `-m MODEL` goes on with another; {error.hint}"
+        raise
     tell_idle_gpus(session.output, load_options(given))
     names = Names(
         model=given["model"],
@@ -187,7 +194,7 @@ def _open(
         system = talk.settings.system
         talk.resume(said if system is None else replace(said, system=system))
         tell_resumed(talk)
-    elif talk.model.source.is_embedded:
+    elif names.model is None:
         session.output.note(
             "no model is given: the embedded one answers, which was trained on single small problems;"
             " `/help` lists commands"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -167,7 +168,7 @@ def _load(talk: Talk, text: str) -> None:
 
 
 def _path(text: str) -> Path:
-    return Path(_bare(text)).expanduser()
+    return Path(os.path.expanduser(_bare(text)))
 
 
 def _bare(text: str) -> str:

@@ -254,11 +254,13 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
 
 def _write(attempt: Attempt, job: _Job) -> None:
     """The transcript, where one is asked for; what it tells of has been shown by now."""
-    from localsmc import transcript
+    from localsmc import catalog, transcript
 
     if job.transcript is not None and attempt.exchange is not None:
         said = transcript.Transcript(
-            exchanges=(attempt.exchange,), system=job.settings.system, model=job.model
+            exchanges=(attempt.exchange,),
+            system=job.settings.system,
+            model=catalog.lasting(job.model),
         )
         transcript.write(job.transcript, said)
 

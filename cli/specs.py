@@ -53,8 +53,11 @@ def is_idle(option: str, specs: Sequence[MethodSpec]) -> bool:
     )
 
 
-def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
-    """Raise ConfigError where a draft is missing, or named on the command line for methods that have none."""
+def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool = False) -> None:
+    """Raise ConfigError where a draft is missing, or named on the command line for methods that have none.
+
+    `is_for_later` where other methods may follow, which may have one.
+    """
     from localsmc.methods import METHODS
     from localsmc.methods.base import pair_of
 
@@ -65,7 +68,7 @@ def check_draft(specs: Sequence[MethodSpec], given: Given) -> None:
             hint="add `-md small.gguf`, a small model of the same family",
         )
     for option in ("model_draft", "hf_repo_draft", "n_gpu_layers_draft", "n_threads_draft"):
-        if not pairs and is_typed(option):
+        if not pairs and not is_for_later and is_typed(option):
             owners = [name for name, method in METHODS.items() if pair_of(method)]
             raise ConfigError(
                 f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localsmc import loading, thinking, transcript
+from localsmc import catalog, loading, thinking, transcript
 from localsmc.conversation import Conversation
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.methods.base import pair_of
@@ -178,7 +178,9 @@ class Talk:
     def transcript(self) -> Transcript:
         """All that was said."""
         return Transcript(
-            exchanges=tuple(self.conversation.exchanges), system=self.settings.system, model=self.names.model
+            exchanges=tuple(self.conversation.exchanges),
+            system=self.settings.system,
+            model=catalog.lasting(self.names.model),
         )
 
     def save(self) -> None:
@@ -211,7 +213,7 @@ class Talk:
 
     def use_model(self, name: str) -> None:
         """Another model, which is told all that was said; where it cannot be loaded the one before stays."""
-        from localsmc import catalog, gguf
+        from localsmc import gguf
 
         self.present(name)
         gguf.read_header(catalog.resolve(name).path)

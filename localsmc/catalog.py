@@ -88,6 +88,12 @@ def meaning(model: str | Path) -> Path | str | hub.HubName:
     return _existing(name) or hub.parse(name) or _missing(name)
 
 
+def lasting(model: str | None) -> str | None:
+    """A model's name as it is understood in other folders, too."""
+    path = None if model is None else _existing(model)
+    return model if path is None else str(path.absolute())
+
+
 def is_embedded(model: str) -> bool:
     """Whether a name means a model that ships with the package; raises nothing for unknown ones."""
     try:

@@ -99,7 +99,7 @@ def _not_written(path: Path, why: str | None) -> RunError:
 def _paragraphs(transcript: Transcript) -> Iterator[str]:
     """Messages as Markdown, the user's quoted."""
     for exchange in transcript.exchanges:
-        yield "\n".join(f"> {line}" for line in exchange.user.splitlines())
+        yield "\n".join(f"> {line}" for line in exchange.user.split("\n"))
         yield exchange.text
 
 
@@ -121,6 +121,8 @@ def read(path: Path) -> Transcript:
     for number, line in enumerate(_read_lines(path), 1):
         role, content = line.pop("role", None), line.pop("content", None)
         if role is None and line.get("localsmc") == HEAD["localsmc"] and number == 1:
+            if line.get("version", HEAD["version"]) != HEAD["version"]:
+                raise _not_one(path, "another version of localsmc has written it")
             model = line.get("model")
             continue
         if not isinstance(content, str) or (role == "assistant") is (user is None) or role not in _ROLES:
@@ -151,7 +153,8 @@ def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
         ) from error
     except UnicodeDecodeError:
         raise _not_one(path, "it is not UTF-8 text") from None
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not `splitlines`: what is said may have line breaks of other kinds in it.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -79,6 +79,7 @@ def test_mistakes_go_on_and_the_first_is_the_exit_code(tmp_path):
     said += [
         "/load /no/such",
         f"/save {tmp_path}",
+        "/load ~nobody-here/x",
         "/model /no/such.gguf",
         "/method speculative:x=1",
         "word " * 2000,
@@ -135,6 +136,8 @@ def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
     [
         (["-c"], "there is no conversation to go on with yet"),
         (["-c", "{folder}/none"], "cannot be read"),
+        (["-c", "~nobody-here/x"], "cannot be read"),
+        (["-o", "~nobody-here/x"], "cannot be written"),
         (["-c", "{folder}"], "cannot be read"),
         (["-o", "{folder}"], "cannot be written"),
         (["-o", "{folder}/x", "--no-save"], "exclude each other"),
@@ -173,6 +176,29 @@ def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
     assert code == 0
     assert out.count("\n") >= 2
     assert err.count("this conversation is not kept") == 1
+
+
+def test_the_model_of_a_conversation_is_found_from_elsewhere_or_another_takes_its_place(
+    tmp_path, monkeypatch, random_llama
+):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a model.gguf").symlink_to(random_llama)
+    monkeypatch.chdir(tmp_path)
+    talk = tmp_path / "talk.jsonl"
+    code, _, err = chat(*BRIEF, "-m", "a model.gguf", "-o", talk, said="hello\n")
+    assert (code, "no model is given" in err) == (0, False)
+    monkeypatch.chdir(tmp_path / "folder")
+    assert chat(*BRIEF, "-c", talk, said="")[0] == 0
+    (tmp_path / "a model.gguf").unlink()
+    code, _, err = chat(*BRIEF, "-c", talk, said="")
+    assert (code, "the conversation names it, `-m MODEL` goes on with another" in err) == (3, True)
+    assert chat(*BRIEF, "-c", talk, "-m", "tiny", said="")[0] == 0
+
+
+def test_a_draft_waits_for_a_method_that_has_use_for_it():
+    code, out, err = chat(*BRIEF, "-md", "draft", "--no-save", said="hello\n/method speculative\nhello\n")
+    assert (code, bool(out)) == (0, True)
+    assert "speculative (" in err
 
 
 def test_a_command_may_go_on_below():

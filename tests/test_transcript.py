@@ -10,7 +10,7 @@ from localsmc.transcript import Exchange, Transcript
 
 TALK = Transcript(
     exchanges=(
-        Exchange(user="a\nb", text="c é", about={"seed": 1, "answers": []}),
+        Exchange(user="a\nb\u2028\x85\x1c", text="c é", about={"seed": 1, "answers": []}),
         Exchange(user="d", text="e</think>f", instruction="in a box", closing="</think>"),
     ),
     system="be brief",
@@ -29,7 +29,7 @@ def test_what_is_written_is_read_again(tmp_path, talk):
 def test_lines_are_messages_as_everybody_has_them(tmp_path):
     path = tmp_path / "talk.jsonl"
     transcript.write(path, TALK)
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    lines = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
     assert lines[0] == {"localsmc": "chat", "version": 1, "model": "m.gguf"}
     assert [line["role"] for line in lines[1:]] == ["system", "user", "assistant", "user", "assistant"]
     path.write_text('{"role": "user", "content": "x"}\n\n{"role": "assistant", "content": "y", "z": 1}\n')
@@ -37,7 +37,7 @@ def test_lines_are_messages_as_everybody_has_them(tmp_path):
 
 
 def test_what_the_model_saw_has_the_instruction():
-    assert [exchange.sent for exchange in TALK.exchanges] == ["a\nb", "d\n\nin a box"]
+    assert [exchange.sent for exchange in TALK.exchanges] == ["a\nb\u2028\x85\x1c", "d\n\nin a box"]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +45,7 @@ def test_what_the_model_saw_has_the_instruction():
     [
         (b"\xff\xfe", "it is not UTF-8 text"),
         (b"hello", "line 1 is no JSON"),
+        (b'{"localsmc": "chat", "version": 2}', "another version of localsmc has written it"),
         (b"[1]", "line 1 is no JSON object"),
         (b'{"role": "assistant", "content": "x"}', "line 1 is no message that can stand there"),
         (b'{"role": "user", "content": "x"}\n{"role": "user", "content": "y"}', "line 2 is no message"),
@@ -71,7 +72,7 @@ def test_a_file_that_is_not_there_and_one_that_cannot_be_written(tmp_path):
 def test_a_name_for_people_is_written_for_people(tmp_path):
     path = tmp_path / "talk.md"
     transcript.write(path, TALK)
-    assert path.read_text() == "> a\n> b\n\nc é\n\n> d\n\ne</think>f\n"
+    assert path.read_text() == "> a\n> b\u2028\x85\x1c\n\nc é\n\n> d\n\ne</think>f\n"
 
 
 @pytest.mark.parametrize("name", ["", "none/talk.jsonl", "file/talk.jsonl"])
