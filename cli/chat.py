@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterable
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError, ModelError
+from localsmc.folders import expanded
 from localsmc_cli import model_options, options
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
@@ -138,7 +138,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
     if given["no_save"]:
         return said, None
     if given["transcript"] is not None:
-        path = Path(os.path.expanduser(given["transcript"]))
+        path = expanded(given["transcript"])
         transcript.require_writable(path)
         return said, path
     return said, before or folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
@@ -146,7 +146,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
 
 def _last(folder: Path, name: str) -> Path:
     if name:
-        return Path(os.path.expanduser(name))
+        return expanded(name)
     found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
     if not found:
         raise ConfigError("there is no conversation to go on with yet", hint="type: localsmc chat")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, RunError
+from localsmc.folders import expanded
 from localsmc_cli import model_options, options
 from localsmc_cli.given import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
@@ -106,7 +107,7 @@ def eval(session: Session, /, **given: Any) -> None:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
     plan = _plan(session, with_models(given))
     with output.library_log():
-        n_failed, is_whole = _run(session, plan, Path(given["output"]).expanduser())
+        n_failed, is_whole = _run(session, plan, expanded(given["output"]))
     output.text(given["output"])
     if not is_whole:
         raise click.exceptions.Exit(INTERRUPTED)
@@ -140,7 +141,7 @@ def _plan(session: Session, given: Given) -> Plan:
 def _tasks(given: Given) -> tuple[Task, ...]:
     from localsmc.tasks import load_task, user_task
 
-    names, data = given["tasks"], None if given["data"] is None else Path(given["data"]).expanduser()
+    names, data = given["tasks"], None if given["data"] is None else expanded(given["data"])
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:

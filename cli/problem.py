@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localsmc.errors import ConfigError
+from localsmc.folders import expanded
 from localsmc_cli.output import is_terminal
 
 EXAMPLE = 'for example: localsmc solve "What is 17 * 23?"'
@@ -60,7 +61,7 @@ def file_text(file: str, what: str, option: str) -> str:
     """The text of a file that an option names; ConfigError where it is none."""
     path = Path(file)
     try:
-        return _decoded(path.expanduser().read_bytes(), f"`{path}`", what)
+        return _decoded(expanded(path).read_bytes(), f"`{path}`", what)
     except IsADirectoryError:
         raise ConfigError(
             f"`{path}` is a folder, not a file", hint=f"give the file that holds {what}"

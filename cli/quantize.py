@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError
+from localsmc.folders import expanded
 from localsmc.ggml import FILE_TYPES
 from localsmc_cli import options
 from localsmc_cli.given import Given
@@ -118,7 +119,7 @@ def quantize(session: Session, /, **given: Any) -> None:
     source, target, type_ = _parse(given["words"])
     from localsmc.gguf import read_header
 
-    header = read_header(Path(source).expanduser())
+    header = read_header(expanded(source))
     path = target_path(header.path, target, type_)
     written = _quantize(session, header, path, type_, given)
     output.text(str(path))
@@ -158,7 +159,7 @@ def _parse(words: tuple[str, ...]) -> tuple[str, str, str]:
 
 def target_path(source: Path, target: str, type_: str) -> Path:
     """The file to write: `target`, or where that is a folder, a file in it."""
-    path = Path(target).expanduser()
+    path = expanded(target)
     if not os.path.isdir(path) and not target.endswith(("/", os.sep)):
         return path
     name = source.name.removesuffix(".gguf")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError
+from localsmc.folders import expanded
 from localsmc_cli import options
 from localsmc_cli.given import Given
 from localsmc_cli.output import is_terminal
@@ -70,7 +71,7 @@ def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
         raise ConfigError("no run is given", hint="localsmc report RUN, the folder of `localsmc eval -o RUN`")
     from localsmc.report import report as read
 
-    found = read([Path(run).expanduser() for run in runs], given["against"])
+    found = read([expanded(run) for run in runs], given["against"])
     for line in found.heading:
         output.note(line)
     for kind, target in targets.items():
@@ -78,7 +79,7 @@ def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
         if target == "-":
             output.text(text.removesuffix("\n"))
         else:
-            write_whole(Path(target).expanduser(), text)
+            write_whole(expanded(target), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
         tables = [table for table in found.tables if given["all_tables"] or table.name in _MAIN]
@@ -116,7 +117,7 @@ def _targets(given: Given) -> dict[str, str]:
         raise ConfigError("standard output is given twice", hint="write one of them to a file")
     for kind, target in targets.items():
         if target != "-":
-            _check(kind, Path(target).expanduser())
+            _check(kind, expanded(target))
         if target != "-" and files.count(target) > 1:
             raise ConfigError(f"two outputs go to `{target}`", hint="give each a file of its own")
     return targets

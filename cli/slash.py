@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -13,6 +12,7 @@ import click
 
 from localsmc import transcript
 from localsmc.errors import ConfigError
+from localsmc.folders import expanded
 from localsmc.methods.base import options_of
 from localsmc.methods.spec import parse_method, written
 from localsmc.records import AnswerShare
@@ -168,7 +168,7 @@ def _load(talk: Talk, text: str) -> None:
 
 
 def _path(text: str) -> Path:
-    return Path(os.path.expanduser(_bare(text)))
+    return expanded(_bare(text))
 
 
 def _bare(text: str) -> str:

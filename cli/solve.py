@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
+from localsmc.folders import expanded
 from localsmc_cli import model_options, options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
@@ -113,7 +114,7 @@ def _job(problem: str, given: Given) -> _Job:
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
     check_draft(methods, given)
     settings = settings_of(given)
-    path = None if given["transcript"] is None else Path(given["transcript"]).expanduser()
+    path = None if given["transcript"] is None else expanded(given["transcript"])
     if path is not None:
         require_writable(path)
     grammars.gbnf_of(settings)

@@ -96,6 +96,8 @@ MISTAKES = [
     ([""], 2, "the problem is empty"),
     (["  \n"], 2, "the problem is empty"),
     (["-f", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
+    (["-f", "~nobody-here/x"], 2, "the file `~nobody-here/x` cannot be read"),
+    (["x", "-o", "~nobody-here/x"], 7, "the transcript `~nobody-here/x` cannot be written"),
     (["-f", "{folder}"], 2, "is a folder, not a file"),
     (["x", "-o", "{folder}"], 7, "cannot be written: it is a folder"),
     (["x", "-o", "{folder}/none/x"], 7, "is no folder that you may write to"),
