@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -128,12 +127,11 @@ def _settings(given: Given) -> Settings:
 def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
     """What to go on from, and the file to write to; raises ConfigError."""
     from localsmc import transcript
-    from localsmc.folders import data_folder
+    from localsmc_cli.talk import chats_folder, new_path
 
     if given["no_save"] and given["transcript"] is not None:
         raise ConfigError("`--no-save` and `--output` exclude each other", hint="leave one of them out")
-    folder = data_folder() / "chats"
-    before = None if given["resumed"] is None else _last(folder, given["resumed"])
+    before = None if given["resumed"] is None else _last(chats_folder(), given["resumed"])
     said = None if before is None else transcript.read(before)
     if given["no_save"]:
         return said, None
@@ -141,7 +139,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
         path = expanded(given["transcript"])
         transcript.require_writable(path)
         return said, path
-    return said, before or folder / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
+    return said, before or new_path()
 
 
 def _last(folder: Path, name: str) -> Path:

@@ -164,6 +164,7 @@ def _load(talk: Talk, text: str) -> None:
     if not text:
         raise ConfigError("no file is named", hint=f"for example: {MARK}load talk.jsonl")
     talk.resume(transcript.read(_path(text)))
+    talk.begin_anew()
     tell_resumed(talk)
 
 
@@ -191,6 +192,7 @@ def _regenerate(talk: Talk, _: str) -> bool:
 
 def _clear(talk: Talk, _: str) -> None:
     talk.conversation.clear()
+    talk.begin_anew()
     talk.session.output.note("all that was said is forgotten")
 
 

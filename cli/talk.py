@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from localsmc import catalog, loading, thinking, transcript
 from localsmc.conversation import Conversation
 from localsmc.errors import ConfigError, LocalSMCError, RunError
+from localsmc.folders import data_folder
 from localsmc.methods.base import pair_of
 from localsmc.transcript import Transcript
 from localsmc_cli.loaded import tell_loaded
@@ -29,6 +31,16 @@ if TYPE_CHECKING:
     from localsmc.settings import Settings
     from localsmc.solver import Solving
     from localsmc_cli.leading import Leading
+
+
+def chats_folder() -> Path:
+    """Where conversations are kept that are kept nowhere else."""
+    return data_folder() / "chats"
+
+
+def new_path() -> Path:
+    """A file there that is not there yet."""
+    return chats_folder() / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +204,11 @@ class Talk:
         except RunError as error:
             self.path = None
             self.session.output.warn(f"{error}; this conversation is not kept")
+
+    def begin_anew(self) -> None:
+        """Keep what was said in its file: what comes goes to another, unless the user has named one."""
+        if self.path is not None and self.path.parent == chats_folder():
+            self.path = new_path()
 
     def resume(self, said: Transcript) -> None:
         """Go on from what was said; the system message is that of then."""

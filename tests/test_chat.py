@@ -121,6 +121,14 @@ def test_files_of_conversations(tmp_path):
     assert len(one.read_text().splitlines()) == 5
 
 
+def test_another_conversation_is_kept_in_another_file(tmp_path):
+    other = tmp_path / "other.jsonl"
+    assert chat(*BRIEF, said=f"one\n/save {other}\n/clear\ntwo\n/load {other}\nthree\n")[0] == 0
+    said = [[line for line in path.read_text().splitlines() if '"user"' in line] for path in chats(tmp_path)]
+    assert sorted(map(len, said)) == [1, 1, 2]
+    assert len(other.read_text().splitlines()) == 3
+
+
 def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
     file = tmp_path / "one problem.jsonl"
     command = [sys.executable, "-c", PROGRAM, "solve", *BRIEF, "-q", "What is 17 * 23?", "-o", str(file)]
