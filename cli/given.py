@@ -40,8 +40,8 @@ def load_options(given: Given) -> LoadOptions:
     """How to load the model."""
     from localsmc.llama import LoadOptions
 
-    names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split", "check_memory")
-    return LoadOptions(**_given_of(given, names))
+    names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")
+    return LoadOptions(check_memory=not given["no_memory_check"], **_given_of(given, names))
 
 
 def draft_load_options(given: Given) -> LoadOptions:

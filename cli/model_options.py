@@ -129,9 +129,8 @@ loading_options = together(
     ),
     _model(
         "--no-memory-check",
-        "check_memory",
-        flag_value=False,
         is_flag=True,
+        default=False,
         rare=True,
         help="Try a model that is larger than all memory.",
     ),
