@@ -97,12 +97,11 @@ class LlamaGrammar:
 
     def _sampler(self, text: Text) -> _Sampler:
         """What llama.cpp remembers of a text, by the nearest beginning that is known."""
-        rest: list[int] = []
-        at: Text | None = text
-        while at is not None and at not in self._known and at.before is not None:
+        rest, at = list[int](), text
+        while at not in self._known and at.before is not None:
             rest.append(at.token)
             at = at.before
-        sampler = self._known.get(at, self._fresh) if at is not None else self._fresh
+        sampler = self._known.get(at, self._fresh)
         if rest:
             sampler = sampler.clone()
             for token in reversed(rest):

@@ -379,7 +379,7 @@ def nothing_allowed(where: str) -> NothingAllowed:
     """A grammar leaves no token of the vocabulary."""
     return NothingAllowed(
         f"the grammar allows no token {where}",
-        hint="it may ask for what the model has no tokens for; else try more `--particles` or a `--seed`",
+        hint="the model may have no tokens for it; else try more `--particles` or another `--seed`",
     )
 
 
