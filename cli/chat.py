@@ -226,6 +226,6 @@ def _take(talk: Talk, line: str) -> bool | None:
     if not line.strip():
         return False
     try:
-        return obey(talk, line) if line.startswith(MARK) else talk.say(line)
+        return obey(talk, line) if line.startswith(MARK) else talk.say(line.strip("\n"))
     except Leave:
         return None

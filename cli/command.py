@@ -6,13 +6,16 @@ import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
 
 from localsmc.errors import ConfigError, ModelNotFound
 from localsmc.folders import RESERVED
+
+if TYPE_CHECKING:
+    from localsmc_cli.configuration import Configuration
 
 PREFIX = "LOCALSMC_"
 """What our variables begin with."""
@@ -93,9 +96,7 @@ class _Profile(Option):
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         """See `click.Option.consume_value`; the file may name the profile, too."""
         if not ctx.resilient_parsing:
-            from localsmc_cli.configuration import read
-
-            file = read()
+            file = cast(Command, ctx.command).configuration(ctx)
             if file.values:
                 from localsmc_cli.layers import take_file
 
@@ -220,6 +221,12 @@ class Command(PlainCommand):
                 help="Set several options by a name: fast, careful, your own; see `localsmc config`.",
             )
         )
+
+    def configuration(self, ctx: click.Context) -> Configuration:
+        """The user's file, as this command takes it; raises ConfigError where it cannot be read."""
+        from localsmc_cli.configuration import read
+
+        return read()
 
     def invoke(self, ctx: click.Context) -> Any:
         """See `click.Command.invoke`."""

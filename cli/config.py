@@ -62,12 +62,15 @@ def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json
     """Show each value that is set, and where it is from, for one COMMAND or for all."""
     from localsmc_cli.known import Known
     from localsmc_cli.layers import check
+    from localsmc_cli.origins import unknown_variables
     from localsmc_cli.shown import shown
 
     output, known = ctx.obj.output, Known(ctx)
     if command is not None and command not in known.tables():
         raise ConfigError(f"no command is called `{command}`", hint=did_you_mean(command, known.tables()))
     check(read(), known)
+    for line in unknown_variables(ctx):
+        output.warn(line)
     rows = shown(ctx.find_root(), known, known.tables() if command is None else [command])
     rows = [row for row in rows if has_defaults or row.is_set]
     if as_json:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from localsmc.errors import ConfigError
 from localsmc_cli import options
 from localsmc_cli.columns import columns
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
-    from localsmc.doctor import Finding
+    from localsmc.doctor import Finding, Verdict
+    from localsmc_cli.configuration import Configuration
 
 _EXAMPLES = """\b
 Examples:
@@ -25,7 +27,28 @@ _checking = options.section("Checks")
 _output = options.section("Output")
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Check that everything works.")
+class _Command(options.Command):
+    """Works where the configuration does not: what is wrong with it is one of the findings."""
+
+    def configuration(self, ctx: click.Context) -> Configuration:
+        """See `options.Command.configuration`; nothing of a file with a mistake."""
+        from localsmc_cli.configuration import Configuration
+        from localsmc_cli.known import Known
+        from localsmc_cli.layers import check
+
+        try:
+            file = super().configuration(ctx)
+            check(file, Known(ctx))
+        except ConfigError as error:
+            ctx.meta[_MISTAKE] = error
+            return Configuration("")
+        return file
+
+
+_MISTAKE = "localsmc.configuration_mistake"
+
+
+@click.command(cls=_Command, epilog=_EXAMPLES, short_help="Check that everything works.")
 @_checking("-m", "--model", metavar="MODEL", help="A model to check, too; nothing is downloaded.")
 @_output("--json", "as_json", is_flag=True, default=False, help="The findings as one JSON object.")
 @click.pass_obj
@@ -35,7 +58,7 @@ def doctor(session: Session, /, **given: Any) -> None:
 
     findings: list[Finding] = []
     with session.output.panel() as panel:
-        for finding in checkup(given["model"]):
+        for finding in checkup(given["model"], configuration=_configuration):
             findings.append(finding)
             if panel is not None:
                 panel.status(f"{finding.name}: {finding.status}")
@@ -47,6 +70,16 @@ def doctor(session: Session, /, **given: Any) -> None:
         session.output.note(_summary(**counts))
     if counts["broken"]:
         raise click.exceptions.Exit(1)
+
+
+def _configuration() -> Verdict:
+    """What is wrong in the file, else whether its folder is as it should be."""
+    from localsmc.doctor import system
+
+    mistake: ConfigError | None = click.get_current_context().meta.get(_MISTAKE)
+    if mistake is not None:
+        raise mistake
+    return system.config()
 
 
 def _report(findings: list[Finding]) -> str:

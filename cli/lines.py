@@ -94,6 +94,7 @@ def _session(history: Path) -> PromptSession[str]:
         history=kept,
         key_bindings=keys,
         multiline=True,
+        enable_suspend=True,
         prompt_continuation="  ",
         completer=_completer(),
         complete_while_typing=False,

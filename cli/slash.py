@@ -18,6 +18,7 @@ from localsmc.records import AnswerShare
 from localsmc_cli.choices import METHODS
 from localsmc_cli.summary import share_lines
 from localsmc_cli.talk import Talk
+from localsmc_cli.trace import Trace
 
 MARK = "/"
 
@@ -44,7 +45,7 @@ def obey(talk: Talk, line: str) -> bool:
 
     Raises ConfigError, and Leave where that is what it says.
     """
-    name, _, rest = line.removeprefix(MARK).partition(" ")
+    name, *rest = line.removeprefix(MARK).split(maxsplit=1) or [""]
     name = OTHER_NAMES.get(name, name)
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, 1)
@@ -53,7 +54,7 @@ def obey(talk: Talk, line: str) -> bool:
             hint=f"{f'did you mean `{MARK}{near[0]}`' if near else '`/help` lists them'};"
             " put a blank before a message that begins with a slash",
         )
-    command, text = COMMANDS[name], rest.strip()
+    command, text = COMMANDS[name], "".join(rest).strip()
     if text and not command.takes:
         raise ConfigError(f"`{MARK}{name}` takes nothing", hint=f"type: {MARK}{name}")
     return bool(command.run(talk, text))
@@ -142,14 +143,16 @@ def _answers(talk: Talk, _: str) -> None:
 
 def _trace(talk: Talk, text: str) -> None:
     if text:
-        talk.trace = None if text == "off" else Path(text).expanduser()
+        path = None if text == "off" else _path(text)
+        with Trace(path):  # that it cannot be written is better known now than with each message
+            talk.trace = path
     talk.session.output.note(
         "no trace is written" if talk.trace is None else f"each turn's trace: {talk.trace}"
     )
 
 
 def _save(talk: Talk, text: str) -> None:
-    path = Path(text).expanduser() if text else talk.path
+    path = _path(text) if text else talk.path
     if path is None:
         raise ConfigError("no file is named", hint=f"for example: {MARK}save talk.jsonl")
     transcript.write(path, talk.transcript)
@@ -159,8 +162,17 @@ def _save(talk: Talk, text: str) -> None:
 def _load(talk: Talk, text: str) -> None:
     if not text:
         raise ConfigError("no file is named", hint=f"for example: {MARK}load talk.jsonl")
-    talk.resume(transcript.read(Path(text).expanduser()))
+    talk.resume(transcript.read(_path(text)))
     tell_resumed(talk)
+
+
+def _path(text: str) -> Path:
+    return Path(_bare(text)).expanduser()
+
+
+def _bare(text: str) -> str:
+    """A name without the quotes that shells ask for, and terminals put around what is dropped on them."""
+    return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
 def tell_resumed(talk: Talk) -> None:
@@ -183,7 +195,7 @@ def _clear(talk: Talk, _: str) -> None:
 
 def _model(talk: Talk, text: str) -> None:
     if text:
-        talk.use_model(text)
+        talk.use_model(_bare(text))
     llama = talk.model.llama
     talk.session.output.note(
         f"{talk.model.header.name}, {llama.n_params / 1e6:,.1f} M parameters: {llama.path}"
@@ -233,7 +245,6 @@ OTHER_NAMES = {
     "quit": "exit",
     "q": "exit",
     "?": "help",
-    "set": "method",
     "regenerate": "regen",
 }
 """What other programs call them."""

@@ -42,7 +42,7 @@ class Trace:
         except OSError as error:
             raise ConfigError(
                 f"the trace file `{self._path}` cannot be written: {error.strerror}",
-                hint="`--trace` takes a file in a folder that you may write to",
+                hint="name a file in a folder that you may write to",
             ) from error
         return self
 

@@ -83,7 +83,7 @@ def test_mistakes_go_on_and_the_first_is_the_exit_code(tmp_path):
         "/method speculative:x=1",
         "word " * 2000,
     ]
-    said += ["/think maybe", "What is 2 + 2?"]
+    said += ["/think maybe", "/trace /no/such/trace.jsonl", "What is 2 + 2?"]
     code, out, err = chat(*BRIEF, said="\n".join(said))
     assert code == 2
     assert err.count("Error: ") == len(said) - 1
@@ -109,7 +109,7 @@ def test_a_conversation_goes_on_where_it_was(tmp_path):
 
 def test_files_of_conversations(tmp_path):
     one, other = tmp_path / "a talk.jsonl", tmp_path / "other.jsonl"
-    code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save {other}\n/clear\n/load {other}\n/regen\n")
+    code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save '{other}'\n/clear\n/load '{other}'\n/regen\n")
     assert code == 0
     assert "going on after 1 exchanges\n> hello\n" in err
     assert other.read_text().splitlines()[1] == one.read_text().splitlines()[1]
@@ -173,6 +173,13 @@ def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
     assert code == 0
     assert out.count("\n") >= 2
     assert err.count("this conversation is not kept") == 1
+
+
+def test_a_command_may_go_on_below():
+    code, _, err = chat(*BRIEF, "--no-save", said='"""\n/system\nBe brief.\nBe kind.\n"""\n/\n')
+    assert code == 2
+    assert "system: Be brief.\nBe kind.\n" in err
+    assert "no command is called `/`" in err
 
 
 def test_replies_keep_to_a_grammar(tmp_path):
@@ -256,7 +263,7 @@ PROMPT = r"> ?(\x08)?\x1b"
 def test_a_conversation_on_a_terminal(tmp_path):
     with Terminal("chat", *BRIEF) as terminal:
         terminal.wait(PROMPT)
-        terminal.type("What is 17 * 23?\r")
+        terminal.type("\x1aWhat is 17 * 23?\r")  # Ctrl-Z is no letter
         assert "step " in terminal.wait("prompt tokens")
         terminal.wait(PROMPT)
         terminal.type("half a mess\x03")

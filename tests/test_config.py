@@ -304,6 +304,7 @@ def test_an_unknown_variable_of_ours_is_a_warning(cli, monkeypatch):
     line = "Warning: no option has the variable `LOCALSMC_ALHPA`; did you mean `LOCALSMC_ALPHA`?\n"
     code, _, err = cli("methods")
     assert (code, err) == (0, line)
+    assert line in cli("config")[2]
     assert "LOCALSMC_ALHPA" not in cli("solve", "x", *SMALL, "-q")[2]
 
 
@@ -424,7 +425,7 @@ REFUSED = [
     (["set", "json", "maybe"], "`maybe` is not `true` or `false`", ""),
     (["set", "particles", "3", "4"], "a list is given, but one value is taken", ""),
     (["set", "profile", "nix"], "no profile is called `nix`", ""),
-    (["set", "method", "greedy:x=1"], "greedy has no option `x`", ""),
+    (["set", "method", "greedy:x=1"], "greedy has no option `x`", "it has none"),
     (["set", "prompt", "x"], "`prompt` cannot be configured", ""),
     (["set", "hf-token", "x"], "`hf-token` cannot be configured: it is a secret", ""),
     (["set", "particles.x", "3"], "no command is called `particles`", ""),

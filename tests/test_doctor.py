@@ -453,6 +453,28 @@ def test_a_cache_that_is_a_file_is_broken(tmp_path):
     assert (code, found["cache"]["status"], found["a problem"]["status"]) == (1, "broken", "ok")
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "hint"),
+    [
+        ("[[[", "line 1, column 3: invalid", "the file is TOML"),
+        ("model = 'no/where'\npartciles = 3", "line 2: no option is called `partciles`", "did you mean"),
+        ("particles = 'x'", "line 1, `particles`: 'x' is not a valid integer", None),
+        ("profile = 'nope'", "line 1, `profile`: no profile is called `nope`", "there is: fast"),
+    ],
+)
+def test_a_configuration_with_a_mistake_leaves_the_others_their_say(tmp_path, capsys, text, line, hint):
+    (tmp_path / "LOCALSMC_CONFIG").mkdir()
+    (tmp_path / "LOCALSMC_CONFIG" / "config.toml").write_text(text)
+    code, captured = run(["doctor", "--json"]), capsys.readouterr()
+    findings = {one["name"]: one for one in json.loads(captured.out)["findings"]}
+    found = findings.pop("configuration")
+    assert (code, captured.err, list(findings)) == (1, "", [name for name in NAMES if name in findings])
+    assert len(findings) == len(NAMES) - 1
+    assert (found["status"], line in found["line"]) == ("broken", True)
+    assert (found["hint"] or "").startswith(hint or "")
+    assert "broken" not in {one["status"] for one in findings.values()}
+
+
 def test_for_people(capsys, monkeypatch):
     found = [
         Verdict("ok", "fine"),
@@ -460,7 +482,7 @@ def test_for_people(capsys, monkeypatch):
         Verdict("broken", "bad", "do that"),
     ]
     findings = [examine(f"thing {i}", lambda verdict=verdict: verdict) for i, verdict in enumerate(found)]
-    monkeypatch.setattr("localsmc.doctor.checkup", lambda model: iter(findings))
+    monkeypatch.setattr("localsmc.doctor.checkup", lambda *_, **__: iter(findings))
     code, captured = run(["doctor"]), capsys.readouterr()
     assert code == 1
     assert captured.out == (

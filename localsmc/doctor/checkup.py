@@ -9,13 +9,13 @@ from localsmc.doctor.engine import Engine
 from localsmc.doctor.finding import Check, Finding, examine
 
 
-def checkup(model: str | None = None) -> Iterator[Finding]:
+def checkup(model: str | None = None, *, configuration: Check = system.config) -> Iterator[Finding]:
     """Every check, one after the other; those of a model where one is named."""
-    for name, check in _checks(model):
+    for name, check in _checks(model, configuration):
         yield examine(name, check)
 
 
-def _checks(model: str | None) -> Iterator[tuple[str, Check]]:
+def _checks(model: str | None, configuration: Check) -> Iterator[tuple[str, Check]]:
     engine = Engine()
     yield "Python", system.python
     yield "llama.cpp", engine.build
@@ -25,7 +25,7 @@ def _checks(model: str | None) -> Iterator[tuple[str, Check]]:
     yield "embedded models", models.embedded
     yield "a problem", engine.solve
     yield "cache", system.cache
-    yield "configuration", system.config
+    yield "configuration", configuration
     yield "conversations", system.data
     yield "hub cache", system.models
     yield "hub", network.reach

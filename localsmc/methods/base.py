@@ -153,9 +153,10 @@ def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
     for option in options:
         if option not in known:
             near = get_close_matches(option, known, 1)
+            there = f"it has: {', '.join(known)}" if known else "it has none: leave them out"
             raise ConfigError(
                 f"{method.name} has no option `{option}`",
-                hint=f"did you mean `{near[0]}`?" if near else f"it has: {', '.join(known)}",
+                hint=f"did you mean `{near[0]}`?" if near else there,
             )
     return method(**options)
 
