@@ -107,7 +107,7 @@ def read(path: Path) -> Transcript:
     """The conversation in a file; raises ConfigError where it is none."""
     system, model, user = None, None, None
     exchanges: list[Exchange] = []
-    for number, line in enumerate(_read_lines(path), 1):
+    for number, line in _read_lines(path):
         role, content = line.pop("role", None), line.pop("content", None)
         if role is None and line.get("localsmc") == HEAD["localsmc"] and number == 1:
             model = line.get("model")
@@ -130,7 +130,8 @@ def read(path: Path) -> Transcript:
 _ROLES = ("system", "user", "assistant")
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and object."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -140,16 +141,17 @@ def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
         ) from error
     except UnicodeDecodeError:
         raise _not_one(path, "it is not UTF-8 text") from None
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: JSON leaves line separators such as U+2028 within a text as they are.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _not_one(path, f"line {number} is no JSON") from None
         if not isinstance(value, dict):
             raise _not_one(path, f"line {number} is no JSON object")
-        yield value
+        yield number, value
 
 
 def _not_one(path: Path, why: str) -> ConfigError:
