@@ -213,9 +213,9 @@ _TEMPLATE = """\
 @click.pass_context
 def edit(ctx: click.Context) -> None:
     """Open the file in $VISUAL or $EDITOR, and check it afterwards."""
+    from localsmc.writing import write_whole
     from localsmc_cli.known import Known
     from localsmc_cli.layers import check
-    from localsmc_cli.writing import write_whole
 
     target = config_path()
     if not target.exists():

@@ -41,7 +41,7 @@ def load_options(given: Given) -> LoadOptions:
     from localsmc.llama import LoadOptions
 
     names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")
-    return LoadOptions(**_given_of(given, names), check_memory=not given["no_memory_check"])
+    return LoadOptions(check_memory=not given["no_memory_check"], **_given_of(given, names))
 
 
 def draft_load_options(given: Given) -> LoadOptions:
@@ -51,7 +51,7 @@ def draft_load_options(given: Given) -> LoadOptions:
 
 def _grammar(given: Given) -> str | None:
     text: str | None = given.get("grammar")
-    if text is None or "::=" in text:
+    if not text or "::=" in text:
         return None if text is None else checked_text(text, "`--grammar`")
     return file_text(text, "the grammar", "--grammar")
 
@@ -60,7 +60,7 @@ def _json_schema(given: Given) -> str | None:
     text, file = given.get("json_schema"), given.get("json_schema_file")
     if text is not None and file is not None:
         raise ConfigError("the JSON schema is given twice", hint="leave `-j` or `-jf` out")
-    if text is not None and text.lstrip().startswith("{"):
+    if text is not None and text.lstrip()[:1] in ("", "{", "["):
         return checked_text(text, "`--json-schema`")
     path: str | None = file if text is None else text
     return None if path is None else file_text(path, "the JSON schema", "--json-schema")

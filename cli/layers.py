@@ -195,12 +195,14 @@ def _check_parameter(name: str, value: Any) -> None:
     from localsmc.methods.base import options_of
 
     errors = []
-    for method in METHODS.values():
-        if name in options_of(method):
-            try:
-                from_options(method, {name: value})
-            except ConfigError as error:
-                errors.append(error)
-            else:
-                return
+    # Some have a say beside another scheme only.
+    for others in ({}, {"resampling": "systematic"}):
+        for method in METHODS.values():
+            if {name, *others} <= set(options_of(method)):
+                try:
+                    from_options(method, {**others, name: value})
+                except ConfigError as error:
+                    errors.append(error)
+                else:
+                    return
     raise errors[0]

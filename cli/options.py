@@ -255,7 +255,7 @@ grammar_options = together(
         "--json-schema",
         "json_schema",
         metavar="JSON|FILE",
-        help="Only JSON that this schema describes, given as it is, from { on, or in a file.",
+        help="Only JSON of this schema, which is given as it is, from { on, or in a file.",
     ),
     _shape("-jf", "--json-schema-file", "json_schema_file", metavar="FILE", help="The same from a file."),
 )

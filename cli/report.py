@@ -14,11 +14,11 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc.folders import expanded
+from localsmc.writing import write_whole
 from localsmc_cli import options
 from localsmc_cli.given import Given
 from localsmc_cli.output import is_terminal
 from localsmc_cli.session import Session
-from localsmc_cli.writing import write_whole
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from localsmc.errors import ConfigError, RunError
+from localsmc.errors import ConfigError
 from localsmc.folders import config_folder
+from localsmc.writing import write_whole
 
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
@@ -68,15 +68,5 @@ def follow(name: str, known: Mapping[str, str] | None = None) -> str:
 
 
 def _write(aliases: dict[str, str]) -> None:
-    """All of them or nothing."""
-    target = file()
-    scratch = target.with_name(f"{target.name}.{os.getpid()}")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(json.dumps(dict(sorted(aliases.items())), indent=2) + "\n", encoding="utf-8")
-        scratch.replace(target)
-    except OSError as error:
-        scratch.unlink(missing_ok=True)
-        raise RunError(
-            f"`{target}` cannot be written: {error.strerror}", hint="set LOCALSMC_CONFIG to a folder of yours"
-        ) from error
+    text = json.dumps(dict(sorted(aliases.items())), indent=2) + "\n"
+    write_whole(file(), text, hint="set LOCALSMC_CONFIG to a folder of yours")

@@ -31,14 +31,19 @@ class Kept(Front):
         n = len(common_prefix([self._prompt, prompt[:-1]]))
         if n < len(self._prompt):
             n = n if self._model.can_forget else 0
-            self._model.remove(self._keeper, n)
-            self._prompt = self._prompt[:n]
+            self._forget(n)
         if n:
             self._model.copy(self._keeper, seq)
         return n
 
     def remember(self, seq: int, prompt: TokenIds) -> None:
         """See `LanguageModel.remember`."""
-        self._model.remove(self._keeper)
+        self._forget(0)
         self._model.copy(seq, self._keeper)
         self._prompt = prompt
+
+    def _forget(self, n: int) -> None:
+        """All but the first tokens; where this breaks off nothing is known of what the keeper holds."""
+        rest, self._prompt = self._prompt[:n], self._prompt[:0]
+        self._model.remove(self._keeper, n)
+        self._prompt = rest

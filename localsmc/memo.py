@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from localsmc.errors import RunError
 from localsmc.folders import cache_folder
+from localsmc.writing import write_whole
 
 _MAX_ENTRIES = 500
 
@@ -37,8 +38,5 @@ class Memo:
         """Add entries, all or none; where nothing can be written they are found out again."""
         entries = {key: value for key, value in self.read().items() if key not in new}
         newest = [*entries.items(), *new.items()][-_MAX_ENTRIES:]
-        scratch = self.path.with_name(f"{self.name}.{os.getpid()}")
-        with contextlib.suppress(OSError):
-            scratch.parent.mkdir(parents=True, exist_ok=True)
-            scratch.write_text(json.dumps(dict(newest)), encoding="utf-8")
-            scratch.replace(self.path)
+        with contextlib.suppress(RunError):
+            write_whole(self.path, json.dumps(dict(newest)))

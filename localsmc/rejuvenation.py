@@ -49,7 +49,8 @@ def rejuvenate(particles: Particles, exponent: Callable[[int], float]) -> Genera
         if scouts.length:
             scouts.evaluate()
             yield
-        scouts.extend(Proposal(exponent(scouts.length)))
+        if scouts.n_live:
+            scouts.extend(Proposal(exponent(scouts.length)))
     taken = _taken(particles, scouts.histories, movable)
     n_proposals = int(particles.histories.count[movable].sum())
     _take_in(particles, scouts.histories, movable, taken)

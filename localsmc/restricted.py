@@ -101,14 +101,14 @@ class Restricted(Front):
 
 def _show(logits: Floats, allowed: Allowed | None, out: Floats) -> None:
     """Write a row (V + 1,): the allowed logits, and what the others come to."""
-    n_vocab = len(out) - 1
-    out[:n_vocab], out[n_vocab] = logits, -np.inf
-    if allowed is None or allowed.all():
+    out[:-1], out[-1] = logits, -np.inf
+    if allowed is None:
         return
-    hidden = logits[~allowed[:n_vocab]]
-    out[:n_vocab][~allowed[:n_vocab]] = -np.inf
-    top = hidden.max()
-    out[n_vocab] = top + np.log(np.exp(hidden - top).sum(dtype=np.float64)) if np.isfinite(top) else top
+    is_hidden = ~allowed[: len(logits)]  # the model may be narrowed
+    hidden = logits[is_hidden]
+    out[:-1][is_hidden] = -np.inf
+    top = hidden.max(initial=-np.inf)
+    out[-1] = top + np.log(np.exp(hidden - top).sum(dtype=np.float64)) if np.isfinite(top) else top
 
 
 def are_dead(shown: Floats) -> NDArray[np.bool_]:

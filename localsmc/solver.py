@@ -72,7 +72,7 @@ class Solving:
         self.notices: list[str] = []
         self._grammar = self._restriction()
         self.prompt_text, self.prompt = layout.put(model, problem, settings)
-        self.closing = thinking.opened_by(self.prompt_text)
+        self.closing = self._closing()
         """What ends the thought that the text begins with; empty where it begins with none."""
         self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
@@ -110,6 +110,12 @@ class Solving:
         context = layout.open_context(self.model, self.method.room.sequences, n_cells, self.settings)
         self._closes.callback(context.close)
         return context
+
+    def _closing(self) -> str:
+        """Where a grammar leaves no way to end a thought, the text is none."""
+        closing = thinking.opened_by(self.prompt_text)
+        is_open = not self.settings.is_restricted or closing in (self.settings.grammar or "")
+        return closing if is_open else ""
 
     def _restriction(self) -> LlamaGrammar | None:
         """What texts are held to."""
@@ -218,8 +224,8 @@ class Solving:
         # A character may have been cut in the middle.
         text = shown.decode(errors="replace").rstrip("\ufffd")
         is_whole = bool(is_end.any()) or shown != spelled
-        # What it only thinks of is no answer.
-        said = thinking.reply(text, self.closing)
+        # What it only thinks of is no answer; a value of JSON has its marks as anything else.
+        said = text if self.settings.json_schema is not None else thinking.reply(text, self.closing)
         return text, grammars.answer_of(said, self.settings, self._extract, is_whole=is_whole)
 
     def _answer(self, tokens: TokenIds) -> str | None:

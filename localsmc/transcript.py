@@ -10,7 +10,6 @@ Lines with a role and a content suffice to be read; what else a line has is kept
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from typing import Any
 from localsmc.errors import ConfigError, RunError
 from localsmc.prompts import instructed
 from localsmc.records import Result
+from localsmc.writing import write_whole
 
 HEAD = {"localsmc": "chat", "version": 1}
 
@@ -67,33 +67,22 @@ def about(result: Result) -> dict[str, Any]:
 def require_writable(path: Path) -> None:
     """Raise RunError where a file cannot be written there, as far as can be told before."""
     if path.is_dir():
-        raise _not_written(path, "it is a folder")
+        raise RunError(f"`{path}` cannot be written: it is a folder", hint=_HINT)
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        raise _not_written(path, f"`{path.parent}` is no folder that you may write to")
+        why = f"`{path.parent}` is no folder that you may write to"
+        raise RunError(f"`{path}` cannot be written: {why}", hint=_HINT)
 
 
 def write(path: Path, transcript: Transcript) -> None:
     """Write the file anew, whole or not at all; raises RunError. A name in .md or .txt is for people."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
     if path.suffix in (".md", ".txt"):
         text = "\n\n".join(_paragraphs(transcript)) + "\n"
     else:
         text = "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in _lines(transcript))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        scratch.write_text(text, encoding="utf-8", errors="replace")
-        scratch.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            scratch.unlink()
-        raise _not_written(path, error.strerror) from error
+    write_whole(path, text, hint=_HINT)
 
 
-def _not_written(path: Path, why: str | None) -> RunError:
-    return RunError(
-        f"the transcript `{path}` cannot be written: {why}",
-        hint="name a file in a folder that you may write to, with room on its disk",
-    )
+_HINT = "name a file in a folder that you may write to, with room on its disk"
 
 
 def _paragraphs(transcript: Transcript) -> Iterator[str]:
@@ -118,7 +107,7 @@ def read(path: Path) -> Transcript:
     """The conversation in a file; raises ConfigError where it is none."""
     system, model, user = None, None, None
     exchanges: list[Exchange] = []
-    for number, line in enumerate(_read_lines(path), 1):
+    for number, line in _read_lines(path):
         role, content = line.pop("role", None), line.pop("content", None)
         if role is None and line.get("localsmc") == HEAD["localsmc"] and number == 1:
             if line.get("version", HEAD["version"]) != HEAD["version"]:
@@ -143,7 +132,8 @@ def read(path: Path) -> Transcript:
 _ROLES = ("system", "user", "assistant")
 
 
-def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Each line's number and object."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
@@ -153,17 +143,17 @@ def _read_lines(path: Path) -> Iterator[dict[str, Any]]:
         ) from error
     except UnicodeDecodeError:
         raise _not_one(path, "it is not UTF-8 text") from None
-    # Not `splitlines`: what is said may have line breaks of other kinds in it.
+    # Not splitlines: JSON leaves line separators such as U+2028 within a text as they are.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise _not_one(path, f"line {number} is no JSON") from None
         if not isinstance(value, dict):
             raise _not_one(path, f"line {number} is no JSON object")
-        yield value
+        yield number, value
 
 
 def _not_one(path: Path, why: str) -> ConfigError:

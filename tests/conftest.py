@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import atexit
 import os
+import shutil
 import tempfile
 
 # One thread each: tests compare, they do not race; busy machines stay usable.
@@ -13,9 +15,10 @@ _THEIRS = ("LOCALSMC_", "_LOCALSMC_", "LLAMA_ARG_", "LLAMA_CACHE", "HF_", "HUGGI
 _THEIRS += ("TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME")
 for _name in [name for name in os.environ if name.startswith(_THEIRS)]:
     del os.environ[_name]
-_HOME = tempfile.TemporaryDirectory(prefix="localsmc-tests-")
+_HOME = tempfile.mkdtemp(prefix="localsmc-tests-")
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 for _name in ("LOCALSMC_CACHE", "LOCALSMC_CONFIG", "LOCALSMC_DATA", "HF_HOME"):
-    os.environ[_name] = os.path.join(_HOME.name, _name.lower())
+    os.environ[_name] = os.path.join(_HOME, _name.lower())
 
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402

@@ -30,7 +30,7 @@ class _Walk:
         rows = [
             self._row(np.asarray(row, dtype=np.float64), int(n)) for row, n in zip(mass, counts, strict=True)
         ]
-        return np.concatenate(rows).astype(np.int64)
+        return np.concatenate([np.zeros(0), *rows]).astype(np.int64)
 
     def _row(self, mass: np.ndarray, n: int) -> np.ndarray:
         """n independent draws, enumerated as multisets with their multinomial probabilities."""

@@ -25,6 +25,7 @@ LAYERS = [
         "thinking",
         "ggml",
         "statistics",
+        "writing",
     },
     {
         "aliases",

@@ -395,6 +395,8 @@ CHANGES = [
     (["set", "predict", "50"], "n_predict = 100", "n_predict = 50"),
     (["set", "solve.alpha", "3"], "alpha = 2", "alpha = 3"),
     (["set", "seed", "-1"], "n_predict = 100\n", "n_predict = 100\nseed = -1\n"),
+    # Without a say beside the default scheme, with one beside others.
+    (["set", "ess-threshold", "0.3"], "n_predict = 100\n", "n_predict = 100\ness-threshold = 0.3\n"),
     (["set", "json", "on"], "n_predict = 100\n", "n_predict = 100\njson = true\n"),
     (["set", "gpu-layers", "12"], "n_predict = 100\n", "n_predict = 100\ngpu-layers = 12\n"),
     (["set", "system", "3"], "n_predict = 100\n", 'n_predict = 100\nsystem = "3"\n'),

@@ -125,6 +125,30 @@ def test_the_keeper_holds_the_last_prompt_and_nothing_else(can_forget):
     assert recalled == ([0, 2, 2, 2, 0] if can_forget else [0, 2, 0, 0, 0])
 
 
+def test_nothing_is_known_of_a_keeper_that_was_interrupted(monkeypatch):
+    toy = ToyModel(5, seed=1, n_cells=64, n_seq_max=6)
+    kept, tokens = Kept(toy), np.array([1, 2, 3], dtype=np.int32)
+
+    def remember(prompt):
+        kept.clear()
+        n = kept.recall(0, prompt)
+        kept.decode(prompt[n:].astype(int), np.arange(n, len(prompt)), np.zeros(len(prompt) - n, dtype=int))
+        kept.remember(0, prompt)
+        return n
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    remember(tokens)
+    for name in ("copy", "remove"):
+        with monkeypatch.context() as patch:
+            patch.setattr(toy, name, interrupt)
+            with pytest.raises(KeyboardInterrupt):
+                kept.remember(0, tokens)
+        assert remember(tokens) == 0
+        assert toy.history(5) == tokens.tolist()
+
+
 def test_a_context_that_failed_is_opened_anew(embedded):
     with Conversation(embedded) as conversation:
         solving, _ = turn(conversation, "What is 2 + 2?")
@@ -201,6 +225,28 @@ def test_thought_is_never_part_of_the_answer(embedded, monkeypatch):
     with Conversation(embedded) as conversation, conversation.ask("q", settings=BRIEF) as solving:
         for text, answer in (("\\boxed{3}", None), ("\\boxed{3}</think>\\boxed{4}", "4")):
             assert solving._read(embedded.llama.tokenize(text, special=False)) == (text, answer)
+
+
+@pytest.mark.parametrize(
+    ("settings", "text", "closing", "answer"),
+    [
+        ({"json_schema": '{"type": "integer"}'}, "4", "", "4"),
+        ({"json_schema": '{"type": "string"}'}, '"<think>4"', "", '"<think>4"'),
+        ({"grammar": "root ::= [0-9]+"}, "4", "", "4"),
+        ({"grammar": 'root ::= "hm</think>" [0-9]+'}, "hm</think>4", "</think>", "4"),
+    ],
+)
+def test_what_a_grammar_holds_to_is_thought_only_where_it_ends_one(
+    embedded, monkeypatch, settings, text, closing, answer
+):
+    template = "{% for m in messages %}{{ m.content }}{% endfor %}<think>"
+    monkeypatch.setattr(embedded.llama, "chat_template", ChatTemplate(template))
+    with Conversation(embedded) as conversation:
+        with conversation.ask("q", settings=replace(BRIEF, **settings)) as solving:
+            assert solving.closing == closing
+            end = np.flatnonzero(embedded.llama.is_eog)[:1].astype(np.int32)
+            tokens = np.concatenate((embedded.llama.tokenize(text, special=False), end))
+            assert solving._read(tokens) == (text, answer)
 
 
 def test_the_instruction_is_part_of_what_was_said(embedded, monkeypatch):

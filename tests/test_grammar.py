@@ -104,12 +104,15 @@ def fed(grammar, tokens):
 
 
 def brute_force(embedded, text, tokens):
-    """The whole vocabulary tried by a sampler that was fed with the whole text; but for control tokens."""
+    """The whole vocabulary tried by a sampler fed with the whole text; but for what writes no text."""
     llama = embedded.llama
     sampler = LlamaGrammar(llama, text)._fresh
     for token in tokens:
         sampler.accept(int(token))
-    has_text = np.array([bool(llama.pieces[i]) for i in range(llama.n_vocab)])
+    pieces = [llama.pieces[i] for i in range(llama.n_vocab)]
+    has_text = np.array(
+        [bool(piece) and not re.search(rb"[\x00\xc0\xc1\xf5-\xff]", piece) for piece in pieces]
+    )
     return sampler.are_allowed(np.arange(llama.n_vocab)) & (has_text | llama.is_eog)
 
 
@@ -168,6 +171,16 @@ def test_a_token_that_is_not_allowed_never_reaches_llama_cpp(embedded):
         grammar.allowed([fed(grammar, [int(embedded.llama.tokenize("b", special=False)[0])])])
     with pytest.raises(SequenceError, match="does not allow"):
         grammar.allowed([fed(grammar, [int(np.flatnonzero(embedded.llama.is_eog)[0])])])
+
+
+def test_bytes_that_are_in_no_text_are_never_allowed(embedded):
+    """llama.cpp takes them for characters that a set in the negative does not name."""
+    grammar = LlamaGrammar(embedded.llama, 'root ::= [^"]*')
+    mask = grammar.allowed([grammar.start()])[0]
+    lone = {
+        embedded.llama.pieces[i] for i in np.flatnonzero(mask).tolist() if len(embedded.llama.pieces[i]) == 1
+    }
+    assert {byte[0] for byte in lone if byte[0] >= 0x80} == set(range(0xC2, 0xF5))
 
 
 # --- texts ----------------------------------------------------------------------------------------

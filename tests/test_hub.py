@@ -523,11 +523,22 @@ def test_a_split_model_is_deleted_whole(server):
     assert not list(cache.folder().glob("models--*"))
 
 
-def test_where_there_are_no_links_there_is_one_copy_all_the_same(server, monkeypatch):
-    def refuse(*_, **__):
-        raise OSError("no links here")
+def no_links(*_, **__):
+    raise OSError("no links here")
 
-    monkeypatch.setattr("pathlib.Path.symlink_to", refuse)
+
+def test_where_there_are_no_links_the_parts_that_are_there_need_no_room(server, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.symlink_to", no_links)
+    server.cut_after = [len(SMALL), 100, 0, 0, 0]
+    with pytest.raises(DownloadFailed):
+        hub.find_model(HubName("user/split-GGUF"))
+    usage = type("Usage", (), {"free": len(OTHER) - 100 + len(SMALL + OTHER)})
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    assert len(hub.find_model(HubName("user/split-GGUF")).paths) == 3
+
+
+def test_where_there_are_no_links_there_is_one_copy_all_the_same(server, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.symlink_to", no_links)
     found = hub.find_model(ONE)
     assert found.path.read_bytes() == SMALL
     assert not found.path.is_symlink()
@@ -550,7 +561,10 @@ def test_a_model_of_the_hub_is_loaded_by_its_name(server, tmp_path, random_llama
 
 
 def test_files_with_strange_names_are_none(server):
-    sha, files = "0" * 64, ("../up.gguf", "/root.gguf", "a\\b.gguf", "a\x1b[31m.gguf", "good.gguf")
+    sha, files = (
+        "0" * 64,
+        ("../up.gguf", "/root.gguf", "C:/x.gguf", "a\\b.gguf", "a\x1b[31m.gguf", "good.gguf"),
+    )
     entries = [
         {"rfilename": file, "size": 1, "blobId": "0" * 40, "lfs": {"size": 1, "sha256": sha}}
         for file in files

@@ -127,7 +127,7 @@ def test_a_missing_model_is_one_sentence(tmp_path):
     assert (done.returncode, done.stdout) == (3, "")
     first, hint = done.stderr.splitlines()
     assert first == f"error: no model at `{missing}`"
-    assert hint.startswith("give the path of a GGUF file")
+    assert hint.startswith("give a GGUF file")
 
 
 def test_a_reader_that_goes_away_ends_the_command_quietly(tmp_path):

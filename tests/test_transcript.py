@@ -16,9 +16,10 @@ TALK = Transcript(
     system="be brief",
     model="m.gguf",
 )
+SEPARATED = Transcript(exchanges=(Exchange(user="a\x85b", text="c\u2028d\u2029\x1e"),))
 
 
-@pytest.mark.parametrize("talk", [TALK, Transcript(exchanges=())])
+@pytest.mark.parametrize("talk", [TALK, SEPARATED, Transcript(exchanges=())])
 def test_what_is_written_is_read_again(tmp_path, talk):
     path = tmp_path / "new folder" / "talk.jsonl"
     transcript.write(path, talk)
@@ -46,6 +47,9 @@ def test_what_the_model_saw_has_the_instruction():
         (b"\xff\xfe", "it is not UTF-8 text"),
         (b"hello", "line 1 is no JSON"),
         (b'{"localsmc": "chat", "version": 2}', "another version of localsmc has written it"),
+        (b"[" * 100_000, "line 1 is no JSON"),
+        (b"\n\nhello", "line 3 is no JSON"),
+        (b'\n{"role": "tool", "content": "x"}', "line 2 is no message"),
         (b"[1]", "line 1 is no JSON object"),
         (b'{"role": "assistant", "content": "x"}', "line 1 is no message that can stand there"),
         (b'{"role": "user", "content": "x"}\n{"role": "user", "content": "y"}', "line 2 is no message"),

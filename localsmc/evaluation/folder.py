@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from localsmc.errors import RunError
+from localsmc.writing import write_whole
 
 try:
     import fcntl
@@ -77,7 +78,7 @@ class RunFolder:
                     f"`{self.path}` has results but no manifest", hint="give another folder with `-o`"
                 )
             self.notices: list[str] = []
-            _write(file, json.dumps({"format": FORMAT, **manifest}, indent=1))
+            write_whole(file, json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n")
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
@@ -165,13 +166,3 @@ def _comparable(part: Any) -> Any:
         return part
     rows = [row if isinstance(row, dict) else {"": row} for row in part]
     return [{name: value for name, value in row.items() if name not in ("path", "source")} for row in rows]
-
-
-def _write(file: Path, text: str) -> None:
-    """Whole or not at all."""
-    draft = file.with_suffix(".writing")
-    try:
-        draft.write_text(text + "\n", encoding="utf-8")
-        os.replace(draft, file)
-    except OSError as error:
-        raise RunError(f"`{file}` cannot be written: {error.strerror}", hint="make room") from error

@@ -36,7 +36,8 @@ def fetch_files(listing: Listing, paths: Sequence[str], cache: Path, access: Acc
     folder = cache / listing.repository.folder
     with _disk_in_words(cache):
         (folder / "blobs").mkdir(parents=True, exist_ok=True)
-        _check_room([listing.files[path] for path in paths], folder / "blobs")
+        missing = [path for path in paths if not _pointer(listing, path, folder).is_file()]
+        _check_room([listing.files[path] for path in missing], folder / "blobs")
         pointers = tuple(_download(listing, listing.files[path], cache, access) for path in paths)
         _write_reference(folder / "refs" / "main", listing.commit)
     return pointers
@@ -44,7 +45,7 @@ def fetch_files(listing: Listing, paths: Sequence[str], cache: Path, access: Acc
 
 def _download(listing: Listing, file: RemoteFile, cache: Path, access: Access) -> Path:
     folder = cache / listing.repository.folder
-    pointer, blob = folder / "snapshots" / listing.commit / file.path, folder / "blobs" / file.blob
+    pointer, blob = _pointer(listing, file.path, folder), folder / "blobs" / file.blob
     lock = cache / ".locks" / listing.repository.folder / f"{file.blob}.lock"
     for parent in (pointer.parent, lock.parent):
         parent.mkdir(parents=True, exist_ok=True)
@@ -56,13 +57,18 @@ def _download(listing: Listing, file: RemoteFile, cache: Path, access: Access) -
     return pointer
 
 
+def _pointer(listing: Listing, path: str, folder: Path) -> Path:
+    """Where a file of the repository stands in the cache."""
+    return folder / "snapshots" / listing.commit / path
+
+
 # --- the file itself ------------------------------------------------------------------------------
 
 
 def _fetch(listing: Listing, file: RemoteFile, blob: Path, access: Access) -> None:
     """Download what is missing, check the whole and give it its name."""
     partial = blob.with_name(blob.name + PARTIAL)
-    with partial.open("ab", buffering=0) as output:
+    with partial.open("ab") as output:
         if output.tell() > file.size:
             output.truncate(0)
             output.seek(0)

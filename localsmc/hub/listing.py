@@ -64,7 +64,7 @@ def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:
     for entry in answer["siblings"]:
         path, lfs = str(entry["rfilename"]), entry.get("lfs") or {}
         # What climbs out of the snapshot, or would speak to a terminal, is no file of a repository.
-        if path.startswith("/") or "\\" in path or ".." in path.split("/") or not path.isprintable():
+        if not _is_inside(path) or not path.isprintable():
             continue
         files[path] = RemoteFile(
             path=path,
@@ -73,6 +73,11 @@ def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:
             git_sha1=_hash(entry["blobId"], 40),
         )
     return Listing(repository=repository, commit=_hash(answer["sha"], 40), files=files)
+
+
+def _is_inside(path: str) -> bool:
+    """Whether it stays where it is put; Windows has drives, too."""
+    return not path.startswith("/") and not set(path) & set("\\:") and ".." not in path.split("/")
 
 
 def _hash(text: str, length: int) -> str:

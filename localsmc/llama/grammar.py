@@ -97,12 +97,11 @@ class LlamaGrammar:
 
     def _sampler(self, text: Text) -> _Sampler:
         """What llama.cpp remembers of a text, by the nearest beginning that is known."""
-        rest: list[int] = []
-        at: Text | None = text
-        while at is not None and at not in self._known and at.before is not None:
+        rest, at = list[int](), text
+        while at not in self._known and at.before is not None:
             rest.append(at.token)
             at = at.before
-        sampler = self._known.get(at, self._fresh) if at is not None else self._fresh
+        sampler = self._known.get(at, self._fresh)
         if rest:
             sampler = sampler.clone()
             for token in reversed(rest):
@@ -172,18 +171,21 @@ class Prefixes:
 
 _NO_TEXT = -1
 
+_NEVER = bytes([0, 0xC0, 0xC1, *range(0xF5, 0x100)])
+"""Bytes that end a piece for llama.cpp, or are in no text, though it takes them for far characters."""
+
 
 def _forest(pieces: Sequence[bytes], most_levels: int) -> tuple[Ints, Ints]:
     """(V,) a token that each begins with, −1 for none, and its level: how many others that one has before it.
 
-    A token without text is on no level, −1. One that ends within a character begins nothing: what llama.cpp
-    thinks of it says nothing of others.
+    A token without text, or with bytes of none, is on no level, −1. One that ends within a character
+    begins nothing: what llama.cpp thinks of it says nothing of others.
     """
     parents, levels = np.full(len(pieces), -1), np.full(len(pieces), _NO_TEXT)
     path: list[int] = []
     for token in sorted(range(len(pieces)), key=pieces.__getitem__):
         piece = pieces[token]
-        if not piece or 0 in piece:  # llama.cpp would read it up to the zero
+        if not piece or piece.translate(None, _NEVER) != piece:
             continue
         while path and not piece.startswith(pieces[path[-1]]):
             path.pop()

@@ -379,8 +379,7 @@ def nothing_allowed(where: str) -> NothingAllowed:
     """A grammar leaves no token of the vocabulary."""
     return NothingAllowed(
         f"the grammar allows no token {where}",
-        hint="it may ask for characters that the model cannot write, or the same seed may have no luck:"
-        " try another grammar, more `--particles` or another `--seed`",
+        hint="the model may have no tokens for it; else try more `--particles` or another `--seed`",
     )
 
 

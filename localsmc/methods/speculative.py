@@ -29,7 +29,7 @@ class Speculative(Drafting):
     """Parameters of `Drafting`, and the truncations of `Sample`, off by default."""
 
     name: ClassVar[str] = "speculative"
-    no_grammar: ClassVar[str] = "it would give what `sample` gives, which does"
+    no_grammar: ClassVar[str] = "its law would be that of `sample`, which takes one"
 
     top_k: int = 0
     top_p: float = 1.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from localsmc.errors import RunError
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str, *, hint: str = "make room, or give a file elsewhere") -> None:
     """What was there before stays until all of the text is written; raises RunError."""
     target = path.resolve()
     # A pipe or a device cannot be put in the place of another.
@@ -27,6 +27,4 @@ def write_whole(path: Path, text: str) -> None:
             if is_replaced:
                 draft.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(
-            f"`{path}` cannot be written: {error.strerror}", hint="make room, or give a file elsewhere"
-        ) from error
+        raise RunError(f"`{path}` cannot be written: {error.strerror}", hint=hint) from error
