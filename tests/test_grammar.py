@@ -321,6 +321,25 @@ def test_a_recursive_schema_is_one_for_recursive_texts(embedded):
     assert grammar.allowed([fed(grammar, tokens)])[0][embedded.llama.is_eog].all()
 
 
+@pytest.mark.parametrize(
+    ("schema", "longest"),
+    [
+        ({"type": "string", "maxLength": 300}, "x" * 300),
+        ({"type": "string", "minLength": 2, "maxLength": 200}, "x" * 200),
+        ({"type": "array", "items": {"type": "boolean"}, "maxItems": 120}, [True] * 120),
+        ({"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 120}, [True] * 120),
+    ],
+)
+def test_long_repetitions_of_a_schema_are_no_deep_nesting(embedded, schema, longest):
+    grammar = LlamaGrammar(embedded.llama, grammars.gbnf_of(Settings(json_schema=json.dumps(schema))))
+    text = json.dumps(longest)
+    written = fed(grammar, embedded.llama.tokenize(text, special=False))
+    assert grammar.allowed([written])[0][embedded.llama.is_eog].all()
+    longer = json.dumps(longest + longest[:1])[:-1]
+    with pytest.raises(SequenceError, match="does not allow"):
+        grammar.allowed([fed(grammar, embedded.llama.tokenize(longer, special=False))])
+
+
 def test_keywords_that_nobody_heeds_are_told():
     schema = {
         "type": "object",
