@@ -2,15 +2,18 @@
 
 llama.cpp prints what it does not understand to standard error, and there are grammars on which it never
 ends or ends the process: repetitions whose end is before their beginning, deep nesting, and rules that
-come back to themselves before they read anything, where what stands before can be empty. Those are
-refused here, so that it is only handed what it can work with. References to single tokens (`<think>`,
-`<[7]>`) are refused, too: llama.cpp allows a token whose text goes on into one, and then aborts on it.
+come back to themselves before they read anything, where what stands before can be empty; and small ones
+take all memory or all time, by what their repetitions and alternatives multiply to. Those are refused here,
+so that it is only handed what it can work with. References to single tokens (`<think>`, `<[7]>`) are
+refused, too: llama.cpp allows a token whose text goes on into one, and then aborts on it.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from graphlib import CycleError, TopologicalSorter
 
 from localsmc.errors import ConfigError
@@ -23,8 +26,17 @@ DEEPEST = 200
 """Groups within groups."""
 MOST_TIMES = 2000
 """Repetitions, those within others multiplied: llama.cpp's own bound."""
+LARGEST = 16 * 2**20
+"""Bytes that llama.cpp's reading takes, of which it makes a copy for each text."""
+MOST_WAYS = 64
+"""In which a rule comes to the beginning of another: llama.cpp follows each, and compares it with all."""
+
+_RULE, _ELEMENT = 64, 8
+"""Bytes, as measured."""
 
 HINT = 'GBNF is described in llama.cpp\'s grammars/README.md; for example: root ::= "yes" | "no"'
+
+_FACTORED = 'write it once: sum ::= term ("+" term)* for sum ::= term | term "+" sum; repeat nothing empty'
 
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _LINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
@@ -44,6 +56,10 @@ class _Part:
     is_empty: bool = False
     size: int = 1
     """Rules that llama.cpp makes of it."""
+    length: int = 1
+    """Elements of those."""
+    times: int = 1
+    """How often it can come, at most; once for what has no bound."""
 
 
 @dataclass(slots=True)
@@ -53,15 +69,18 @@ class _Rule:
     """Where in the text it stands."""
 
 
-def check(text: str) -> None:
-    """Raise ConfigError for a grammar that llama.cpp would not take, or would not survive."""
+def check(text: str) -> int:
+    """About how many bytes llama.cpp's reading of a grammar takes.
+
+    Raises ConfigError for one that it would not take, or would not survive.
+    """
     if not text.strip():
         raise ConfigError("the grammar is empty", hint=HINT)
     if "\0" in text:
         raise ConfigError("the grammar is not a text", hint=HINT)
     if len(text.encode()) > MOST_BYTES:
         raise ConfigError(f"the grammar has more than {MOST_BYTES:,} bytes", hint="write a smaller one")
-    _Reader(text).check()
+    return _Reader(text).check()
 
 
 class _Reader:
@@ -73,8 +92,9 @@ class _Reader:
         self._used: dict[str, int] = {}
         """Names, and where each is used first."""
         self._n_made = 0
+        self._n_bytes = 0
 
-    def check(self) -> None:
+    def check(self) -> int:
         self._skip(_LINES)
         while self._at < len(self._text):
             self._rule()
@@ -85,7 +105,14 @@ class _Reader:
                 raise self._error(f"there is no rule `{name}`", at)
         if len(self._rules) > MOST_RULES:
             raise ConfigError(f"the grammar has more than {MOST_RULES:,} rules", hint="write a smaller one")
-        self._refuse_left_recursion()
+        if self._n_bytes > LARGEST:
+            raise ConfigError(
+                "the grammar's repetitions come to too much together",
+                hint="repeat less, or without an end, as in [a-z]*",
+            )
+        empty = self._nullable()
+        self._refuse_ways(self._beginnings(empty), empty)
+        return self._n_bytes
 
     # --- reading ---
 
@@ -97,6 +124,7 @@ class _Reader:
         self._at += 3
         self._skip(_LINES)
         self._rules[name] = _Rule(self._alternatives(0), at)
+        self._n_bytes += _RULE
         if self._at < len(self._text) and self._text[self._at] not in "\r\n":
             raise self._wrong("the end of the rule")
         self._skip(_LINES)
@@ -116,15 +144,18 @@ class _Reader:
                 self._repeat(parts)
             else:
                 parts.append(self._part(depth))
+                self._n_bytes += _ELEMENT * parts[-1].length
             self._skip(_LINES if depth else _SPACE)
         return parts
 
     def _part(self, depth: int) -> _Part:
         first = self._next
         if first == '"':
-            return _Part(is_empty=self._expect(_STRING, "a string that ends, with known escapes") == '""')
+            text = self._expect(_STRING, "a string that ends, with known escapes")
+            return _Part(is_empty=text == '""', length=len(text))
         if first == "[":
-            return _Part(is_empty=self._expect(_CLASS, "a set of characters that ends") in ("[]", "[^]"))
+            text = self._expect(_CLASS, "a set of characters that ends")
+            return _Part(is_empty=text in ("[]", "[^]"), length=len(text))
         if first == ".":
             self._at += 1
             return _Part()
@@ -150,6 +181,7 @@ class _Reader:
 
     def _made(self, rule: _Rule, size: int) -> _Part:
         self._n_made += 1
+        self._n_bytes += _RULE
         name = f"({self._n_made}"  # no name that a rule can have
         self._rules[name] = rule
         return _Part(name, size=size)
@@ -164,7 +196,12 @@ class _Reader:
         if most is not None and most < least:
             raise self._error(f"a repetition ends at {most}, before its beginning {least}")
         self._n_made += 1 if most is None else most - least
-        parts[-1] = _Part(parts[-1].rule, parts[-1].is_empty or not least, size)
+        part, times = parts[-1], max(1, least, most or 0)
+        self._n_bytes += times * (_RULE + _ELEMENT * part.length)
+        parts[-1] = replace(
+            part, is_empty=part.is_empty or not least, size=size, length=times * part.length,
+            times=times * part.times,
+        )  # fmt: skip
 
     def _times(self) -> tuple[int, int | None]:
         sign = self._next
@@ -202,17 +239,18 @@ class _Reader:
         rest = self._text[self._at : self._at + 20].splitlines()
         return self._error(f"{expected} is expected" + (f" at `{rest[0]}`" if rest and rest[0] else ""))
 
-    def _error(self, what: str, at: int | None = None) -> ConfigError:
+    def _error(self, what: str, at: int | None = None, hint: str = HINT) -> ConfigError:
         line = self._text.count("\n", 0, self._at if at is None else at) + 1
-        return ConfigError(f"line {line} of the grammar: {what}", hint=HINT)
+        return ConfigError(f"line {line} of the grammar: {what}", hint=hint)
 
     # --- what it comes to ---
 
-    def _refuse_left_recursion(self) -> None:
-        empty = self._nullable()
+    def _beginnings(self, empty: set[str]) -> dict[str, list[_Part]]:
+        """What each rule can begin with, others' beginnings first; raises ConfigError for left recursion."""
         begins = {name: self._first(rule, empty) for name, rule in self._rules.items()}
+        graph = {name: [str(part.rule) for part in parts] for name, parts in begins.items()}
         try:
-            TopologicalSorter(begins).prepare()
+            return {name: begins[name] for name in TopologicalSorter(graph).static_order()}
         except CycleError as error:
             cycle = [name for name in error.args[1] if name in self._rules]
             named = [name for name in cycle if not name.startswith("(")]
@@ -220,6 +258,18 @@ class _Reader:
             who = f"`{named[0]}`" if named else "a group"
             what = f"{who} comes back to itself before it reads anything (left recursion)"
             raise self._error(what, at) from None
+
+    def _refuse_ways(self, begins: Mapping[str, Sequence[_Part]], empty: set[str]) -> None:
+        """Raise ConfigError where a rule comes in too many ways to the beginning of another."""
+        most: dict[str, int] = {}
+        for name, parts in begins.items():
+            ways: Counter[str] = Counter()
+            for part in parts:
+                ways[str(part.rule)] += part.times if part.rule in empty else 1
+            most[name] = max((n * most[other] for other, n in ways.items()), default=1)
+            if most[name] > MOST_WAYS:
+                what = f"the same beginning is read in more than {MOST_WAYS} ways"
+                raise self._error(what, self._rules[name].at, hint=_FACTORED)
 
     def _nullable(self) -> set[str]:
         """The rules that can be empty."""
@@ -241,13 +291,13 @@ class _Reader:
     def _can_be_empty(self, rule: _Rule, empty: set[str]) -> bool:
         return any(all(part.is_empty or part.rule in empty for part in parts) for parts in rule.alternatives)
 
-    def _first(self, rule: _Rule, empty: set[str]) -> set[str]:
+    def _first(self, rule: _Rule, empty: set[str]) -> list[_Part]:
         """The rules that it can begin with."""
-        found: set[str] = set()
+        found: list[_Part] = []
         for parts in rule.alternatives:
             for part in parts:
                 if part.rule is not None:
-                    found.add(part.rule)
+                    found.append(part)
                 if not part.is_empty and part.rule not in empty:
                     break
         return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,7 +39,7 @@ def _from_schema(text: str) -> str:
         # As pydantic writes recursive models; the converter resolves nothing beside a reference.
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
     try:
-        found: str = json_schema_to_gbnf(json.dumps(schema))
+        found = _NESTED.sub(_flat, json_schema_to_gbnf(json.dumps(schema)))
         gbnf.check(found)
     except ConfigError as error:
         raise ConfigError(
@@ -49,6 +50,19 @@ def _from_schema(text: str) -> str:
             f"the JSON schema cannot be made a grammar: {_why(error)}", hint=SCHEMA_HINT
         ) from error
     return found
+
+
+_NESTED = re.compile(r"\(([^()]+) (?:\(\1 )*\(\1(?:\)\?)+")
+_DEEP = 50
+"""Nothing but a repetition is nested so deep, no constant either."""
+
+
+def _flat(nested: re.Match[str]) -> str:
+    """`(a (a (a)?)?)?`, as the converter writes "up to three", as a repetition: 200 deep is too deep."""
+    n_times, n_ends = nested[0].count("("), nested[0].count(")?")
+    if n_ends < n_times or n_times < _DEEP:
+        return nested[0]
+    return f"({nested[1]}){{0,{n_times}}}" + ")?" * (n_ends - n_times)
 
 
 def _parsed(text: str) -> Any:

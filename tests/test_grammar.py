@@ -41,6 +41,11 @@ GOOD = {
     "a rule said twice": 'root ::= "a"\nroot ::= "b"',
     "windows lines": 'root ::= a\r\na ::= "b"\r\n',
     "an empty alternative": 'root ::= "a" |',
+    "what may be empty, repeated a few times": 'root ::= ("a"? "b"?){0,9}',
+    "lists in lists": 'root ::= a{0,99}\na ::= b{0,99} "."\nb ::= c{1,99} ";"\nc ::= [a-z]{1,20} ","',
+    "levels of operators": "root ::= e0\n"
+    + "".join(f'e{i} ::= e{i + 1} | e{i + 1} "{i}" e{i}\n' for i in range(5))
+    + 'e5 ::= [0-9]+ | "(" root ")"',
     "a rule that nobody uses": 'root ::= "a"\nother ::= "b"',
 }
 
@@ -71,6 +76,13 @@ BAD = {
     'root ::= ("a"? root)* "x"': "comes back to itself",
     'root ::= x*\nx ::= y?\ny ::= x "a"': "comes back to itself",
     "root ::= " + "(" * 100_000: "groups are nested more than 200 deep",
+    "root ::= " + '[a-f]{0,1999} "-" ' * 200: "repetitions come to too much together",
+    "root ::= " + f'"{"a" * 999}"' + "{1999} " + f'"{"b" * 999}"{{1999}}': "repetitions come to too much",
+    "root ::= a{0,20}\na ::= b{0,20}\nb ::= c{0,20}\nc ::= [a-z]": "line 1 of the grammar: the same",
+    'root ::= (("a"{0,9}){0,9}){0,9}\nx ::= root{0,40}': "the same beginning is read in",
+    "root ::= r0\n" + "".join(f'r{i} ::= r{i + 1} | r{i + 1} "b"\n' for i in range(22)) + "r22 ::= [a]": (
+        "line 17 of the grammar: the same beginning"
+    ),
     "root ::= <[7]>": "references to single tokens are not supported",
     "root ::= !<think>": "references to single tokens are not supported",
     'root ::= "a\0b"': "the grammar is not a text",
@@ -153,6 +165,16 @@ def test_what_is_no_longer_remembered_is_made_anew(embedded, monkeypatch):
     assert len(grammar._known) == 2
     for mask, again in zip(first, grammar.allowed(states), strict=True):
         np.testing.assert_array_equal(mask, again)
+
+
+def test_fewer_texts_of_a_large_grammar_are_remembered(embedded):
+    assert LlamaGrammar(embedded.llama, LINE)._most_known == engine.REMEMBERED
+    large = (
+        " ".join(f"r{i}" for i in range(50))
+        + "\n"
+        + "\n".join(f'r{i} ::= [a-f]{{0,1999}} "-"' for i in range(50))
+    )
+    assert 50 < LlamaGrammar(embedded.llama, "root ::= " + large)._most_known < 200
 
 
 def test_equal_texts_are_one_and_cost_one_mask(embedded, monkeypatch):
@@ -310,6 +332,25 @@ def test_a_recursive_schema_is_one_for_recursive_texts(embedded):
     grammar = LlamaGrammar(embedded.llama, grammars.gbnf_of(Settings(json_schema=schema)))
     tokens = embedded.llama.tokenize('{"of": {"of": null}}', special=False)
     assert grammar.allowed([fed(grammar, tokens)])[0][embedded.llama.is_eog].all()
+
+
+@pytest.mark.parametrize(
+    ("schema", "longest"),
+    [
+        ({"type": "string", "maxLength": 300}, "x" * 300),
+        ({"type": "string", "minLength": 2, "maxLength": 200}, "x" * 200),
+        ({"type": "array", "items": {"type": "boolean"}, "maxItems": 120}, [True] * 120),
+        ({"type": "array", "items": {"type": "boolean"}, "minItems": 1, "maxItems": 120}, [True] * 120),
+    ],
+)
+def test_long_repetitions_of_a_schema_are_no_deep_nesting(embedded, schema, longest):
+    grammar = LlamaGrammar(embedded.llama, grammars.gbnf_of(Settings(json_schema=json.dumps(schema))))
+    text = json.dumps(longest)
+    written = fed(grammar, embedded.llama.tokenize(text, special=False))
+    assert grammar.allowed([written])[0][embedded.llama.is_eog].all()
+    longer = json.dumps(longest + longest[:1])[:-1]
+    with pytest.raises(SequenceError, match="does not allow"):
+        grammar.allowed([fed(grammar, embedded.llama.tokenize(longer, special=False))])
 
 
 def test_keywords_that_nobody_heeds_are_told():

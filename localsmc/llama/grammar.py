@@ -31,7 +31,10 @@ from localsmc.tempered import share_out
 __all__ = ["LlamaGrammar", "json_schema_to_gbnf"]
 
 REMEMBERED = 1024
-"""Texts whose sampler and mask are kept; of others they are made anew."""
+"""Texts whose sampler and mask are kept, at most; of others they are made anew."""
+
+REMEMBERED_BYTES = 2**30
+"""Each has the whole grammar: of a large one fewer are kept."""
 
 SMALL = 4096
 """Vocabularies up to this size are tried whole: a call for each level would cost more."""
@@ -59,7 +62,7 @@ class LlamaGrammar:
     """
 
     def __init__(self, model: LlamaModel, text: str) -> None:
-        gbnf.check(text)  # on others llama.cpp may end the process
+        n_bytes = gbnf.check(text)  # on others llama.cpp may end the process
         last_errors.clear()
         self._model = model
         pointer = C.llama_sampler_init_grammar(model.vocab, text.encode(), gbnf.ROOT.encode())
@@ -68,6 +71,7 @@ class LlamaGrammar:
         self._root = Text()
         self._fresh = _Sampler(pointer)
         self._known: OrderedDict[Text, _Sampler] = OrderedDict()
+        self._most_known = min(REMEMBERED, REMEMBERED_BYTES // n_bytes)
         self._prefixes = Prefixes(model)
 
     def start(self) -> Text:
@@ -108,7 +112,7 @@ class LlamaGrammar:
                 sampler.accept(token)
         self._known[text] = sampler
         self._known.move_to_end(text)
-        while len(self._known) > REMEMBERED:
+        while len(self._known) > self._most_known:
             self._known.popitem(last=False)
         return sampler
 
