@@ -13,6 +13,7 @@ import click
 from localsmc.errors import ConfigError, LocalSMCError, ModelError
 from localsmc.folders import expanded
 from localsmc_cli import model_options, options
+from localsmc_cli.choices import PARAMETERS
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED
 from localsmc_cli.loaded import tell_idle_gpus
@@ -138,6 +139,11 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
     if given["transcript"] is not None:
         path = expanded(given["transcript"])
         transcript.require_writable(path)
+        if path.exists() and path.stat().st_size and (before is None or not path.samefile(before)):
+            raise ConfigError(
+                f"`{path}` has something in it already",
+                hint=f"`-c {path}` goes on with it, if it is a conversation; or name another file",
+            )
         return said, path
     return said, before or new_path()
 
@@ -165,10 +171,13 @@ def _open(
     from localsmc_cli.slash import tell_resumed
     from localsmc_cli.talk import Names, Talk
 
+    is_named_there = said is not None and said.model == given["model"] and not is_typed("model")
     try:
-        present(session, given, given["model"], given["model_draft"])
+        # What somebody's file names is not downloaded unasked.
+        asked = {**given, "offline": given["offline"] or is_named_there}
+        present(session, asked, given["model"], given["model_draft"])
     except ModelError as error:
-        if said is not None and said.model == given["model"] and not is_typed("model"):
+        if is_named_there:
             error.hint = f"the conversation names it, `-m MODEL` goes on with another; {error.hint}"
         raise
     tell_idle_gpus(session.output, load_options(given))
@@ -187,6 +196,7 @@ def _open(
         present=lambda name: present(session, given, name),
         hides_thought=given["hide_thinking"],
         trace=None if given["trace"] is None else Path(given["trace"]),
+        flags={name: given[name] for name in PARAMETERS if given[name] is not None},
     )
     if said is not None:
         system = talk.settings.system

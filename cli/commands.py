@@ -26,6 +26,19 @@ COMMANDS = {
 """Command to the module that has it, under the same name."""
 
 
+_ELSEWHERE = {
+    "run": "chat -m MODEL",
+    "pull": "models pull MODEL",
+    "list": "models",
+    "ls": "models",
+    "show": "models show MODEL",
+    "rm": "models rm MODEL",
+    "help": "--help",
+    "version": "--version",
+}
+"""What is called so by ollama, `llm` or llama.cpp."""
+
+
 class Commands(click.Group):
     """Commands that are imported when they are named."""
 
@@ -47,6 +60,8 @@ class Commands(click.Group):
         if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         hint = did_you_mean(args[0], list(COMMANDS))
+        if args[0] in _ELSEWHERE:
+            hint = f"type: localsmc {_ELSEWHERE[args[0]]}"
         if " " in args[0]:
             hint = f'did you mean: localsmc solve "{args[0]}"'
         raise ConfigError(f"no command is called `{args[0]}`", hint=hint)

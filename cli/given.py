@@ -51,7 +51,7 @@ def draft_load_options(given: Given) -> LoadOptions:
 
 def _grammar(given: Given) -> str | None:
     text: str | None = given.get("grammar")
-    if not text or "::=" in text:
+    if text is None or not text.strip() or "::=" in text:
         return None if text is None else checked_text(text, "`--grammar`")
     return file_text(text, "the grammar", "--grammar")
 

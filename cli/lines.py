@@ -123,7 +123,11 @@ def _completer() -> Completer:
             if command is None:
                 return
             yield from (Completion(word, -len(rest)) for word in command.words if word.startswith(rest))
-            if "FILE" in command.takes or "MODEL" in command.takes:
+            if "MODEL" in command.takes:
+                from localsmc_cli.completing import model_names
+
+                yield from (Completion(str(one.value), -len(rest)) for one in model_names(rest))
+            if "FILE" in command.takes:
                 yield from files.get_completions(Document(rest, len(rest)), complete_event)
 
     return Commands()

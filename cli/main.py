@@ -100,7 +100,8 @@ def _usage_error(error: click.ClickException) -> ConfigError:
     message = error.message.rstrip(".")
     if isinstance(error, click.NoSuchOption):
         near = error.possibilities or []
-        dash = "; a problem that begins with a dash goes after `--`" if context and context.parent else ""
+        has_problem = context is not None and any(one.name == "problem" for one in context.command.params)
+        dash = "; a problem that begins with a dash goes after `--`" if has_problem else ""
         hint = f"did you mean `{near[0]}`?" if near else hint + dash
         message = f"no option is called `{error.option_name}`"
     elif isinstance(error, click.BadParameter):

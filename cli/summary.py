@@ -63,8 +63,15 @@ def figures_line(result: Result) -> str:
     return (
         f"{found}{_method(result)} · {usage.steps} steps, {usage.rows} tokens decoded,"
         f" {usage.prompt_tokens - usage.cached_tokens} of {usage.prompt_tokens} prompt tokens,"
-        f" {seconds.total - seconds.load:.1f} s"
+        f" {seconds.total - seconds.load:.1f} s{_cut(result)}"
     )
+
+
+def _cut(result: Result) -> str:
+    """Where the text that is shown ended for want of tokens."""
+    shown = next((one for one in result.completions if one.text == result.text), None)
+    is_cut = shown is not None and shown.finish_reason == "length"
+    return f" · cut at {shown.n_tokens} tokens, `-n` allows more" if is_cut and shown else ""
 
 
 def is_partial(result: Result) -> bool:

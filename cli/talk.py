@@ -14,7 +14,8 @@ from localsmc import catalog, loading, thinking, transcript
 from localsmc.conversation import Conversation
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.folders import data_folder
-from localsmc.methods.base import pair_of
+from localsmc.methods import METHODS
+from localsmc.methods.base import options_of, pair_of
 from localsmc.transcript import Transcript
 from localsmc_cli.loaded import tell_loaded
 from localsmc_cli.output import is_terminal
@@ -78,6 +79,8 @@ class Talk:
     """Downloads a model that is not here yet."""
     hides_thought: bool = False
     trace: Path | None = None
+    flags: dict[str, Any] = field(default_factory=dict)
+    """Parameters that every method has from now on, if it has them."""
     model: Model = field(init=False)
     conversation: Conversation = field(init=False)
     _n_asked: int = 0
@@ -220,13 +223,17 @@ class Talk:
 
     def use_method(self, spec: MethodSpec) -> None:
         """Another method from the next turn on; raises ConfigError where it cannot be used."""
+        known = options_of(METHODS[spec.name])
+        flags = {name: value for name, value in self.flags.items() if name in known}
+        spec = replace(spec, options={**flags, **spec.options}, select=spec.select or self.spec.select)
         if pair_of(self.model.method(spec.name, **spec.options)):
             self.model.require_draft()
         self.spec = spec
 
     def use_option(self, name: str, value: Any) -> None:
-        """Another value of one of the method's parameters; raises ConfigError."""
+        """Another value of one of the methods' parameters; raises ConfigError where this one has none."""
         self.use_method(replace(self.spec, options={**self.spec.options, name: value}))
+        self.flags[name] = value
 
     def use_model(self, name: str) -> None:
         """Another model, which is told all that was said; where it cannot be loaded the one before stays."""

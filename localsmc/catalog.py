@@ -113,7 +113,7 @@ def _missing(name: str) -> NoReturn:
     known = [*aliases.read(), *localsmc_models.names(), *(str(model.name) for model in hub.cache.models())]
     near = get_close_matches(name, [*known, *_beside(name)], 1, 0.7)
     is_path = name.lower().endswith(".gguf") or "/" in name or os.sep in name
-    others = "give a GGUF file or user/repo of the Hugging Face hub, or leave `-m` out for the embedded model"
+    others = "give a GGUF file or user/repo of the Hugging Face hub; `localsmc models` lists what is here"
     raise ModelNotFound(
         f"no model at `{name}`" if is_path else f"no model is called `{name}`",
         hint=f"did you mean `{near[0]}`?" if near else others,

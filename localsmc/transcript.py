@@ -121,7 +121,7 @@ def read(path: Path) -> Transcript:
         elif role == "user":
             user = content, line.get("instruction")
         elif user is not None:
-            closing = line.pop("closing", "")
+            closing = str(line.pop("closing", None) or "")
             exchanges.append(
                 Exchange(user=user[0], instruction=user[1], text=content, closing=closing, about=line)
             )

@@ -108,6 +108,30 @@ def test_a_conversation_goes_on_where_it_was(tmp_path):
     assert len(path.read_text().splitlines()) == 6
 
 
+def test_what_was_typed_stays_with_the_methods(tmp_path):
+    said = ["/method greedy", "/method power-smc", "/alpha 3", "/method power-mh", "/method power-smc:N=9"]
+    _, _, err = chat(*BRIEF, "--no-save", said="\n".join(said))
+    told = [line for line in err.splitlines() if line.startswith(("greedy", "power"))]
+    assert told[0] == "greedy"
+    assert "particles=4, alpha=4" in told[1]
+    assert "particles=4, alpha=3" in told[2]
+    assert "particles=4" in told[3]
+    assert "alpha=3" in told[3]
+    assert "particles=9, alpha=3" in told[4]
+
+
+def test_a_reply_that_was_cut_says_so(tmp_path):
+    assert "cut at 12 tokens, `-n` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
+
+
+def test_a_transcripts_model_is_not_downloaded_unasked(tmp_path):
+    file = tmp_path / "talk.jsonl"
+    file.write_text('{"localsmc": "chat", "version": 1, "model": "somebody/model:Q4_K_M"}\n')
+    code, _, err = chat("-c", file, said="hello")
+    assert code == 3
+    assert "hint: the conversation names it, `-m MODEL` goes on with another" in err
+
+
 def test_files_of_conversations(tmp_path):
     one, other = tmp_path / "a talk.jsonl", tmp_path / "other.jsonl"
     code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save '{other}'\n/clear\n/load '{other}'\n/regen\n")
@@ -158,6 +182,8 @@ def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
         (["--raw"], "no option is called `--raw`"),
         (["-q", "-v"], "exclude each other"),
         (["-c", "64"], "the prompt has"),
+        (["-o", "{text}"], "has something in it already"),
+        (["--grammar", ""], "grammar is empty"),
         (["--grammar", 'root ::= "a'], "grammar"),
     ],
 )

@@ -98,7 +98,7 @@ MISTAKES = [
     (["  \n"], 2, "the problem is empty"),
     (["-f", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
     (["-f", "~nobody-here/x"], 2, "the file `~nobody-here/x` cannot be read"),
-    (["x", "-o", "~nobody-here/x"], 7, "the transcript `~nobody-here/x` cannot be written"),
+    (["x", "-o", "~nobody-here/x"], 7, "`~nobody-here/x` cannot be written"),
     (["-f", "{folder}"], 2, "is a folder, not a file"),
     (["x", "-o", "{folder}"], 7, "cannot be written: it is a folder"),
     (["x", "-o", "{folder}/none/x"], 7, "is no folder that you may write to"),
@@ -274,6 +274,7 @@ def test_a_text_keeps_to_the_grammar_in_a_file(cli, tmp_path, option):
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
+        (["pull", "user/repo"], "type: localsmc models pull MODEL"),
         (["slove", "x"], "did you mean `solve`?"),
         (["frobnicate"], f"there is: {', '.join(COMMANDS)}"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),

@@ -419,11 +419,19 @@ def test_a_hub_with_too_much_to_do_is_asked_again(server):
     assert hub.find_model(ONE).path.read_bytes() == SMALL
 
 
+def test_a_password_in_the_hubs_address_is_not_shown(monkeypatch):
+    monkeypatch.setenv("HF_ENDPOINT", "http://me:secret@127.0.0.1:9")
+    with pytest.raises(DownloadFailed) as caught:
+        hub.find_model(ONE)
+    assert "http://127.0.0.1:9 cannot be reached" in str(caught.value)
+    assert "secret" not in f"{caught.value} {caught.value.hint}"
+
+
 def test_a_gated_repository_needs_a_token(server, monkeypatch):
     server.gated.add("user/one-GGUF")
     with pytest.raises(DownloadFailed, match="only to who accepts its terms") as caught:
         hub.find_model(ONE)
-    assert "https://huggingface.co/user/one-GGUF" in caught.value.hint
+    assert f"{server.url}/user/one-GGUF" in caught.value.hint
     with pytest.raises(DownloadFailed, match="the hub asks for a token, or for another one"):
         hub.find_model(ONE, Access(token="hf_wrong"))
     with pytest.raises(ConfigError, match="no token has"):

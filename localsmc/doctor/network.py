@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from localsmc.doctor.finding import Verdict
-from localsmc.hub.access import Access, endpoint
+from localsmc.hub.access import Access, endpoint, shown_endpoint
 
 SECONDS = 2.0
 """To wait for the hub."""
@@ -16,10 +16,10 @@ def reach(seconds: float = SECONDS) -> Verdict:
     address = endpoint()
     if Access().is_offline:
         return Verdict("ok", "off by HF_HUB_OFFLINE: models that are here work")
-    failure = _ask(address, seconds)
+    failure, shown = _ask(address, seconds), shown_endpoint()
     if failure is None:
-        return Verdict("ok", f"{address} answers")
-    line = f"{address} is not reached ({failure}): models that are here work, none can be downloaded"
+        return Verdict("ok", f"{shown} answers")
+    line = f"{shown} is not reached ({failure}): models that are here work, none can be downloaded"
     return Verdict(
         "warning", line, "check the connection, a proxy (HTTPS_PROXY) and HF_ENDPOINT, or do without"
     )

@@ -68,6 +68,12 @@ def endpoint() -> str:
     return text
 
 
+def shown_endpoint() -> str:
+    """The address as it may be shown: a password in it is nobody's business."""
+    parts = urlsplit(endpoint())
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def is_true(value: str | None) -> bool:
     """Whether a variable of the environment is switched on, in the spellings that llama.cpp reads."""
     return (value or "").strip().lower() in _TRUE

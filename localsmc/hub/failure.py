@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from localsmc.errors import DownloadFailed, ModelError, ModelNotFound
-from localsmc.hub.access import endpoint
+from localsmc.hub.access import shown_endpoint
 from localsmc.hub.repository import Repository
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def _answered(error: HfHubHTTPError, repository: Repository) -> ModelError:
 def _unreached(error: Exception) -> DownloadFailed:
     what = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return DownloadFailed(
-        f"the hub at {endpoint()} cannot be reached: {what[:1].lower() + what[1:]}",
+        f"the hub at {shown_endpoint()} cannot be reached: {what[:1].lower() + what[1:]}",
         hint="check the network; what was downloaded before works with `--offline`",
         is_passing=True,
     )

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import quote
 
 from localsmc.errors import DownloadFailed
-from localsmc.hub.access import Access, endpoint
+from localsmc.hub.access import Access, endpoint, shown_endpoint
 from localsmc.hub.failure import in_words
 from localsmc.hub.repository import Repository
 
@@ -56,7 +56,8 @@ def fetch_listing(repository: Repository, access: Access) -> Listing:
     try:
         return _parsed(repository, response.json())
     except (ValueError, LookupError, TypeError) as error:
-        raise DownloadFailed(f"{address} does not answer as a hub does", hint="check HF_ENDPOINT") from error
+        message = f"{shown_endpoint()} does not answer as a hub does"
+        raise DownloadFailed(message, hint="check HF_ENDPOINT") from error
 
 
 def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from localsmc.hub.access import shown_endpoint
+
 
 @dataclass(frozen=True, slots=True)
 class Repository:
@@ -25,4 +27,4 @@ class Repository:
     @property
     def page(self) -> str:
         """Where people read of it."""
-        return f"https://huggingface.co/{self.path}"
+        return f"{shown_endpoint()}/{self.path}"
