@@ -121,7 +121,7 @@ bench_options = options.together(
 )
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure speed, and where the time goes.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @bench_options
 @model_options.models_option
 @model_options.loading_options

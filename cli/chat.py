@@ -43,7 +43,7 @@ From a pipe each line is a message; replies are on standard output.
 _talk = options.section("Conversation")
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Talk to a model.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @_talk(
     "-c",
     "--continue",

@@ -10,21 +10,30 @@ from localsmc import __version__
 from localsmc.errors import ConfigError
 from localsmc_cli.command import did_you_mean
 
-COMMANDS = {
-    "solve": "localsmc_cli.solve",
-    "chat": "localsmc_cli.chat",
-    "eval": "localsmc_cli.eval",
-    "report": "localsmc_cli.report",
-    "methods": "localsmc_cli.methods",
-    "bench": "localsmc_cli.bench",
-    "models": "localsmc_cli.models",
-    "quantize": "localsmc_cli.quantize",
-    "config": "localsmc_cli.config",
-    "completion": "localsmc_cli.completion",
-    "doctor": "localsmc_cli.doctor",
+SECTIONS = {
+    "Answers": {
+        "solve": "Solve a problem.",
+        "chat": "Talk to a model.",
+    },
+    "Measuring": {
+        "eval": "Measure methods on a set of problems.",
+        "report": "Tables and a page of what eval measured.",
+        "bench": "Measure speed, and where the time goes.",
+        "methods": "Tell of the methods and their parameters.",
+    },
+    "Models": {
+        "models": "List, get and name models.",
+        "quantize": "Write a model in another quantization.",
+    },
+    "Setting up": {
+        "doctor": "Check that everything works.",
+        "config": "Show and set what is used where nothing is typed.",
+        "completion": "Print what makes your shell complete.",
+    },
 }
-"""Command to the module that has it, under the same name."""
+"""What each command is for, so that `--help` need not import them: each is in the module of its name."""
 
+COMMANDS = {name: words for section in SECTIONS.values() for name, words in section.items()}
 
 _ELSEWHERE = {
     "run": "chat -m MODEL",
@@ -50,8 +59,14 @@ class Commands(click.Group):
         """See `click.Group.get_command`."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        command: click.Command = getattr(importlib.import_module(f"localsmc_cli.{cmd_name}"), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See `click.Group.format_commands`; the commands under headings."""
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -21,7 +21,7 @@ completion fish > ~/.config/fish/completions/localsmc.fish. Then open a new shel
 """
 
 
-@click.command(cls=PlainCommand, epilog=_EXAMPLES, short_help="Print what makes your shell complete.")
+@click.command(cls=PlainCommand, epilog=_EXAMPLES)
 @click.argument("shell", required=False, metavar="bash|zsh|fish")
 @click.pass_obj
 def completion(session: Session, shell: str | None) -> None:

@@ -35,7 +35,6 @@ _json_option = _output("--json", "as_json", is_flag=True, default=False, help="A
     cls=Group,
     invoke_without_command=True,
     epilog=_EXAMPLES,
-    short_help="Show and set what is used where nothing is typed.",
 )
 @click.pass_context
 def config(ctx: click.Context) -> None:

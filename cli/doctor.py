@@ -48,7 +48,7 @@ class _Command(options.Command):
 _MISTAKE = "localsmc.configuration_mistake"
 
 
-@click.command(cls=_Command, epilog=_EXAMPLES, short_help="Check that everything works.")
+@click.command(cls=_Command, epilog=_EXAMPLES)
 @_checking("-m", "--model", metavar="MODEL", help="A model to check, too; nothing is downloaded.")
 @_output("--json", "as_json", is_flag=True, default=False, help="The findings as one JSON object.")
 @click.pass_obj

@@ -87,7 +87,7 @@ runs_options = options.together(
 )
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Measure methods on a set of problems.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @problems_options
 @runs_options
 @model_options.models_option

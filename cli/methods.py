@@ -25,7 +25,7 @@ _EXAMPLE_OPTIONS = 2
 _output = options.section("Output")
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tell of the methods and their parameters.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @click.argument("name", required=False, shell_complete=options.completed_as("METHOD"))
 @_output("--json", "as_json", is_flag=True, default=False, help="All of it as JSON, a list of objects.")
 @click.pass_obj

@@ -37,9 +37,7 @@ _json = _output("--json", "as_json", is_flag=True, default=False, help="As JSON.
 _hub = options.section("Hub")
 
 
-@click.group(
-    cls=options.Group, epilog=_EXAMPLES, invoke_without_command=True, short_help="List, get and name models."
-)
+@click.group(cls=options.Group, epilog=_EXAMPLES, invoke_without_command=True)
 @_json
 @click.pass_context
 def models(ctx: click.Context, /, *, as_json: bool) -> None:

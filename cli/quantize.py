@@ -102,7 +102,7 @@ _running_options = options.together(
 )
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Write a model in another quantization.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @click.argument(
     "words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=options.completed_as("FILE")
 )

@@ -41,7 +41,7 @@ _files = options.section("Files")
 _a_file = functools.partial(_files, each_time=options.THE_RESULT)
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Tables and a page of what eval measured.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, metavar="RUN...", shell_complete=options.completed_as("FILE"))
 @_tables(
     "--all",

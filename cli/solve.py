@@ -49,7 +49,7 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 """
 
 
-@click.command(cls=options.Command, epilog=_EXAMPLES, short_help="Solve a problem.")
+@click.command(cls=options.Command, epilog=_EXAMPLES)
 @click.argument("problem", nargs=-1)
 @options.problem_options
 @options.method_options

@@ -16,7 +16,9 @@ from typing import NoReturn
 import localsmc_models
 from localsmc import aliases, hub
 from localsmc.errors import ModelNotFound
-from localsmc.prompts import BOX_INSTRUCTION
+
+BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
+"""Asked of models that were not trained to end in a box."""
 
 EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 

@@ -20,9 +20,6 @@ from localsmc.answers import BoxScan
 from localsmc.errors import PromptError
 from localsmc.model import Pieces
 
-BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
-"""Asked of models that were not trained to end in a box."""
-
 Message = Mapping[str, str]
 
 
