@@ -65,7 +65,8 @@ def recommended_list(found: Sequence[Recommendation]) -> str:
     lines = [f"{one.name}\n    {one.memory / 1e9:.1f} GB, {one.why}" for one in found]
     remark = (
         f"The memory is for the file and {CELLS:,} tokens in F16,\nenough for 16 particles of 1,024 tokens;"
-        " llama.cpp\ntakes some hundred MB more. Names and sizes are the\nhub's, none was measured by us."
+        " llama.cpp\ntakes some hundred MB more. Sizes are those of\nfiles on the hub's pages; no model was"
+        " run by us."
     )
     return "\n".join([*lines, "", remark])
 

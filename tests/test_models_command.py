@@ -287,7 +287,7 @@ def test_a_file_cannot_say_anything_to_a_terminal(cli, tmp_path, monkeypatch):
 def test_recommended_models_can_be_named(cli):
     code, out, _ = cli("models", "recommended")
     assert code == 0
-    assert "none was measured by us" in out
+    assert "no model was run by us" in out
     assert max(map(len, out.splitlines())) <= 60
     rows = json.loads(cli("models", "recommended", "--json")[1])
     assert [row["name"] for row in rows] == [one.name for one in recommendations()]
