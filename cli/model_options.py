@@ -43,53 +43,38 @@ def hub_options(heading: Heading) -> Decorator[Any]:
     )
 
 
-model_option = together(
-    _model(
-        "-m",
-        "--model",
-        metavar="MODEL",
-        envvar="LLAMA_ARG_MODEL",
-        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`."
-        "  [default: the embedded model]",
-    ),
-    _model(
-        "-hf",
-        "-hfr",
-        "--hf-repo",
-        "hf_repo",
-        metavar="REPO",
-        envvar="LLAMA_ARG_HF_REPO",
-        rare=True,
-        help="The same as -m user/repo[:quant].",
-    ),
-    _hf_file_option,
-    hub_options(_model),
-)
-models_option = together(
-    _model(
-        "-m",
-        "--model",
-        "models",
-        multiple=True,
-        metavar="MODEL",
-        envvar="LLAMA_ARG_MODEL",
-        help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`; may be"
-        " given several times.  [default: the embedded model]",
-    ),
-    _model(
-        "-hf",
-        "-hfr",
-        "--hf-repo",
-        "hf_repo",
-        multiple=True,
-        metavar="REPO",
-        envvar="LLAMA_ARG_HF_REPO",
-        rare=True,
-        help="The same as -m user/repo[:quant].",
-    ),
-    _hf_file_option,
-    hub_options(_model),
-)
+def _named(parameter: str, *, multiple: bool = False) -> Decorator[Any]:
+    """`-m` under a parameter's name, and llama.cpp's own words for the hub's models."""
+    again = "; may be given several times" if multiple else ""
+    return together(
+        _model(
+            "-m",
+            "--model",
+            parameter,
+            multiple=multiple,
+            metavar="MODEL",
+            envvar="LLAMA_ARG_MODEL",
+            help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`"
+            f"{again}.  [default: the embedded model]",
+        ),
+        _model(
+            "-hf",
+            "-hfr",
+            "--hf-repo",
+            "hf_repo",
+            multiple=multiple,
+            metavar="REPO",
+            envvar="LLAMA_ARG_HF_REPO",
+            rare=True,
+            help="The same as -m user/repo[:quant].",
+        ),
+        _hf_file_option,
+        hub_options(_model),
+    )
+
+
+model_option = _named("model")
+models_option = _named("models", multiple=True)
 loading_options = together(
     _model(
         "-ngl",
