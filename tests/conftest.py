@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import shutil
+import sys
 import tempfile
 
 # One thread each: tests compare, they do not race; busy machines stay usable.
@@ -93,6 +95,22 @@ def close_to(kind, tolerance, record_property):
 def law_tolerance(on_gpu):
     """How far a law that was written down by prefills may be from that of a run, relatively."""
     return LAWS_ON_GPU if on_gpu else 0.0
+
+
+@pytest.fixture
+def cli(monkeypatch, capsys):
+    """Run in this process: arguments and standard input to exit code, standard output and error."""
+    from localsmc_cli.main import run
+
+    def call(*arguments, stdin=b"", is_terminal=False):
+        stream = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
+        stream.isatty = lambda: is_terminal
+        monkeypatch.setattr(sys, "stdin", stream)
+        code = run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(scope="session")

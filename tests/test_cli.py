@@ -1,6 +1,5 @@
 """The command line: in this process where the mistake is in the words, through real processes elsewhere."""
 
-import io
 import json
 import os
 import re
@@ -19,7 +18,6 @@ from localsmc.methods.spec import clause, defaults_of, describe, parse_method, s
 from localsmc.records import AnswerShare
 from localsmc_cli import choices
 from localsmc_cli.commands import COMMANDS
-from localsmc_cli.main import run
 from localsmc_cli.summary import percent, share_lines
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
@@ -36,21 +34,6 @@ def clean_environment(monkeypatch, tmp_path):
     # A terminal's width and colours are not under test.
     for name in ("FORCE_COLOR", "NO_COLOR", "COLUMNS", "TERM"):
         monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture
-def cli(monkeypatch, capsys):
-    """Run in this process: arguments and standard input to exit code, standard output and error."""
-
-    def call(*arguments, stdin=b"", is_terminal=False):
-        stream = io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
-        stream.isatty = lambda: is_terminal
-        monkeypatch.setattr(sys, "stdin", stream)
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def popen(*arguments, **pipes):

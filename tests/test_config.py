@@ -14,7 +14,6 @@ from localsmc_cli import profiles
 from localsmc_cli.command import Option
 from localsmc_cli.commands import localsmc as group
 from localsmc_cli.known import Known
-from localsmc_cli.main import run
 
 SMALL = ["-t", "1", "-n", "4", "-s", "1"]
 
@@ -29,15 +28,9 @@ def file(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def cli(capsys, file):
-    """Run in this process: arguments to exit code, standard output and error."""
-
-    def call(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def cli(file, cli):
+    """With a configuration of its own."""
+    return cli
 
 
 @pytest.fixture

@@ -9,22 +9,9 @@ import pytest
 import localsmc_models
 from localsmc import llama, machine
 from localsmc.machine import Memory
-from localsmc_cli.main import run
 
 SMALL = ("-t", "1", "-N", "2", "-n", "4", "-c", "256", "-ub", "16", "-s", "1")
 IDLE = "a GPU is here (NVIDIA), but this llama.cpp does not use it: `localsmc doctor` says how"
-
-
-@pytest.fixture
-def cli(capsys):
-    """Run in this process: arguments to exit code, standard output and error."""
-
-    def call(*arguments):
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture

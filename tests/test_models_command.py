@@ -1,6 +1,5 @@
 """`localsmc models`, and models by name on the other commands."""
 
-import io
 import json
 import os
 import shutil
@@ -18,7 +17,6 @@ from localsmc import aliases, catalog, hub
 from localsmc.errors import ConfigError, ModelNotFound
 from localsmc.hub import download
 from localsmc.recommendations import recommendations
-from localsmc_cli.main import run
 
 DEADLINE = 60
 FAST = ["-t", "1", "-N", "2", "-n", "4", "What is 1 + 1?"]
@@ -67,18 +65,9 @@ def session():
 
 
 @pytest.fixture
-def cli(served, monkeypatch, capsys):
-    """Run in this process: arguments to exit code, standard output and error."""
-
-    def call(*arguments, stdin="", is_terminal=False):
-        stream = io.TextIOWrapper(io.BytesIO(stdin.encode()), encoding="utf-8")
-        stream.isatty = lambda: is_terminal
-        monkeypatch.setattr(sys, "stdin", stream)
-        code = run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
+def cli(served, cli):
+    """With a hub within reach."""
+    return cli
 
 
 def popen(*arguments, **settings):
@@ -360,12 +349,12 @@ def test_rm_asks_and_deletes(cli):
     cli("models", "alias", "small", "user/tiny-GGUF:Q8_0")
     code, _, err = cli("models", "rm", "small")
     assert (code, "add `-y`" in err) == (2, True)
-    code, out, err = cli("models", "rm", "small", stdin="n\n", is_terminal=True)
+    code, out, err = cli("models", "rm", "small", stdin=b"n\n", is_terminal=True)
     assert (code, out) == (0, "")
     assert "Delete user/tiny-GGUF/tiny-Q8_0.gguf (1.8 MiB)? [y/N]: " in err
     assert "nothing is deleted" in err
     assert len(hub.cache.models()) == 1
-    code, out, err = cli("models", "rm", "small", stdin="y\n", is_terminal=True)
+    code, out, err = cli("models", "rm", "small", stdin=b"y\n", is_terminal=True)
     assert (code, out) == (0, "")
     assert "the alias `small` means it still: localsmc models alias --rm small" in err
     assert hub.cache.models() == []
