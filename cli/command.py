@@ -253,16 +253,11 @@ class Group(click.Group):
         """See `click.Group.resolve_command`."""
         if args[0] in self.commands or args[0].startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
-        near = get_close_matches(args[0], self.commands, 1)
-        hint = (
-            f"did you mean `{ctx.command_path} {near[0]}`?"
-            if near
-            else f"there is: {', '.join(self.commands)}"
-        )
+        hint = did_you_mean(args[0], list(self.commands), f"{ctx.command_path} ")
         raise ConfigError(f"`{ctx.command_path}` has no command `{args[0]}`", hint=hint)
 
 
-def did_you_mean(name: str, names: Sequence[str]) -> str:
-    """The hint for a name that does not exist: the nearest, or all there are."""
+def did_you_mean(name: str, names: Sequence[str], before: str = "") -> str:
+    """The hint for a name that does not exist: the nearest, what stands `before` it, too, or all of them."""
     near = get_close_matches(name, names, 1)
-    return f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(names)}"
+    return f"did you mean `{before}{near[0]}`?" if near else f"there is: {', '.join(names)}"

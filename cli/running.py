@@ -1,10 +1,12 @@
-"""A run followed to its end, its budget's or Ctrl-C: traced, shown, and asked for its result."""
+"""A run followed to its end, its budget's or Ctrl-C: traced, shown, told of, and asked for its result."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from localsmc_cli.interrupt import Interrupts
+from localsmc_cli.output import Output
+from localsmc_cli.summary import reduction_warning, setup_lines, timing_lines
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
@@ -39,3 +41,21 @@ def so_far(result: Result) -> str:
     """What there is of a run that was cut short."""
     steps = result.usage.steps
     return f"the best result after {steps} steps" if steps else "no token was drawn"
+
+
+def tell_setup(output: Output, solving: Solving, told: set[str]) -> None:
+    """What is not as asked for, unless it was `told` before; for who asks for more, all that was chosen."""
+    for notice in solving.notices:
+        if notice not in told:
+            output.warn(notice)
+    told.update(solving.notices)
+    for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
+        output.detail(line)
+
+
+def tell_account(output: Output, result: Result) -> None:
+    """Where the time went, and what to change where memory was short."""
+    for line in timing_lines(result):
+        output.detail(line)
+    if warning := reduction_warning(result):
+        output.warn(warning)

@@ -20,19 +20,17 @@ from localsmc_cli.loaded import tell_idle_gpus, tell_loaded
 from localsmc_cli.naming import with_models
 from localsmc_cli.problem import read_problem
 from localsmc_cli.pulling import present
-from localsmc_cli.running import follow, so_far
+from localsmc_cli.running import follow, so_far, tell_account, tell_setup
 from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods, with_flags
-from localsmc_cli.summary import reduction_warning, settled_line, setup_lines, summary, timing_lines
+from localsmc_cli.summary import settled_line, summary
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.loading import Model
     from localsmc.methods.spec import MethodSpec
-    from localsmc.records import Result
     from localsmc.settings import Settings
-    from localsmc.solver import Solving
     from localsmc_cli.live import Panel
 
 _EXAMPLES = """\b
@@ -214,24 +212,14 @@ def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
     settings = replace(job.settings, select=spec.select)
     with solver.start(model, job.problem, method=method, settings=settings) as solving:
         desk.until_told.enter_context(desk.session.interrupts.gentle())
-        _tell_setup(desk, solving)
+        tell_setup(desk.session.output, solving, desk.told)
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
         if job.is_comparison:
-            _tell_account(desk.session, result)
+            tell_account(desk.session.output, result)
         return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
 
 
 # --- telling of it --------------------------------------------------------------------------------
-
-
-def _tell_setup(desk: _Desk, solving: Solving) -> None:
-    output = desk.session.output
-    for notice in solving.notices:
-        if notice not in desk.told:
-            output.warn(notice)
-    desk.told.update(solving.notices)
-    for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
-        output.detail(line)
 
 
 def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
@@ -243,7 +231,7 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
     else:
         output.text(result.text)
         output.note(summary(result))
-    _tell_account(session, result)
+    tell_account(output, result)
     if outcome == "budget":
         output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far(result)}")
     if outcome == "settled":
@@ -286,13 +274,6 @@ def _tell_all(session: Session, attempts: list[Attempt], job: _Job, *, as_json: 
     if left_out or any(attempt.outcome == "interrupted" for attempt in attempts):
         return INTERRUPTED
     return errors[0].exit_code if errors else 0
-
-
-def _tell_account(session: Session, result: Result) -> None:
-    for line in timing_lines(result):
-        session.output.detail(line)
-    if warning := reduction_warning(result):
-        session.output.warn(warning)
 
 
 def _tell_error(session: Session, label: str, error: LocalSMCError) -> None:

@@ -19,9 +19,9 @@ from localsmc.methods.base import options_of, pair_of
 from localsmc.transcript import Transcript
 from localsmc_cli.loaded import tell_loaded
 from localsmc_cli.output import is_terminal
-from localsmc_cli.running import follow, so_far
+from localsmc_cli.running import follow, so_far, tell_account, tell_setup
 from localsmc_cli.session import Session
-from localsmc_cli.summary import figures_line, reduction_warning, settled_line, setup_lines, timing_lines
+from localsmc_cli.summary import figures_line, settled_line
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ class Talk:
                 if panel is not None:
                     panel.status("reading")
                 with self._ask(text) as solving:
-                    self._tell_setup(solving)
+                    tell_setup(output, solving, self._told)
                     result, outcome = follow(solving, trace, panel, interrupts)
             self._show(result, outcome, solving)
             if result.text:
@@ -159,15 +159,6 @@ class Talk:
 
     # --- telling of it ---
 
-    def _tell_setup(self, solving: Solving) -> None:
-        output = self.session.output
-        for notice in solving.notices:
-            if notice not in self._told:
-                output.warn(notice)
-        self._told.update(solving.notices)
-        for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
-            output.detail(line)
-
     def _show(self, result: Result, outcome: str, solving: Solving) -> None:
         output = self.session.output
         if is_terminal(sys.stdout):
@@ -178,10 +169,7 @@ class Talk:
             is_bare = self.hides_thought
             output.text(thinking.reply(result.text, solving.closing) if is_bare else result.text)
         output.note(figures_line(result))
-        for line in timing_lines(result):
-            output.detail(line)
-        if warning := reduction_warning(result):
-            output.warn(warning)
+        tell_account(output, result)
         if outcome == "settled":
             output.note(settled_line(result))
         if outcome in ("budget", "interrupted"):
