@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import weakref
 from dataclasses import replace
 
 import numpy as np
@@ -141,10 +142,12 @@ SAMPLES = {
 def test_masks_are_those_of_the_whole_vocabulary_tried(embedded, monkeypatch, text, levels):
     if levels == "by beginnings":  # as for large vocabularies
         monkeypatch.setattr(engine, "SMALL", 0)
+        monkeypatch.setattr(engine.Prefixes, "_known", weakref.WeakKeyDictionary())
     grammar, tokens = (
         LlamaGrammar(embedded.llama, text),
         embedded.llama.tokenize(SAMPLES[text], special=False),
     )
+    assert (len(grammar._prefixes._levels) > 1) is (levels == "by beginnings")
     tokens = [token for token in tokens if embedded.llama.pieces[int(token)]]
     for n in range(len(tokens) + 1):
         (mask,) = grammar.allowed([fed(grammar, tokens[:n])])
@@ -152,6 +155,13 @@ def test_masks_are_those_of_the_whole_vocabulary_tried(embedded, monkeypatch, te
         if n < len(tokens):
             assert mask[tokens[n]]
     assert mask[embedded.llama.is_eog].all()
+
+
+def test_a_vocabulary_is_gone_through_once_for_all_grammars_of_a_model(embedded):
+    one, other = (LlamaGrammar(embedded.llama, text)._prefixes for text in (LINE, 'root ::= "a"'))
+    assert one is other
+    draft = embedded.require_draft().llama
+    assert LlamaGrammar(draft, LINE)._prefixes is not one
 
 
 def test_what_is_no_longer_remembered_is_made_anew(embedded, monkeypatch):

@@ -15,7 +15,7 @@ import ctypes
 import weakref
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,7 @@ class LlamaGrammar:
         self._fresh = _Sampler(pointer)
         self._known: OrderedDict[Text, _Sampler] = OrderedDict()
         self._most_known = min(REMEMBERED, REMEMBERED_BYTES // n_bytes)
-        self._prefixes = Prefixes(model)
+        self._prefixes = Prefixes.of(model)
 
     def start(self) -> Text:
         """See `restricted.Grammar.start`."""
@@ -150,6 +150,15 @@ class _Sampler:
 
 class Prefixes:
     """Which tokens begin with which others: a vocabulary's spellings, level by level."""
+
+    _known: ClassVar[weakref.WeakKeyDictionary[LlamaModel, Prefixes]] = weakref.WeakKeyDictionary()
+
+    @classmethod
+    def of(cls, model: LlamaModel) -> Prefixes:
+        """A model's, found once: half a second for a large vocabulary, and a grammar a problem or turn."""
+        if model not in cls._known:
+            cls._known[model] = cls(model)
+        return cls._known[model]
 
     def __init__(self, model: LlamaModel) -> None:
         self._n_vocab = model.n_vocab
