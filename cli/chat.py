@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError, ModelError
-from localsmc.folders import expanded
+from localsmc.system.user_dirs import expanded
 from localsmc_cli import model_options, options
 from localsmc_cli.choices import PARAMETERS
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of
@@ -212,7 +212,7 @@ def _open(
 
 def _converse(talk: Talk) -> int:
     """Until there are no more messages; returns the exit code."""
-    from localsmc.folders import data_folder
+    from localsmc.system.user_dirs import data_folder
     from localsmc_cli.lines import messages, piped, typed
 
     output = talk.session.output

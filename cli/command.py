@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from localsmc.errors import ConfigError, ModelNotFound
-from localsmc.folders import RESERVED
+from localsmc.system.user_dirs import RESERVED
 
 if TYPE_CHECKING:
     from localsmc_cli.configuration import Configuration

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from localsmc.answers import key
 from localsmc.errors import LocalSMCError
-from localsmc.records import Result
+from localsmc.results import Result
 from localsmc_cli.columns import columns
 from localsmc_cli.summary import is_partial, percent, short
 

@@ -212,7 +212,7 @@ _TEMPLATE = """\
 @click.pass_context
 def edit(ctx: click.Context) -> None:
     """Open the file in $VISUAL or $EDITOR, and check it afterwards."""
-    from localsmc.writing import write_whole
+    from localsmc.system.atomic_write import write_whole
     from localsmc_cli.known import Known
     from localsmc_cli.layers import check
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import ConfigError
-from localsmc.folders import config_folder
+from localsmc.system.user_dirs import config_folder
 
 Keys = tuple[str, ...]
 """Where in the file: the names of the tables, then of the value."""

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from localsmc.errors import ConfigError
-from localsmc.writing import write_whole
+from localsmc.system.atomic_write import write_whole
 from localsmc_cli.command import Option
 from localsmc_cli.configuration import Configuration, Keys, parse
 from localsmc_cli.known import PROFILES, normal

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, RunError
-from localsmc.folders import expanded
+from localsmc.system.user_dirs import expanded
 from localsmc_cli import model_options, options
 from localsmc_cli.given import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.interrupt import INTERRUPTED

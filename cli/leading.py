@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from localsmc import thinking
-from localsmc.records import StepInfo
+from localsmc.results import StepInfo
 from localsmc_cli.live import TAIL, Panel, figures, printable
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.panel import Panel as Frame
 from rich.text import Text
 
-from localsmc.records import AnswerShare, StepInfo
+from localsmc.results import AnswerShare, StepInfo
 from localsmc_cli.summary import share_lines
 
 if TYPE_CHECKING:

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from localsmc.sizes import readable, readable_count
+from localsmc.system.humanize import readable, readable_count
 from localsmc_cli.columns import columns
 
 if TYPE_CHECKING:
-    from localsmc.gguf import Header
+    from localsmc.gguf.reader import Header
     from localsmc.inventory import Entry
     from localsmc.memory import Need
     from localsmc.recommendations import Recommendation
@@ -146,7 +146,7 @@ def _plain(value: object) -> object:
 
 
 def _short(value: object) -> str:
-    from localsmc.gguf import ArrayInfo
+    from localsmc.gguf.reader import ArrayInfo
 
     if isinstance(value, ArrayInfo):
         return f"{value.length} of {value.type}"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, ModelNotFound, RunError
-from localsmc.sizes import readable
+from localsmc.system.humanize import readable
 from localsmc_cli import model_options, options
 from localsmc_cli.kinds import Count
 from localsmc_cli.modelpage import TOKENS, Memory, catalogue, page, recommended_list, record
@@ -104,7 +104,8 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 
     Standard output has the path of the file, the first one of a split model.
     """
-    from localsmc import catalog, gguf, hub
+    from localsmc import catalog, hub
+    from localsmc.gguf import reader
 
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
@@ -114,7 +115,7 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
         output.note(f"`{name}` is here already")
     with pulling(session, given) as access:
         path = catalog.resolve(name, access).path
-    gguf.read_header(path)
+    reader.read_header(path)
     output.text(str(path))
 
 
@@ -137,7 +138,7 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 @click.pass_obj
 def show(session: Session, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
     """What a model says of itself, and the memory it needs."""
-    from localsmc.gguf import read_header
+    from localsmc.gguf.reader import read_header
     from localsmc.inventory import find
 
     header = read_header(find(_named(name, "show", "tiny")))

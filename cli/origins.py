@@ -11,7 +11,7 @@ import click
 from click.core import ParameterSource
 
 from localsmc.errors import ModelNotFound
-from localsmc.folders import RESERVED
+from localsmc.system.user_dirs import RESERVED
 from localsmc_cli.command import PREFIX, Option
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localsmc.errors import ConfigError
-from localsmc.folders import expanded
+from localsmc.system.user_dirs import expanded
 from localsmc_cli.output import is_terminal
 
 EXAMPLE = 'for example: localsmc solve "What is 17 * 23?"'

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from localsmc.sizes import readable
+from localsmc.system.humanize import readable
 from localsmc_cli.given import Given, access_of
 from localsmc_cli.progress import bar, duration
 from localsmc_cli.session import Session

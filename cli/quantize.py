@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError
-from localsmc.folders import expanded
-from localsmc.ggml import FILE_TYPES
+from localsmc.gguf.tensor_types import FILE_TYPES
+from localsmc.system.user_dirs import expanded
 from localsmc_cli import options
 from localsmc_cli.given import Given
 from localsmc_cli.progress import bar
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
-    from localsmc.gguf import Header
+    from localsmc.gguf.reader import Header
     from localsmc.llama.quantize import Quantized
     from localsmc_cli.live import Panel
 
@@ -117,7 +117,7 @@ def quantize(session: Session, /, **given: Any) -> None:
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     source, target, type_ = _parse(given["words"])
-    from localsmc.gguf import read_header
+    from localsmc.gguf.reader import read_header
 
     header = read_header(expanded(source))
     path = target_path(header.path, target, type_)
@@ -196,7 +196,7 @@ def _drawing(panel: Panel, type_: str) -> Callable[[int, int], None]:
 
 
 def _tell(session: Session, header: Header, path: Path, type_: str, written: Quantized) -> None:
-    from localsmc.sizes import readable
+    from localsmc.system.humanize import readable
 
     n_tensors, n_fallbacks = len(header.tensors), written.n_fallbacks
     if n_fallbacks:

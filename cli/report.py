@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError
-from localsmc.folders import expanded
-from localsmc.writing import write_whole
+from localsmc.system.atomic_write import write_whole
+from localsmc.system.user_dirs import expanded
 from localsmc_cli import options
 from localsmc_cli.given import Given
 from localsmc_cli.output import is_terminal

@@ -12,10 +12,10 @@ import click
 
 from localsmc import transcript
 from localsmc.errors import ConfigError
-from localsmc.folders import expanded
 from localsmc.methods.base import options_of
 from localsmc.methods.spec import parse_method, written
-from localsmc.records import AnswerShare
+from localsmc.results import AnswerShare
+from localsmc.system.user_dirs import expanded
 from localsmc_cli.choices import METHODS
 from localsmc_cli.summary import share_lines
 from localsmc_cli.talk import Talk

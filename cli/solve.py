@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
-from localsmc.folders import expanded
+from localsmc.system.user_dirs import expanded
 from localsmc_cli import model_options, options
 from localsmc_cli.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.given import Given, draft_load_options, load_options, settings_of

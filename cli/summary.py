@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from localsmc.records import AnswerShare, Result
+from localsmc.results import AnswerShare, Result
 
 if TYPE_CHECKING:
     from localsmc.solver import Solving

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from localsmc import catalog, loading, thinking, transcript
 from localsmc.conversation import Conversation
 from localsmc.errors import ConfigError, LocalSMCError, RunError
-from localsmc.folders import data_folder
 from localsmc.methods import METHODS
 from localsmc.methods.base import options_of, pair_of
+from localsmc.system.user_dirs import data_folder
 from localsmc.transcript import Transcript
 from localsmc_cli.loaded import tell_loaded
 from localsmc_cli.output import is_terminal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.loading import Model
     from localsmc.methods.spec import MethodSpec
-    from localsmc.records import Result
+    from localsmc.results import Result
     from localsmc.settings import Settings
     from localsmc.solver import Solving
     from localsmc_cli.leading import Leading
@@ -225,10 +225,10 @@ class Talk:
 
     def use_model(self, name: str) -> None:
         """Another model, which is told all that was said; where it cannot be loaded the one before stays."""
-        from localsmc import gguf
+        from localsmc.gguf import reader
 
         self.present(name)
-        gguf.read_header(catalog.resolve(name).path)
+        reader.read_header(catalog.resolve(name).path)
         before, names = self.names, replace(self.names, model=name, draft=None)
         # Not both at once: memory may hold one only.
         self.close()

@@ -21,7 +21,7 @@ from typing import IO, TYPE_CHECKING, Any
 from localsmc.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from localsmc.records import Result, StepInfo
+    from localsmc.results import Result, StepInfo
     from localsmc.solver import Solving
 
 

@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.loading import Model, load
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
-    from localsmc.records import Result, StepInfo
+    from localsmc.results import Result, StepInfo
     from localsmc.settings import Settings
     from localsmc.solver import Solving, solve, start
     from localsmc.toy import ToyModel
 
 _HOMES = {
     "Conversation": "conversation",
-    "METHODS": "methods",
     "Greedy": "methods",
     "LoadOptions": "llama",
     "LocalSMCError": "errors",
+    "METHODS": "methods",
     "Model": "loading",
     "PowerSMC": "methods",
-    "Result": "records",
+    "Result": "results",
     "Sample": "methods",
     "Settings": "settings",
     "Solving": "solver",
-    "StepInfo": "records",
+    "StepInfo": "results",
     "ToyModel": "toy",
     "load": "loading",
     "solve": "solver",

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from localsmc.errors import ConfigError
-from localsmc.folders import config_folder
-from localsmc.writing import write_whole
+from localsmc.system.atomic_write import write_whole
+from localsmc.system.user_dirs import config_folder
 
 _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 

@@ -18,7 +18,7 @@ from localsmc.methods import Method
 from localsmc.methods.base import pair_of
 from localsmc.model import LanguageModel
 from localsmc.prompts import Message
-from localsmc.records import Result
+from localsmc.results import Result
 from localsmc.settings import AS_MANY_AS_FIT, Settings
 from localsmc.solver import Solving
 from localsmc.transcript import Exchange, about

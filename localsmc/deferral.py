@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.numerics import Doubles, Floats
+from localsmc.numerics.log_math import Doubles, Floats
 
 
 @dataclass(frozen=True, slots=True)

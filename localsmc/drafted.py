@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.histories import LIVE
-from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.particles import Particles, Proposal
 from localsmc.sequences import Sequences
 

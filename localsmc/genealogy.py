@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from localsmc.model import TokenIds
-from localsmc.numerics import Doubles, Ints
+from localsmc.numerics.log_math import Doubles, Ints
 
 ROOT = 0
 

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.numerics import Doubles, Ints, effective_sample_size
+from localsmc.numerics.log_math import Doubles, Ints, effective_sample_size
 from localsmc.prompts import StopState
 
 LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3

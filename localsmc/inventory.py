@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import localsmc_models
-from localsmc import aliases, catalog, gguf, hub
+from localsmc import aliases, catalog, hub
 from localsmc.errors import ModelError, ModelNotFound
-from localsmc.gguf import Header
-from localsmc.memo import Memo
+from localsmc.gguf import reader
+from localsmc.gguf.reader import Header
+from localsmc.system.json_cache import Memo
 
 _SCHEMA = 1  # of what is remembered; raise it with a change of Facts
 _HEADERS = Memo("headers.json")
@@ -78,7 +79,7 @@ def _facts_of_file(
     if isinstance(remembered, list) and remembered[:-1] == stamp:
         return Facts(**remembered[-1]), None
     try:
-        facts = facts_of(gguf.read_header(parts[0]))
+        facts = facts_of(reader.read_header(parts[0]))
     except ModelError as error:
         return None, str(error)
     new[key] = [*stamp, asdict(facts)]

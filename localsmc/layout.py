@@ -16,7 +16,7 @@ from localsmc.model import TokenIds
 from localsmc.settings import AS_MANY_AS_FIT, Settings
 
 if TYPE_CHECKING:
-    from localsmc.gguf import Header
+    from localsmc.gguf.reader import Header
     from localsmc.loading import Model
 
 MEMORY_SHARE = 0.5

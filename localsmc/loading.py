@@ -9,9 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc import catalog, gguf, hub, layout, machine, placement, probe
+from localsmc import catalog, hub, layout, machine, placement, probe
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
+from localsmc.gguf import reader
 from localsmc.llama import (
     AUTO_LAYERS,
     ContextOptions,
@@ -22,7 +23,7 @@ from localsmc.llama import (
 )
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.placement import Placement
-from localsmc.records import ModelInfo
+from localsmc.results import ModelInfo
 from localsmc.settings import Settings
 
 HASHED_SIZE = 64 * 1024 * 1024
@@ -38,7 +39,7 @@ class Model:
 
     llama: LlamaModel
     source: Source
-    header: gguf.Header
+    header: reader.Header
     placement: Placement
     context: ContextOptions
     """What it was loaded for."""
@@ -151,12 +152,12 @@ class _File:
     """A file that is about to be loaded, its header read."""
 
     source: Source
-    header: gguf.Header
+    header: reader.Header
     options: LoadOptions
 
     @classmethod
     def of(cls, source: Source, options: LoadOptions | None) -> _File:
-        header = gguf.read_header(source.path)
+        header = reader.read_header(source.path)
         if not source.is_embedded:
             source = replace(source, defaults=catalog.recommended(header.name))
         return cls(source, header, LoadOptions() if options is None else options)

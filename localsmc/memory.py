@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from localsmc.ggml import bytes_per_element
-from localsmc.gguf import ArrayInfo, Header
+from localsmc.gguf.reader import ArrayInfo, Header
+from localsmc.gguf.tensor_types import bytes_per_element
 
 N_UBATCH = 512
 """Rows computed at once, llama.cpp's default."""

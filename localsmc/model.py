@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.numerics import Floats, Ints
+from localsmc.numerics.log_math import Floats, Ints
 
 TokenIds = NDArray[np.int32]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.model import Front, LanguageModel
-from localsmc.numerics import Floats, Ints
+from localsmc.numerics.log_math import Floats, Ints
 
 
 def narrowed(model: LanguageModel, n_vocab: int) -> LanguageModel:

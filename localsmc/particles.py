@@ -14,23 +14,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from localsmc.branching import branch
-from localsmc.draws import Draw
 from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
-from localsmc.numerics import (
-    Doubles,
-    Floats,
-    Ints,
-    Lowest,
-    log_sum_exp,
-    normalised,
-)
+from localsmc.numerics.categorical import Draw
+from localsmc.numerics.log_math import Doubles, Floats, Ints, Lowest, log_sum_exp, normalised
+from localsmc.numerics.optimal_resampling import branch
+from localsmc.numerics.resampling import Scheme, apportion, thin
+from localsmc.numerics.tempered_logits import Tempered
 from localsmc.prompts import StopRule
-from localsmc.resampling import Scheme, apportion, thin
 from localsmc.sequences import Sequences
-from localsmc.tempered import Tempered
 
 
 @dataclass(frozen=True, slots=True)

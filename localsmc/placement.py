@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from localsmc import memory
 from localsmc.errors import ContextError, ModelLoadFailed
-from localsmc.ggml import bytes_per_element
-from localsmc.gguf import Header
+from localsmc.gguf.reader import Header
+from localsmc.gguf.tensor_types import bytes_per_element
 from localsmc.machine import Memory
 from localsmc.memory import Layer, Need
 

@@ -23,8 +23,8 @@ from pathlib import Path
 from typing import IO, Literal
 
 from localsmc.errors import LocalSMCError, ModelLoadFailed, ModelNotFound
-from localsmc.gguf import AGAIN, Header
-from localsmc.memo import Memo
+from localsmc.gguf.reader import AGAIN, Header
+from localsmc.system.json_cache import Memo
 
 _SECONDS = 60.0  # to start Python, import the binding and load a small file on a busy machine
 _BYTES_PER_SECOND = 20e6  # a slow network disk: the trial reads the whole file once

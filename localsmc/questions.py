@@ -12,7 +12,7 @@ import numpy as np
 
 from localsmc.errors import ConfigError
 from localsmc.model import TokenIds, common_prefix
-from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
 class Question(NamedTuple):

@@ -19,10 +19,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.draws import draw_one
 from localsmc.genealogy import ROOT
 from localsmc.histories import LIVE, Histories
-from localsmc.numerics import Doubles, Ints
+from localsmc.numerics.categorical import draw_one
+from localsmc.numerics.log_math import Doubles, Ints
 from localsmc.particles import Particles, Proposal
 from localsmc.prompts import StopState
 

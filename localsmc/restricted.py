@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.model import Front, LanguageModel
-from localsmc.numerics import Floats, Ints, require_numbers
-from localsmc.tempered import share_out
+from localsmc.numerics.log_math import Floats, Ints, require_numbers
+from localsmc.numerics.tempered_logits import share_out
 
 Allowed = NDArray[np.bool_]
 """(V,) the tokens that may come next."""

@@ -14,7 +14,7 @@ import numpy as np
 
 from localsmc.errors import ContextFull
 from localsmc.histories import Histories
-from localsmc.numerics import Doubles
+from localsmc.numerics.log_math import Doubles
 from localsmc.particles import Particles, Proposal
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from localsmc import answers
-from localsmc.records import AnswerShare, Completion, Confidence
+from localsmc.results import AnswerShare, Completion, Confidence
 
 ROUND_OFF = 12
 """Decimals of a weight that are compared: sums of equal shares are equal."""

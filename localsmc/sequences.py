@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.model import LanguageModel, TokenIds
-from localsmc.numerics import Floats, Ints
+from localsmc.numerics.log_math import Floats, Ints
+from localsmc.numerics.tempered_logits import Tempered
 from localsmc.restricted import Grammar, Restricted, are_dead
-from localsmc.tempered import Tempered
 
 PROMPT_CHUNK = 256
 """Prompt tokens decoded between two looks at the clock and at Ctrl-C."""

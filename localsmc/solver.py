@@ -15,24 +15,15 @@ from dataclasses import asdict, fields
 import numpy as np
 
 from localsmc import __version__, answers, grammars, layout, thinking
-from localsmc.draws import RandomDraw
 from localsmc.grammars import Extract
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
 from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
 from localsmc.model import LanguageModel, TokenIds
+from localsmc.numerics.categorical import RandomDraw
 from localsmc.prompts import StopRule
-from localsmc.records import (
-    Completion,
-    DraftUsage,
-    HistoryInfo,
-    MethodInfo,
-    Result,
-    Seconds,
-    StepInfo,
-    Usage,
-)
+from localsmc.results import Completion, DraftUsage, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.settings import Settings
 from localsmc.wording import ModelWording

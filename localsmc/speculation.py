@@ -23,10 +23,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.deferral import Law
-from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.numerics import Doubles, Floats, Lowest, require_numbers
+from localsmc.numerics.categorical import Draw
+from localsmc.numerics.log_math import Doubles, Floats, Lowest, require_numbers
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
 

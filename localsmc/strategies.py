@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import ConfigError
-from localsmc.folders import expanded
+from localsmc.system.user_dirs import expanded
 
 NONE = "none"
 """In the place of a pool's name: no strategies."""

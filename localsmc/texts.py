@@ -12,13 +12,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from localsmc.draws import Draw
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.numerics.categorical import Draw
+from localsmc.numerics.log_math import Doubles, Floats, Ints
+from localsmc.numerics.tempered_logits import Tempered
 from localsmc.prompts import StopRule, StopState
 from localsmc.sequences import Sequences
-from localsmc.tempered import Tempered
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.model import TokenIds
-from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
 class ToyModel:

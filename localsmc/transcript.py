@@ -19,8 +19,8 @@ from typing import Any
 
 from localsmc.errors import ConfigError, RunError
 from localsmc.prompts import instructed
-from localsmc.records import Result
-from localsmc.writing import write_whole
+from localsmc.results import Result
+from localsmc.system.atomic_write import write_whole
 
 HEAD = {"localsmc": "chat", "version": 1}
 

@@ -31,13 +31,13 @@ from localsmc import answers
 from localsmc.errors import ConfigError, RunError
 from localsmc.methods import PowerSMC
 from localsmc.methods.spec import written
-from localsmc.records import Completion
+from localsmc.numerics.statistics import mean_difference, mean_share
 from localsmc.report import tables
 from localsmc.report.folder import Run, read_run
 from localsmc.report.groups import Group, grouped, means
 from localsmc.report.tables import Column, Table, markdown
+from localsmc.results import Completion
 from localsmc.selection import ROUND_OFF, SELECTORS, answer_shares, finished
-from localsmc.statistics import mean_difference, mean_share
 from localsmc_models.command import run
 
 Doubles = NDArray[np.float64]

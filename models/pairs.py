@@ -32,8 +32,8 @@ from localsmc.methods import METHODS, Method, from_options
 from localsmc.methods.pairs import TextsRun
 from localsmc.methods.spec import parse_method
 from localsmc.model import TokenIds
-from localsmc.numerics import Floats
-from localsmc.records import Result
+from localsmc.numerics.log_math import Floats
+from localsmc.results import Result
 from localsmc.speculation import Counts
 from localsmc.tasks import load_task
 from localsmc_models.command import run

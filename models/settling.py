@@ -18,7 +18,7 @@ import numpy as np
 import localsmc
 from localsmc import Model, Settings, answers
 from localsmc.methods import Method
-from localsmc.statistics import wilson
+from localsmc.numerics.statistics import wilson
 from localsmc.tasks import Item, load_task
 from localsmc_models.command import run
 

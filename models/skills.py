@@ -21,12 +21,12 @@ from numpy.typing import NDArray
 
 import localsmc
 from localsmc import Model, answers
-from localsmc.draws import RandomDraw
 from localsmc.llama import ContextOptions
 from localsmc.methods import Method, Request, Sample
 from localsmc.model import TokenIds
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.statistics import paired, resampled, wilson
 from localsmc.prompts import StopRule
-from localsmc.statistics import paired, resampled, wilson
 from localsmc_models import path
 from localsmc_models.command import run
 from localsmc_models.corpus import Problem, problems

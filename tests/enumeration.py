@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from localsmc.draws import Draw
+from localsmc.numerics.categorical import Draw
 
 
 def outcomes(program: Callable[[Draw], object]) -> Iterator[tuple[float, object]]:

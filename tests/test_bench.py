@@ -19,8 +19,8 @@ from localsmc.bench.table import FORMATS
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.llama import ContextOptions
 from localsmc.methods.spec import parse_method
+from localsmc.numerics.timing import Stopwatch
 from localsmc.solver import Solving
-from localsmc.stopwatch import Stopwatch
 
 PROBLEM = "What is 17 * 23?"
 SETTINGS = Settings(n_threads=1)

@@ -15,10 +15,10 @@ import pytest
 from enumeration import outcomes
 from test_exact import PROMPT, request, run_to_end, stopped_texts
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import ContextFull
 from localsmc.methods import PowerMH, PowerTempering, chains
 from localsmc.methods.power_tempering import spaced_anew
+from localsmc.numerics.categorical import RandomDraw
 from localsmc.toy import ToyModel
 
 

@@ -15,7 +15,7 @@ import localsmc_models
 from localsmc.errors import ContextFull
 from localsmc.methods import METHODS
 from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
-from localsmc.records import AnswerShare
+from localsmc.results import AnswerShare
 from localsmc_cli import choices
 from localsmc_cli.commands import COMMANDS
 from localsmc_cli.summary import percent, share_lines
@@ -795,9 +795,10 @@ def test_help_names_options_and_defaults(cli):
 
 
 def test_the_choices_and_defaults_written_out_are_the_librarys():
-    from localsmc import llama, methods, resampling, selection
+    from localsmc import llama, methods, selection
     from localsmc.catalog import Defaults
     from localsmc.methods.base import options_of
+    from localsmc.numerics import resampling
 
     assert choices.METHODS == tuple(methods.METHODS)
     known = {option for method in methods.METHODS.values() for option in options_of(method)}

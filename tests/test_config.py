@@ -9,7 +9,7 @@ import click
 import pytest
 from program import PROGRAM
 
-from localsmc.folders import RESERVED
+from localsmc.system.user_dirs import RESERVED
 from localsmc_cli import profiles
 from localsmc_cli.command import Option
 from localsmc_cli.commands import localsmc as group

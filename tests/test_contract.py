@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from tolerances import ON_CPU
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.kept import Kept
 from localsmc.llama import ContextOptions, LlamaModel
 from localsmc.methods import PowerMH, PowerSMC, Request
-from localsmc.numerics import log_sum_exp
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.log_math import log_sum_exp
 from localsmc.prompts import StopRule
 from localsmc.sequences import Sequences
 from localsmc.toy import ToyModel

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 
 from localsmc.conversation import Conversation
-from localsmc.draws import RandomDraw
 from localsmc.errors import PromptTooLong
 from localsmc.kept import Kept
 from localsmc.llama import LlamaContext
 from localsmc.methods import PowerSMC, Request
 from localsmc.model import common_prefix
+from localsmc.numerics.categorical import RandomDraw
 from localsmc.prompts import ChatTemplate, StopRule
 from localsmc.settings import Settings
 from localsmc.toy import ToyModel

@@ -12,10 +12,10 @@ from enumeration import outcomes
 from test_exact import PROMPT, request, stopped_texts
 from test_pairs import pair, run_pair
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.methods import Draft, DraftSMC
 from localsmc.narrowed import narrowed
+from localsmc.numerics.categorical import RandomDraw
 
 
 def smc(**options):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from localsmc.draws import BLOCK, RandomDraw, draw_one, inverse_cdf
+from localsmc.numerics.categorical import BLOCK, RandomDraw, draw_one, inverse_cdf
 
 POINTS = np.array([0.0, 1e-12, 0.25, 0.5, 0.999999, np.nextafter(1.0, 0.0)])
 

@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 from enumeration import outcomes
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import DecodeFailed, SequenceError
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
 from localsmc.methods.schemes import OPTIMAL
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.resampling import SCHEMES
 from localsmc.prompts import StopRule
-from localsmc.resampling import SCHEMES
 from localsmc.toy import ToyModel
 
 PROMPT = (1, 2)
@@ -187,7 +187,8 @@ def test_optimal_resampling_has_the_least_error_of_the_evidence():
 def test_dropping_the_light_children_would_be_caught(monkeypatch):
     """The heaviest children alone are no unbiased choice."""
     monkeypatch.setattr(
-        "localsmc.branching._pick", lambda lumps, draw: (np.zeros(len(lumps), dtype=np.int64), 0.0)
+        "localsmc.numerics.optimal_resampling._pick",
+        lambda lumps, draw: (np.zeros(len(lumps), dtype=np.int64), 0.0),
     )
     with pytest.raises((AssertionError, ValueError)):
         assert_properly_weighted(smc(particles=3, resampling=OPTIMAL), toy(), 3)

@@ -10,8 +10,8 @@ import pytest
 import run_folder
 
 from localsmc.errors import RunError
-from localsmc.records import Completion
 from localsmc.report.folder import read_run
+from localsmc.results import Completion
 from localsmc_models import exponents
 
 ALPHAS = (1.5, 2.0, 4.0)

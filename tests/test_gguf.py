@@ -20,7 +20,7 @@ import pytest
 
 from localsmc import probe as probing
 from localsmc.errors import ModelError, ModelLoadFailed, ModelNotFound
-from localsmc.gguf import ArrayInfo, read_header
+from localsmc.gguf.reader import ArrayInfo, read_header
 from localsmc.probe import ProbeResult, ensure_loadable, probe
 
 SEED = 20_240_817

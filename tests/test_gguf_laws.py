@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 from localsmc import Settings, layout
-from localsmc.draws import RandomDraw
 from localsmc.llama import ContextOptions
 from localsmc.methods import PowerMH, PowerSMC, PowerTempering, Request
-from localsmc.numerics import log_sum_exp
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.log_math import log_sum_exp
 from localsmc.prompts import StopRule
 
 ALPHA, N_TOKENS = 2.0, 3

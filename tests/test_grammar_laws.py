@@ -12,7 +12,6 @@ from enumeration import outcomes
 from test_exact import PROMPT, request, smc, stopped_texts, tempered, toy, with_scheme
 from test_pairs import pair
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import NothingAllowed
 from localsmc.methods import (
     BestOfN,
@@ -26,10 +25,11 @@ from localsmc.methods import (
     chains,
 )
 from localsmc.methods.schemes import OPTIMAL
-from localsmc.resampling import SCHEMES
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.resampling import SCHEMES
+from localsmc.numerics.tempered_logits import Tempered
 from localsmc.restricted import _show
 from localsmc.sequences import Sequences
-from localsmc.tempered import Tempered
 
 
 class Beginnings:

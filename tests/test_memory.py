@@ -10,8 +10,9 @@ import gguf as writing
 import numpy as np
 import pytest
 
-from localsmc import gguf, memory
-from localsmc.gguf import ArrayInfo, Header, TensorInfo
+from localsmc import memory
+from localsmc.gguf import reader
+from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
 
 MIB = 2**20
@@ -59,7 +60,7 @@ def test_as_llama_cpp_reserves_it(kind, sizes, reserved, request):
 
     path = localsmc_models.path("tiny") if kind == "tiny" else request.getfixturevalue(kind)
     found = memory.need(
-        gguf.read_header(path),
+        reader.read_header(path),
         n_cells=sizes["n_ctx"],
         n_sequences=sizes["n_seq_max"],
         n_ubatch=sizes.get("n_ubatch", 512),
@@ -178,7 +179,7 @@ def test_arrays_of_few_whole_numbers_are_read(tmp_path):
     writer.add_tensor("output.weight", np.zeros(4, dtype=np.float32))
     for write in ("write_header_to_file", "write_kv_data_to_file", "write_tensors_to_file", "close"):
         getattr(writer, write)()
-    found = gguf.read_header(path).metadata
+    found = reader.read_header(path).metadata
     assert found["test.few"].values == (3, -1, 0)
     assert found["test.flags"].values == (1, 0)
     assert found["test.many"].values == found["test.fractions"].values == ()

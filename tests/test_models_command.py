@@ -226,11 +226,11 @@ def test_the_list_has_embedded_cached_and_broken_models_and_aliases(cli):
 
 
 def test_the_list_reads_a_file_again_only_when_it_changed(cli, monkeypatch):
-    from localsmc import gguf
+    from localsmc.gguf import reader
 
     cli("models", "pull", "user/tiny-GGUF:Q8_0")
-    read, whole = [], gguf.read_header
-    monkeypatch.setattr(gguf, "read_header", lambda path: read.append(path.name) or whole(path))
+    read, whole = [], reader.read_header
+    monkeypatch.setattr(reader, "read_header", lambda path: read.append(path.name) or whole(path))
     out = cli("models")[1]
     assert read == ["draft.gguf", "tiny.gguf", "tiny-Q8_0.gguf"]
     assert cli("models")[1] == out

@@ -15,10 +15,10 @@ from tiny_gguf import write_llama
 import localsmc
 import localsmc_models
 from localsmc import Settings, layout
-from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError
 from localsmc.llama import ContextOptions, LlamaModel, shared_tokens
 from localsmc.methods import Cascade, Draft, DraftSMC, Request, Speculative
+from localsmc.numerics.categorical import RandomDraw
 from localsmc.prompts import StopRule
 from localsmc.toy import ToyModel
 from localsmc.wording import ModelWording

@@ -10,7 +10,7 @@ import pytest
 import localsmc
 from localsmc import layout, machine, memory, placement
 from localsmc.errors import ContextError, ModelLoadFailed
-from localsmc.gguf import ArrayInfo, Header, TensorInfo
+from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ALL_LAYERS, AUTO_LAYERS, ContextOptions, Device, LoadOptions
 from localsmc.machine import Memory
 from localsmc.methods import METHODS, from_options

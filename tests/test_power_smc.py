@@ -25,12 +25,12 @@ from test_exact import (
     toy,
 )
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.schemes import OPTIMAL
 from localsmc.methods.sweep import raised
-from localsmc.numerics import normalised
-from localsmc.resampling import SCHEMES
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.log_math import normalised
+from localsmc.numerics.resampling import SCHEMES
 
 FEW = {"eog": (0, 1), "laws": {PROMPT: (0.0, 0.4, 0.6)}}
 """A model with few texts."""

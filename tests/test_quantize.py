@@ -22,8 +22,8 @@ from program import PROGRAM
 import localsmc
 import localsmc_models
 from localsmc.errors import ConfigError
-from localsmc.ggml import FILE_TYPES
-from localsmc.gguf import read_header
+from localsmc.gguf.reader import read_header
+from localsmc.gguf.tensor_types import FILE_TYPES
 from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
 from localsmc.llama.binding import C, set_fields
 from localsmc.llama.quantize import BITS_PER_WEIGHT, NEED_IMATRIX, Quantization

@@ -17,7 +17,7 @@ import pytest
 import run_folder
 
 import localsmc
-from localsmc import statistics
+from localsmc.numerics import statistics
 from localsmc.report import page, report, tables
 from localsmc.report.fields import Fields
 from localsmc.report.folder import read_run

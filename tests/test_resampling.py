@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from enumeration import outcomes
 
-from localsmc.draws import RandomDraw
-from localsmc.resampling import CHOPTHIN_RATIO, COUNTING, SCHEMES, apportion, chopthin, thin
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.resampling import CHOPTHIN_RATIO, COUNTING, SCHEMES, apportion, chopthin, thin
 
 RNG = np.random.default_rng(11)
 WEIGHTS = {

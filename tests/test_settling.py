@@ -15,11 +15,11 @@ import pytest
 from enumeration import outcomes
 from test_exact import OPTIMAL, PROMPT, request, smc, toy
 
-from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError
 from localsmc.methods import PowerSMC
 from localsmc.methods.settling import Settling
-from localsmc.records import Completion
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.results import Completion
 from localsmc.selection import choose
 from localsmc.toy import ToyModel
 

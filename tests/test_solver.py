@@ -10,7 +10,6 @@ import pytest
 import localsmc
 import localsmc_models
 from localsmc import selection
-from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ModelNotFound, PromptTooLong
 from localsmc.llama import ContextOptions
 from localsmc.methods import (
@@ -24,8 +23,9 @@ from localsmc.methods import (
     SelfConsistency,
     from_options,
 )
+from localsmc.numerics.categorical import RandomDraw
 from localsmc.prompts import StopRule
-from localsmc.records import AnswerShare, Completion
+from localsmc.results import AnswerShare, Completion
 
 GREEDY = json.loads(localsmc_models.path("tiny").with_name("checks.json").read_text())["greedy"]
 PROBLEM = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from localsmc import layout
-from localsmc.draws import RandomDraw
 from localsmc.errors import ConfigError, ContextError, ContextFull, PromptTooLong
 from localsmc.llama import ContextOptions
 from localsmc.methods import SSR, Draft, Request, Sample
 from localsmc.methods.openings import Prompts
 from localsmc.model import common_prefix
+from localsmc.numerics.categorical import RandomDraw
 from localsmc.prompts import StopRule
 from localsmc.questions import question
 from localsmc.settings import Settings

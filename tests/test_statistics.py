@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from localsmc import statistics
+from localsmc.numerics import statistics
 
 
 @pytest.mark.parametrize(

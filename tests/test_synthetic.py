@@ -18,8 +18,8 @@ from localsmc.bench.blocks import BLOCKS, block_bytes, block_size, random_blocks
 from localsmc.bench.mixture import QUANTIZATIONS
 from localsmc.bench.spec import MIN_VOCAB
 from localsmc.errors import ConfigError, RunError
-from localsmc.ggml import TENSOR_TYPES
-from localsmc.gguf import read_header
+from localsmc.gguf.reader import read_header
+from localsmc.gguf.tensor_types import TENSOR_TYPES
 from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
 from localsmc.llama.quantize import Quantization, quantize
 

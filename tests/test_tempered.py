@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from enumeration import outcomes
 
-from localsmc import tempered
-from localsmc.branching import branch
-from localsmc.draws import RandomDraw
 from localsmc.errors import DecodeFailed
-from localsmc.tempered import COLUMNS, FOLDED_FROM, Tempered
+from localsmc.numerics import tempered_logits
+from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.optimal_resampling import branch
+from localsmc.numerics.tempered_logits import COLUMNS, FOLDED_FROM, Tempered
 
 ALPHAS = [1.0, 1.25, 2.0, 4.0, 64.0]
 BOUND = {np.float64: 1e-12, np.float32: 300 * 2.0**-24}
@@ -22,8 +22,8 @@ BOUND = {np.float64: 1e-12, np.float32: 300 * 2.0**-24}
 @pytest.fixture
 def folds(monkeypatch):
     """Vocabularies of 4 tokens and more are folded into 3 columns."""
-    monkeypatch.setattr(tempered, "COLUMNS", 3)
-    monkeypatch.setattr(tempered, "FOLDED_FROM", 4)
+    monkeypatch.setattr(tempered_logits, "COLUMNS", 3)
+    monkeypatch.setattr(tempered_logits, "FOLDED_FROM", 4)
 
 
 def reference(logits, alpha):
@@ -137,7 +137,7 @@ def test_nobody_works_on_after_an_error():
     time_to_fail = threading.Event()
     threading.Timer(0.05, time_to_fail.set).start()
     with pytest.raises(MemoryError):
-        tempered.share_out(work, 500, 3)
+        tempered_logits.share_out(work, 500, 3)
     failed.append(True)
     assert len(at_work) == 1
 

@@ -14,7 +14,7 @@ from test_exact import PROMPT, request, tempered
 
 from localsmc.methods import BestOfN, Sample, SelfConsistency
 from localsmc.methods.base import suited
-from localsmc.records import Completion
+from localsmc.results import Completion
 from localsmc.selection import choose
 from localsmc.toy import ToyModel
 

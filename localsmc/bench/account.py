@@ -10,7 +10,7 @@ import numpy as np
 
 from localsmc.bench.cases import Case
 from localsmc.bench.samples import Sample
-from localsmc.numerics import Doubles
+from localsmc.numerics.log_math import Doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from localsmc.bench.shapes import PAIRS
 from localsmc.bench.spec import Spec
 from localsmc.bench.synthetic import OnProgress, file_bytes, write, write_draft
 from localsmc.errors import RunError
-from localsmc.folders import cache_folder
+from localsmc.system.user_dirs import cache_folder
 
 VERSION = 3
 """Part of a cached file's name; raise it when `synthetic.write` makes other files."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError
 from localsmc.model import Front, LanguageModel
-from localsmc.numerics import Floats, Ints
+from localsmc.numerics.log_math import Floats, Ints
 
 HEADROOM = 40.0
 """By how much the small model's logits are lifted above those of random weights, which spread by about 1:

@@ -24,10 +24,10 @@ from localsmc.errors import ContextFull
 from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.loading import Model
 from localsmc.model import TokenIds
+from localsmc.numerics.timing import numerics_time
 from localsmc.sequences import Sequences
 from localsmc.settings import Settings
 from localsmc.solver import Solving
-from localsmc.stopwatch import numerics_time
 
 WARM_TOKENS = 4
 """Decoded before anything is timed: weights are read from the disk, buffers touched."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from localsmc import machine, probe
 from localsmc.doctor.finding import Verdict
-from localsmc.sizes import readable
+from localsmc.system.humanize import readable
 
 SECONDS = 60.0
 """For the child: it starts Python, loads 8 MB and writes some fifty tokens."""

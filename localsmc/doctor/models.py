@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Iterator
 
 import localsmc_models
-from localsmc import catalog, gguf, hub, machine, probe
+from localsmc import catalog, hub, machine, probe
 from localsmc.doctor.engine import UNKNOWN, Engine
 from localsmc.doctor.finding import Check, Verdict
 from localsmc.errors import LocalSMCError, ModelLoadFailed
-from localsmc.sizes import readable, readable_count
+from localsmc.gguf import reader
+from localsmc.system.humanize import readable, readable_count
 
 MESSAGE = {"role": "user", "content": "What is 17 * 23?"}
 
@@ -38,7 +39,7 @@ class GivenModel:
 
     def __init__(self, name: str, engine: Engine) -> None:
         self._name, self._engine = name, engine
-        self._header: gguf.Header | None = None
+        self._header: reader.Header | None = None
 
     def checks(self) -> Iterator[tuple[str, Check]]:
         """The file; then, where it is one, whether it fits, loads and has a template that works."""
@@ -51,7 +52,7 @@ class GivenModel:
             )
 
     @property
-    def header(self) -> gguf.Header:
+    def header(self) -> reader.Header:
         """What the file says of itself, once `file` has read it."""
         if self._header is None:
             raise LocalSMCError("the model's header is not read")
@@ -63,7 +64,7 @@ class GivenModel:
         if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
             return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
         source = catalog.resolve(self._name, hub.Access(offline=True))
-        self._header = header = gguf.read_header(source.path)
+        self._header = header = reader.read_header(source.path)
         return Verdict(
             "ok",
             f"{header.name}, {readable_count(header.n_params)} parameters, {header.file_type},"

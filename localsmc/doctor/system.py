@@ -11,10 +11,11 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from localsmc import __version__, folders, machine
+from localsmc import __version__, machine
 from localsmc.doctor.finding import Status, Verdict
 from localsmc.hub import cache as hub_cache
-from localsmc.sizes import readable
+from localsmc.system import user_dirs
+from localsmc.system.humanize import readable
 
 TESTED = (3, 10)
 """The oldest Python that localsmc is made for."""
@@ -46,17 +47,17 @@ def memory() -> Verdict:
 
 def cache() -> Verdict:
     """Where what can be made again is kept."""
-    return _folder(folders.cache_folder(), "LOCALSMC_CACHE", "broken", is_large=True)
+    return _folder(user_dirs.cache_folder(), "LOCALSMC_CACHE", "broken", is_large=True)
 
 
 def config() -> Verdict:
     """Where the configuration is; it may well be that nothing can be written there."""
-    return _folder(folders.config_folder(), "LOCALSMC_CONFIG", "warning")
+    return _folder(user_dirs.config_folder(), "LOCALSMC_CONFIG", "warning")
 
 
 def data() -> Verdict:
     """Where conversations are."""
-    return _folder(folders.data_folder(), "LOCALSMC_DATA", "warning")
+    return _folder(user_dirs.data_folder(), "LOCALSMC_DATA", "warning")
 
 
 def models() -> Verdict:

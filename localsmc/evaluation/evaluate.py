@@ -15,16 +15,17 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc import __version__, catalog, gguf, layout, loading
+from localsmc import __version__, catalog, layout, loading
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
 from localsmc.evaluation.models import ModelSpec
+from localsmc.gguf import reader
 from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
 from localsmc.loading import Model
 from localsmc.methods.base import TOKENS, pair_of
 from localsmc.methods.spec import MethodSpec, has_pair
-from localsmc.records import Completion, Result, StepInfo
+from localsmc.results import Completion, Result, StepInfo
 from localsmc.settings import Settings
 from localsmc.solver import Solving
 from localsmc.tasks import Item, Task
@@ -58,7 +59,7 @@ class Plan:
         if not has_pair(self.methods):
             return []
         file = catalog.resolve(self.draft) if self.draft else catalog.embedded(catalog.EMBEDDED_DRAFT)
-        header = gguf.read_header(file.path)
+        header = reader.read_header(file.path)
         return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
 
     def manifest(self) -> dict[str, Any]:

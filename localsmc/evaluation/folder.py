@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from localsmc.errors import RunError
-from localsmc.writing import write_whole
+from localsmc.system.atomic_write import write_whole
 
 try:
     import fcntl

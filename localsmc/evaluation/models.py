@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from localsmc import catalog, gguf
+from localsmc import catalog
 from localsmc.catalog import Source
 from localsmc.errors import ConfigError
-from localsmc.gguf import Header
+from localsmc.gguf import reader
+from localsmc.gguf.reader import Header
 from localsmc.loading import sha256
 
 
@@ -46,5 +47,5 @@ def parse_models(files: Sequence[str]) -> tuple[ModelSpec, ...]:
         name, i = source.path.stem, 2
         while name in taken:
             name, i = f"{source.path.stem} ({i})", i + 1
-        specs.append(ModelSpec(name=name, file=file, source=source, header=gguf.read_header(source.path)))
+        specs.append(ModelSpec(name=name, file=file, source=source, header=reader.read_header(source.path)))
     return tuple(specs)

@@ -20,7 +20,7 @@ from localsmc.hub.access import Access
 from localsmc.hub.cache import PARTIAL
 from localsmc.hub.failure import in_words
 from localsmc.hub.listing import Listing, RemoteFile
-from localsmc.sizes import readable
+from localsmc.system.humanize import readable
 
 CHUNK = 1 << 20
 """Bytes that are hashed at a time."""

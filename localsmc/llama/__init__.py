@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from localsmc.ggml import KV_TYPES
+from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.binding import build_info
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, can_offload, default_threads, devices, gpus_in_use

@@ -15,12 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ContextError, ContextFull, DecodeFailed, ModelLoadFailed, SequenceError
-from localsmc.ggml import KV_TYPES, bytes_per_element
+from localsmc.gguf.tensor_types import KV_TYPES, bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.options import FLASH_ATTENTION, ContextOptions
 from localsmc.model import TokenIds
-from localsmc.numerics import Floats, Ints
+from localsmc.numerics.log_math import Floats, Ints
 
 if TYPE_CHECKING:
     from localsmc.llama.weights import LlamaModel

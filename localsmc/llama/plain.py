@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from localsmc.ggml import KV_TYPES
+from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.binding import Llama
 from localsmc.llama.devices import default_threads
 from localsmc.llama.options import SPLIT_MODES, ContextOptions

@@ -28,13 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import ConfigError, LocalSMCError, ModelLoadFailed, RunError
-from localsmc.ggml import FILE_TYPES, rows
-from localsmc.gguf import Header, read_header
+from localsmc.gguf.reader import Header, read_header
+from localsmc.gguf.tensor_types import FILE_TYPES, rows
 from localsmc.llama.binding import C, last_errors, logger, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
 from localsmc.probe import die_quietly, last_words, printable
-from localsmc.sizes import readable
+from localsmc.system.humanize import readable
 
 # By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
 BITS_PER_WEIGHT = {

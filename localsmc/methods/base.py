@@ -7,12 +7,12 @@ from dataclasses import dataclass, fields, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
-from localsmc.draws import Draw
 from localsmc.errors import ConfigError
 from localsmc.model import LanguageModel, TokenIds
+from localsmc.numerics.categorical import Draw
 from localsmc.prompts import StopRule
-from localsmc.records import FinishReason
 from localsmc.restricted import Grammar
+from localsmc.results import FinishReason
 from localsmc.selection import BY_LOGP
 
 if TYPE_CHECKING:

@@ -28,13 +28,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.draws import draw_one
 from localsmc.errors import ConfigError
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH
 from localsmc.methods.base import Ending, Request
 from localsmc.methods.runs import REASONS, Move, Run, nothing_allowed, require_texts
-from localsmc.records import FinishReason, HistoryInfo
+from localsmc.numerics.categorical import draw_one
+from localsmc.results import FinishReason, HistoryInfo
 from localsmc.texts import Text, Writer
 
 KERNELS = ("length", "horizon")

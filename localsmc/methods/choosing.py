@@ -10,7 +10,7 @@ import numpy as np
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.base import Request, Wording
 from localsmc.model import TokenIds, common_prefix
-from localsmc.numerics import Doubles, Floats
+from localsmc.numerics.log_math import Doubles, Floats
 from localsmc.questions import question
 from localsmc.sequences import Sequences
 from localsmc.strategies import Pool, Strategy

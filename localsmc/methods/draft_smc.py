@@ -34,9 +34,9 @@ from localsmc.methods.pairs import require_draft
 from localsmc.methods.runs import Move, ParticleRun
 from localsmc.methods.schemes import OPTIMAL, ramped, require_scheme
 from localsmc.narrowed import narrowed
+from localsmc.numerics.resampling import SCHEMES
 from localsmc.particles import Particles, Proposal
-from localsmc.records import HistoryInfo
-from localsmc.resampling import SCHEMES
+from localsmc.results import HistoryInfo
 from localsmc.sequences import Sequences
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 from localsmc.deferral import Law
 from localsmc.methods.base import TOKENS, Request, Room, require
 from localsmc.methods.pairs import TextsRun, require_forgetting
-from localsmc.numerics import Floats, Lowest
+from localsmc.numerics.log_math import Floats, Lowest
 from localsmc.speculation import Speculation, Tempering, Text
 
 Induced = Callable[[Law, Law], Floats]

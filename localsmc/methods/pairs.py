@@ -12,8 +12,8 @@ from localsmc.errors import ConfigError, ContextFull
 from localsmc.histories import LIVE
 from localsmc.methods.base import Draft, Ending, Request
 from localsmc.methods.runs import REASONS, Move, Run, check_room, merged
-from localsmc.numerics import Floats
-from localsmc.records import HistoryInfo
+from localsmc.numerics.log_math import Floats
+from localsmc.results import HistoryInfo
 from localsmc.sequences import Sequences
 from localsmc.speculation import Speculation, Text
 

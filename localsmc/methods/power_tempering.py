@@ -32,7 +32,7 @@ from localsmc.errors import ConfigError
 from localsmc.methods.base import Ending, Request, Room, require
 from localsmc.methods.chains import Chain, ChainRun, n_kept, require_kernel, side_by_side
 from localsmc.methods.runs import Run, merged
-from localsmc.numerics import Doubles
+from localsmc.numerics.log_math import Doubles
 from localsmc.texts import Text
 
 

@@ -18,9 +18,9 @@ from localsmc.errors import ConfigError, ContextFull, NothingAllowed, PromptTooL
 from localsmc.genealogy import ROOT
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.base import Ending, Request
-from localsmc.numerics import log_sum_exp, normalised
+from localsmc.numerics.log_math import log_sum_exp, normalised
 from localsmc.particles import Particles
-from localsmc.records import FinishReason, HistoryInfo, HistoryState, StepInfo
+from localsmc.results import FinishReason, HistoryInfo, HistoryState, StepInfo
 from localsmc.sequences import Sequences
 
 

@@ -28,9 +28,9 @@ import numpy as np
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.base import Request, Room, require
 from localsmc.methods.runs import Advance, Move, ParticleRun, token_by_token
-from localsmc.numerics import Floats
+from localsmc.numerics.log_math import Floats
+from localsmc.numerics.timing import numerics_time
 from localsmc.particles import Particles, Proposal
-from localsmc.stopwatch import numerics_time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from localsmc.errors import ConfigError
 from localsmc.methods.base import refuse_idle
-from localsmc.resampling import SCHEMES
+from localsmc.numerics.resampling import SCHEMES
 
 OPTIMAL = "optimal"
 """The scheme that takes the place of drawing, weighing and resampling."""

@@ -32,7 +32,7 @@ import numpy as np
 from localsmc.errors import ConfigError
 from localsmc.histories import LIVE, Histories
 from localsmc.model import TokenIds
-from localsmc.numerics import Doubles, Ints, normalised
+from localsmc.numerics.log_math import Doubles, Ints, normalised
 from localsmc.particles import Particles
 from localsmc.selection import ROUND_OFF
 

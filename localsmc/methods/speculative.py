@@ -21,7 +21,7 @@ from typing import ClassVar
 from localsmc.methods.base import Request, refuse_idle
 from localsmc.methods.drafting import Drafting, SpeculativeRun
 from localsmc.methods.sampling import lowest_logit, require_truncation
-from localsmc.numerics import Floats
+from localsmc.numerics.log_math import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,10 +16,10 @@ from localsmc.methods.base import Request
 from localsmc.methods.runs import Move, ParticleRun, require_texts
 from localsmc.methods.schemes import OPTIMAL
 from localsmc.methods.settling import Settling
-from localsmc.numerics import effective_sample_size
+from localsmc.numerics.log_math import effective_sample_size
+from localsmc.numerics.resampling import SCHEMES
 from localsmc.particles import Particles, Proposal
 from localsmc.rejuvenation import rejuvenate
-from localsmc.resampling import SCHEMES
 from localsmc.rollouts import future_values
 
 if TYPE_CHECKING:

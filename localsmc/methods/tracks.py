@@ -19,10 +19,10 @@ from localsmc.methods.base import Draft, Ending, Request, Wording
 from localsmc.methods.choosing import require_words
 from localsmc.methods.openings import Prompts
 from localsmc.methods.runs import REASONS, Move, Run, merged
-from localsmc.numerics import Doubles, Floats, Ints
+from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.prompts import StopState
 from localsmc.questions import Question
-from localsmc.records import HistoryInfo
+from localsmc.results import HistoryInfo
 from localsmc.sequences import Sequences
 from localsmc.steps import Hand, Manner, Stand, Step
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from localsmc.numerics.statistics import pass_at_k, resampled_mean
 from localsmc.report import tables
 from localsmc.report.cost import Costs
 from localsmc.report.groups import Group, Scored
 from localsmc.report.lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, Line
 from localsmc.report.tables import Column, Table
-from localsmc.statistics import pass_at_k, resampled_mean
 
 WHERE = (Column("run", "run"), Column("task", "task"), Column("model", "model"), Column("method", "method"))
 SELECT = Column("select", "select")

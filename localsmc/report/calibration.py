@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from localsmc.numerics.statistics import Bin, brier, calibration_bins, calibration_error, resampled
 from localsmc.report import tables
 from localsmc.report.accuracy import COLUMNS, WHERE, where
 from localsmc.report.groups import Group
 from localsmc.report.lines import RIGHT, Line
 from localsmc.report.tables import Column, Table
-from localsmc.statistics import Bin, brier, calibration_bins, calibration_error, resampled
 
 NOTE = (
     "Of every problem the heaviest answer with its weight; problems without any answer are left out. Brier is"

@@ -9,12 +9,12 @@ from html import escape
 
 import numpy as np
 
+from localsmc.numerics.statistics import Estimate, pareto
 from localsmc.report import svg, tables
 from localsmc.report.calibration import Calibration
 from localsmc.report.groups import Group
 from localsmc.report.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale, element
 from localsmc.report.tracefile import Trace
-from localsmc.statistics import Estimate, pareto
 
 HEIGHT = 250.0
 LEAST_GOING = 0.1

@@ -7,11 +7,11 @@ from difflib import get_close_matches
 from typing import Any
 
 from localsmc.errors import ConfigError
+from localsmc.numerics.statistics import mcnemar, mean_difference
 from localsmc.report import tables
 from localsmc.report.accuracy import SELECT, WHERE, told_main, where
 from localsmc.report.groups import Group, Scored, means
 from localsmc.report.tables import Column, Table
-from localsmc.statistics import mcnemar, mean_difference
 
 NOTE = (
     "Percentage points on the problems that both have done. Intervals are Bonett and Price's for one seed,"

@@ -9,10 +9,10 @@ from functools import cached_property
 
 import numpy as np
 
+from localsmc.numerics.statistics import Estimate, mean_share
 from localsmc.report.folder import Run
 from localsmc.report.lines import RIGHT, UNGRADED, Line
 from localsmc.selection import BY_LOGP, SELECTORS
-from localsmc.statistics import Estimate, mean_share
 
 
 @dataclass(frozen=True, kw_only=True)

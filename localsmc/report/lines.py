@@ -8,8 +8,8 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.records import AnswerShare, Completion, DraftUsage, FinishReason
 from localsmc.report.fields import Fields
+from localsmc.results import AnswerShare, Completion, DraftUsage, FinishReason
 from localsmc.selection import SELECTORS, choose
 
 RIGHT, NO_ANSWER, TRUNCATED, GRADER_FAILED = "right", "no-answer", "truncated", "grader-failed"

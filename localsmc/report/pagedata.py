@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.records import AnswerShare
 from localsmc.report.groups import Group
 from localsmc.report.lines import Line
 from localsmc.report.report import Report
 from localsmc.report.tracefile import Trace
 from localsmc.report.tree import prefix_tree, trace_tree
+from localsmc.results import AnswerShare
 
 MOST_DETAIL = 8_000_000
 """Characters of trees and curves; what comes later has its answers only, so that browsers keep up."""

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import RunError
-from localsmc.records import AnswerShare
 from localsmc.report.fields import Fields, parsed
 from localsmc.report.lines import share_of
+from localsmc.results import AnswerShare
 
 MAKE = '`localsmc solve "..." --trace FILE` writes one'
 

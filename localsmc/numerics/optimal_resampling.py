@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.draws import Draw, draw_one
-from localsmc.numerics import Doubles, Ints, log_sum_exp
-from localsmc.resampling import ROUND_OFF, systematic
-from localsmc.stopwatch import numerics_time
-from localsmc.tempered import Tempered
+from localsmc.numerics.categorical import Draw, draw_one
+from localsmc.numerics.log_math import Doubles, Ints, log_sum_exp
+from localsmc.numerics.resampling import ROUND_OFF, systematic
+from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.timing import numerics_time
 
 LEAST_LUMP = 0.01
 """In units of c: lumps that weigh less together are not worth a row, and dropped at times, without bias."""

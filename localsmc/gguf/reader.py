@@ -17,7 +17,7 @@ from pathlib import Path
 from struct import Struct
 
 from localsmc.errors import ModelLoadFailed, ModelNotFound
-from localsmc.ggml import FILE_TYPES, GUESSED, TENSOR_TYPES, rows
+from localsmc.gguf.tensor_types import FILE_TYPES, GUESSED, TENSOR_TYPES, rows
 
 AGAIN = "download the file again, and compare its size or sha256 with its source"
 CONVERT = "look for a GGUF of this model, or convert it with llama.cpp's convert_hf_to_gguf.py"

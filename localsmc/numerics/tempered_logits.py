@@ -20,9 +20,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.draws import Draw
-from localsmc.numerics import Doubles, Floats, Ints, require_numbers
-from localsmc.stopwatch import numerics_time
+from localsmc.numerics.categorical import Draw
+from localsmc.numerics.log_math import Doubles, Floats, Ints, require_numbers
+from localsmc.numerics.timing import numerics_time
 
 COLUMNS = 512
 """A folded row's."""

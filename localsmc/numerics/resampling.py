@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.draws import Draw, draw_one
-from localsmc.numerics import Doubles, Ints
+from localsmc.numerics.categorical import Draw, draw_one
+from localsmc.numerics.log_math import Doubles, Ints
 
 
 class Offspring(NamedTuple):

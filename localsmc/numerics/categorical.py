@@ -11,8 +11,8 @@ from typing import Protocol
 
 import numpy as np
 
-from localsmc.numerics import Doubles, Floats, Ints
-from localsmc.stopwatch import numerics_time
+from localsmc.numerics.log_math import Doubles, Floats, Ints
+from localsmc.numerics.timing import numerics_time
 
 BLOCK = 512
 """Tokens a block: in a large vocabulary a draw looks at the blocks' sums first, then inside one block."""

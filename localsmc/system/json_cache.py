@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localsmc.errors import RunError
-from localsmc.folders import cache_folder
-from localsmc.writing import write_whole
+from localsmc.system.atomic_write import write_whole
+from localsmc.system.user_dirs import cache_folder
 
 _MAX_ENTRIES = 500
 
