@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from localsmc.answers import key
 from localsmc.errors import LocalSMCError
 from localsmc.results import Result
+from localsmc.text.answers import key
 from localsmc_cli.columns import columns
 from localsmc_cli.summary import is_partial, percent, short
 

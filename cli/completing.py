@@ -36,8 +36,8 @@ def methods(incomplete: str) -> list[CompletionItem[Any]]:
 def model_names(incomplete: str) -> list[CompletionItem[Any]]:
     """Names that `-m` takes, GGUF files, and folders on the way to some."""
     import localsmc_models
-    from localsmc import aliases
-    from localsmc.hub import cache
+    from localsmc.store import aliases
+    from localsmc.store.hub import cache
 
     names = [*localsmc_models.names()]
     with contextlib.suppress(LocalSMCError, OSError):

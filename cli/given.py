@@ -12,9 +12,9 @@ from localsmc_cli.origins import origin
 from localsmc_cli.problem import checked_text, file_text
 
 if TYPE_CHECKING:
-    from localsmc.hub import Access, Transfer
     from localsmc.llama import LoadOptions
     from localsmc.settings import Settings
+    from localsmc.store.hub import Access, Transfer
 
 Given = Mapping[str, Any]
 """A parsed command line: option to value, None where it was not given."""
@@ -26,7 +26,7 @@ def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
 
 def access_of(given: Given, progress: Callable[[Transfer], None] | None = None) -> Access:
     """How the hub is reached."""
-    from localsmc.hub import Access
+    from localsmc.store.hub import Access
 
     return Access(token=given["hf_token"] or None, offline=is_offline(given), progress=progress)
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from localsmc import thinking
 from localsmc.results import StepInfo
+from localsmc.text import reasoning
 from localsmc_cli.live import TAIL, Panel, figures, printable
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Leading(Panel):
 def styled(text: str, closing: str, *, hides_thought: bool) -> Text:
     """A reply with its thought dimmed, or with three dots for it."""
     found = Text()
-    for part in thinking.parts(text, closing):
+    for part in reasoning.parts(text, closing):
         if not part.is_thought:
             found.append(printable(part.text))
         elif hides_thought:

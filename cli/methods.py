@@ -92,9 +92,9 @@ def _example(method: type[Method]) -> str:
 
 def _recommended(method: type[Method]) -> list[str]:
     """What the embedded model has instead of defaults, where it has something."""
-    from localsmc import catalog
     from localsmc.methods.spec import written
+    from localsmc.store import model_source
 
-    found = catalog.resolve(None).defaults.of_method(method.name)
+    found = model_source.resolve(None).defaults.of_method(method.name)
     values = ", ".join(f"{option} = {written(value)}" for option, value in found.items())
     return [f"for the embedded model: {values}"] if values else []

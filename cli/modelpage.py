@@ -12,9 +12,9 @@ from localsmc_cli.columns import columns
 
 if TYPE_CHECKING:
     from localsmc.gguf.reader import Header
-    from localsmc.inventory import Entry
     from localsmc.memory import Need
-    from localsmc.recommendations import Recommendation
+    from localsmc.store.inventory import Entry
+    from localsmc.store.recommended import Recommendation
 
 TOKENS = 1024
 """For each particle, where no context is named."""
@@ -59,7 +59,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
 
 def recommended_list(found: Sequence[Recommendation]) -> str:
     """Names with memory and reason."""
-    from localsmc.recommendations import CELLS
+    from localsmc.store.recommended import CELLS
 
     # A name in a column would be folded, and could not be copied.
     lines = [f"{one.name}\n    {one.memory / 1e9:.1f} GB, {one.why}" for one in found]
@@ -76,7 +76,7 @@ def recommended_list(found: Sequence[Recommendation]) -> str:
 
 def record(header: Header, memory: Memory) -> dict[str, Any]:
     """All of it as JSON."""
-    from localsmc.inventory import chat_template, facts_of
+    from localsmc.store.inventory import chat_template, facts_of
 
     need = memory.need(header)
     return {
@@ -99,7 +99,7 @@ def record(header: Header, memory: Memory) -> dict[str, Any]:
 
 def page(header: Header, memory: Memory) -> str:
     """All of it in words."""
-    from localsmc.inventory import chat_template
+    from localsmc.store.inventory import chat_template
 
     metadata = [
         (key, _short(value)) for key, value in header.metadata.items() if key != "tokenizer.chat_template"
@@ -115,7 +115,7 @@ def page(header: Header, memory: Memory) -> str:
 
 
 def _facts(header: Header, memory: Memory) -> list[tuple[str, str]]:
-    from localsmc.inventory import facts_of
+    from localsmc.store.inventory import facts_of
 
     need, n_parts, facts = memory.need(header), len(header.parts), facts_of(header)
     bits = 8 * need.weights / header.n_params

@@ -20,7 +20,7 @@ from localsmc_cli.pulling import pulling
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
-    from localsmc.hub import CachedModel, HubName
+    from localsmc.store.hub import CachedModel, HubName
 
 _EXAMPLES = """\b
 Examples:
@@ -61,8 +61,8 @@ def models(ctx: click.Context, /, *, as_json: bool) -> None:
 @click.pass_obj
 def list_(session: Session, /, *, as_json: bool = False) -> None:
     """List the models that are here, and aliases."""
-    from localsmc import aliases
-    from localsmc.inventory import inventory
+    from localsmc.store import aliases
+    from localsmc.store.inventory import inventory
 
     found = inventory()
     if as_json:
@@ -79,7 +79,7 @@ def list_(session: Session, /, *, as_json: bool = False) -> None:
 @click.pass_obj
 def recommended(session: Session, /, *, as_json: bool) -> None:
     """A few models to begin with, by the memory they take."""
-    from localsmc.recommendations import recommendations
+    from localsmc.store.recommended import recommendations
 
     found = recommendations()
     if as_json:
@@ -104,17 +104,17 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 
     Standard output has the path of the file, the first one of a split model.
     """
-    from localsmc import catalog, hub
     from localsmc.gguf import reader
+    from localsmc.store import hub, model_source
 
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     name = _named(name, "pull", "Qwen/Qwen2.5-0.5B-Instruct-GGUF")
-    meant = catalog.meaning(name)
+    meant = model_source.meaning(name)
     if not isinstance(meant, hub.HubName) or hub.cache.find(meant) is not None:
         output.note(f"`{name}` is here already")
     with pulling(session, given) as access:
-        path = catalog.resolve(name, access).path
+        path = model_source.resolve(name, access).path
     reader.read_header(path)
     output.text(str(path))
 
@@ -139,7 +139,7 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
 def show(session: Session, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
     """What a model says of itself, and the memory it needs."""
     from localsmc.gguf.reader import read_header
-    from localsmc.inventory import find
+    from localsmc.store.inventory import find
 
     header = read_header(find(_named(name, "show", "tiny")))
     memory = Memory(particles, n_ctx or particles * TOKENS)
@@ -162,7 +162,7 @@ def alias(
     session: Session, /, name: str | None, model: str | None, *, remove: str | None, as_json: bool
 ) -> None:
     """Give a model a short name; alone it lists them."""
-    from localsmc import aliases
+    from localsmc.store import aliases
 
     if remove is not None:
         if name is not None:
@@ -197,7 +197,7 @@ def rm(session: Session, /, name: str | None, *, yes: bool) -> None:
 
     Only what is in the Hugging Face cache is deleted, and files that another model shares are kept.
     """
-    from localsmc import hub
+    from localsmc.store import hub
 
     meant = _of_hub(_named(name, "rm", "user/repo:Q4_K_M"))
     found, partials = _only_one(meant), hub.cache.partials(meant)
@@ -231,11 +231,11 @@ def _named(name: str | None, command: str, example: str) -> str:
 def _assign(session: Session, name: str, model: str) -> None:
     """Set an alias, to a model that there is, or may be on the hub."""
     import localsmc_models
-    from localsmc import aliases, catalog, hub
+    from localsmc.store import aliases, hub, model_source
 
     if name in localsmc_models.names():
         raise ConfigError(f"`{name}` is an embedded model", hint="take another name for the alias")
-    meant = model if model in aliases.read() else catalog.meaning(model)
+    meant = model if model in aliases.read() else model_source.meaning(model)
     aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
     session.output.note(f"{name} -> {aliases.read()[name]}")
     if os.path.exists(name):
@@ -246,9 +246,9 @@ def _assign(session: Session, name: str, model: str) -> None:
 
 def _of_hub(name: str) -> HubName:
     """The model of the hub that a name means, a file of the cache, too; raises ConfigError for others."""
-    from localsmc import catalog, hub
+    from localsmc.store import hub, model_source
 
-    meant = catalog.meaning(name)
+    meant = model_source.meaning(name)
     if isinstance(meant, Path):
         cached = [model.name for model in hub.cache.models() if meant.resolve() == model.path.resolve()]
         meant = cached[0] if cached else meant
@@ -261,7 +261,7 @@ def _of_hub(name: str) -> HubName:
 
 def _only_one(name: HubName) -> CachedModel | None:
     """What the cache has; raises ConfigError for a bare repository of which it has several."""
-    from localsmc import hub
+    from localsmc.store import hub
 
     same = [str(model.name) for model in hub.cache.models() if model.name.repo == name.repo]
     if name.quantization is None and name.file is None and len(same) > 1:
@@ -270,7 +270,7 @@ def _only_one(name: HubName) -> CachedModel | None:
 
 
 def _aliases_of(model: CachedModel) -> tuple[str, ...]:
-    from localsmc.inventory import inventory
+    from localsmc.store.inventory import inventory
 
     return next((entry.aliases for entry in inventory() if entry.path == model.path), ())
 

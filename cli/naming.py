@@ -59,7 +59,7 @@ def _draft(given: Given) -> str | None:
 
 
 def _joined(repo: str, file: str | None) -> str:
-    from localsmc.hub import joined
+    from localsmc.store.hub import joined
 
     return joined(repo, file)
 

@@ -13,7 +13,7 @@ from localsmc_cli.progress import bar, duration
 from localsmc_cli.session import Session
 
 if TYPE_CHECKING:
-    from localsmc.hub import Access, Transfer
+    from localsmc.store.hub import Access, Transfer
     from localsmc_cli.live import Panel
 
 _PERIOD = 1 / 8  # seconds between two drawings
@@ -23,11 +23,11 @@ _KEPT = "what was downloaded is kept: the same command goes on from there"
 
 def present(session: Session, given: Given, *models: str | None) -> None:
     """Download what is not there yet of the models that are named; raises ModelError for a wrong name."""
-    from localsmc import catalog
+    from localsmc.store import model_source
 
     with pulling(session, given) as access:
         for model in filter(None, models):
-            catalog.resolve(model, access)
+            model_source.resolve(model, access)
 
 
 @contextlib.contextmanager

@@ -164,7 +164,7 @@ class _Desk:
 def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> list[Attempt]:
     """Every method that was begun, one after the other."""
     from localsmc import loading
-    from localsmc.catalog import EMBEDDED
+    from localsmc.store.model_source import EMBEDDED
     from localsmc_models import card
 
     output = session.output
@@ -243,13 +243,14 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
 
 def _write(attempt: Attempt, job: _Job) -> None:
     """The transcript, where one is asked for; what it tells of has been shown by now."""
-    from localsmc import catalog, transcript
+    from localsmc import transcript
+    from localsmc.store import model_source
 
     if job.transcript is not None and attempt.exchange is not None:
         said = transcript.Transcript(
             exchanges=(attempt.exchange,),
             system=job.settings.system,
-            model=catalog.lasting(job.model),
+            model=model_source.lasting(job.model),
         )
         transcript.write(job.transcript, said)
 

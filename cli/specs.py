@@ -78,7 +78,7 @@ def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool
 
 def _all_embedded(given: Given) -> bool:
     """Whether every model ships with the package, and so does a draft for it."""
-    from localsmc.catalog import is_embedded
+    from localsmc.store.model_source import is_embedded
 
     models = given.get("models") or filter(None, [given.get("model")])
     return all(map(is_embedded, models))

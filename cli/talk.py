@@ -10,12 +10,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localsmc import catalog, loading, thinking, transcript
+from localsmc import loading, transcript
 from localsmc.conversation import Conversation
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.methods import METHODS
 from localsmc.methods.base import options_of, pair_of
+from localsmc.store import model_source
 from localsmc.system.user_dirs import data_folder
+from localsmc.text import reasoning
 from localsmc.transcript import Transcript
 from localsmc_cli.loaded import tell_loaded
 from localsmc_cli.output import is_terminal
@@ -167,7 +169,7 @@ class Talk:
             show(result.text, solving.closing, hides_thought=self.hides_thought)
         else:
             is_bare = self.hides_thought
-            output.text(thinking.reply(result.text, solving.closing) if is_bare else result.text)
+            output.text(reasoning.reply(result.text, solving.closing) if is_bare else result.text)
         output.note(figures_line(result))
         tell_account(output, result)
         if outcome == "settled":
@@ -183,7 +185,7 @@ class Talk:
         return Transcript(
             exchanges=tuple(self.conversation.exchanges),
             system=self.settings.system,
-            model=catalog.lasting(self.names.model),
+            model=model_source.lasting(self.names.model),
         )
 
     def save(self) -> None:
@@ -228,7 +230,7 @@ class Talk:
         from localsmc.gguf import reader
 
         self.present(name)
-        reader.read_header(catalog.resolve(name).path)
+        reader.read_header(model_source.resolve(name).path)
         before, names = self.names, replace(self.names, model=name, draft=None)
         # Not both at once: memory may hold one only.
         self.close()

@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from localsmc.conversation import Conversation
     from localsmc.errors import LocalSMCError
     from localsmc.llama import LoadOptions
+    from localsmc.lm.toy import ToyModel
     from localsmc.loading import Model, load
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
     from localsmc.results import Result, StepInfo
     from localsmc.settings import Settings
     from localsmc.solver import Solving, solve, start
-    from localsmc.toy import ToyModel
 
 _HOMES = {
     "Conversation": "conversation",
@@ -41,7 +41,7 @@ _HOMES = {
     "Settings": "settings",
     "Solving": "solver",
     "StepInfo": "results",
-    "ToyModel": "toy",
+    "ToyModel": "lm.toy",
     "load": "loading",
     "solve": "solver",
     "start": "solver",

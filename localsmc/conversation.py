@@ -9,18 +9,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from localsmc import layout, thinking
+from localsmc import layout
 from localsmc.errors import PromptTooLong
-from localsmc.kept import Kept
 from localsmc.llama import LlamaContext
+from localsmc.lm.interface import LanguageModel
+from localsmc.lm.prefix_cache import Kept
 from localsmc.loading import Model
 from localsmc.methods import Method
 from localsmc.methods.base import pair_of
-from localsmc.model import LanguageModel
-from localsmc.prompts import Message
 from localsmc.results import Result
 from localsmc.settings import AS_MANY_AS_FIT, Settings
 from localsmc.solver import Solving
+from localsmc.text import reasoning
+from localsmc.text.chat_template import Message
 from localsmc.transcript import Exchange, about
 
 HEADROOM = 1024
@@ -141,9 +142,9 @@ class Conversation:
     def _remembered(self, exchange: Exchange) -> str:
         """A reply as the template is given it: with its thought where the template has a place for that."""
         template = self.model.llama.chat_template
-        if template is not None and thinking.is_known_to(template.source):
+        if template is not None and reasoning.is_known_to(template.source):
             return exchange.text
-        return thinking.reply(exchange.text, exchange.closing)
+        return reasoning.reply(exchange.text, exchange.closing)
 
     # --- where it is remembered ---
 

@@ -19,9 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.histories import LIVE
+from localsmc.lm.kv_slots import Sequences
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.particles import Particles, Proposal
-from localsmc.sequences import Sequences
 
 
 class Drafter:

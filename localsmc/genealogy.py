@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from localsmc.model import TokenIds
+from localsmc.lm.interface import TokenIds
 from localsmc.numerics.log_math import Doubles, Ints
 
 ROOT = 0

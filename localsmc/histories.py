@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.numerics.log_math import Doubles, Ints, effective_sample_size
-from localsmc.prompts import StopState
+from localsmc.text.chat_template import StopState
 
 LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
 """How a history stands: not finished, ended by itself, at the last token allowed, given up."""

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from localsmc import machine, memory, placement, prompts
+from localsmc import machine, memory, placement
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
+from localsmc.lm.interface import TokenIds
 from localsmc.methods import Method, Room
 from localsmc.methods.base import pair_of
-from localsmc.model import TokenIds
 from localsmc.settings import AS_MANY_AS_FIT, Settings
+from localsmc.text import chat_template
 
 if TYPE_CHECKING:
     from localsmc.gguf.reader import Header
@@ -52,7 +53,7 @@ def _parts(model: Model, problem: str, settings: Settings, instruction: str | No
     llama = model.llama
     if settings.raw:
         return [(problem, False)]
-    messages = prompts.conversation(problem, settings.system, instruction, settings.earlier)
+    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
     if llama.chat_template is None:
         # A base model: the problem as it is, its instruction below it.
         return [("\n\n".join(message["content"] for message in messages) + "\n", False)]

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc import catalog, hub, layout, machine, placement, probe
-from localsmc.catalog import Source
+from localsmc import layout, machine, placement
 from localsmc.errors import ConfigError
 from localsmc.gguf import reader
 from localsmc.llama import (
@@ -25,6 +24,8 @@ from localsmc.methods import METHODS, Method, from_options
 from localsmc.placement import Placement
 from localsmc.results import ModelInfo
 from localsmc.settings import Settings
+from localsmc.store import hub, model_source, trial_load
+from localsmc.store.model_source import Source
 
 HASHED_SIZE = 64 * 1024 * 1024
 """Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
@@ -63,7 +64,7 @@ class Model:
                     "the method needs a second, smaller model that writes drafts, and none is given",
                     hint="add `-md small.gguf`, a small model of the same family",
                 )
-            file = _File.of(catalog.embedded(catalog.EMBEDDED_DRAFT), self.draft_options)
+            file = _File.of(model_source.embedded(model_source.EMBEDDED_DRAFT), self.draft_options)
             self.draft = file.load(self.context, file.place(self.context, Counter()))
         return self.draft
 
@@ -125,8 +126,8 @@ def load(
     `methods` and `settings` say what it is for: what a GPU cannot hold with their cache stays on the CPU.
     Raises ModelNotFound, DownloadFailed, or ModelLoadFailed, also for what is larger than memory.
     """
-    file = _File.of(catalog.resolve(path, access), options)
-    second = None if draft is None else _File.of(catalog.resolve(draft, access), draft_options)
+    file = _File.of(model_source.resolve(path, access), options)
+    second = None if draft is None else _File.of(model_source.resolve(draft, access), draft_options)
     settings = Settings() if settings is None else settings
     methods = methods or [from_options(METHODS["power-smc"], {})]
     context = layout.planned(file.header, file.source.defaults.n_predict, methods, settings)
@@ -159,7 +160,7 @@ class _File:
     def of(cls, source: Source, options: LoadOptions | None) -> _File:
         header = reader.read_header(source.path)
         if not source.is_embedded:
-            source = replace(source, defaults=catalog.recommended(header.name))
+            source = replace(source, defaults=model_source.recommended(header.name))
         return cls(source, header, LoadOptions() if options is None else options)
 
     def place(self, context: ContextOptions, taken: Counter[str]) -> Placement:
@@ -181,7 +182,7 @@ class _File:
         if options.check_memory:
             notices = placement.check(header, placed, context, machine.memory())
         if not source.is_embedded:
-            probe.ensure_loadable(source.path, header)
+            trial_load.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
             source = replace(source, sha256=sha256([source.path]))
         if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:

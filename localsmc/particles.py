@@ -17,13 +17,13 @@ import numpy as np
 from localsmc.errors import ContextFull
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
+from localsmc.lm.kv_slots import Sequences
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Ints, Lowest, log_sum_exp, normalised
 from localsmc.numerics.optimal_resampling import branch
 from localsmc.numerics.resampling import Scheme, apportion, thin
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.prompts import StopRule
-from localsmc.sequences import Sequences
+from localsmc.text.chat_template import StopRule
 
 
 @dataclass(frozen=True, slots=True)

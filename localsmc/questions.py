@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.model import TokenIds, common_prefix
+from localsmc.lm.interface import TokenIds, common_prefix
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 

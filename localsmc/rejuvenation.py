@@ -24,7 +24,7 @@ from localsmc.histories import LIVE, Histories
 from localsmc.numerics.categorical import draw_one
 from localsmc.numerics.log_math import Doubles, Ints
 from localsmc.particles import Particles, Proposal
-from localsmc.prompts import StopState
+from localsmc.text.chat_template import StopState
 
 
 class Moves(NamedTuple):

@@ -11,8 +11,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from localsmc import answers
 from localsmc.results import AnswerShare, Completion, Confidence
+from localsmc.text import answers
 
 ROUND_OFF = 12
 """Decimals of a weight that are compared: sums of equal shares are equal."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from localsmc.errors import ConfigError
-from localsmc.prompts import Message
 from localsmc.selection import SELECTORS
+from localsmc.text.chat_template import Message
 
 AS_MANY_AS_FIT = -1
 """As a token limit, llama.cpp's spelling."""

@@ -14,18 +14,19 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from localsmc import __version__, answers, grammars, layout, thinking
+from localsmc import __version__, grammars, layout
 from localsmc.grammars import Extract
 from localsmc.llama import LlamaContext, LlamaGrammar
+from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
 from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
-from localsmc.model import LanguageModel, TokenIds
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.prompts import StopRule
 from localsmc.results import Completion, DraftUsage, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.settings import Settings
+from localsmc.text import answers, reasoning
+from localsmc.text.chat_template import StopRule
 from localsmc.wording import ModelWording
 
 _COUNTS = tuple(
@@ -104,7 +105,7 @@ class Solving:
 
     def _closing(self) -> str:
         """Where a grammar leaves no way to end a thought, the text is none."""
-        closing = thinking.opened_by(self.prompt_text)
+        closing = reasoning.opened_by(self.prompt_text)
         is_open = not self.settings.is_restricted or closing in (self.settings.grammar or "")
         return closing if is_open else ""
 
@@ -216,7 +217,7 @@ class Solving:
         text = shown.decode(errors="replace").rstrip("\ufffd")
         is_whole = bool(is_end.any()) or shown != spelled
         # What it only thinks of is no answer; a value of JSON has its marks as anything else.
-        said = text if self.settings.json_schema is not None else thinking.reply(text, self.closing)
+        said = text if self.settings.json_schema is not None else reasoning.reply(text, self.closing)
         return text, grammars.answer_of(said, self.settings, self._extract, is_whole=is_whole)
 
     def _answer(self, tokens: TokenIds) -> str | None:

@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from localsmc.deferral import Law
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.lm.kv_slots import Sequences
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Lowest, require_numbers
-from localsmc.prompts import StopRule, StopState
-from localsmc.sequences import Sequences
+from localsmc.text.chat_template import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False)

@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from localsmc.lm.kv_slots import Sequences
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Floats, Lowest
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.prompts import StopRule, StopState
-from localsmc.sequences import Sequences
+from localsmc.text.chat_template import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False)

@@ -14,11 +14,11 @@ import numpy as np
 
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.lm.kv_slots import Sequences
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.prompts import StopRule, StopState
-from localsmc.sequences import Sequences
+from localsmc.text.chat_template import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

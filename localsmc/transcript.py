@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import ConfigError, RunError
-from localsmc.prompts import instructed
 from localsmc.results import Result
 from localsmc.system.atomic_write import write_whole
+from localsmc.text.chat_template import instructed
 
 HEAD = {"localsmc": "chat", "version": 1}
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from localsmc import layout, prompts
+from localsmc import layout
+from localsmc.lm.interface import TokenIds
 from localsmc.loading import Model
-from localsmc.model import TokenIds
 from localsmc.settings import Settings
+from localsmc.text import chat_template
 
 _MARK = "\ue000reply\ue001"
 """Stands for a reply in a rendered template; private characters that no text has."""
@@ -31,7 +32,7 @@ class ModelWording:
         llama, settings = self._model.llama, self._settings
         if llama.chat_template is None or settings.raw:
             return self.tokens(f"\n{request}\n{reply}")
-        messages = prompts.conversation("-", settings.system, None)
+        messages = chat_template.conversation("-", settings.system, None)
         messages += [{"role": "assistant", "content": _MARK}, {"role": "user", "content": request}]
         rendered = llama.chat_template.render(messages, thinking=settings.thinking)
         # What the template makes of a reply is left aside: it stands in the memory as it was written.

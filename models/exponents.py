@@ -27,7 +27,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc import answers
 from localsmc.errors import ConfigError, RunError
 from localsmc.methods import PowerSMC
 from localsmc.methods.spec import written
@@ -38,6 +37,7 @@ from localsmc.report.groups import Group, grouped, means
 from localsmc.report.tables import Column, Table, markdown
 from localsmc.results import Completion
 from localsmc.selection import ROUND_OFF, SELECTORS, answer_shares, finished
+from localsmc.text import answers
 from localsmc_models.command import run
 
 Doubles = NDArray[np.float64]

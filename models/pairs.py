@@ -28,10 +28,10 @@ from localsmc.bench import PAIRS, Spec, cached_pair
 from localsmc.bench.mixture import QUANTIZATIONS
 from localsmc.bench.synthetic import write, write_draft
 from localsmc.llama import ContextOptions, LlamaModel, default_threads
+from localsmc.lm.interface import TokenIds
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.methods.pairs import TextsRun
 from localsmc.methods.spec import parse_method
-from localsmc.model import TokenIds
 from localsmc.numerics.log_math import Floats
 from localsmc.results import Result
 from localsmc.speculation import Counts

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 
 import localsmc
-from localsmc import Model, Settings, answers
+from localsmc import Model, Settings
 from localsmc.methods import Method
 from localsmc.numerics.statistics import wilson
 from localsmc.tasks import Item, load_task
+from localsmc.text import answers
 from localsmc_models.command import run
 
 OFF = "off"

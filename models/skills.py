@@ -20,13 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import localsmc
-from localsmc import Model, answers
+from localsmc import Model
 from localsmc.llama import ContextOptions
+from localsmc.lm.interface import TokenIds
 from localsmc.methods import Method, Request, Sample
-from localsmc.model import TokenIds
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.statistics import paired, resampled, wilson
-from localsmc.prompts import StopRule
+from localsmc.text import answers
+from localsmc.text.chat_template import StopRule
 from localsmc_models import path
 from localsmc_models.command import run
 from localsmc_models.corpus import Problem, problems

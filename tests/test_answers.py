@@ -2,8 +2,8 @@
 
 import pytest
 
-from localsmc import answers
-from localsmc.answers import BoxScan
+from localsmc.text import answers
+from localsmc.text.answers import BoxScan
 
 EXTRACTED = [
     ("Answer: \\boxed{42}", "42"),

@@ -32,7 +32,15 @@ def popen(*arguments):
 def test_the_embedded_model_and_a_shape_in_one_table(capsys):
     assert (
         run(
-            [*SMALL, "-m", localsmc.catalog.resolve(None).path.as_posix(), "--synthetic", SHAPE, "-o", "json"]
+            [
+                *SMALL,
+                "-m",
+                localsmc.store.model_source.resolve(None).path.as_posix(),
+                "--synthetic",
+                SHAPE,
+                "-o",
+                "json",
+            ]
         )
         == 0
     )
@@ -112,7 +120,18 @@ def test_what_was_measured_before_an_error_is_shown(capsys, tmp_path):
     none = tmp_path / "none.gguf"
     none.write_text("no model, though it is called one")
     assert (
-        run([*SMALL, "-o", "csv", "-m", localsmc.catalog.resolve(None).path.as_posix(), "-m", str(none)]) == 3
+        run(
+            [
+                *SMALL,
+                "-o",
+                "csv",
+                "-m",
+                localsmc.store.model_source.resolve(None).path.as_posix(),
+                "-m",
+                str(none),
+            ]
+        )
+        == 3
     )
     captured = capsys.readouterr()
     assert len(captured.out.splitlines()) == 1 + 6

@@ -16,10 +16,10 @@ from enumeration import outcomes
 from test_exact import PROMPT, request, run_to_end, stopped_texts
 
 from localsmc.errors import ContextFull
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerTempering, chains
 from localsmc.methods.power_tempering import spaced_anew
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.toy import ToyModel
 
 
 def toy(**options):

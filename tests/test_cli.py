@@ -663,8 +663,8 @@ def test_methods_tells_everything_of_one(cli, name):
 
 
 def test_methods_tells_what_is_recommended_for_the_embedded_model(cli):
-    from localsmc.catalog import resolve
     from localsmc.loading import Model
+    from localsmc.store.model_source import resolve
 
     embedded = Model(None, resolve(None), None, None, None)  # nothing else is looked at
     for name, method in METHODS.items():
@@ -796,9 +796,9 @@ def test_help_names_options_and_defaults(cli):
 
 def test_the_choices_and_defaults_written_out_are_the_librarys():
     from localsmc import llama, methods, selection
-    from localsmc.catalog import Defaults
     from localsmc.methods.base import options_of
     from localsmc.numerics import resampling
+    from localsmc.store.model_source import Defaults
 
     assert choices.METHODS == tuple(methods.METHODS)
     known = {option for method in methods.METHODS.values() for option in options_of(method)}

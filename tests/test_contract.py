@@ -9,14 +9,14 @@ import pytest
 from tolerances import ON_CPU
 
 from localsmc.errors import ContextFull, SequenceError
-from localsmc.kept import Kept
 from localsmc.llama import ContextOptions, LlamaModel
+from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.prefix_cache import Kept
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerSMC, Request
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.log_math import log_sum_exp
-from localsmc.prompts import StopRule
-from localsmc.sequences import Sequences
-from localsmc.toy import ToyModel
+from localsmc.text.chat_template import StopRule
 
 PROMPT = [5, 7, 6, 8]
 NO_SHARED_CELLS = ("mamba", "streams")

@@ -7,14 +7,14 @@ import pytest
 
 from localsmc.conversation import Conversation
 from localsmc.errors import PromptTooLong
-from localsmc.kept import Kept
 from localsmc.llama import LlamaContext
+from localsmc.lm.interface import common_prefix
+from localsmc.lm.prefix_cache import Kept
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC, Request
-from localsmc.model import common_prefix
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.prompts import ChatTemplate, StopRule
 from localsmc.settings import Settings
-from localsmc.toy import ToyModel
+from localsmc.text.chat_template import ChatTemplate, StopRule
 from localsmc.transcript import Exchange
 
 BRIEF = Settings(seed=1, n_threads=1, n_predict=24)

@@ -13,8 +13,8 @@ from test_exact import PROMPT, request, stopped_texts
 from test_pairs import pair, run_pair
 
 from localsmc.errors import ConfigError, PromptTooLong
+from localsmc.lm.vocab_subset import narrowed
 from localsmc.methods import Draft, DraftSMC
-from localsmc.narrowed import narrowed
 from localsmc.numerics.categorical import RandomDraw
 
 

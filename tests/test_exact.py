@@ -15,12 +15,12 @@ import pytest
 from enumeration import outcomes
 
 from localsmc.errors import DecodeFailed, SequenceError
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
 from localsmc.methods.schemes import OPTIMAL
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.resampling import SCHEMES
-from localsmc.prompts import StopRule
-from localsmc.toy import ToyModel
+from localsmc.text.chat_template import StopRule
 
 PROMPT = (1, 2)
 

@@ -18,10 +18,10 @@ import gguf
 import numpy as np
 import pytest
 
-from localsmc import probe as probing
 from localsmc.errors import ModelError, ModelLoadFailed, ModelNotFound
 from localsmc.gguf.reader import ArrayInfo, read_header
-from localsmc.probe import ProbeResult, ensure_loadable, probe
+from localsmc.store import trial_load as probing
+from localsmc.store.trial_load import ProbeResult, ensure_loadable, probe
 
 SEED = 20_240_817
 N_EMBD, N_FF, N_LAYER, N_VOCAB = 64, 128, 2, 300

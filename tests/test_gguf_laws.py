@@ -17,7 +17,7 @@ from localsmc.llama import ContextOptions
 from localsmc.methods import PowerMH, PowerSMC, PowerTempering, Request
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.log_math import log_sum_exp
-from localsmc.prompts import StopRule
+from localsmc.text.chat_template import StopRule
 
 ALPHA, N_TOKENS = 2.0, 3
 FLOOR = 1e-7

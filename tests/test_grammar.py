@@ -389,7 +389,7 @@ def test_keywords_that_nobody_heeds_are_told():
     ],
 )
 def test_what_a_text_answers(text, settings, is_whole, answer):
-    from localsmc import answers
+    from localsmc.text import answers
 
     found = grammars.answer_of(text, Settings(**settings), answers.extract, is_whole=is_whole)
     assert found == answer

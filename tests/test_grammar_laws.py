@@ -13,6 +13,8 @@ from test_exact import PROMPT, request, smc, stopped_texts, tempered, toy, with_
 from test_pairs import pair
 
 from localsmc.errors import NothingAllowed
+from localsmc.lm.constrained import _show
+from localsmc.lm.kv_slots import Sequences
 from localsmc.methods import (
     BestOfN,
     Draft,
@@ -28,8 +30,6 @@ from localsmc.methods.schemes import OPTIMAL
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.restricted import _show
-from localsmc.sequences import Sequences
 
 
 class Beginnings:

@@ -9,10 +9,10 @@ import pytest
 from loopback_hub import COMMIT, TOKEN, LoopbackHub
 
 import localsmc
-from localsmc import hub
 from localsmc.errors import ConfigError, DownloadFailed, ModelNotFound, RunError
-from localsmc.hub import Access, HubName, cache, download
-from localsmc.hub.choice import candidates, choose
+from localsmc.store import hub
+from localsmc.store.hub import Access, HubName, cache, download
+from localsmc.store.hub.file_choice import candidates, choose
 
 # --- names ----------------------------------------------------------------------------------------
 

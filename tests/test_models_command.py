@@ -13,10 +13,10 @@ from loopback_hub import LoopbackHub
 from program import PROGRAM
 
 import localsmc_models
-from localsmc import aliases, catalog, hub
 from localsmc.errors import ConfigError, ModelNotFound
-from localsmc.hub import download
-from localsmc.recommendations import recommendations
+from localsmc.store import aliases, hub, model_source
+from localsmc.store.hub import download
+from localsmc.store.recommended import recommendations
 
 DEADLINE = 60
 FAST = ["-t", "1", "-N", "2", "-n", "4", "What is 1 + 1?"]
@@ -245,7 +245,7 @@ def test_every_listed_name_is_one_that_is_understood(cli):
     cli("models", "pull", "user/tiny-GGUF:Q8_0")
     cli("models", "pull", "user/random-GGUF")
     for row in json.loads(cli("models", "--json")[1]):
-        assert str(catalog.resolve(row["name"], hub.Access(offline=True)).path) == row["path"]
+        assert str(model_source.resolve(row["name"], hub.Access(offline=True)).path) == row["path"]
 
 
 def test_show_tells_metadata_template_and_memory(cli):
@@ -319,9 +319,9 @@ def test_an_alias_does_not_go_in_a_circle(cli):
     aliases.file().write_text('{"a": "b", "b": "a"}')
     for model in "a", "b":
         with pytest.raises(ConfigError, match="goes in a circle"):
-            catalog.resolve(model)
+            model_source.resolve(model)
     assert cli("models", "alias", "a", "tiny")[0] == 0
-    assert catalog.resolve("b").is_embedded
+    assert model_source.resolve("b").is_embedded
 
 
 def test_a_path_wins_over_an_alias_and_that_is_said(cli, tmp_path, monkeypatch):
@@ -329,7 +329,7 @@ def test_a_path_wins_over_an_alias_and_that_is_said(cli, tmp_path, monkeypatch):
     shutil.copy(localsmc_models.path("draft"), "mine")
     err = cli("models", "alias", "mine", "tiny")[2]
     assert "Warning: there is a file `mine` here, too, which wins in this folder" in err
-    assert catalog.resolve("mine").path.name == "mine"
+    assert model_source.resolve("mine").path.name == "mine"
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"a": 1}', "\xff"])
@@ -468,5 +468,5 @@ def test_what_is_not_a_path_may_have_been_meant_as_one(cli, tmp_path, monkeypatc
     monkeypatch.chdir(tmp_path)
     shutil.copy(localsmc_models.path("draft"), "qwen-7b-q4_k_m.gguf")
     with pytest.raises(ModelNotFound, match="no model at `qwen-7b-q4_k.gguf`") as caught:
-        catalog.resolve("qwen-7b-q4_k.gguf")
+        model_source.resolve("qwen-7b-q4_k.gguf")
     assert caught.value.hint == "did you mean `qwen-7b-q4_k_m.gguf`?"

@@ -17,10 +17,10 @@ import localsmc_models
 from localsmc import Settings, layout
 from localsmc.errors import ConfigError
 from localsmc.llama import ContextOptions, LlamaModel, shared_tokens
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import Cascade, Draft, DraftSMC, Request, Speculative
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.prompts import StopRule
-from localsmc.toy import ToyModel
+from localsmc.text.chat_template import StopRule
 from localsmc.wording import ModelWording
 
 PROMPT = np.array([5, 7, 6, 8], dtype=np.int32)

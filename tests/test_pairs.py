@@ -15,12 +15,12 @@ from test_exact import PROMPT, request, run_to_end, stopped_texts
 from localsmc import deferral
 from localsmc.deferral import RULES, Law
 from localsmc.errors import ConfigError, ContextFull, DecodeFailed, PromptTooLong
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import METHODS, Cascade, Draft, Greedy, Sample, Speculative
 from localsmc.methods.drafting import best_length
 from localsmc.methods.sampling import lowest_logit
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.speculation import Speculation, Tempering
-from localsmc.toy import ToyModel
 
 EVERY_RULE = (*RULES, "bild")
 WHOLE = pytest.approx(1.0, abs=1e-12)

@@ -3,7 +3,7 @@
 import pytest
 
 from localsmc.errors import PromptError
-from localsmc.prompts import ChatTemplate, StopRule, conversation
+from localsmc.text.chat_template import ChatTemplate, StopRule, conversation
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

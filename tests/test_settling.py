@@ -16,12 +16,12 @@ from enumeration import outcomes
 from test_exact import OPTIMAL, PROMPT, request, smc, toy
 
 from localsmc.errors import ConfigError
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC
 from localsmc.methods.settling import Settling
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.results import Completion
 from localsmc.selection import choose
-from localsmc.toy import ToyModel
 
 TINY = 1e-12
 

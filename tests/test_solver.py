@@ -24,8 +24,8 @@ from localsmc.methods import (
     from_options,
 )
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.prompts import StopRule
 from localsmc.results import AnswerShare, Completion
+from localsmc.text.chat_template import StopRule
 
 GREEDY = json.loads(localsmc_models.path("tiny").with_name("checks.json").read_text())["greedy"]
 PROBLEM = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"

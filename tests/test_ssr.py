@@ -12,16 +12,16 @@ import pytest
 from localsmc import layout
 from localsmc.errors import ConfigError, ContextError, ContextFull, PromptTooLong
 from localsmc.llama import ContextOptions
+from localsmc.lm.interface import common_prefix
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import SSR, Draft, Request, Sample
 from localsmc.methods.openings import Prompts
-from localsmc.model import common_prefix
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.prompts import StopRule
 from localsmc.questions import question
 from localsmc.settings import Settings
 from localsmc.solver import Solving
 from localsmc.strategies import load_pool, shipped
-from localsmc.toy import ToyModel
+from localsmc.text.chat_template import StopRule
 from localsmc.wording import ModelWording
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE
 from localsmc_models.corpus.strategies import STRATEGIES, choice_reply, choice_request, under

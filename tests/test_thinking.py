@@ -2,8 +2,8 @@
 
 import pytest
 
-from localsmc import thinking
-from localsmc.thinking import Part
+from localsmc.text import reasoning
+from localsmc.text.reasoning import Part
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from localsmc.thinking import Part
     ],
 )  # fmt: skip
 def test_parts(text, closing, found):
-    assert thinking.parts(text, closing) == [Part(*part) for part in found]
+    assert reasoning.parts(text, closing) == [Part(*part) for part in found]
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_parts(text, closing, found):
     ],
 )
 def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
-    assert thinking.reply(text, closing) == said
+    assert reasoning.reply(text, closing) == said
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
     ],
 )
 def test_a_prompt_may_open_a_block(prompt, closing):
-    assert thinking.opened_by(prompt) == closing
+    assert reasoning.opened_by(prompt) == closing
 
 
 @pytest.mark.parametrize(
@@ -64,4 +64,4 @@ def test_a_prompt_may_open_a_block(prompt, closing):
     ],
 )
 def test_which_templates_have_a_place_for_thought(template, is_known):
-    assert thinking.is_known_to(template) is is_known
+    assert reasoning.is_known_to(template) is is_known

@@ -12,11 +12,11 @@ import pytest
 from enumeration import outcomes
 from test_exact import PROMPT, request, tempered
 
+from localsmc.lm.toy import ToyModel
 from localsmc.methods import BestOfN, Sample, SelfConsistency
 from localsmc.methods.base import suited
 from localsmc.results import Completion
 from localsmc.selection import choose
-from localsmc.toy import ToyModel
 
 ANSWERS = {0: None, 1: "a", 2: "b"}
 """What a text answers, by its first token."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError
-from localsmc.model import Front, LanguageModel
+from localsmc.lm.interface import Front, LanguageModel
 from localsmc.numerics.log_math import Floats, Ints
 
 HEADROOM = 40.0

@@ -22,10 +22,10 @@ from localsmc.bench.cases import Case
 from localsmc.bench.replay import Endless, Replay, require_vocabulary
 from localsmc.errors import ContextFull
 from localsmc.llama import LlamaContext, PlainLlama
+from localsmc.lm.interface import TokenIds
+from localsmc.lm.kv_slots import Sequences
 from localsmc.loading import Model
-from localsmc.model import TokenIds
 from localsmc.numerics.timing import numerics_time
-from localsmc.sequences import Sequences
 from localsmc.settings import Settings
 from localsmc.solver import Solving
 

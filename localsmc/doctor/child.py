@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from localsmc import probe
+from localsmc.store import trial_load
 
 PROBLEM, ANSWER = "Solve for x: 7x + 12 = 96.", "12"
 """What the embedded model gets right by its likeliest tokens alone."""
@@ -17,8 +17,8 @@ LARGE = 7_000_000_000
 
 def main() -> None:
     """Write a line of JSON for each part; what fails says why in place of the rest."""
-    replies = probe.claim_stdout()
-    probe.die_quietly()
+    replies = trial_load.claim_stdout()
+    trial_load.die_quietly()
 
     def tell(**values: Any) -> None:
         replies.write(json.dumps(values) + "\n")

@@ -12,8 +12,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from localsmc import machine, probe
+from localsmc import machine
 from localsmc.doctor.finding import Verdict
+from localsmc.store import trial_load
 from localsmc.system.humanize import readable
 
 SECONDS = 60.0
@@ -56,7 +57,7 @@ class Engine:
             told |= json.loads(line)
         if child.returncode and "failed" not in told:
             how = "a signal" if child.returncode < 0 else "exit code"
-            words = probe.last_words(child.stderr.splitlines())
+            words = trial_load.last_words(child.stderr.splitlines())
             told["failed"] = f"the process ended with {how} {abs(child.returncode)}: {words}"
         return told
 

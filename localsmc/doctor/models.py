@@ -6,11 +6,12 @@ import hashlib
 from collections.abc import Iterator
 
 import localsmc_models
-from localsmc import catalog, hub, machine, probe
+from localsmc import machine
 from localsmc.doctor.engine import UNKNOWN, Engine
 from localsmc.doctor.finding import Check, Verdict
 from localsmc.errors import LocalSMCError, ModelLoadFailed
 from localsmc.gguf import reader
+from localsmc.store import hub, model_source, trial_load
 from localsmc.system.humanize import readable, readable_count
 
 MESSAGE = {"role": "user", "content": "What is 17 * 23?"}
@@ -19,7 +20,7 @@ MESSAGE = {"role": "user", "content": "What is 17 * 23?"}
 def embedded() -> Verdict:
     """The shipped files, against the checksums that ship with them."""
     names = localsmc_models.names()
-    wanted = {catalog.EMBEDDED, catalog.EMBEDDED_DRAFT}
+    wanted = {model_source.EMBEDDED, model_source.EMBEDDED_DRAFT}
     damaged = [name for name in names if _sha256(name) != localsmc_models.card(name).sha256]
     if faults := [
         *(f"{name} is missing" for name in sorted(wanted - {*names})),
@@ -60,10 +61,10 @@ class GivenModel:
 
     def file(self) -> Verdict:
         """Whether it is there and is a model; nothing is downloaded."""
-        meant = catalog.meaning(self._name)
+        meant = model_source.meaning(self._name)
         if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
             return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
-        source = catalog.resolve(self._name, hub.Access(offline=True))
+        source = model_source.resolve(self._name, hub.Access(offline=True))
         self._header = header = reader.read_header(source.path)
         return Verdict(
             "ok",
@@ -79,7 +80,7 @@ class GivenModel:
         from localsmc.methods import METHODS, from_options
         from localsmc.settings import Settings
 
-        n_predict = catalog.recommended(self.header.name).n_predict
+        n_predict = model_source.recommended(self.header.name).n_predict
         context = layout.planned(self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings())
         placed = placement.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
         notices = placement.check(self.header, placed, context, machine.memory())
@@ -90,14 +91,14 @@ class GivenModel:
 
     def loads(self) -> Verdict:
         """Whether llama.cpp loads it and gives numbers, in a child process."""
-        (found,) = probe.probe([self.header.path])
+        (found,) = trial_load.probe([self.header.path])
         if found.outcome != "loaded":
             raise ModelLoadFailed(found.message, hint=found.hint or None)
         return Verdict("ok", "llama.cpp loads it, spells its vocabulary and decodes a token")
 
     def template(self) -> Verdict:
         """Whether its chat template renders a message."""
-        from localsmc.prompts import ChatTemplate
+        from localsmc.text.chat_template import ChatTemplate
 
         source = self.header.metadata.get("tokenizer.chat_template")
         if not isinstance(source, str):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 from localsmc.doctor.finding import Verdict
-from localsmc.hub.access import Access, endpoint, shown_endpoint
+from localsmc.store.hub.access import Access, endpoint, shown_endpoint
 
 SECONDS = 2.0
 """To wait for the hub."""

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from localsmc import __version__, machine
 from localsmc.doctor.finding import Status, Verdict
-from localsmc.hub import cache as hub_cache
+from localsmc.store.hub import cache as hub_cache
 from localsmc.system import user_dirs
 from localsmc.system.humanize import readable
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc import __version__, catalog, layout, loading
+from localsmc import __version__, layout, loading
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
 from localsmc.evaluation.models import ModelSpec
@@ -28,6 +28,7 @@ from localsmc.methods.spec import MethodSpec, has_pair
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.settings import Settings
 from localsmc.solver import Solving
+from localsmc.store import model_source
 from localsmc.tasks import Item, Task
 
 Line = dict[str, Any]
@@ -58,7 +59,11 @@ class Plan:
         """The draft of the methods with two models, if any; the embedded one where none is given."""
         if not has_pair(self.methods):
             return []
-        file = catalog.resolve(self.draft) if self.draft else catalog.embedded(catalog.EMBEDDED_DRAFT)
+        file = (
+            model_source.resolve(self.draft)
+            if self.draft
+            else model_source.embedded(model_source.EMBEDDED_DRAFT)
+        )
         header = reader.read_header(file.path)
         return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
 

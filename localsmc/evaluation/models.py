@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from localsmc import catalog
-from localsmc.catalog import Source
 from localsmc.errors import ConfigError
 from localsmc.gguf import reader
 from localsmc.gguf.reader import Header
 from localsmc.loading import sha256
+from localsmc.store import model_source
+from localsmc.store.model_source import Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ def parse_models(files: Sequence[str]) -> tuple[ModelSpec, ...]:
     """Models by path, or the embedded one where none is given; raises ModelError or ConfigError."""
     specs: list[ModelSpec] = []
     for file in files or (None,):
-        source = catalog.resolve(file)
+        source = model_source.resolve(file)
         taken = {spec.name for spec in specs}
         if any(spec.source.path.resolve() == source.path.resolve() for spec in specs):
             raise ConfigError(f"`{source.path}` is given twice", hint="leave one of them out")

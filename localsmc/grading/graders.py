@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
-from localsmc import answers
 from localsmc.grading import mathematics
 from localsmc.grading.quantity import joined, value
 from localsmc.grading.spelling import lettered, spelled, unwrapped
 from localsmc.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, told
+from localsmc.text import answers
 
 _LONGEST = 1000
 """Characters of a numeric answer or a choice."""

@@ -14,11 +14,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from localsmc import answers
 from localsmc.grading.quantity import joined, quantity, value
 from localsmc.grading.shape import Shape, shape
 from localsmc.grading.spelling import lettered, spelled, worded
 from localsmc.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, told
+from localsmc.text import answers
 
 _LONGEST = 400
 """Characters of an answer that SymPy is asked about; no gold answer is nearly as long."""

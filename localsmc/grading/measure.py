@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from localsmc import answers
 from localsmc.errors import TaskError
 from localsmc.grading.grader import Grader
 from localsmc.grading.quantity import quantity, value
 from localsmc.grading.spelling import spelled, worded
 from localsmc.grading.verdict import Verdict
+from localsmc.text import answers
 
 _STEPS = (1, 7, 61)
 """How far away the other problems stand whose answers are tried."""

@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from localsmc import answers
+from localsmc.text import answers
 
 # No more than 200 digits, as in answers.key: a longer number is compared as text.
 _FRACTION = re.compile(r"([+-]?) ?\\frac\{ *([+-]?\d{1,200}) *\}\{ *([+-]?\d{1,200}) *\}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from localsmc import answers
+from localsmc.text import answers
 
 _SYMBOLS = str.maketrans(
     {

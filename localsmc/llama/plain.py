@@ -11,7 +11,7 @@ from localsmc.llama.binding import Llama
 from localsmc.llama.devices import default_threads
 from localsmc.llama.options import SPLIT_MODES, ContextOptions
 from localsmc.llama.weights import LlamaModel
-from localsmc.model import TokenIds
+from localsmc.lm.interface import TokenIds
 
 
 class PlainLlama:

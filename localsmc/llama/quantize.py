@@ -33,7 +33,7 @@ from localsmc.gguf.tensor_types import FILE_TYPES, rows
 from localsmc.llama.binding import C, last_errors, logger, set_fields
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
-from localsmc.probe import die_quietly, last_words, printable
+from localsmc.store.trial_load import die_quietly, last_words, printable
 from localsmc.system.humanize import readable
 
 # By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.

@@ -18,8 +18,8 @@ from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, gpus_in_use
 from localsmc.llama.options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
-from localsmc.model import TokenIds
-from localsmc.prompts import ChatTemplate
+from localsmc.lm.interface import TokenIds
+from localsmc.text.chat_template import ChatTemplate
 
 _MARK = "\n"
 """Stands before a text that goes on from another, where a tokenizer would add something to a beginning."""

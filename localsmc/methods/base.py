@@ -8,12 +8,12 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from localsmc.errors import ConfigError
-from localsmc.model import LanguageModel, TokenIds
+from localsmc.lm.constrained import Grammar
+from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.numerics.categorical import Draw
-from localsmc.prompts import StopRule
-from localsmc.restricted import Grammar
 from localsmc.results import FinishReason
 from localsmc.selection import BY_LOGP
+from localsmc.text.chat_template import StopRule
 
 if TYPE_CHECKING:
     from localsmc.methods.runs import Run

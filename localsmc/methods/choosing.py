@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
+from localsmc.lm.interface import TokenIds, common_prefix
+from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Request, Wording
-from localsmc.model import TokenIds, common_prefix
 from localsmc.numerics.log_math import Doubles, Floats
 from localsmc.questions import question
-from localsmc.sequences import Sequences
 from localsmc.strategies import Pool, Strategy
 
 

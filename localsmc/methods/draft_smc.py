@@ -29,15 +29,15 @@ import numpy as np
 
 from localsmc.drafted import Drafter
 from localsmc.histories import LIVE
+from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.vocab_subset import narrowed
 from localsmc.methods.base import TOKENS, Draft, Request, Room, require
 from localsmc.methods.pairs import require_draft
 from localsmc.methods.runs import Move, ParticleRun
 from localsmc.methods.schemes import OPTIMAL, ramped, require_scheme
-from localsmc.narrowed import narrowed
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.particles import Particles, Proposal
 from localsmc.results import HistoryInfo
-from localsmc.sequences import Sequences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

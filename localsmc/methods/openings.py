@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from localsmc.errors import ConfigError, ContextFull, PromptTooLong
-from localsmc.model import LanguageModel, TokenIds, common_prefix
+from localsmc.lm.interface import LanguageModel, TokenIds, common_prefix
 
 
 class Prompts(NamedTuple):

@@ -10,11 +10,11 @@ import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.histories import LIVE
+from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Draft, Ending, Request
 from localsmc.methods.runs import REASONS, Move, Run, check_room, merged
 from localsmc.numerics.log_math import Floats
 from localsmc.results import HistoryInfo
-from localsmc.sequences import Sequences
 from localsmc.speculation import Speculation, Text
 
 Root = tuple[int, Floats]

@@ -31,7 +31,7 @@ import numpy as np
 
 from localsmc.errors import ConfigError
 from localsmc.histories import LIVE, Histories
-from localsmc.model import TokenIds
+from localsmc.lm.interface import TokenIds
 from localsmc.numerics.log_math import Doubles, Ints, normalised
 from localsmc.particles import Particles
 from localsmc.selection import ROUND_OFF

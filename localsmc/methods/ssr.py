@@ -30,13 +30,13 @@ from itertools import cycle, islice
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
+from localsmc.lm.interface import TokenIds
 from localsmc.methods.base import TEXTS, Request, Room, require
 from localsmc.methods.choosing import Choice, choose, require_words
 from localsmc.methods.openings import Prompts
 from localsmc.methods.pairs import require_draft
 from localsmc.methods.sampling import Sample, require_truncation
 from localsmc.methods.tracks import Rule, TracksRun
-from localsmc.model import TokenIds
 from localsmc.questions import Question, question
 from localsmc.steps import Manner
 from localsmc.strategies import NONE, Pool, Strategy, load_pool

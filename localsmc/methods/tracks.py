@@ -15,16 +15,16 @@ import numpy as np
 
 from localsmc.genealogy import ROOT, Genealogy
 from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Draft, Ending, Request, Wording
 from localsmc.methods.choosing import require_words
 from localsmc.methods.openings import Prompts
 from localsmc.methods.runs import REASONS, Move, Run, merged
 from localsmc.numerics.log_math import Doubles, Floats, Ints
-from localsmc.prompts import StopState
 from localsmc.questions import Question
 from localsmc.results import HistoryInfo
-from localsmc.sequences import Sequences
 from localsmc.steps import Hand, Manner, Stand, Step
+from localsmc.text.chat_template import StopState
 
 PATIENCE = 2
 """A step that repeats the one before it ends a track that has more steps than this."""

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from localsmc import answers
 from localsmc.report import tables
 from localsmc.report.accuracy import WHERE, where
 from localsmc.report.folder import Run
 from localsmc.report.groups import Group
 from localsmc.report.lines import RIGHT, Line
 from localsmc.report.tables import Column, Table
+from localsmc.text import answers
 
 
 def completeness(run: Run) -> str:

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from os.path import commonprefix
 from typing import Any
 
-from localsmc import answers
 from localsmc.report.lines import History, Line
 from localsmc.report.tracefile import Node, Trace
+from localsmc.text import answers
 
 Tree = dict[str, Any]
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
-from localsmc import answers
 from localsmc.errors import TaskError
+from localsmc.text import answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

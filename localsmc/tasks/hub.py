@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from localsmc import hub
 from localsmc.errors import ModelError, TaskError
+from localsmc.store import hub
 
 
 def fetch(repository: str, file: str, *, offline: bool = False) -> Path:

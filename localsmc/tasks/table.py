@@ -13,11 +13,11 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from localsmc import answers
 from localsmc.errors import ConfigError, TaskError
 from localsmc.tasks.base import Item, Task
 from localsmc.tasks.files import Row, read_rows
 from localsmc.tasks.hub import fetch
+from localsmc.text import answers
 
 DEFAULT_GENERATED = 300
 """Problems of a generated task where no limit is given."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from localsmc.hub.access import shown_endpoint
+from localsmc.store.hub.access import shown_endpoint
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from localsmc.errors import ModelNotFound
-from localsmc.hub import cache
-from localsmc.hub.access import Access, Transfer, is_true
-from localsmc.hub.cache import CachedModel
-from localsmc.hub.choice import candidates, choose
-from localsmc.hub.download import fetch_files
-from localsmc.hub.failure import NoRepository
-from localsmc.hub.listing import Listing, fetch_listing
-from localsmc.hub.name import HubName, joined, parse
-from localsmc.hub.repository import Repository
+from localsmc.store.hub import cache
+from localsmc.store.hub.access import Access, Transfer, is_true
+from localsmc.store.hub.cache import CachedModel
+from localsmc.store.hub.download import fetch_files
+from localsmc.store.hub.failure_messages import NoRepository
+from localsmc.store.hub.file_choice import candidates, choose
+from localsmc.store.hub.listing import Listing, fetch_listing
+from localsmc.store.hub.repo_name import HubName, joined, parse
+from localsmc.store.hub.repository import Repository
 
 __all__ = [
     "Access",

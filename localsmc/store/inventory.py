@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import localsmc_models
-from localsmc import aliases, catalog, hub
 from localsmc.errors import ModelError, ModelNotFound
 from localsmc.gguf import reader
 from localsmc.gguf.reader import Header
+from localsmc.store import aliases, hub, model_source
 from localsmc.system.json_cache import Memo
 
 _SCHEMA = 1  # of what is remembered; raise it with a change of Facts
@@ -100,7 +100,7 @@ def _stamp(parts: Sequence[Path]) -> list[object]:
 
 def find(name: str) -> Path:
     """The file of a model that is here, by any of its names; raises ModelNotFound."""
-    meant = catalog.meaning(name)
+    meant = model_source.meaning(name)
     if isinstance(meant, hub.HubName):
         found = hub.cache.find(meant)
         if found is None:

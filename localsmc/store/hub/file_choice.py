@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from pathlib import PurePosixPath
 
-from localsmc.hub.name import HubName
+from localsmc.store.hub.repo_name import HubName
 
 DEFAULTS = ("Q4_K_M", "Q8_0")
 """Quantizations that are taken first where none is named, as in llama.cpp."""

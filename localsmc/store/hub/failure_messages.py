@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from localsmc.errors import DownloadFailed, ModelError, ModelNotFound
-from localsmc.hub.access import shown_endpoint
-from localsmc.hub.repository import Repository
+from localsmc.store.hub.access import shown_endpoint
+from localsmc.store.hub.repository import Repository
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError

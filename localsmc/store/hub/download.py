@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from localsmc.errors import DownloadFailed, RunError
-from localsmc.hub.access import Access
-from localsmc.hub.cache import PARTIAL
-from localsmc.hub.failure import in_words
-from localsmc.hub.listing import Listing, RemoteFile
+from localsmc.store.hub.access import Access
+from localsmc.store.hub.cache import PARTIAL
+from localsmc.store.hub.failure_messages import in_words
+from localsmc.store.hub.listing import Listing, RemoteFile
 from localsmc.system.humanize import readable
 
 CHUNK = 1 << 20

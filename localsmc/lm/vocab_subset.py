@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.model import Front, LanguageModel
+from localsmc.lm.interface import Front, LanguageModel
 from localsmc.numerics.log_math import Floats, Ints
 
 

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.model import Front, LanguageModel
+from localsmc.lm.interface import Front, LanguageModel
 from localsmc.numerics.log_math import Floats, Ints, require_numbers
 from localsmc.numerics.tempered_logits import share_out
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 import localsmc_models
-from localsmc import aliases, hub
 from localsmc.errors import ModelNotFound
+from localsmc.store import aliases, hub
 
 BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
 """Asked of models that were not trained to end in a box."""

@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import quote
 
 from localsmc.errors import DownloadFailed
-from localsmc.hub.access import Access, endpoint, shown_endpoint
-from localsmc.hub.failure import in_words
-from localsmc.hub.repository import Repository
+from localsmc.store.hub.access import Access, endpoint, shown_endpoint
+from localsmc.store.hub.failure_messages import in_words
+from localsmc.store.hub.repository import Repository
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from localsmc.model import Front, LanguageModel, TokenIds, common_prefix
+from localsmc.lm.interface import Front, LanguageModel, TokenIds, common_prefix
 
 
 class Kept(Front):

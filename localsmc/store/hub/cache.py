@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from localsmc.hub.choice import candidates, choose
-from localsmc.hub.name import HubName, parse
+from localsmc.store.hub.file_choice import candidates, choose
+from localsmc.store.hub.repo_name import HubName, parse
 
 PARTIAL = ".incomplete"
 """What a blob that is not whole ends with, as in huggingface_hub."""

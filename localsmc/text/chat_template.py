@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from localsmc.answers import BoxScan
 from localsmc.errors import PromptError
-from localsmc.model import Pieces
+from localsmc.lm.interface import Pieces
+from localsmc.text.answers import BoxScan
 
 Message = Mapping[str, str]
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from localsmc.errors import ConfigError
-from localsmc.hub.repository import Repository
+from localsmc.store.hub.repository import Repository
 
 _PART = r"\w(?:[\w.-]*\w)?"
 _NAME = re.compile(

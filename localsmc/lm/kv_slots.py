@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
-from localsmc.model import LanguageModel, TokenIds
+from localsmc.lm.constrained import Grammar, Restricted, are_dead
+from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.numerics.log_math import Floats, Ints
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.restricted import Grammar, Restricted, are_dead
 
 PROMPT_CHUNK = 256
 """Prompt tokens decoded between two looks at the clock and at Ctrl-C."""

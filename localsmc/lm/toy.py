@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
-from localsmc.model import TokenIds
+from localsmc.lm.interface import TokenIds
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 

@@ -1,0 +1,1 @@
+"""Text around tokens: chat templates, stop rules, reasoning blocks, answers."""
