@@ -22,12 +22,12 @@ def tell_loaded(output: Output, model: Model) -> None:
 
 def tell_idle_gpus(output: Output, load: LoadOptions) -> None:
     """A line where a GPU is here that this build of llama.cpp does not use, unless none is wanted."""
-    from localsmc import machine
     from localsmc.llama import can_offload
+    from localsmc.memory import host
 
     if load.n_gpu_layers == 0 or load.cpu_only or can_offload():
         return
-    if makers := machine.gpus():
+    if makers := host.gpus():
         output.note(idle_line(makers))
 
 

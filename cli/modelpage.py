@@ -12,7 +12,7 @@ from localsmc_cli.columns import columns
 
 if TYPE_CHECKING:
     from localsmc.gguf.reader import Header
-    from localsmc.memory import Need
+    from localsmc.memory.estimate import Need
     from localsmc.store.inventory import Entry
     from localsmc.store.recommended import Recommendation
 
@@ -32,7 +32,7 @@ class Memory:
 
     def need(self, header: Header) -> Need:
         """Bytes."""
-        from localsmc.memory import need
+        from localsmc.memory.estimate import need
 
         return need(header, n_cells=self.n_ctx, n_sequences=self.particles)
 

@@ -7,9 +7,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from localsmc import gbnf
 from localsmc.errors import ConfigError
-from localsmc.llama import json_schema_to_gbnf
+from localsmc.llama import gbnf, json_schema_to_gbnf
 from localsmc.settings import Settings
 
 SCHEMA_HINT = (

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from localsmc import machine, memory, placement
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
 from localsmc.lm.interface import TokenIds
+from localsmc.memory import estimate, gpu_offload, host
 from localsmc.methods import Method, Room
 from localsmc.methods.base import pair_of
 from localsmc.settings import AS_MANY_AS_FIT, Settings
@@ -90,11 +90,11 @@ def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     models, needed = models_of(model, method), method.room
     wanted = _wanted(needed, needed.texts, n_prompt, n_tokens)
     # The machine's memory has other uses; a GPU's is ours, up to a margin.
-    left = {"": MEMORY_SHARE * machine.memory().free}
-    left |= {gpu.name: float(gpu.free - placement.MARGIN) for one in models for gpu in one.llama.gpus}
+    left = {"": MEMORY_SHARE * host.memory().free}
+    left |= {gpu.name: float(gpu.free - gpu_offload.MARGIN) for one in models for gpu in one.llama.gpus}
     context = context_options(needed.sequences, wanted, settings)
-    affordable = placement.cells_left([(one.header, one.placement) for one in models], context, left)
-    return memory.padded(max(_wanted(needed, needed.least, n_prompt, n_tokens), min(wanted, affordable)))
+    affordable = gpu_offload.cells_left([(one.header, one.placement) for one in models], context, left)
+    return estimate.padded(max(_wanted(needed, needed.least, n_prompt, n_tokens), min(wanted, affordable)))
 
 
 def _wanted(room: Room, n_texts: int, n_prompt: int, n_tokens: int) -> int:
@@ -107,14 +107,14 @@ def planned(header: Header, n_predict: int, methods: Sequence[Method], settings:
 
     A cache whose size is left open takes no more than the weights: past that, layers on a GPU are worth more.
     """
-    asked, trained = settings.n_predict or n_predict, memory.number(header, "context_length")
+    asked, trained = settings.n_predict or n_predict, estimate.number(header, "context_length")
     n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
     sizes = [_wanted(method.room, method.room.texts, PROMPT_GUESS, n_tokens) for method in methods]
     least = min(_wanted(method.room, method.room.least, PROMPT_GUESS, n_tokens) for method in methods)
-    per_cell = memory.bytes_per_cell(header, settings.type_k, settings.type_v)
+    per_cell = estimate.bytes_per_cell(header, settings.type_k, settings.type_v)
     n_cells = min(max(sizes), max(least, int(header.size / max(1.0, per_cell))))
     n_sequences = max(method.room.sequences for method in methods)
-    return context_options(n_sequences, settings.n_ctx or memory.padded(n_cells), settings)
+    return context_options(n_sequences, settings.n_ctx or estimate.padded(n_cells), settings)
 
 
 def open_context(

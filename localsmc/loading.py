@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc import layout, machine, placement
+from localsmc import layout
 from localsmc.errors import ConfigError
 from localsmc.gguf import reader
 from localsmc.llama import (
@@ -20,8 +20,9 @@ from localsmc.llama import (
     gpus_in_use,
     shared_tokens,
 )
+from localsmc.memory import gpu_offload, host
+from localsmc.memory.gpu_offload import Placement
 from localsmc.methods import METHODS, Method, from_options
-from localsmc.placement import Placement
 from localsmc.results import ModelInfo
 from localsmc.settings import Settings
 from localsmc.store import hub, model_source, trial_load
@@ -136,7 +137,7 @@ def load(
     second_place = None if second is None else second.place(context, taken)
     place = file.place(context, taken)
     if settings.n_ctx and file.options.check_memory:
-        placement.check_context(file.header, place, context, machine.memory())
+        gpu_offload.check_context(file.header, place, context, host.memory())
     model = file.load(context, place)
     model.draft_options = draft_options
     if second is not None and second_place is not None:
@@ -169,7 +170,7 @@ class _File:
         gpus = [replace(gpu, free=max(0, gpu.free - taken[gpu.name])) for gpu in gpus_in_use(options)]
         n = options.n_gpu_layers
         asked = None if n == AUTO_LAYERS else sys.maxsize if n < 0 else n
-        placed = placement.place(
+        placed = gpu_offload.place(
             self.header, context, gpus, n_gpu_layers=asked, tensor_split=options.tensor_split
         )
         taken.update({gpu.name: n_bytes for gpu, n_bytes in zip(gpus, placed.taken, strict=True)})
@@ -180,7 +181,7 @@ class _File:
         source, header, options = self.source, self.header, self.options
         notices = []
         if options.check_memory:
-            notices = placement.check(header, placed, context, machine.memory())
+            notices = gpu_offload.check(header, placed, context, host.memory())
         if not source.is_embedded:
             trial_load.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:

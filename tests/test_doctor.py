@@ -17,11 +17,11 @@ import pytest
 from program import PROGRAM
 
 import localsmc_models
-from localsmc import machine
 from localsmc.doctor import Verdict, examine, models, network, system
 from localsmc.doctor.engine import Engine, install, pip
 from localsmc.errors import ConfigError
-from localsmc.machine import Memory
+from localsmc.memory import host
+from localsmc.memory.host import Memory
 from localsmc_cli.main import run
 
 GIB = 2**30
@@ -198,7 +198,7 @@ def test_the_child_may_end_in_any_way(monkeypatch, code, reason):
 
 
 def test_memory_is_a_containers_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(machine, "memory", lambda: Memory(4 * GIB, 3 * GIB, True))
+    monkeypatch.setattr(host, "memory", lambda: Memory(4 * GIB, 3 * GIB, True))
     assert system.memory().line == "3.0 GiB of 4.0 GiB free (a container's limit)"
 
 
@@ -380,9 +380,9 @@ def test_a_model_that_is_none_is_said_once(name, line, random_llama, tmp_path):
 
 
 def test_a_model_that_does_not_fit(random_llama, monkeypatch):
-    monkeypatch.setattr(machine, "memory", lambda: Memory(2**18, 2**18))
+    monkeypatch.setattr(host, "memory", lambda: Memory(2**18, 2**18))
     assert given(random_llama)["model memory"].status == "broken"
-    monkeypatch.setattr(machine, "memory", lambda: Memory(GIB, 2**18))
+    monkeypatch.setattr(host, "memory", lambda: Memory(GIB, 2**18))
     assert given(random_llama)["model memory"].status == "warning"
     dead = models.GivenModel(str(random_llama), Engine())
     dead._engine.__dict__["told"] = {"failed": "x"}

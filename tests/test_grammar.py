@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from localsmc import gbnf, grammars, solver
+from localsmc import grammars, solver
 from localsmc.errors import ConfigError, NothingAllowed, SequenceError
-from localsmc.llama import LlamaGrammar
-from localsmc.llama import grammar as engine
+from localsmc.llama import LlamaGrammar, gbnf
+from localsmc.llama import grammar_masks as engine
 from localsmc.methods import METHODS
 from localsmc.settings import Settings
 

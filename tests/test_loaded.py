@@ -7,8 +7,9 @@ import json
 import pytest
 
 import localsmc_models
-from localsmc import llama, machine
-from localsmc.machine import Memory
+from localsmc import llama
+from localsmc.memory import host
+from localsmc.memory.host import Memory
 
 SMALL = ("-t", "1", "-N", "2", "-n", "4", "-c", "256", "-ub", "16", "-s", "1")
 IDLE = "a GPU is here (NVIDIA), but this llama.cpp does not use it: `localsmc doctor` says how"
@@ -19,7 +20,7 @@ def with_gpu(monkeypatch):
     """A machine with a GPU, which a build of llama.cpp may or may not use."""
 
     def say(makers, can_offload=False):
-        monkeypatch.setattr(machine, "gpus", lambda: makers)
+        monkeypatch.setattr(host, "gpus", lambda: makers)
         monkeypatch.setattr(llama, "can_offload", lambda: can_offload)
 
     return say
@@ -62,7 +63,7 @@ def test_eval_and_bench_say_it_once(cli, with_gpu, tmp_path):
 
 @pytest.fixture
 def little(monkeypatch):
-    monkeypatch.setattr(machine, "memory", lambda: Memory(2**18, 2**18))
+    monkeypatch.setattr(host, "memory", lambda: Memory(2**18, 2**18))
 
 
 def test_a_model_that_no_memory_holds_is_refused_with_what_would_fit(cli, little, random_llama):
@@ -79,7 +80,7 @@ def test_or_is_tried_all_the_same(cli, little, random_llama):
 
 
 def test_little_free_memory_is_a_warning(cli, monkeypatch, random_llama):
-    monkeypatch.setattr(machine, "memory", lambda: Memory(2**34, 2**18))
+    monkeypatch.setattr(host, "memory", lambda: Memory(2**34, 2**18))
     code, _, err = cli("solve", "-m", random_llama, "x", *SMALL)
     assert code == 0
     assert err.count("Warning: ") == 1

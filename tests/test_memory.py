@@ -10,10 +10,10 @@ import gguf as writing
 import numpy as np
 import pytest
 
-from localsmc import memory
 from localsmc.gguf import reader
 from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
+from localsmc.memory import estimate
 
 MIB = 2**20
 N_VOCAB = 1000
@@ -59,7 +59,7 @@ def test_as_llama_cpp_reserves_it(kind, sizes, reserved, request):
     import localsmc_models
 
     path = localsmc_models.path("tiny") if kind == "tiny" else request.getfixturevalue(kind)
-    found = memory.need(
+    found = estimate.need(
         reader.read_header(path),
         n_cells=sizes["n_ctx"],
         n_sequences=sizes["n_seq_max"],
@@ -108,12 +108,12 @@ def counts(*values):
     ids=["plain", "shared heads", "widths", "some layers", "every other", "compressed", "by layer"],
 )
 def test_elements_of_a_cell(values, elements):
-    assert [layer.keys + layer.values for layer in memory.layers(header(**values))] == elements
-    assert memory.bytes_per_cell(header(**values), "f16", "f16") == 2 * sum(elements)
+    assert [layer.keys + layer.values for layer in estimate.layers(header(**values))] == elements
+    assert estimate.bytes_per_cell(header(**values), "f16", "f16") == 2 * sum(elements)
 
 
 def test_types_of_a_cell():
-    assert memory.bytes_per_cell(header(), "q8_0", "f32") == 4 * 64 * (34 / 32 + 4)
+    assert estimate.bytes_per_cell(header(), "q8_0", "f32") == 4 * 64 * (34 / 32 + 4)
 
 
 MAMBA = {"ssm.conv_kernel": 4, "ssm.inner_size": 128, "ssm.state_size": 16, "ssm.group_count": 1}
@@ -132,27 +132,27 @@ MAMBA = {"ssm.conv_kernel": 4, "ssm.inner_size": 128, "ssm.state_size": 16, "ssm
 )
 def test_states_of_a_sequence(values, states):
     head = header(**values)
-    assert [layer.state for layer in memory.layers(head)] == states
-    one, nine = (memory.need(head, n_cells=256, n_sequences=n).cache for n in (1, 9))
+    assert [layer.state for layer in estimate.layers(head)] == states
+    one, nine = (estimate.need(head, n_cells=256, n_sequences=n).cache for n in (1, 9))
     assert nine - one == 8 * sum(states)
 
 
 def test_weights_of_layers():
     tensors = [("blk.0.a", 1), ("blk.3.a", 10), ("blk.0.b", 100), ("output", 1000), ("blk.9.a", 10_000)]
     head = header(tensors=tensors)
-    assert [layer.weights for layer in memory.layers(head)] == [101, 0, 0, 10]
-    assert memory.need(head, n_cells=1).weights == 11_111
+    assert [layer.weights for layer in estimate.layers(head)] == [101, 0, 0, 10]
+    assert estimate.need(head, n_cells=1).weights == 11_111
 
 
 def test_logits_of_every_sequence_and_cells_in_full_pages():
-    few, many = (memory.need(header(), n_cells=300, n_sequences=n) for n in (1, 201))
+    few, many = (estimate.need(header(), n_cells=300, n_sequences=n) for n in (1, 201))
     assert many.compute - few.compute == 200 * N_VOCAB * 4
-    assert few.cache == 512 * memory.bytes_per_cell(header(), "f16", "f16")
+    assert few.cache == 512 * estimate.bytes_per_cell(header(), "f16", "f16")
 
 
 def test_experts_that_a_token_uses():
     used = {"expert_used_count": 8, "expert_feed_forward_length": 10_000}
-    dense, sparse = (memory.need(header(**values), n_cells=256).compute for values in ({}, used))
+    dense, sparse = (estimate.need(header(**values), n_cells=256).compute for values in ({}, used))
     assert sparse - dense > 256 * 4 * 80_000
 
 
@@ -163,7 +163,7 @@ def test_experts_that_a_token_uses():
     + ["attention.key_length", "feed_forward_length", "full_attention_interval", "ssm.state_size"],
 )
 def test_nonsense_is_some_number(key, value):
-    found = memory.need(header(**{key: value}), n_cells=512, n_sequences=4)
+    found = estimate.need(header(**{key: value}), n_cells=512, n_sequences=4)
     assert min(found.weights, found.cache, found.compute) >= 0
 
 

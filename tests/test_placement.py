@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 
 import localsmc
-from localsmc import layout, machine, memory, placement
+from localsmc import layout
 from localsmc.errors import ContextError, ModelLoadFailed
 from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ALL_LAYERS, AUTO_LAYERS, ContextOptions, Device, LoadOptions
-from localsmc.machine import Memory
+from localsmc.memory import estimate, gpu_offload, host
+from localsmc.memory.gpu_offload import CPU, MARGIN
+from localsmc.memory.host import Memory
 from localsmc.methods import METHODS, from_options
-from localsmc.placement import CPU, MARGIN
 from localsmc.settings import Settings
 
 GIB = 2**30
@@ -51,19 +52,19 @@ def context(n_cells=4096, **others):
 
 
 def compute(n_cells=4096):
-    return placement.need(header(), context(n_cells), on_gpu=True).compute
+    return gpu_offload.need(header(), context(n_cells), on_gpu=True).compute
 
 
 # --- how many layers fit ------------------------------------------------------------------------------
 
 
 def test_bytes_of_a_cell_are_as_the_table_says():
-    assert memory.bytes_per_cell(header(), "f16", "f16") == CELL
+    assert estimate.bytes_per_cell(header(), "f16", "f16") == CELL
 
 
 @pytest.mark.parametrize(("free", "n_on_gpu"), [(80, 33), (8, 33), (4, 18), (2, 4), (1.2, 0), (0, 0)])
 def test_as_many_layers_as_fit(free, n_on_gpu):
-    placed = placement.place(header(), context(), [gpu(free)])
+    placed = gpu_offload.place(header(), context(), [gpu(free)])
     assert placed.n_gpu_layers == n_on_gpu
     # The last ones, the output among them.
     assert placed.where == (CPU,) * (33 - n_on_gpu) + (0,) * n_on_gpu
@@ -74,19 +75,19 @@ def test_as_many_layers_as_fit(free, n_on_gpu):
 
 
 def test_without_a_gpu_all_is_on_the_cpu():
-    placed = placement.place(header(), context(), [])
+    placed = gpu_offload.place(header(), context(), [])
     assert (placed.n_gpu_layers, placed.taken, str(placed)) == (0, (), "all 33 layers on the CPU")
 
 
 def test_the_cache_takes_room_from_layers():
-    counts = [placement.place(header(), context(n), [gpu(6)]).n_gpu_layers for n in (256, 8192, 32768)]
+    counts = [gpu_offload.place(header(), context(n), [gpu(6)]).n_gpu_layers for n in (256, 8192, 32768)]
     assert counts == sorted(counts, reverse=True)
     assert counts[0] == 33 > counts[1] > counts[2] > 0
 
 
 def test_a_cache_of_another_type_takes_less():
     f16, q8 = (
-        placement.place(header(), context(16384, type_k=kind, type_v=kind), [gpu(6)]).n_gpu_layers
+        gpu_offload.place(header(), context(16384, type_k=kind, type_v=kind), [gpu(6)]).n_gpu_layers
         for kind in ("f16", "q8_0")
     )
     assert f16 < q8
@@ -94,12 +95,12 @@ def test_a_cache_of_another_type_takes_less():
 
 @pytest.mark.parametrize("asked", [0, 1, 20, 33, 1000])
 def test_what_is_asked_for_is_done(asked):
-    placed = placement.place(header(), context(), [gpu(0.5)], n_gpu_layers=asked)
+    placed = gpu_offload.place(header(), context(), [gpu(0.5)], n_gpu_layers=asked)
     assert placed.n_gpu_layers == min(asked, 33)
 
 
 def test_an_output_that_is_the_input_stands_on_both_sides():
-    parts = placement.place(header(tied=True), context(), []).parts
+    parts = gpu_offload.place(header(tied=True), context(), []).parts
     assert parts[-1].weights == OUTPUT
 
 
@@ -126,7 +127,7 @@ def counts(placed):
 )
 def test_layers_are_split_as_llama_cpp_splits_them(free, shares, expected):
     gpus = [gpu(size, f"GPU{i}") for i, size in enumerate(free)]
-    placed = placement.place(header(), context(), gpus, tensor_split=shares)
+    placed = gpu_offload.place(header(), context(), gpus, tensor_split=shares)
     assert counts(placed) == expected
     used = [i for i, n in enumerate(expected) if n]
     assert all((placed.taken[i] > 0) == (i in used) for i in range(len(gpus)))
@@ -135,19 +136,19 @@ def test_layers_are_split_as_llama_cpp_splits_them(free, shares, expected):
 
 @pytest.mark.parametrize("free", [0, 1.2, 1.4])
 def test_a_full_gpu_among_empty_ones_gets_nothing(free):
-    placed = placement.place(header(), context(), [gpu(24), gpu(free, "GPU1", total=24)])
+    placed = gpu_offload.place(header(), context(), [gpu(24), gpu(free, "GPU1", total=24)])
     assert counts(placed) == [33, 0]
 
 
 def test_asked_for_layers_are_split_by_what_is_free_as_llama_cpp_does_itself():
     gpus = [gpu(24), gpu(2, "GPU1")]
-    assert counts(placement.place(header(), context(), gpus, n_gpu_layers=33)) == [31, 2]
+    assert counts(gpu_offload.place(header(), context(), gpus, n_gpu_layers=33)) == [31, 2]
 
 
 def test_it_says_what_it_did():
-    one = placement.place(header(), context(), [gpu(4, total=8)])
+    one = gpu_offload.place(header(), context(), [gpu(4, total=8)])
     assert str(one) == "18 of 33 layers on GPU0 of 8 GiB: 2.9 of 4.0 GiB free"
-    two = placement.place(header(), context(), [gpu(40), gpu(40, "GPU1")])
+    two = gpu_offload.place(header(), context(), [gpu(40), gpu(40, "GPU1")])
     assert str(two).startswith("17 of 33 layers on GPU0 of 40 GiB: 2.7 of 40.0 GiB free; 16 of 33")
 
 
@@ -164,9 +165,9 @@ def test_it_says_what_it_did():
     ids=["GPU", "CPU", "both"],
 )
 def test_cells_are_what_is_left_where_layers_are(free, ram, expected):
-    placed = placement.place(header(), context(), [gpu(free)])
+    placed = gpu_offload.place(header(), context(), [gpu(free)])
     left = {"": ram * GIB, "GPU0": free * GIB}
-    found = placement.cells_left([(header(), placed)], context(), left)
+    found = gpu_offload.cells_left([(header(), placed)], context(), left)
     if expected is None:
         on_gpu = placed.n_gpu_layers - 1  # the output has no cache
         expected = int((free * GIB - compute()) / (CELL / N_LAYER * on_gpu))
@@ -176,15 +177,15 @@ def test_cells_are_what_is_left_where_layers_are(free, ram, expected):
 
 
 def test_a_draft_shares_what_is_left():
-    placed = placement.place(header(), context(), [gpu(80)])
+    placed = gpu_offload.place(header(), context(), [gpu(80)])
     left = {"": 0.0, "GPU0": 20.0 * GIB}
-    found = placement.cells_left([(header(), placed)] * 2, context(), left)
+    found = gpu_offload.cells_left([(header(), placed)] * 2, context(), left)
     assert found == (20 * GIB - 2 * compute()) // (2 * CELL)
 
 
 def test_nothing_left_is_no_cells():
-    placed = placement.place(header(), context(), [gpu(80)])
-    assert placement.cells_left([(header(), placed)], context(), {"": 0.0, "GPU0": -1.0 * GIB}) == 0
+    placed = gpu_offload.place(header(), context(), [gpu(80)])
+    assert gpu_offload.cells_left([(header(), placed)], context(), {"": 0.0, "GPU0": -1.0 * GIB}) == 0
 
 
 # --- the plan before loading --------------------------------------------------------------------------
@@ -205,7 +206,7 @@ def test_cells_are_planned_for_particles_and_tokens():
 
 def test_a_planned_cache_is_no_larger_than_the_weights():
     n_cells = plan(particles=256, settings=Settings(n_predict=-1)).n_ctx
-    assert n_cells == memory.padded(header().size // CELL)
+    assert n_cells == estimate.padded(header().size // CELL)
 
 
 # --- whether there is enough --------------------------------------------------------------------------
@@ -219,7 +220,7 @@ def large(n_gib):
 
 def check(head, gpus=(), ram=RAM, asked=None):
     asked = asked or context()
-    return placement.check(head, placement.place(head, asked, gpus), asked, ram)
+    return gpu_offload.check(head, gpu_offload.place(head, asked, gpus), asked, ram)
 
 
 @pytest.mark.parametrize(
@@ -260,7 +261,7 @@ def test_what_fits_is_named():
         check(large(62))
     named = float(refusal.value.hint.split("a quantization of ")[1].split()[0])
     # 60.8 less the cache of 4096 cells, and what the CPU computes in.
-    needed = placement.need(large(62), context())
+    needed = gpu_offload.need(large(62), context())
     assert named == pytest.approx(60.8 - (needed.cache + needed.compute) / GIB, abs=0.06)
 
 
@@ -280,10 +281,10 @@ def test_less_free_than_needed_is_a_warning():
 
 def test_a_cache_that_is_larger_than_what_is_free_is_refused():
     asked = context(2**20)
-    placed = placement.place(large(4), asked, [])
+    placed = gpu_offload.place(large(4), asked, [])
     with pytest.raises(ContextError, match=r"a context of 1048576 cells needs 128\.0 GiB, but 60\.0"):
-        placement.check_context(large(4), placed, asked, RAM)
-    placement.check_context(large(4), placed, context(2**18), RAM)
+        gpu_offload.check_context(large(4), placed, asked, RAM)
+    gpu_offload.check_context(large(4), placed, context(2**18), RAM)
     # What nobody asked for is made smaller instead.
     assert check(large(4), asked=asked) == []
 
@@ -302,7 +303,7 @@ def machine_with(monkeypatch):
             return [] if options.n_gpu_layers == 0 or options.cpu_only else list(gpus)
 
         monkeypatch.setattr(loading, "gpus_in_use", in_use)
-        monkeypatch.setattr(machine, "memory", lambda: ram)
+        monkeypatch.setattr(host, "memory", lambda: ram)
 
     return say
 
@@ -372,7 +373,7 @@ def test_a_context_takes_what_is_left(machine_with):
             machine_with(ram=replace(RAM, free=free))
             method = model.method("power-smc", particles=64)
             cells.append(layout.cells(model, method, 20, 256, Settings()))
-    per_cell = memory.bytes_per_cell(model.header, "f16", "f16")
+    per_cell = estimate.bytes_per_cell(model.header, "f16", "f16")
     # Half of 4 MiB; and a text at least.
-    assert cells[1:] == [memory.padded(int(2 * 2**20 / per_cell)), 512]
+    assert cells[1:] == [estimate.padded(int(2 * 2**20 / per_cell)), 512]
     assert cells[0] > cells[1]

@@ -17,7 +17,7 @@ from typing import cast
 import numpy as np
 import psutil
 
-from localsmc import layout, memory
+from localsmc import layout
 from localsmc.bench.cases import Case
 from localsmc.bench.replay import Endless, Replay, require_vocabulary
 from localsmc.errors import ContextFull
@@ -25,6 +25,7 @@ from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.lm.interface import TokenIds
 from localsmc.lm.kv_slots import Sequences
 from localsmc.loading import Model
+from localsmc.memory import estimate
 from localsmc.numerics.timing import numerics_time
 from localsmc.settings import Settings
 from localsmc.solver import Solving
@@ -207,7 +208,7 @@ class Bench:
             )  # fmt: skip
 
     def _cells(self, n_needed: int) -> int:
-        return self._settings.n_ctx or memory.padded(n_needed)
+        return self._settings.n_ctx or estimate.padded(n_needed)
 
     # --- what others do ---
 
@@ -231,7 +232,7 @@ class Bench:
         if keeps_logits not in self._peers:
             problems = range(min(self._repetitions, len(self._problems)))
             n_prompt = max(len(self._prompt(self._model, problem)) for problem in problems)
-            n_ctx = memory.padded(n_prompt + max(case.n_tokens for case in self.cases))
+            n_ctx = estimate.padded(n_prompt + max(case.n_tokens for case in self.cases))
             options = layout.context_options(1, n_ctx, self._settings)
             self._peers[keeps_logits] = PlainLlama(self._model.llama, options, keeps_logits=keeps_logits)
         return self._peers[keeps_logits]

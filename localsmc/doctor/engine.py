@@ -12,8 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from localsmc import machine
 from localsmc.doctor.finding import Verdict
+from localsmc.memory import host
 from localsmc.store import trial_load
 from localsmc.system.humanize import readable
 
@@ -82,7 +82,7 @@ class Engine:
         """Whether layers go to a GPU, and what to do where they could; `makers` of those that are here."""
         if self.facts is None:
             return UNKNOWN
-        makers = machine.gpus() if makers is None else makers
+        makers = host.gpus() if makers is None else makers
         gpus = [device for device in self.facts["devices"] if device["is_gpu"]]
         if gpus:
             told = (f"{gpu['description']}, {_free(gpu)}" for gpu in gpus)

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Iterator
 
 import localsmc_models
-from localsmc import machine
 from localsmc.doctor.engine import UNKNOWN, Engine
 from localsmc.doctor.finding import Check, Verdict
 from localsmc.errors import LocalSMCError, ModelLoadFailed
 from localsmc.gguf import reader
+from localsmc.memory import host
 from localsmc.store import hub, model_source, trial_load
 from localsmc.system.humanize import readable, readable_count
 
@@ -76,17 +76,18 @@ class GivenModel:
         """Whether it fits with what is used by default."""
         if self._engine.facts is None:  # it must not be imported here, either
             return UNKNOWN
-        from localsmc import layout, llama, placement
+        from localsmc import layout, llama
+        from localsmc.memory import gpu_offload
         from localsmc.methods import METHODS, from_options
         from localsmc.settings import Settings
 
         n_predict = model_source.recommended(self.header.name).n_predict
         context = layout.planned(self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings())
-        placed = placement.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
-        notices = placement.check(self.header, placed, context, machine.memory())
+        placed = gpu_offload.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
+        notices = gpu_offload.check(self.header, placed, context, host.memory())
         if notices:
             return Verdict("warning", notices[0], "take a smaller quantization")
-        needed = placement.need(self.header, context)
+        needed = gpu_offload.need(self.header, context)
         return Verdict("ok", f"{readable(needed.total)} with {context.n_ctx} cells; {placed}")
 
     def loads(self) -> Verdict:

@@ -11,8 +11,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from localsmc import __version__, machine
+from localsmc import __version__
 from localsmc.doctor.finding import Status, Verdict
+from localsmc.memory import host
 from localsmc.store.hub import cache as hub_cache
 from localsmc.system import user_dirs
 from localsmc.system.humanize import readable
@@ -40,7 +41,7 @@ def python() -> Verdict:
 
 def memory() -> Verdict:
     """What there is and what of it is free, in a container what it leaves."""
-    found = machine.memory()
+    found = host.memory()
     limit = " (a container's limit)" if found.is_limited else ""
     return Verdict("ok", f"{readable(found.free)} of {readable(found.total)} free{limit}")
 

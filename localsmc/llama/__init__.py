@@ -6,8 +6,9 @@ from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.binding import build_info
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, can_offload, default_threads, devices, gpus_in_use
-from localsmc.llama.grammar import LlamaGrammar, json_schema_to_gbnf
-from localsmc.llama.options import (
+from localsmc.llama.grammar_masks import LlamaGrammar, json_schema_to_gbnf
+from localsmc.llama.llama_cpp_python import PlainLlama
+from localsmc.llama.load_options import (
     ALL_LAYERS,
     AUTO_LAYERS,
     FLASH_ATTENTION,
@@ -17,9 +18,8 @@ from localsmc.llama.options import (
     ContextOptions,
     LoadOptions,
 )
-from localsmc.llama.plain import PlainLlama
-from localsmc.llama.trial import probe_load
-from localsmc.llama.vocabulary import shared_tokens
+from localsmc.llama.shared_vocab import shared_tokens
+from localsmc.llama.trial_load_worker import probe_load
 from localsmc.llama.weights import LlamaModel
 
 __all__ = [

@@ -18,7 +18,7 @@ from localsmc.errors import ContextError, ContextFull, DecodeFailed, ModelLoadFa
 from localsmc.gguf.tensor_types import KV_TYPES, bytes_per_element
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.devices import default_threads
-from localsmc.llama.options import FLASH_ATTENTION, ContextOptions
+from localsmc.llama.load_options import FLASH_ATTENTION, ContextOptions
 from localsmc.lm.interface import TokenIds
 from localsmc.numerics.log_math import Floats, Ints
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psutil
 
 from localsmc.llama.binding import C, libggml
-from localsmc.llama.options import LoadOptions
+from localsmc.llama.load_options import LoadOptions
 
 
 @dataclass(frozen=True, slots=True)

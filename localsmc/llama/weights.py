@@ -17,7 +17,7 @@ from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
 from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, gpus_in_use
-from localsmc.llama.options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
+from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
 from localsmc.lm.interface import TokenIds
 from localsmc.text.chat_template import ChatTemplate
 

@@ -20,8 +20,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc import gbnf
 from localsmc.errors import ConfigError, SequenceError
+from localsmc.llama import gbnf
 from localsmc.llama.binding import C, errors, json_schema_to_gbnf, last_errors
 from localsmc.llama.weights import LlamaModel
 from localsmc.lm.constrained import Allowed

@@ -14,12 +14,12 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from localsmc import memory
 from localsmc.errors import ContextError, ModelLoadFailed
 from localsmc.gguf.reader import Header
 from localsmc.gguf.tensor_types import bytes_per_element
-from localsmc.machine import Memory
-from localsmc.memory import Layer, Need
+from localsmc.memory import estimate
+from localsmc.memory.estimate import Layer, Need
+from localsmc.memory.host import Memory
 
 if TYPE_CHECKING:
     from localsmc.llama import ContextOptions, Device
@@ -84,7 +84,7 @@ def place(
     Several GPUs have the shares of `tensor_split`, or else of what is free; where layers have to fit, of
     what is free for them, so that none is put where there is no room for anything.
     """
-    parts = memory.parts(header)
+    parts = estimate.parts(header)
     compute = need(header, context, on_gpu=True).compute
     room = [max(0.0, gpu.free - MARGIN - compute) for gpu in gpus]
     asked = tuple(map(float, tensor_split[: len(gpus)]))
@@ -117,7 +117,7 @@ def _where(n_parts: int, n_on_gpus: int, shares: Sequence[float]) -> tuple[int, 
 
 def _bytes(parts: Sequence[Layer], context: ContextOptions) -> int:
     """Weights, cache and states of some parts."""
-    cells = memory.padded(context.n_ctx) * sum(part.cell(context.type_k, context.type_v) for part in parts)
+    cells = estimate.padded(context.n_ctx) * sum(part.cell(context.type_k, context.type_v) for part in parts)
     return int(cells) + sum(part.weights + context.n_seq_max * part.state for part in parts)
 
 
@@ -126,7 +126,7 @@ def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> Ne
     asked = context.flash_attention
     # By itself llama.cpp computes attention by blocks on GPUs only, unless values are quantized.
     flash = asked == "on" or (asked == "auto" and (on_gpu or bytes_per_element(context.type_v) < 2))
-    return memory.need(
+    return estimate.need(
         header,
         n_cells=context.n_ctx,
         n_sequences=context.n_seq_max,

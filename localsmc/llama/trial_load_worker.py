@@ -8,7 +8,7 @@ import numpy as np
 
 from localsmc.errors import ModelLoadFailed
 from localsmc.llama.binding import C
-from localsmc.llama.options import ContextOptions, LoadOptions
+from localsmc.llama.load_options import ContextOptions, LoadOptions
 from localsmc.llama.weights import CORRUPT_HINT, LlamaModel
 
 # A character for every byte that UTF-8 can contain: without one of them some tokenizers throw or loop.

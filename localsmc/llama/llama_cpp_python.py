@@ -9,7 +9,7 @@ import numpy as np
 from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.binding import Llama
 from localsmc.llama.devices import default_threads
-from localsmc.llama.options import SPLIT_MODES, ContextOptions
+from localsmc.llama.load_options import SPLIT_MODES, ContextOptions
 from localsmc.llama.weights import LlamaModel
 from localsmc.lm.interface import TokenIds
 

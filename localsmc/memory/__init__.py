@@ -1,0 +1,1 @@
+"""What a model needs in memory, what the machine has, and how layers are placed on GPUs."""
