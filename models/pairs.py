@@ -30,11 +30,11 @@ from localsmc.bench.synthetic import write, write_draft
 from localsmc.llama import ContextOptions, LlamaModel, default_threads
 from localsmc.lm.interface import TokenIds
 from localsmc.methods import METHODS, Method, from_options
-from localsmc.methods.pairs import TextsRun
 from localsmc.methods.spec import parse_method
+from localsmc.methods.speculative.draft_and_verify import Counts
+from localsmc.methods.speculative.two_model_run import TextsRun
 from localsmc.numerics.log_math import Floats
 from localsmc.results import Result
-from localsmc.speculation import Counts
 from localsmc.tasks import load_task
 from localsmc_models.command import run
 

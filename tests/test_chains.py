@@ -17,8 +17,9 @@ from test_exact import PROMPT, request, run_to_end, stopped_texts
 
 from localsmc.errors import ContextFull
 from localsmc.lm.toy import ToyModel
-from localsmc.methods import PowerMH, PowerTempering, chains
-from localsmc.methods.power_tempering import spaced_anew
+from localsmc.methods import PowerMH, PowerTempering
+from localsmc.methods.mcmc import metropolis
+from localsmc.methods.mcmc.parallel_tempering import spaced_anew
 from localsmc.numerics.categorical import RandomDraw
 
 
@@ -72,7 +73,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("retrace", [True, False], ids=["parting", "plain"])
-@pytest.mark.parametrize("kernel", chains.KERNELS)
+@pytest.mark.parametrize("kernel", metropolis.KERNELS)
 @pytest.mark.parametrize("case", CASES)
 def test_a_step_leaves_the_power_distribution_as_it_is(case, kernel, retrace):
     """Row 11: πP = π and detailed balance, for both kernels."""
@@ -85,7 +86,7 @@ def test_a_step_leaves_the_power_distribution_as_it_is(case, kernel, retrace):
     np.testing.assert_allclose(flow, flow.T, rtol=0, atol=1e-14)
 
 
-@pytest.mark.parametrize("kernel", chains.KERNELS)
+@pytest.mark.parametrize("kernel", metropolis.KERNELS)
 def test_what_is_not_decoded_again_changes_no_law(kernel):
     plain, parting = (
         transitions(mh(kernel=kernel, retrace=retrace), toy(), 3)[1] for retrace in (False, True)
@@ -96,7 +97,7 @@ def test_what_is_not_decoded_again_changes_no_law(kernel):
 def test_the_rule_of_the_papers_code_is_not_invariant(monkeypatch):
     """Row 11b: the current text's terms cut off at the proposal's end, no correction for lengths."""
 
-    class Truncating(chains.Chain):
+    class Truncating(metropolis.Chain):
         def _decide(self, current, proposal, parted):
             ours, theirs = (
                 sum(float(row[0]) for row in text.log_powers[parted : len(proposal)])
@@ -106,7 +107,7 @@ def test_the_rule_of_the_papers_code_is_not_invariant(monkeypatch):
             self._writer.release(current if is_accepted else proposal)
             self.current, self.proposal = proposal if is_accepted else current, None
 
-    monkeypatch.setattr("localsmc.methods.power_mh.Chain", Truncating)
+    monkeypatch.setattr("localsmc.methods.mcmc.power_mh.Chain", Truncating)
     method = mh(alpha=4.0)
     texts, matrix = transitions(method, toy(), 3)
     pi = target(toy(), texts, 3, method.alpha)
@@ -115,12 +116,12 @@ def test_the_rule_of_the_papers_code_is_not_invariant(monkeypatch):
 
 
 def test_dropping_the_lengths_is_not_invariant_either(monkeypatch):
-    ratio = chains.log_ratio
+    ratio = metropolis.log_ratio
 
     def forgetful(current, proposal, parted, rung):
         return ratio(current, proposal, parted, rung) + math.log(len(proposal)) - math.log(len(current))
 
-    monkeypatch.setattr(chains, "log_ratio", forgetful)
+    monkeypatch.setattr(metropolis, "log_ratio", forgetful)
     with pytest.raises(AssertionError):
         test_a_step_leaves_the_power_distribution_as_it_is("plain", "length", True)
 
@@ -149,7 +150,7 @@ def test_the_ratio_is_that_of_hastings():
         return total
 
     seen = []
-    original = chains.log_ratio
+    original = metropolis.log_ratio
 
     def spy(current, proposal, parted, rung):
         found = original(current, proposal, parted, rung)
@@ -157,7 +158,7 @@ def test_the_ratio_is_that_of_hastings():
         return found
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(chains, "log_ratio", spy)
+        patch.setattr(metropolis, "log_ratio", spy)
         for retrace in (True, False):
             method = mh(alpha=alpha, steps=1, retrace=retrace)
             for _ in outcomes(lambda draw, method=method: run_to_end(method, model, 3, draw)):
@@ -287,7 +288,7 @@ def test_a_sweep_leaves_the_joint_law_as_it_is(method, n_tokens, eog):
 
 
 def test_an_exchange_that_forgets_the_exponents_is_not_invariant(monkeypatch):
-    from localsmc.methods.power_tempering import _TemperingRun
+    from localsmc.methods.mcmc.parallel_tempering import _TemperingRun
 
     def greedy(self, lower):
         one, other = self.chains[lower], self.chains[lower + 1]
@@ -316,7 +317,7 @@ def test_pairs_take_turns():
 def test_a_warm_up_is_discarded(monkeypatch):
     """Given the ladder that it leads to, the texts after it are those of a run on that ladder."""
     # Exchanges alone lead to several ladders; with steps there are too many outcomes.
-    monkeypatch.setattr(chains.Chain, "step", lambda self, horizon: iter(()))
+    monkeypatch.setattr(metropolis.Chain, "step", lambda self, horizon: iter(()))
     model, method = toy(laws={PROMPT: (1, 2, 0)}), tempering(steps=0, warmup=2, particles=3, alpha=6.0)
     by_ladder = defaultdict(lambda: defaultdict(float))
     for probability, run in outcomes(lambda draw: run_to_end(method, model, 1, draw)):

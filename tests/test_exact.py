@@ -17,7 +17,7 @@ from enumeration import outcomes
 from localsmc.errors import DecodeFailed, SequenceError
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
-from localsmc.methods.schemes import OPTIMAL
+from localsmc.methods.smc.schedule import OPTIMAL
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.text.chat_template import StopRule
@@ -219,7 +219,7 @@ def test_pooled_islands_come_closer_to_the_target_than_one():
 def test_a_reduction_to_equal_weights_would_be_caught(monkeypatch):
     """The suite's power: the tempting wrong reduction fails it."""
     monkeypatch.setattr(
-        "localsmc.particles.thin", lambda w, n, draw: np.where(np.argsort(-w).argsort() < n, w, 0)
+        "localsmc.methods.smc.particles.thin", lambda w, n, draw: np.where(np.argsort(-w).argsort() < n, w, 0)
     )
     with pytest.raises(AssertionError):
         assert_properly_weighted(smc(), toy(eog=(), n_seq_max=1), 3)
@@ -227,7 +227,7 @@ def test_a_reduction_to_equal_weights_would_be_caught(monkeypatch):
 
 def test_dropping_the_evidence_at_resampling_would_be_caught(monkeypatch):
     """Row 5b: log-weights reset to −log N lose the running mean."""
-    from localsmc.particles import Particles
+    from localsmc.methods.smc.particles import Particles
 
     def forgetful(self, scheme, _):
         offspring = scheme(self.weights, self.n, self.draw)

@@ -24,9 +24,9 @@ from localsmc.methods import (
     PowerTempering,
     Sample,
     SelfConsistency,
-    chains,
 )
-from localsmc.methods.schemes import OPTIMAL
+from localsmc.methods.mcmc import metropolis
+from localsmc.methods.smc.schedule import OPTIMAL
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.numerics.tempered_logits import Tempered
@@ -193,7 +193,7 @@ def matrix_of(joint):
 
 
 @pytest.mark.parametrize("retrace", [True, False], ids=["parting", "plain"])
-@pytest.mark.parametrize("kernel", chains.KERNELS)
+@pytest.mark.parametrize("kernel", metropolis.KERNELS)
 @pytest.mark.parametrize("case", ["some", "one", "cut at the horizon"])
 def test_a_step_leaves_the_power_distribution_on_the_allowed_as_it_is(case, kernel, retrace):
     method = PowerMH(alpha=2.5, block=9, steps=1, collect=1.0, kernel=kernel, retrace=retrace)
@@ -220,7 +220,7 @@ def test_a_sweep_of_tempering_leaves_the_joint_law_as_it_is():
 
 
 @pytest.mark.parametrize("block", [2, 9])
-@pytest.mark.parametrize("kernel", chains.KERNELS)
+@pytest.mark.parametrize("kernel", metropolis.KERNELS)
 def test_chains_leave_dead_ends_behind(kernel, block):
     """Given that every text of a chain is allowed, its frequencies go to the law."""
     method = PowerMH(alpha=2.0, steps=500, collect=1.0, kernel=kernel, block=block)

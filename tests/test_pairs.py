@@ -12,15 +12,15 @@ import pytest
 from enumeration import outcomes
 from test_exact import PROMPT, request, run_to_end, stopped_texts
 
-from localsmc import deferral
-from localsmc.deferral import RULES, Law
 from localsmc.errors import ConfigError, ContextFull, DecodeFailed, PromptTooLong
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import METHODS, Cascade, Draft, Greedy, Sample, Speculative
-from localsmc.methods.drafting import best_length
-from localsmc.methods.sampling import lowest_logit
+from localsmc.methods.sampling.sample import lowest_logit
+from localsmc.methods.speculative import deferral_rules
+from localsmc.methods.speculative.deferral_rules import RULES, Law
+from localsmc.methods.speculative.draft_and_verify import Speculation, Tempering
+from localsmc.methods.speculative.speculative_run import best_length
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.speculation import Speculation, Tempering
 
 EVERY_RULE = (*RULES, "bild")
 WHOLE = pytest.approx(1.0, abs=1e-12)
@@ -146,7 +146,7 @@ def laws(rng, n_vocab, temperature=1.0):
 
 
 def induced(rule, q, p, lenience):
-    return deferral.bild(q, p, lenience, 0.4) if rule == "bild" else RULES[rule](q, p, lenience)
+    return deferral_rules.bild(q, p, lenience, 0.4) if rule == "bild" else RULES[rule](q, p, lenience)
 
 
 @pytest.mark.parametrize("temperature", [1.0, 0.5, 0.0])
@@ -183,10 +183,10 @@ def test_the_rules_are_those_of_the_paper():
         if rule == "token-v2":
             pi = [[0.6 * 0.2, 0.3 + 0.6 * 0.5, 0.1 + 0.6 * 0.3]]
         np.testing.assert_allclose(RULES[rule](q, p, lenience), pi, rtol=0, atol=1e-12, err_msg=rule)
-    np.testing.assert_allclose(deferral.bild(q, p, 10.0, 0.7), p.drawn)
-    np.testing.assert_allclose(deferral.bild(q, p, 10.0, 0.5), q.drawn, atol=1e-12)
+    np.testing.assert_allclose(deferral_rules.bild(q, p, 10.0, 0.7), p.drawn)
+    np.testing.assert_allclose(deferral_rules.bild(q, p, 10.0, 0.5), q.drawn, atol=1e-12)
     kept = [[0.6 * 0.2, 0.3 + 0.6 * 0.5, 0.1 + 0.6 * 0.3]]
-    np.testing.assert_allclose(deferral.bild(q, p, -math.log(0.25), 0.5), kept, atol=1e-12)
+    np.testing.assert_allclose(deferral_rules.bild(q, p, -math.log(0.25), 0.5), kept, atol=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,8 @@ from test_exact import (
 )
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods.schemes import OPTIMAL
-from localsmc.methods.sweep import raised
+from localsmc.methods.smc.schedule import OPTIMAL
+from localsmc.methods.smc.sweep import raised
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.log_math import normalised
 from localsmc.numerics.resampling import SCHEMES
@@ -109,7 +109,7 @@ def test_every_two_options_are_properly_weighted_or_refused(pair):
     ids=["always taken", "no proposal in the ratio"],
 )
 def test_moves_by_another_ratio_would_be_caught(monkeypatch, score):
-    monkeypatch.setattr("localsmc.rejuvenation._score", score)
+    monkeypatch.setattr("localsmc.methods.smc.rejuvenation._score", score)
     with pytest.raises(AssertionError):
         assert_properly_weighted(smc(rejuvenate=2, particles=1), toy(), 2)
 
@@ -138,7 +138,7 @@ def test_moves_in_a_ramp_that_follows_the_ess_are_biased_and_refused():
 
 
 def test_values_that_are_not_taken_out_of_the_weights_would_be_caught(monkeypatch):
-    from localsmc.particles import Particles
+    from localsmc.methods.smc.particles import Particles
 
     def forgetful(self, scheme, log_value):
         offspring = scheme(normalised(self.histories.log_totals + log_value), self.n, self.draw)

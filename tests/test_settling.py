@@ -18,7 +18,7 @@ from test_exact import OPTIMAL, PROMPT, request, smc, toy
 from localsmc.errors import ConfigError
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC
-from localsmc.methods.settling import Settling
+from localsmc.methods.smc.early_stopping import Settling
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.results import Completion
 from localsmc.selection import choose
@@ -107,19 +107,19 @@ def test_what_is_known_of_an_answer_only_grows_up_to_its_share(case):
 
 def test_forgetting_the_rest_of_the_ramp_would_be_caught(monkeypatch):
     monkeypatch.setattr(
-        "localsmc.methods.settling.final_totals", lambda histories, rest: histories.log_totals
+        "localsmc.methods.smc.early_stopping.final_totals", lambda histories, rest: histories.log_totals
     )
     with pytest.raises(AssertionError):
         assert_bounded(*CASES["ramp longer than the text"])
 
 
 def test_forgetting_the_unfinished_would_be_caught(monkeypatch):
-    from localsmc.methods import settling
+    from localsmc.methods.smc import early_stopping
 
     def finished_only(histories, rest):
-        return np.where(histories.finish == settling.LIVE, -np.inf, histories.logw)
+        return np.where(histories.finish == early_stopping.LIVE, -np.inf, histories.logw)
 
-    monkeypatch.setattr(settling, "final_totals", finished_only)
+    monkeypatch.setattr(early_stopping, "final_totals", finished_only)
     with pytest.raises((AssertionError, ValueError)):
         assert_bounded(*CASES["three particles"])
 
@@ -251,7 +251,7 @@ def test_it_is_off_unless_asked_for():
 
 @pytest.fixture
 def always_looking(monkeypatch):
-    monkeypatch.setattr("localsmc.methods.settling.LOOK", 1)
+    monkeypatch.setattr("localsmc.methods.smc.early_stopping.LOOK", 1)
 
 
 def by_both(model, n_tokens, answer):

@@ -15,12 +15,12 @@ from localsmc.llama import ContextOptions
 from localsmc.lm.interface import common_prefix
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import SSR, Draft, Request, Sample
-from localsmc.methods.openings import Prompts
+from localsmc.methods.ssr.multiple_choice import question
+from localsmc.methods.ssr.shared_prefix import Prompts
+from localsmc.methods.ssr.strategy_pool import load_pool, shipped
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.questions import question
 from localsmc.settings import Settings
 from localsmc.solver import Solving
-from localsmc.strategies import load_pool, shipped
 from localsmc.text.chat_template import StopRule
 from localsmc.wording import ModelWording
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE

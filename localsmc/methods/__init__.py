@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from localsmc.methods.base import Draft, Ending, Method, Request, Room, from_options
-from localsmc.methods.best_of_n import BestOfN
-from localsmc.methods.cascade import Cascade
-from localsmc.methods.draft_smc import DraftSMC
-from localsmc.methods.power_mh import PowerMH
-from localsmc.methods.power_smc import PowerSMC
-from localsmc.methods.power_tempering import PowerTempering
-from localsmc.methods.runs import ParticleRun, Run
-from localsmc.methods.sampling import Greedy, Sample
-from localsmc.methods.self_consistency import SelfConsistency
-from localsmc.methods.speculative import Speculative
-from localsmc.methods.ssr import SSR
+from localsmc.methods.mcmc.parallel_tempering import PowerTempering
+from localsmc.methods.mcmc.power_mh import PowerMH
+from localsmc.methods.run import ParticleRun, Run
+from localsmc.methods.sampling.best_of_n import BestOfN
+from localsmc.methods.sampling.sample import Greedy, Sample
+from localsmc.methods.sampling.self_consistency import SelfConsistency
+from localsmc.methods.smc.draft_smc import DraftSMC
+from localsmc.methods.smc.power_smc import PowerSMC
+from localsmc.methods.speculative.cascade import Cascade
+from localsmc.methods.speculative.speculative import Speculative
+from localsmc.methods.ssr.ssr import SSR
 
 __all__ = [
     "METHODS",

@@ -16,7 +16,7 @@ from localsmc.selection import BY_LOGP
 from localsmc.text.chat_template import StopRule
 
 if TYPE_CHECKING:
-    from localsmc.methods.runs import Run
+    from localsmc.methods.run import Run
 
 
 def _nothing() -> None:

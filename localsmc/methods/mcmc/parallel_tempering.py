@@ -30,10 +30,10 @@ import numpy as np
 
 from localsmc.errors import ConfigError
 from localsmc.methods.base import Ending, Request, Room, require
-from localsmc.methods.chains import Chain, ChainRun, n_kept, require_kernel, side_by_side
-from localsmc.methods.runs import Run, merged
+from localsmc.methods.mcmc.chain_state import Text
+from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_kept, require_kernel, side_by_side
+from localsmc.methods.run import Run, merged
 from localsmc.numerics.log_math import Doubles
-from localsmc.texts import Text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

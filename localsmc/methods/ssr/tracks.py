@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Draft, Ending, Request, Wording
-from localsmc.methods.choosing import require_words
-from localsmc.methods.openings import Prompts
-from localsmc.methods.runs import REASONS, Move, Run, merged
+from localsmc.methods.run import REASONS, Move, Run, merged
+from localsmc.methods.smc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.ssr.multiple_choice import Question
+from localsmc.methods.ssr.shared_prefix import Prompts
+from localsmc.methods.ssr.step_writer import Hand, Manner, Stand, Step
+from localsmc.methods.ssr.strategy_choice import require_words
+from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.log_math import Doubles, Floats, Ints
-from localsmc.questions import Question
 from localsmc.results import HistoryInfo
-from localsmc.steps import Hand, Manner, Stand, Step
 from localsmc.text.chat_template import StopState
 
 PATIENCE = 2

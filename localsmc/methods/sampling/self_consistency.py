@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from localsmc.methods.base import Request
-from localsmc.methods.runs import Move, ParticleRun
-from localsmc.methods.sampling import Sample
-from localsmc.particles import Particles
+from localsmc.methods.run import Move, ParticleRun
+from localsmc.methods.sampling.sample import Sample
+from localsmc.methods.smc.particles import Particles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

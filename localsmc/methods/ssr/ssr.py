@@ -32,14 +32,14 @@ from typing import ClassVar
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
 from localsmc.methods.base import TEXTS, Request, Room, require
-from localsmc.methods.choosing import Choice, choose, require_words
-from localsmc.methods.openings import Prompts
-from localsmc.methods.pairs import require_draft
-from localsmc.methods.sampling import Sample, require_truncation
-from localsmc.methods.tracks import Rule, TracksRun
-from localsmc.questions import Question, question
-from localsmc.steps import Manner
-from localsmc.strategies import NONE, Pool, Strategy, load_pool
+from localsmc.methods.sampling.sample import Sample, require_truncation
+from localsmc.methods.speculative.two_model_run import require_draft
+from localsmc.methods.ssr.multiple_choice import Question, question
+from localsmc.methods.ssr.shared_prefix import Prompts
+from localsmc.methods.ssr.step_writer import Manner
+from localsmc.methods.ssr.strategy_choice import Choice, choose, require_words
+from localsmc.methods.ssr.strategy_pool import NONE, Pool, Strategy, load_pool
+from localsmc.methods.ssr.tracks import Rule, TracksRun
 
 SAME, GENERAL = "same", "general"
 PROBABILITY, DIGIT = "probability", "digit"

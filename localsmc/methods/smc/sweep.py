@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from localsmc.histories import Histories
 from localsmc.methods.base import Request
-from localsmc.methods.runs import Move, ParticleRun, require_texts
-from localsmc.methods.schemes import OPTIMAL
-from localsmc.methods.settling import Settling
+from localsmc.methods.run import Move, ParticleRun, require_texts
+from localsmc.methods.smc.early_stopping import Settling
+from localsmc.methods.smc.histories import Histories
+from localsmc.methods.smc.particles import Particles, Proposal
+from localsmc.methods.smc.rejuvenation import rejuvenate
+from localsmc.methods.smc.rollouts import future_values
+from localsmc.methods.smc.schedule import OPTIMAL
 from localsmc.numerics.log_math import effective_sample_size
 from localsmc.numerics.resampling import SCHEMES
-from localsmc.particles import Particles, Proposal
-from localsmc.rejuvenation import rejuvenate
-from localsmc.rollouts import future_values
 
 if TYPE_CHECKING:
-    from localsmc.methods.power_smc import PowerSMC
+    from localsmc.methods.smc.power_smc import PowerSMC
 
 BISECTIONS = 12
 """Halvings of a token's rise, which is found to a 4,096th."""

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.lm.kv_slots import Sequences
+from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.numerics.tempered_logits import Tempered

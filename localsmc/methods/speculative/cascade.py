@@ -21,11 +21,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-from localsmc.deferral import RULES, bild, is_unsure
 from localsmc.errors import ConfigError
 from localsmc.methods.base import Request, refuse_idle, require
-from localsmc.methods.drafting import Drafting, Induced, SpeculativeRun
-from localsmc.speculation import Alternation
+from localsmc.methods.speculative.deferral_rules import RULES, bild, is_unsure
+from localsmc.methods.speculative.draft_and_verify import Alternation
+from localsmc.methods.speculative.speculative_run import Drafting, Induced, SpeculativeRun
 
 BILD = "bild"
 SEQUENTIAL = "chow"

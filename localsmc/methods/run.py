@@ -15,12 +15,12 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull, NothingAllowed, PromptTooLong, SequenceError
-from localsmc.genealogy import ROOT
-from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Ending, Request
+from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.smc.particles import Particles
+from localsmc.methods.token_tree import ROOT
 from localsmc.numerics.log_math import log_sum_exp, normalised
-from localsmc.particles import Particles
 from localsmc.results import FinishReason, HistoryInfo, HistoryState, StepInfo
 
 

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.histories import STOPPED
 from localsmc.methods.base import Ending, Request, Room, require
-from localsmc.methods.chains import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
-from localsmc.methods.runs import Run, merged
+from localsmc.methods.mcmc.metropolis import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
+from localsmc.methods.run import Run, merged
+from localsmc.methods.smc.histories import STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,8 +19,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from localsmc.methods.base import Request, refuse_idle
-from localsmc.methods.drafting import Drafting, SpeculativeRun
-from localsmc.methods.sampling import lowest_logit, require_truncation
+from localsmc.methods.sampling.sample import lowest_logit, require_truncation
+from localsmc.methods.speculative.speculative_run import Drafting, SpeculativeRun
 from localsmc.numerics.log_math import Floats
 
 

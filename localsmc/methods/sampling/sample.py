@@ -27,10 +27,10 @@ import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.methods.base import Request, Room, require
-from localsmc.methods.runs import Advance, Move, ParticleRun, token_by_token
+from localsmc.methods.run import Advance, Move, ParticleRun, token_by_token
+from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Floats
 from localsmc.numerics.timing import numerics_time
-from localsmc.particles import Particles, Proposal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,11 +19,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.genealogy import ROOT
-from localsmc.histories import LIVE, Histories
+from localsmc.methods.smc.histories import LIVE, Histories
+from localsmc.methods.smc.particles import Particles, Proposal
+from localsmc.methods.token_tree import ROOT
 from localsmc.numerics.categorical import draw_one
 from localsmc.numerics.log_math import Doubles, Ints
-from localsmc.particles import Particles, Proposal
 from localsmc.text.chat_template import StopState
 
 

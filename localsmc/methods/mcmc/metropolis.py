@@ -29,13 +29,13 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH
 from localsmc.methods.base import Ending, Request
-from localsmc.methods.runs import REASONS, Move, Run, nothing_allowed, require_texts
+from localsmc.methods.mcmc.chain_state import Text, Writer
+from localsmc.methods.run import REASONS, Move, Run, nothing_allowed, require_texts
+from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH
+from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import draw_one
 from localsmc.results import FinishReason, HistoryInfo
-from localsmc.texts import Text, Writer
 
 KERNELS = ("length", "horizon")
 

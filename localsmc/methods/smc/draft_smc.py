@@ -27,16 +27,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.drafted import Drafter
-from localsmc.histories import LIVE
 from localsmc.lm.kv_slots import Sequences
 from localsmc.lm.vocab_subset import narrowed
 from localsmc.methods.base import TOKENS, Draft, Request, Room, require
-from localsmc.methods.pairs import require_draft
-from localsmc.methods.runs import Move, ParticleRun
-from localsmc.methods.schemes import OPTIMAL, ramped, require_scheme
+from localsmc.methods.run import Move, ParticleRun
+from localsmc.methods.smc.draft_proposal import Drafter
+from localsmc.methods.smc.histories import LIVE
+from localsmc.methods.smc.particles import Particles, Proposal
+from localsmc.methods.smc.schedule import OPTIMAL, ramped, require_scheme
+from localsmc.methods.speculative.two_model_run import require_draft
 from localsmc.numerics.resampling import SCHEMES
-from localsmc.particles import Particles, Proposal
 from localsmc.results import HistoryInfo
 
 

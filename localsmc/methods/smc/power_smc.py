@@ -45,10 +45,10 @@ from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.methods.base import Request, Room, require
-from localsmc.methods.runs import Run
-from localsmc.methods.schemes import OPTIMAL, ramped, require_scheme
-from localsmc.methods.settling import BOUND, require_settling
-from localsmc.methods.sweep import Sweep
+from localsmc.methods.run import Run
+from localsmc.methods.smc.early_stopping import BOUND, require_settling
+from localsmc.methods.smc.schedule import OPTIMAL, ramped, require_scheme
+from localsmc.methods.smc.sweep import Sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

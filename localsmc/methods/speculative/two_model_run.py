@@ -9,13 +9,13 @@ from dataclasses import replace
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.histories import LIVE
 from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Draft, Ending, Request
-from localsmc.methods.runs import REASONS, Move, Run, check_room, merged
+from localsmc.methods.run import REASONS, Move, Run, check_room, merged
+from localsmc.methods.smc.histories import LIVE
+from localsmc.methods.speculative.draft_and_verify import Speculation, Text
 from localsmc.numerics.log_math import Floats
 from localsmc.results import HistoryInfo
-from localsmc.speculation import Speculation, Text
 
 Root = tuple[int, Floats]
 """The slot that holds the prompt, and the logits behind it."""

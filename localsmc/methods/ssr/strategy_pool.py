@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from localsmc.system.user_dirs import expanded
 NONE = "none"
 """In the place of a pool's name: no strategies."""
 
-_SHIPPED = Path(str(resources.files("localsmc"))) / "pools"
+_SHIPPED = Path(__file__).parent / "pools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

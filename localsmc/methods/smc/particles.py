@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from localsmc.errors import ContextFull
-from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
 from localsmc.lm.kv_slots import Sequences
+from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
+from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Ints, Lowest, log_sum_exp, normalised
 from localsmc.numerics.optimal_resampling import branch

@@ -11,9 +11,9 @@ from localsmc.errors import ConfigError, ContextFull
 from localsmc.lm.interface import TokenIds, common_prefix
 from localsmc.lm.kv_slots import Sequences
 from localsmc.methods.base import Request, Wording
+from localsmc.methods.ssr.multiple_choice import question
+from localsmc.methods.ssr.strategy_pool import Pool, Strategy
 from localsmc.numerics.log_math import Doubles, Floats
-from localsmc.questions import question
-from localsmc.strategies import Pool, Strategy
 
 
 class Choice(NamedTuple):

@@ -22,10 +22,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.deferral import Law
-from localsmc.genealogy import ROOT, Genealogy
-from localsmc.histories import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.lm.kv_slots import Sequences
+from localsmc.methods.smc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.speculative.deferral_rules import Law
+from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Lowest, require_numbers
 from localsmc.text.chat_template import StopRule, StopState

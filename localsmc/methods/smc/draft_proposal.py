@@ -18,10 +18,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.histories import LIVE
 from localsmc.lm.kv_slots import Sequences
+from localsmc.methods.smc.histories import LIVE
+from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Doubles, Floats, Ints
-from localsmc.particles import Particles, Proposal
 
 
 class Drafter:

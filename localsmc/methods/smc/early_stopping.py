@@ -30,10 +30,10 @@ from collections.abc import Callable
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.histories import LIVE, Histories
 from localsmc.lm.interface import TokenIds
+from localsmc.methods.smc.histories import LIVE, Histories
+from localsmc.methods.smc.particles import Particles
 from localsmc.numerics.log_math import Doubles, Ints, normalised
-from localsmc.particles import Particles
 from localsmc.selection import ROUND_OFF
 
 BOUND, GUESS = "bound", "guess"

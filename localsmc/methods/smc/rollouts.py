@@ -13,9 +13,9 @@ from dataclasses import replace
 import numpy as np
 
 from localsmc.errors import ContextFull
-from localsmc.histories import Histories
+from localsmc.methods.smc.histories import Histories
+from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Doubles
-from localsmc.particles import Particles, Proposal
 
 
 def future_values(

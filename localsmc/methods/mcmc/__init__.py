@@ -1,0 +1,1 @@
+"""Markov chains over whole completions: Metropolis-Hastings and parallel tempering."""

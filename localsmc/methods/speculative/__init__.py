@@ -1,0 +1,1 @@
+"""Two models writing together: lossless speculative decoding and cascades."""

@@ -1,0 +1,1 @@
+"""SSR: tracks under strategies, whose steps the model rates and rewrites."""
