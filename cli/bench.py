@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from localsmc.bench import Spec
     from localsmc.bench.account import Account
     from localsmc.bench.samples import Bench, Sample
-    from localsmc.loading import Model
-    from localsmc.settings import Settings
+    from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
 
 _EXAMPLES = """\b
 Examples:

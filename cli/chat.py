@@ -25,9 +25,9 @@ from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods, with_flags
 
 if TYPE_CHECKING:
+    from localsmc.engine.settings import Settings
+    from localsmc.engine.transcript import Transcript
     from localsmc.methods.spec import MethodSpec
-    from localsmc.settings import Settings
-    from localsmc.transcript import Transcript
     from localsmc_cli.talk import Talk
 
 _EXAMPLES = """\b
@@ -115,10 +115,10 @@ def _spec(given: Given) -> MethodSpec:
 
 
 def _settings(given: Given) -> Settings:
-    from localsmc import grammars
+    from localsmc.engine import output_format
 
     settings = replace(settings_of({**given, "raw": None}), instruct=given["box"])
-    grammars.gbnf_of(settings)  # what is wrong with it is better known before the model is loaded
+    output_format.gbnf_of(settings)  # what is wrong with it is better known before the model is loaded
     return settings
 
 
@@ -127,7 +127,7 @@ def _settings(given: Given) -> Settings:
 
 def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
     """What to go on from, and the file to write to; raises ConfigError."""
-    from localsmc import transcript
+    from localsmc.engine import transcript
     from localsmc_cli.talk import chats_folder, new_path
 
     if given["no_save"] and given["transcript"] is not None:

@@ -13,7 +13,7 @@ from localsmc_cli.columns import columns
 from localsmc_cli.summary import is_partial, percent, short
 
 if TYPE_CHECKING:
-    from localsmc.transcript import Exchange
+    from localsmc.engine.transcript import Exchange
 
 NOTHING = "–"
 

@@ -12,8 +12,8 @@ from localsmc_cli.origins import origin
 from localsmc_cli.problem import checked_text, file_text
 
 if TYPE_CHECKING:
+    from localsmc.engine.settings import Settings
     from localsmc.llama import LoadOptions
-    from localsmc.settings import Settings
     from localsmc.store.hub import Access, Transfer
 
 Given = Mapping[str, Any]
@@ -68,7 +68,7 @@ def _json_schema(given: Given) -> str | None:
 
 def settings_of(given: Given) -> Settings:
     """How to put and answer the problem."""
-    from localsmc.settings import Settings
+    from localsmc.engine.settings import Settings
 
     ctx = click.get_current_context()
     for text in given["stop"]:

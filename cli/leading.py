@@ -14,7 +14,7 @@ from localsmc.text import reasoning
 from localsmc_cli.live import TAIL, Panel, figures, printable
 
 if TYPE_CHECKING:
-    from localsmc.solver import Solving
+    from localsmc.engine.solve import Solving
 
 THOUGHT = "dim"
 

@@ -18,7 +18,7 @@ from localsmc.results import AnswerShare, StepInfo
 from localsmc_cli.summary import share_lines
 
 if TYPE_CHECKING:
-    from localsmc.solver import Solving
+    from localsmc.engine.solve import Solving
 
 PERIOD = 1 / 8
 """Seconds between two drawings."""

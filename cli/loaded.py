@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from localsmc_cli.output import Output
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
     from localsmc.llama import LoadOptions
-    from localsmc.loading import Model
 
 
 def tell_loaded(output: Output, model: Model) -> None:

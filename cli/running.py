@@ -10,8 +10,8 @@ from localsmc_cli.summary import reduction_warning, setup_lines, timing_lines
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
+    from localsmc.engine.solve import Solving
     from localsmc.results import Result
-    from localsmc.solver import Solving
     from localsmc_cli.live import Panel
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from localsmc import transcript
+from localsmc.engine import transcript
 from localsmc.errors import ConfigError
 from localsmc.methods.base import options_of
 from localsmc.methods.spec import parse_method, written

@@ -27,10 +27,10 @@ from localsmc_cli.summary import settled_line, summary
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
     from localsmc.llama import LoadOptions
-    from localsmc.loading import Model
     from localsmc.methods.spec import MethodSpec
-    from localsmc.settings import Settings
     from localsmc_cli.live import Panel
 
 _EXAMPLES = """\b
@@ -105,9 +105,9 @@ class _Job:
 
 def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
-    from localsmc import grammars
+    from localsmc.engine import output_format
+    from localsmc.engine.transcript import require_writable
     from localsmc.methods.spec import has_pair
-    from localsmc.transcript import require_writable
 
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
     check_draft(methods, given)
@@ -115,7 +115,7 @@ def _job(problem: str, given: Given) -> _Job:
     path = None if given["transcript"] is None else expanded(given["transcript"])
     if path is not None:
         require_writable(path)
-    grammars.gbnf_of(settings)
+    output_format.gbnf_of(settings)
     if len(methods) > 1:
         _refuse_files(given, len(methods))
         # One seed for all, so that the comparison can be repeated.
@@ -163,7 +163,7 @@ class _Desk:
 
 def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> list[Attempt]:
     """Every method that was begun, one after the other."""
-    from localsmc import loading
+    from localsmc.engine import load
     from localsmc.store.model_source import EMBEDDED
     from localsmc_models import card
 
@@ -172,7 +172,7 @@ def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> 
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
         tell_idle_gpus(output, job.load)
-        with loading.load(
+        with load.load(
             job.model,
             job.load,
             draft=job.draft,
@@ -203,14 +203,14 @@ def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
 
 
 def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
-    from localsmc import solver
-    from localsmc.conversation import exchange
+    from localsmc.engine import solve
+    from localsmc.engine.conversation import exchange
 
     model, job = desk.model, desk.job
     _status(desk.panel, "reading the prompt")
     method = model.method(spec.name, **spec.options)
     settings = replace(job.settings, select=spec.select)
-    with solver.start(model, job.problem, method=method, settings=settings) as solving:
+    with solve.start(model, job.problem, method=method, settings=settings) as solving:
         desk.until_told.enter_context(desk.session.interrupts.gentle())
         tell_setup(desk.session.output, solving, desk.told)
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
@@ -243,7 +243,7 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
 
 def _write(attempt: Attempt, job: _Job) -> None:
     """The transcript, where one is asked for; what it tells of has been shown by now."""
-    from localsmc import transcript
+    from localsmc.engine import transcript
     from localsmc.store import model_source
 
     if job.transcript is not None and attempt.exchange is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from localsmc.results import AnswerShare, Result
 
 if TYPE_CHECKING:
-    from localsmc.solver import Solving
+    from localsmc.engine.solve import Solving
 
 WIDTH = 48
 """Characters of an answer that are shown."""

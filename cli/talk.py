@@ -10,15 +10,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localsmc import loading, transcript
-from localsmc.conversation import Conversation
+from localsmc.engine import load, transcript
+from localsmc.engine.conversation import Conversation
+from localsmc.engine.transcript import Transcript
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.methods import METHODS
 from localsmc.methods.base import options_of, pair_of
 from localsmc.store import model_source
 from localsmc.system.user_dirs import data_folder
 from localsmc.text import reasoning
-from localsmc.transcript import Transcript
 from localsmc_cli.loaded import tell_loaded
 from localsmc_cli.output import is_terminal
 from localsmc_cli.running import follow, so_far, tell_account, tell_setup
@@ -27,12 +27,12 @@ from localsmc_cli.summary import figures_line, settled_line
 from localsmc_cli.trace import Trace
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
+    from localsmc.engine.solve import Solving
     from localsmc.llama import LoadOptions
-    from localsmc.loading import Model
     from localsmc.methods.spec import MethodSpec
     from localsmc.results import Result
-    from localsmc.settings import Settings
-    from localsmc.solver import Solving
     from localsmc_cli.leading import Leading
 
 
@@ -57,7 +57,7 @@ class Names:
 
     def open(self, spec: MethodSpec, settings: Settings) -> Model:
         """Load them, with room for a method."""
-        return loading.load(
+        return load.load(
             self.model,
             self.load,
             draft=self.draft,

@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any
 from localsmc.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from localsmc.engine.solve import Solving
     from localsmc.results import Result, StepInfo
-    from localsmc.solver import Solving
 
 
 class Trace:

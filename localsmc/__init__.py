@@ -18,33 +18,33 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from localsmc.conversation import Conversation
+    from localsmc.engine.conversation import Conversation
+    from localsmc.engine.load import Model, load
+    from localsmc.engine.settings import Settings
+    from localsmc.engine.solve import Solving, solve, start
     from localsmc.errors import LocalSMCError
     from localsmc.llama import LoadOptions
     from localsmc.lm.toy import ToyModel
-    from localsmc.loading import Model, load
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
     from localsmc.results import Result, StepInfo
-    from localsmc.settings import Settings
-    from localsmc.solver import Solving, solve, start
 
 _HOMES = {
-    "Conversation": "conversation",
+    "Conversation": "engine.conversation",
     "Greedy": "methods",
     "LoadOptions": "llama",
     "LocalSMCError": "errors",
     "METHODS": "methods",
-    "Model": "loading",
+    "Model": "engine.load",
     "PowerSMC": "methods",
     "Result": "results",
     "Sample": "methods",
-    "Settings": "settings",
-    "Solving": "solver",
+    "Settings": "engine.settings",
+    "Solving": "engine.solve",
     "StepInfo": "results",
     "ToyModel": "lm.toy",
-    "load": "loading",
-    "solve": "solver",
-    "start": "solver",
+    "load": "engine.load",
+    "solve": "engine.solve",
+    "start": "engine.solve",
 }
 
 __all__ = [

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 
-from localsmc import grammars, loading
+from localsmc.engine import load, output_format
+from localsmc.engine.settings import Settings
 from localsmc.llama import LlamaGrammar
-from localsmc.settings import Settings
 from localsmc_models.command import run
 
 SCHEMA = '{"type": "object", "properties": {"answer": {"type": "integer"}, "why": {"type": "string"}}}'
@@ -28,10 +28,10 @@ CASES = {
 }
 
 
-def measure(model: loading.Model, settings: Settings, n_tokens: int) -> tuple[list[float], list[int]]:
+def measure(model: load.Model, settings: Settings, n_tokens: int) -> tuple[list[float], list[int]]:
     """Milliseconds a mask, and how many tokens each allows."""
     rng = np.random.default_rng(1)
-    grammar = LlamaGrammar(model.llama, grammars.gbnf_of(settings))
+    grammar = LlamaGrammar(model.llama, output_format.gbnf_of(settings))
     state, times, sizes = grammar.start(), [], []
     while len(times) < n_tokens:
         began = time.perf_counter()
@@ -52,7 +52,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.tokens < 1:
         parser.error("--tokens is how many, at least 1")
-    with loading.load(given.model) as model:
+    with load.load(given.model) as model:
         print(f"{model.llama.n_vocab} tokens in the vocabulary")
         for name, settings in CASES.items():
             times, sizes = measure(model, settings, given.tokens)

@@ -16,11 +16,11 @@ from localsmc.bench.cases import Case, cases
 from localsmc.bench.replay import Endless, Replay
 from localsmc.bench.samples import Bench, Sample
 from localsmc.bench.table import FORMATS
+from localsmc.engine.solve import Solving
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.llama import ContextOptions
 from localsmc.methods.spec import parse_method
 from localsmc.numerics.timing import Stopwatch
-from localsmc.solver import Solving
 
 PROBLEM = "What is 17 * 23?"
 SETTINGS = Settings(n_threads=1)

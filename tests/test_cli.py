@@ -291,7 +291,7 @@ def test_what_nobody_foresaw_is_an_internal_error(cli, monkeypatch):
     def break_down(*_, **__):
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("localsmc.loading.load", break_down)
+    monkeypatch.setattr("localsmc.engine.load.load", break_down)
     code, _, err = cli("solve", "x")
     assert code == 1
     assert err.startswith("Error: internal error: ZeroDivisionError: a bug\n\nhint: run it again with `-v`")
@@ -663,7 +663,7 @@ def test_methods_tells_everything_of_one(cli, name):
 
 
 def test_methods_tells_what_is_recommended_for_the_embedded_model(cli):
-    from localsmc.loading import Model
+    from localsmc.engine.load import Model
     from localsmc.store.model_source import resolve
 
     embedded = Model(None, resolve(None), None, None, None)  # nothing else is looked at

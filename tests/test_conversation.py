@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from localsmc.conversation import Conversation
+from localsmc.engine.conversation import Conversation
+from localsmc.engine.settings import Settings
+from localsmc.engine.transcript import Exchange
 from localsmc.errors import PromptTooLong
 from localsmc.llama import LlamaContext
 from localsmc.lm.interface import common_prefix
@@ -13,9 +15,7 @@ from localsmc.lm.prefix_cache import Kept
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC, Request
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.settings import Settings
 from localsmc.text.chat_template import ChatTemplate, StopRule
-from localsmc.transcript import Exchange
 
 BRIEF = Settings(seed=1, n_threads=1, n_predict=24)
 METHODS = ["power-smc", "power-mh", "best-of-n", "greedy", "speculative", "draft-smc", "ssr"]

@@ -12,7 +12,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from localsmc import Settings, layout
+from localsmc import Settings
+from localsmc.engine import context_size
 from localsmc.llama import ContextOptions
 from localsmc.methods import PowerMH, PowerSMC, PowerTempering, Request
 from localsmc.numerics.categorical import RandomDraw
@@ -42,7 +43,7 @@ def context(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return layout.put(embedded, BEGINNING, Settings(raw=True))[1]
+    return context_size.put(embedded, BEGINNING, Settings(raw=True))[1]
 
 
 def log_softmax(logits):

@@ -10,12 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from localsmc import grammars, solver
+from localsmc.engine import output_format, solve
+from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError, NothingAllowed, SequenceError
 from localsmc.llama import LlamaGrammar, gbnf
 from localsmc.llama import grammar_masks as engine
 from localsmc.methods import METHODS
-from localsmc.settings import Settings
 
 LINE = 'root ::= "The answer is " [1-9] [0-9]{0,4} "."'
 SCHEMA = json.dumps(
@@ -223,7 +223,7 @@ ACCEPTING = [name for name, method in METHODS.items() if not hasattr(method, "no
 def solved(embedded, name, *, n_predict=40, **settings):
     method = embedded.method(name, **({} if name == "greedy" else {"particles": 3}))
     settings = Settings(seed=5, n_threads=1, n_predict=n_predict, **settings)
-    return solver.solve(embedded, "What is 17 * 23?", method=method, settings=settings)
+    return solve.solve(embedded, "What is 17 * 23?", method=method, settings=settings)
 
 
 @pytest.mark.parametrize("name", ACCEPTING)
@@ -241,7 +241,7 @@ def test_a_schema_gives_json_and_its_value_is_the_answer(embedded, name):
         if completion.finish_reason == "stop":
             value = json.loads(completion.text)
             assert set(value) == {"answer", "sure"}
-            assert completion.answer == grammars.canonical(completion.text)
+            assert completion.answer == output_format.canonical(completion.text)
         else:
             assert completion.answer is None
 
@@ -257,7 +257,7 @@ def test_a_text_may_be_cut_at_its_horizon(embedded):
 
 def test_log_probabilities_are_the_models_own(embedded):
     """They are those of the same tokens without a grammar, up to what the batch's shape rounds."""
-    with solver.start(
+    with solve.start(
         embedded,
         "What is 17 * 23?",
         method=embedded.method("greedy"),
@@ -278,13 +278,13 @@ def test_log_probabilities_are_the_models_own(embedded):
 
 
 def test_no_instruction_stands_below_a_problem_that_has_a_grammar(embedded):
-    from localsmc import layout
+    from localsmc.engine import context_size
 
     boxed = replace(embedded.source.defaults, instruction="put it in a box")
     source = replace(embedded.source, defaults=boxed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "source", source)
-        texts = [layout.put(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))]
+        texts = [context_size.put(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))]
     assert [("in a box" in text) for text in texts] == [True, False]
 
 
@@ -300,7 +300,7 @@ def test_nothing_that_the_model_can_write_is_one_clear_error(embedded):
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ACCEPTING])
 def test_methods_that_take_no_grammar_say_why(embedded, name):
     with pytest.raises(ConfigError, match=f"`{name}` takes no grammar: ") as refused:
-        solver.start(embedded, "x", method=embedded.method(name), settings=Settings(grammar=LINE))
+        solve.start(embedded, "x", method=embedded.method(name), settings=Settings(grammar=LINE))
     assert all(f"`{other}`" in refused.value.hint for other in ACCEPTING)
 
 
@@ -331,7 +331,7 @@ def test_methods_that_take_no_grammar_say_why(embedded, name):
 )
 def test_a_schema_that_makes_no_grammar_is_one_sentence(schema, message):
     with pytest.raises(ConfigError, match=re.escape(message)) as refused:
-        grammars.gbnf_of(Settings(json_schema=schema))
+        output_format.gbnf_of(Settings(json_schema=schema))
     assert refused.value.hint
     assert "\n" not in str(refused.value)
 
@@ -339,7 +339,7 @@ def test_a_schema_that_makes_no_grammar_is_one_sentence(schema, message):
 def test_a_recursive_schema_is_one_for_recursive_texts(embedded):
     node = {"type": "object", "properties": {"of": {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}}}
     schema = json.dumps({"$defs": {"N": {**node, "required": ["of"]}}, "$ref": "#/$defs/N"})
-    grammar = LlamaGrammar(embedded.llama, grammars.gbnf_of(Settings(json_schema=schema)))
+    grammar = LlamaGrammar(embedded.llama, output_format.gbnf_of(Settings(json_schema=schema)))
     tokens = embedded.llama.tokenize('{"of": {"of": null}}', special=False)
     assert grammar.allowed([fed(grammar, tokens)])[0][embedded.llama.is_eog].all()
 
@@ -354,7 +354,7 @@ def test_a_recursive_schema_is_one_for_recursive_texts(embedded):
     ],
 )
 def test_long_repetitions_of_a_schema_are_no_deep_nesting(embedded, schema, longest):
-    grammar = LlamaGrammar(embedded.llama, grammars.gbnf_of(Settings(json_schema=json.dumps(schema))))
+    grammar = LlamaGrammar(embedded.llama, output_format.gbnf_of(Settings(json_schema=json.dumps(schema))))
     text = json.dumps(longest)
     written = fed(grammar, embedded.llama.tokenize(text, special=False))
     assert grammar.allowed([written])[0][embedded.llama.is_eog].all()
@@ -369,8 +369,8 @@ def test_keywords_that_nobody_heeds_are_told():
         "properties": {"minimum": {"type": "integer", "maximum": 9}, "a": {"enum": [{"not": 1}]}},
         "anyOf": [{"multipleOf": 2}],
     }
-    assert grammars.unheeded(Settings(json_schema=json.dumps(schema))) == ["maximum", "multipleOf"]
-    assert grammars.unheeded(Settings(grammar=LINE)) == []
+    assert output_format.unheeded(Settings(json_schema=json.dumps(schema))) == ["maximum", "multipleOf"]
+    assert output_format.unheeded(Settings(grammar=LINE)) == []
 
 
 @pytest.mark.parametrize(
@@ -391,7 +391,7 @@ def test_keywords_that_nobody_heeds_are_told():
 def test_what_a_text_answers(text, settings, is_whole, answer):
     from localsmc.text import answers
 
-    found = grammars.answer_of(text, Settings(**settings), answers.extract, is_whole=is_whole)
+    found = output_format.answer_of(text, Settings(**settings), answers.extract, is_whole=is_whole)
     assert found == answer
 
 

@@ -14,14 +14,15 @@ from tiny_gguf import write_llama
 
 import localsmc
 import localsmc_models
-from localsmc import Settings, layout
+from localsmc import Settings
+from localsmc.engine import context_size
+from localsmc.engine.prompting import ModelWording
 from localsmc.errors import ConfigError
 from localsmc.llama import ContextOptions, LlamaModel, shared_tokens
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import Cascade, Draft, DraftSMC, Request, Speculative
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.text.chat_template import StopRule
-from localsmc.wording import ModelWording
 
 PROMPT = np.array([5, 7, 6, 8], dtype=np.int32)
 
@@ -153,7 +154,7 @@ def pair(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return layout.put(embedded, "Compute", Settings(raw=True))[1]
+    return context_size.put(embedded, "Compute", Settings(raw=True))[1]
 
 
 def counts_of(method, pair, prompt, n_runs):
@@ -187,7 +188,7 @@ def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, 
 
 def test_drafted_power_smc_estimates_the_evidence_without_bias(embedded, pair, law_tolerance):
     """Behind a problem, where the draft gives likely texts a chance: else no 100 runs would draw them."""
-    prompt = layout.put(embedded, "Compute 3 + 4 * 5.", Settings())[1]
+    prompt = context_size.put(embedded, "Compute 3 + 4 * 5.", Settings())[1]
     law, omitted = law_above(pair[0], prompt, alpha=1.5, floor=1e-6)
     method = DraftSMC(
         particles=128,

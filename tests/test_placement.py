@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import localsmc
-from localsmc import layout
+from localsmc.engine import context_size
+from localsmc.engine.settings import Settings
 from localsmc.errors import ContextError, ModelLoadFailed
 from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ALL_LAYERS, AUTO_LAYERS, ContextOptions, Device, LoadOptions
@@ -16,7 +17,6 @@ from localsmc.memory import estimate, gpu_offload, host
 from localsmc.memory.gpu_offload import CPU, MARGIN
 from localsmc.memory.host import Memory
 from localsmc.methods import METHODS, from_options
-from localsmc.settings import Settings
 
 GIB = 2**30
 N_LAYER, LAYER, OUTPUT = 32, 128 * 2**20, 256 * 2**20
@@ -193,7 +193,7 @@ def test_nothing_left_is_no_cells():
 
 def plan(n_predict=1024, settings=None, **options):
     method = from_options(METHODS["power-smc"], options)
-    return layout.planned(header(), n_predict, [method], settings or Settings())
+    return context_size.planned(header(), n_predict, [method], settings or Settings())
 
 
 def test_cells_are_planned_for_particles_and_tokens():
@@ -297,12 +297,12 @@ def machine_with(monkeypatch):
     """Says what free memory there is; whatever is put on its GPUs stays on the CPU all the same."""
 
     def say(*gpus, ram=RAM):
-        from localsmc import loading
+        from localsmc.engine import load
 
         def in_use(options):
             return [] if options.n_gpu_layers == 0 or options.cpu_only else list(gpus)
 
-        monkeypatch.setattr(loading, "gpus_in_use", in_use)
+        monkeypatch.setattr(load, "gpus_in_use", in_use)
         monkeypatch.setattr(host, "memory", lambda: ram)
 
     return say
@@ -344,10 +344,10 @@ def test_a_draft_takes_its_memory_first(machine_with, random_llama):
 
 
 def test_what_is_too_large_is_not_loaded(machine_with, random_llama, monkeypatch):
-    from localsmc import loading
+    from localsmc.engine import load
 
     machine_with(ram=Memory(2**18, 2**18))
-    monkeypatch.setattr(loading.probe, "ensure_loadable", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr(load.probe, "ensure_loadable", lambda *_: pytest.fail("it was loaded"))
     with pytest.raises(ModelLoadFailed, match="needs 0"):
         localsmc.load(random_llama)
 
@@ -372,7 +372,7 @@ def test_a_context_takes_what_is_left(machine_with):
         for free in (GIB, 4 * 2**20, 0):
             machine_with(ram=replace(RAM, free=free))
             method = model.method("power-smc", particles=64)
-            cells.append(layout.cells(model, method, 20, 256, Settings()))
+            cells.append(context_size.cells(model, method, 20, 256, Settings()))
     per_cell = estimate.bytes_per_cell(model.header, "f16", "f16")
     # Half of 4 MiB; and a text at least.
     assert cells[1:] == [estimate.padded(int(2 * 2**20 / per_cell)), 512]

@@ -9,7 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from localsmc import layout
+from localsmc.engine import context_size
+from localsmc.engine.prompting import ModelWording
+from localsmc.engine.settings import Settings
+from localsmc.engine.solve import Solving
 from localsmc.errors import ConfigError, ContextError, ContextFull, PromptTooLong
 from localsmc.llama import ContextOptions
 from localsmc.lm.interface import common_prefix
@@ -19,10 +22,7 @@ from localsmc.methods.ssr.multiple_choice import question
 from localsmc.methods.ssr.shared_prefix import Prompts
 from localsmc.methods.ssr.strategy_pool import load_pool, shipped
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.settings import Settings
-from localsmc.solver import Solving
 from localsmc.text.chat_template import StopRule
-from localsmc.wording import ModelWording
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE
 from localsmc_models.corpus.strategies import STRATEGIES, choice_reply, choice_request, under
 
@@ -709,4 +709,4 @@ def test_what_the_pair_reads_is_what_it_was_trained_on(embedded):
     from localsmc_models.corpus.trees import rating_request
 
     assert rated[7].tolist() == text(rating_request() + SCORE + "7", special=True).tolist()
-    assert wording.request("x").tolist() == layout.put(embedded, "x", Settings())[1].tolist()
+    assert wording.request("x").tolist() == context_size.put(embedded, "x", Settings())[1].tolist()

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from localsmc import transcript
+from localsmc.engine import transcript
+from localsmc.engine.transcript import Exchange, Transcript
 from localsmc.errors import ConfigError, RunError
-from localsmc.transcript import Exchange, Transcript
 
 TALK = Transcript(
     exchanges=(

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from localsmc.engine.load import Model
 from localsmc.errors import ConfigError
 from localsmc.llama import MAX_SEQUENCES
-from localsmc.loading import Model
 from localsmc.methods import METHODS, Method
 from localsmc.methods.base import options_of, pair_of
 from localsmc.methods.spec import MethodSpec

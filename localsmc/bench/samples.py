@@ -17,18 +17,18 @@ from typing import cast
 import numpy as np
 import psutil
 
-from localsmc import layout
 from localsmc.bench.cases import Case
 from localsmc.bench.replay import Endless, Replay, require_vocabulary
+from localsmc.engine import context_size
+from localsmc.engine.load import Model
+from localsmc.engine.settings import Settings
+from localsmc.engine.solve import Solving
 from localsmc.errors import ContextFull
 from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.lm.interface import TokenIds
 from localsmc.lm.kv_slots import Sequences
-from localsmc.loading import Model
 from localsmc.memory import estimate
 from localsmc.numerics.timing import numerics_time
-from localsmc.settings import Settings
-from localsmc.solver import Solving
 
 WARM_TOKENS = 4
 """Decoded before anything is timed: weights are read from the disk, buffers touched."""
@@ -123,7 +123,7 @@ class Bench:
         return self._teller if self._teller is not None and case.kind == "method" else self._model
 
     def _prompt(self, model: Model, repetition: int) -> TokenIds:
-        return layout.put(model, self._problem(repetition), self._settings)[1]
+        return context_size.put(model, self._problem(repetition), self._settings)[1]
 
     # --- a method ---
 
@@ -170,14 +170,16 @@ class Bench:
         assert case.method is not None  # noqa: S101 - plain decoding has one, too
         told, room = self._teller_of(case), case.method.room
         n_prompt = len(self._prompt(told, repetition))
-        n_cells = layout.cells(self._model, case.method, n_prompt, case.n_tokens, self._settings)
+        n_cells = context_size.cells(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
             n_cells = self._cells(n_prompt + case.rows * case.n_tokens)
-        context = layout.open_context(self._model, room.sequences, n_cells, self._settings)
+        context = context_size.open_context(self._model, room.sequences, n_cells, self._settings)
         stack.callback(context.close)
         if told is self._model:
             return context, None
-        teller = layout.open_context(told, room.sequences, n_cells, replace(self._settings, n_threads=0))
+        teller = context_size.open_context(
+            told, room.sequences, n_cells, replace(self._settings, n_threads=0)
+        )
         stack.callback(teller.close)
         return context, Replay(context, teller)
 
@@ -187,7 +189,7 @@ class Bench:
         """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
         n, rows, prompt = case.n_tokens, case.rows, self._prompt(self._model, repetition)
         n_cells = self._cells(len(prompt) + rows * n)
-        context = layout.open_context(self._model, rows, n_cells, self._settings)
+        context = context_size.open_context(self._model, rows, n_cells, self._settings)
         with contextlib.closing(context):
             sequences = Sequences(context, n)
             root, _ = sequences.prompt(prompt)
@@ -233,7 +235,7 @@ class Bench:
             problems = range(min(self._repetitions, len(self._problems)))
             n_prompt = max(len(self._prompt(self._model, problem)) for problem in problems)
             n_ctx = estimate.padded(n_prompt + max(case.n_tokens for case in self.cases))
-            options = layout.context_options(1, n_ctx, self._settings)
+            options = context_size.context_options(1, n_ctx, self._settings)
             self._peers[keeps_logits] = PlainLlama(self._model.llama, options, keeps_logits=keeps_logits)
         return self._peers[keeps_logits]
 

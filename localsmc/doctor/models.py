@@ -76,13 +76,16 @@ class GivenModel:
         """Whether it fits with what is used by default."""
         if self._engine.facts is None:  # it must not be imported here, either
             return UNKNOWN
-        from localsmc import layout, llama
+        from localsmc import llama
+        from localsmc.engine import context_size
+        from localsmc.engine.settings import Settings
         from localsmc.memory import gpu_offload
         from localsmc.methods import METHODS, from_options
-        from localsmc.settings import Settings
 
         n_predict = model_source.recommended(self.header.name).n_predict
-        context = layout.planned(self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings())
+        context = context_size.planned(
+            self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings()
+        )
         placed = gpu_offload.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
         notices = gpu_offload.check(self.header, placed, context, host.memory())
         if notices:

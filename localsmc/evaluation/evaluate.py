@@ -15,19 +15,20 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc import __version__, layout, loading
+from localsmc import __version__
+from localsmc.engine import context_size, load
+from localsmc.engine.load import Model
+from localsmc.engine.settings import Settings
+from localsmc.engine.solve import Solving
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evaluation.folder import Key, RunFolder, key_of
 from localsmc.evaluation.models import ModelSpec
 from localsmc.gguf import reader
 from localsmc.grading import GRADERS, Grade, Grader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
-from localsmc.loading import Model
 from localsmc.methods.base import TOKENS, pair_of
 from localsmc.methods.spec import MethodSpec, has_pair
 from localsmc.results import Completion, Result, StepInfo
-from localsmc.settings import Settings
-from localsmc.solver import Solving
 from localsmc.store import model_source
 from localsmc.tasks import Item, Task
 
@@ -137,7 +138,7 @@ class Evaluation:
             return
         plan = self.plan
         draft = plan.draft if has_pair(plan.methods) else None
-        with loading.load(
+        with load.load(
             spec.file,
             plan.load,
             draft=draft,
@@ -216,23 +217,23 @@ class _Bench:
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
                 for method in self._methods.values():
-                    n_tokens = layout.horizon(self._model, method, n_prompt, settings)
-                    found.add(layout.cells(self._model, method, n_prompt, n_tokens, settings))
+                    n_tokens = context_size.horizon(self._model, method, n_prompt, settings)
+                    found.add(context_size.cells(self._model, method, n_prompt, n_tokens, settings))
         return max(found)
 
     def _length(self, item: Item) -> int:
         try:
-            return len(layout.put(self._model, item.question, self._plan.settings)[1])
+            return len(context_size.put(self._model, item.question, self._plan.settings)[1])
         except (LocalSMCError, UnicodeError):
             return 1  # its own line says what is wrong with it
 
     def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
         """One for the model, and one for the draft where a method has one."""
         sizes = self._n_sequences, self._n_cells, self._plan.settings
-        context = layout.open_context(self._model, *sizes)
+        context = context_size.open_context(self._model, *sizes)
         if not has_pair(self._plan.methods):
             return context, None
-        return context, layout.open_context(self._model.require_draft(), *sizes, is_draft=True)
+        return context, context_size.open_context(self._model.require_draft(), *sizes, is_draft=True)
 
     def _close_contexts(self) -> None:
         self._context.close()

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from localsmc.engine.load import sha256
 from localsmc.errors import ConfigError
 from localsmc.gguf import reader
 from localsmc.gguf.reader import Header
-from localsmc.loading import sha256
 from localsmc.store import model_source
 from localsmc.store.model_source import Source
 

@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.llama import gbnf, json_schema_to_gbnf
-from localsmc.settings import Settings
 
 SCHEMA_HINT = (
     'for example: {"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"]}'

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc import layout
+from localsmc.engine import context_size
+from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.gguf import reader
 from localsmc.llama import (
@@ -24,7 +25,6 @@ from localsmc.memory import gpu_offload, host
 from localsmc.memory.gpu_offload import Placement
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.results import ModelInfo
-from localsmc.settings import Settings
 from localsmc.store import hub, model_source, trial_load
 from localsmc.store.model_source import Source
 
@@ -131,7 +131,7 @@ def load(
     second = None if draft is None else _File.of(model_source.resolve(draft, access), draft_options)
     settings = Settings() if settings is None else settings
     methods = methods or [from_options(METHODS["power-smc"], {})]
-    context = layout.planned(file.header, file.source.defaults.n_predict, methods, settings)
+    context = context_size.planned(file.header, file.source.defaults.n_predict, methods, settings)
     taken: Counter[str] = Counter()
     # The draft first: it is the smaller one, and is asked more often.
     second_place = None if second is None else second.place(context, taken)

@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from localsmc import layout
+from localsmc.engine import context_size
+from localsmc.engine.load import Model
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
+from localsmc.engine.solve import Solving
+from localsmc.engine.transcript import Exchange, about
 from localsmc.errors import PromptTooLong
 from localsmc.llama import LlamaContext
 from localsmc.lm.interface import LanguageModel
 from localsmc.lm.prefix_cache import Kept
-from localsmc.loading import Model
 from localsmc.methods import Method
 from localsmc.methods.base import pair_of
 from localsmc.results import Result
-from localsmc.settings import AS_MANY_AS_FIT, Settings
-from localsmc.solver import Solving
 from localsmc.text import reasoning
 from localsmc.text.chat_template import Message
-from localsmc.transcript import Exchange, about
 
 HEADROOM = 1024
 """Tokens, at least, by which a conversation may grow before it needs a larger context."""
@@ -33,7 +33,7 @@ def exchange(solving: Solving, result: Result) -> Exchange:
     return Exchange(
         user=solving.problem,
         text=result.text,
-        instruction=layout.instruction_of(solving.model, solving.settings),
+        instruction=context_size.instruction_of(solving.model, solving.settings),
         closing=solving.closing,
         about=about(result),
     )
@@ -111,11 +111,13 @@ class Conversation:
         for n_left_out in range(self.n_left_out, len(self.exchanges) + 1):
             is_all = n_left_out == len(self.exchanges)
             given = replace(settings, earlier=self._messages(n_left_out))
-            n_prompt = len(layout.put(self.model, text, given)[1])
+            n_prompt = len(context_size.put(self.model, text, given)[1])
             # Where something has to go, half goes: else the cache would be lost at every turn.
             room = enough if n_left_out == self.n_left_out else length // 2
             try:
-                fits = layout.horizon(self.model, method, n_prompt, replace(given, n_predict=room)) >= room
+                fits = (
+                    context_size.horizon(self.model, method, n_prompt, replace(given, n_predict=room)) >= room
+                )
             except PromptTooLong:
                 if is_all:
                     raise
@@ -153,9 +155,9 @@ class Conversation:
     ) -> LanguageModel:
         """The context of the last turn, where it is as this one needs it and large enough; else another."""
         model = self.model.require_draft() if is_draft else self.model
-        n_tokens = layout.horizon(self.model, method, n_prompt, settings)
-        n_cells = layout.cells(self.model, method, n_prompt, n_tokens, settings)
-        needed = layout.context_options(method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
+        n_tokens = context_size.horizon(self.model, method, n_prompt, settings)
+        n_cells = context_size.cells(self.model, method, n_prompt, n_tokens, settings)
+        needed = context_size.context_options(method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
         held = self._contexts.get(is_draft)
         if held is not None:
             had = held.options
@@ -166,8 +168,10 @@ class Conversation:
             held.close()
         room = max(0, self._length(settings) - n_prompt - n_tokens)
         roomy = n_prompt + min(max(n_prompt, HEADROOM), room)
-        n_cells = layout.cells(self.model, method, roomy, n_tokens, settings)
-        context = layout.open_context(model, method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
+        n_cells = context_size.cells(self.model, method, roomy, n_tokens, settings)
+        context = context_size.open_context(
+            model, method.room.sequences + 1, n_cells, settings, is_draft=is_draft
+        )
         self._contexts[is_draft] = context
         self._kept[is_draft] = Kept(context) if context.n_seq_max > 1 else context
         return self._kept[is_draft]

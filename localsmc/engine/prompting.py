@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from localsmc import layout
+from localsmc.engine import context_size
+from localsmc.engine.load import Model
+from localsmc.engine.settings import Settings
 from localsmc.lm.interface import TokenIds
-from localsmc.loading import Model
-from localsmc.settings import Settings
 from localsmc.text import chat_template
 
 _MARK = "\ue000reply\ue001"
@@ -21,11 +21,11 @@ class ModelWording:
 
     def prompt(self, problem: str) -> TokenIds:
         """See `Wording.prompt`."""
-        return layout.put(self._model, problem, self._settings)[1]
+        return context_size.put(self._model, problem, self._settings)[1]
 
     def request(self, text: str) -> TokenIds:
         """See `Wording.request`."""
-        return layout.put(self._model, text, self._settings, is_problem=False)[1]
+        return context_size.put(self._model, text, self._settings, is_problem=False)[1]
 
     def follow_up(self, request: str, reply: str) -> TokenIds:
         """See `Wording.follow_up`."""

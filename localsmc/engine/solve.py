@@ -14,20 +14,21 @@ from dataclasses import asdict, fields
 
 import numpy as np
 
-from localsmc import __version__, grammars, layout
-from localsmc.grammars import Extract
+from localsmc import __version__
+from localsmc.engine import context_size, output_format
+from localsmc.engine.load import Model, load  # noqa: F401
+from localsmc.engine.output_format import Extract
+from localsmc.engine.prompting import ModelWording
+from localsmc.engine.settings import Settings
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
-from localsmc.loading import Model, load  # noqa: F401
 from localsmc.methods import Draft, Ending, Method, Request, Run
 from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.results import Completion, DraftUsage, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
-from localsmc.settings import Settings
 from localsmc.text import answers, reasoning
 from localsmc.text.chat_template import StopRule
-from localsmc.wording import ModelWording
 
 _COUNTS = tuple(
     field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
@@ -63,10 +64,10 @@ class Solving:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = layout.put(model, problem, settings)
+        self.prompt_text, self.prompt = context_size.put(model, problem, settings)
         self.closing = self._closing()
         """What ends the thought that the text begins with; empty where it begins with none."""
-        self.n_tokens = layout.horizon(model, self.method, len(self.prompt), settings)
+        self.n_tokens = context_size.horizon(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
         if self.n_tokens < asked:
             texts = "prompt and answer" if least == 1 else f"the prompt and {least} texts"
@@ -79,7 +80,7 @@ class Solving:
         self._closes = contextlib.ExitStack()
         self.context = self._open() if context is None else context
         self.draft_context = draft_context
-        if any(one.llama.is_hybrid for one in layout.models_of(model, self.method)):
+        if any(one.llama.is_hybrid for one in context_size.models_of(model, self.method)):
             self.notices.append(
                 "a model here is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
                 " sequences of such models in a batch (issue 29002)"
@@ -98,8 +99,8 @@ class Solving:
             raise
 
     def _open(self) -> LlamaContext:
-        n_cells = layout.cells(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
-        context = layout.open_context(self.model, self.method.room.sequences, n_cells, self.settings)
+        n_cells = context_size.cells(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
+        context = context_size.open_context(self.model, self.method.room.sequences, n_cells, self.settings)
         self._closes.callback(context.close)
         return context
 
@@ -111,17 +112,17 @@ class Solving:
 
     def _restriction(self) -> LlamaGrammar | None:
         """What texts are held to."""
-        text = grammars.gbnf_of(self.settings)
+        text = output_format.gbnf_of(self.settings)
         if text is None:
             return None
         refuse_grammar(self.method)
-        if keywords := grammars.unheeded(self.settings):
+        if keywords := output_format.unheeded(self.settings):
             self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
         return LlamaGrammar(self.model.llama, text)
 
     def _open_draft(self, draft: Model) -> LlamaContext:
         """A context with as many cells and sequences as the target's."""
-        context = layout.open_context(
+        context = context_size.open_context(
             draft, self.method.room.sequences, self.context.n_cells, self.settings, is_draft=True
         )
         self._closes.callback(context.close)
@@ -158,7 +159,7 @@ class Solving:
         own_words = pair_of(self.method) == TEXTS
         return Draft(
             model=context,
-            prompt=layout.put(draft, self.problem, self.settings)[1] if own_words else self.prompt,
+            prompt=context_size.put(draft, self.problem, self.settings)[1] if own_words else self.prompt,
             cost=draft.llama.n_params / self.model.llama.n_params,
             wording=ModelWording(draft, self.problem, self.settings),
             shares_tokens=self.model.shares_tokens(),
@@ -218,7 +219,7 @@ class Solving:
         is_whole = bool(is_end.any()) or shown != spelled
         # What it only thinks of is no answer; a value of JSON has its marks as anything else.
         said = text if self.settings.json_schema is not None else reasoning.reply(text, self.closing)
-        return text, grammars.answer_of(said, self.settings, self._extract, is_whole=is_whole)
+        return text, output_format.answer_of(said, self.settings, self._extract, is_whole=is_whole)
 
     def _answer(self, tokens: TokenIds) -> str | None:
         _, answer = self._read(tokens)

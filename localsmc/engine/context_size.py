@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaContext
 from localsmc.lm.interface import TokenIds
 from localsmc.memory import estimate, gpu_offload, host
 from localsmc.methods import Method, Room
 from localsmc.methods.base import pair_of
-from localsmc.settings import AS_MANY_AS_FIT, Settings
 from localsmc.text import chat_template
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
     from localsmc.gguf.reader import Header
-    from localsmc.loading import Model
 
 MEMORY_SHARE = 0.5
 """The default context takes at most this share of the machine's free memory; of a GPU's, what is left."""
