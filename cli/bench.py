@@ -24,8 +24,8 @@ from localsmc_cli.specs import check_draft, is_idle, parse_methods
 
 if TYPE_CHECKING:
     from localsmc.bench import Spec
-    from localsmc.bench.account import Account
-    from localsmc.bench.samples import Bench, Sample
+    from localsmc.bench.case_summary import Account
+    from localsmc.bench.measure import Bench, Sample
     from localsmc.engine.load import Model
     from localsmc.engine.settings import Settings
 
@@ -133,7 +133,7 @@ def bench(session: Session, /, **given: Any) -> None:
 
     Standard output has the table; everything else is on standard error. Ctrl-C keeps what is measured.
     """
-    from localsmc.bench.table import FORMATS
+    from localsmc.bench.speed_table import FORMATS
 
     output, interrupts = session.output, session.interrupts
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
@@ -153,7 +153,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     """Every model, one after the other; `found` grows by what was measured, before an error, too."""
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
-    from localsmc.bench.samples import Bench
+    from localsmc.bench.measure import Bench
     from localsmc.methods.spec import has_pair
 
     methods = parse_methods(given["methods"] or ("power-smc",))
@@ -198,7 +198,7 @@ def _settings(given: Given) -> Settings:
 
 
 def _problems(given: Given) -> list[str]:
-    from localsmc.tasks import load_task
+    from localsmc.evals.tasks import load_task
 
     if given["prompt"] is not None:
         return [checked_text(given["prompt"], "`--prompt`")]
@@ -236,7 +236,7 @@ def _written(session: Session, spec: Spec) -> Path:
 
 
 def _measure(session: Session, name: str, bench: Bench, found: list[Account]) -> None:
-    from localsmc.bench.account import accounts
+    from localsmc.bench.case_summary import accounts
 
     samples: list[Sample] = []
     try:

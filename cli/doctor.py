@@ -74,12 +74,12 @@ def doctor(session: Session, /, **given: Any) -> None:
 
 def _configuration() -> Verdict:
     """What is wrong in the file, else whether its folder is as it should be."""
-    from localsmc.doctor import system
+    from localsmc.doctor import system_checks
 
     mistake: ConfigError | None = click.get_current_context().meta.get(_MISTAKE)
     if mistake is not None:
         raise mistake
-    return system.config()
+    return system_checks.config()
 
 
 def _report(findings: list[Finding]) -> str:

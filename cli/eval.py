@@ -23,8 +23,8 @@ from localsmc_cli.session import Session
 from localsmc_cli.specs import check_draft, parse_methods
 
 if TYPE_CHECKING:
-    from localsmc.evaluation import Plan
-    from localsmc.tasks import Task
+    from localsmc.evals import Plan
+    from localsmc.evals.tasks import Task
 
 _EXAMPLES = """\b
 Examples:
@@ -119,7 +119,7 @@ def eval(session: Session, /, **given: Any) -> None:
 
 
 def _plan(session: Session, given: Given) -> Plan:
-    from localsmc.evaluation import Plan, parse_models
+    from localsmc.evals import Plan, parse_models
     from localsmc.methods.spec import has_pair
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
@@ -139,7 +139,7 @@ def _plan(session: Session, given: Given) -> Plan:
 
 
 def _tasks(given: Given) -> tuple[Task, ...]:
-    from localsmc.tasks import load_task, user_task
+    from localsmc.evals.tasks import load_task, user_task
 
     names, data = given["tasks"], None if given["data"] is None else expanded(given["data"])
     if not names and data is None:
@@ -164,7 +164,7 @@ def _tasks(given: Given) -> tuple[Task, ...]:
 
 def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
     """How many runs of the whole plan failed, and whether it is finished."""
-    from localsmc.evaluation import Evaluation, RunFolder
+    from localsmc.evals import Evaluation, RunFolder
 
     output, manifest = session.output, plan.manifest()
     with session.interrupts.gentle("what is finished is in the folder"), RunFolder(path, manifest) as folder:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
     from localsmc.report import Report
-    from localsmc.report.tables import Column, Table
+    from localsmc.report.table import Column, Table
 
 _EXAMPLES = """\b
 Examples:
@@ -153,7 +153,7 @@ _MAIN = ("missing", "accuracy", "cost", "differences", "models", "answers", "tra
 def _shown(tables: Sequence[Table]) -> str:
     """The tables: drawn on a terminal, Markdown for a reader that is a program."""
     if not is_terminal(sys.stdout):
-        from localsmc.report.tables import markdown
+        from localsmc.report.table import markdown
 
         return "\n\n".join(map(markdown, tables))
     from rich.console import Console
@@ -169,7 +169,7 @@ def _print(console: Console, table: Table) -> None:
     """A table as the window has room for it; no number is ever cut off."""
     from rich.text import Text
 
-    from localsmc.report.tables import markdown
+    from localsmc.report.table import markdown
 
     columns, rows = table.cells()
     whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows, console.width)
@@ -192,7 +192,7 @@ def _fits(console: Console, drawn: RichTable) -> bool:
 
 def _numbered(columns: list[Column], rows: list[list[str]], width: int) -> tuple[str, list[RichTable]]:
     """The words of each row on a numbered line, and the numbers below, in tables of at most this width."""
-    from localsmc.report.tables import Column, count
+    from localsmc.report.table import Column, count
 
     words = [
         [cell for cell, one in zip(row, columns, strict=True) if not one.is_number and cell] for row in rows

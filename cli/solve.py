@@ -163,7 +163,7 @@ class _Desk:
 
 def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> list[Attempt]:
     """Every method that was begun, one after the other."""
-    from localsmc.engine import load
+    from localsmc.engine.load import load
     from localsmc.store.model_source import EMBEDDED
     from localsmc_models import card
 
@@ -172,7 +172,7 @@ def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> 
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
         tell_idle_gpus(output, job.load)
-        with load.load(
+        with load(
             job.model,
             job.load,
             draft=job.draft,
@@ -203,14 +203,14 @@ def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
 
 
 def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
-    from localsmc.engine import solve
     from localsmc.engine.conversation import exchange
+    from localsmc.engine.solve import start
 
     model, job = desk.model, desk.job
     _status(desk.panel, "reading the prompt")
     method = model.method(spec.name, **spec.options)
     settings = replace(job.settings, select=spec.select)
-    with solve.start(model, job.problem, method=method, settings=settings) as solving:
+    with start(model, job.problem, method=method, settings=settings) as solving:
         desk.until_told.enter_context(desk.session.interrupts.gentle())
         tell_setup(desk.session.output, solving, desk.told)
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)

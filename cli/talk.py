@@ -10,8 +10,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from localsmc.engine import load, transcript
+from localsmc.engine import transcript
 from localsmc.engine.conversation import Conversation
+from localsmc.engine.load import load
 from localsmc.engine.transcript import Transcript
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.methods import METHODS
@@ -57,7 +58,7 @@ class Names:
 
     def open(self, spec: MethodSpec, settings: Settings) -> Model:
         """Load them, with room for a method."""
-        return load.load(
+        return load(
             self.model,
             self.load,
             draft=self.draft,

@@ -31,10 +31,10 @@ from localsmc.errors import ConfigError, RunError
 from localsmc.methods import PowerSMC
 from localsmc.methods.spec import written
 from localsmc.numerics.statistics import mean_difference, mean_share
-from localsmc.report import tables
+from localsmc.report import table
 from localsmc.report.folder import Run, read_run
 from localsmc.report.groups import Group, grouped, means
-from localsmc.report.tables import Column, Table, markdown
+from localsmc.report.table import Column, Table, markdown
 from localsmc.results import Completion
 from localsmc.selection import ROUND_OFF, SELECTORS, answer_shares, finished
 from localsmc.text import answers
@@ -225,24 +225,24 @@ PROPOSED = {"up": 1, "down": -1, "stay": 0}
 
 COLUMNS = (
     Column("exponent", "α"),
-    Column("accuracy", "right", tables.percent),
-    Column("interval", "95 % interval", tables.interval),
-    Column("difference", "walk − this, points", tables.points),
-    Column("difference_interval", "95 % interval", tables.points_interval),
-    Column("rows", "rows", tables.figure),
-    Column("seconds", "seconds", tables.figure),
-    Column("runs", "runs seen", tables.figure),
-    Column("ends", "walks end here", tables.percent_or_none),
+    Column("accuracy", "right", table.percent),
+    Column("interval", "95 % interval", table.interval),
+    Column("difference", "walk − this, points", table.points),
+    Column("difference_interval", "95 % interval", table.points_interval),
+    Column("rows", "rows", table.figure),
+    Column("seconds", "seconds", table.figure),
+    Column("runs", "runs seen", table.figure),
+    Column("ends", "walks end here", table.percent_or_none),
 )
 SIGNS = (
     Column("exponent", "from α"),
     Column("proposed", "proposed"),
-    Column("share", "of runs", tables.percent_or_none),
-    Column("agreement", "agreement", tables.figure),
-    Column("moves", "moves", tables.count),
-    Column("changing", "change it", tables.count),
-    Column("accuracy", "make it right", tables.percent),
-    Column("interval", "95 % interval", tables.interval),
+    Column("share", "of runs", table.percent_or_none),
+    Column("agreement", "agreement", table.figure),
+    Column("moves", "moves", table.count),
+    Column("changing", "change it", table.count),
+    Column("accuracy", "make it right", table.percent),
+    Column("interval", "95 % interval", table.interval),
 )
 
 

@@ -21,10 +21,10 @@ from typing import Any
 import localsmc
 from localsmc import Model, Settings
 from localsmc.bench import cached, parse
-from localsmc.bench.account import Account, accounts
+from localsmc.bench.case_summary import Account, accounts
 from localsmc.bench.cases import Case, in_rows
-from localsmc.bench.samples import Bench
-from localsmc.tasks import load_task
+from localsmc.bench.measure import Bench
+from localsmc.evals.tasks import load_task
 from localsmc_models.command import run
 
 PROBLEMS = "tiny:seed=8"

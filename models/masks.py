@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from localsmc.engine import load, output_format
+from localsmc.engine import output_format
+from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.llama import LlamaGrammar
 from localsmc_models.command import run
@@ -28,7 +29,7 @@ CASES = {
 }
 
 
-def measure(model: load.Model, settings: Settings, n_tokens: int) -> tuple[list[float], list[int]]:
+def measure(model: Model, settings: Settings, n_tokens: int) -> tuple[list[float], list[int]]:
     """Milliseconds a mask, and how many tokens each allows."""
     rng = np.random.default_rng(1)
     grammar = LlamaGrammar(model.llama, output_format.gbnf_of(settings))
@@ -52,7 +53,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.tokens < 1:
         parser.error("--tokens is how many, at least 1")
-    with load.load(given.model) as model:
+    with load(given.model) as model:
         print(f"{model.llama.n_vocab} tokens in the vocabulary")
         for name, settings in CASES.items():
             times, sizes = measure(model, settings, given.tokens)

@@ -25,8 +25,9 @@ import numpy as np
 import localsmc
 from localsmc import Model, Settings
 from localsmc.bench import PAIRS, Spec, cached_pair
-from localsmc.bench.mixture import QUANTIZATIONS
-from localsmc.bench.synthetic import write, write_draft
+from localsmc.bench.synthetic.gguf_writer import write, write_draft
+from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
+from localsmc.evals.tasks import load_task
 from localsmc.llama import ContextOptions, LlamaModel, default_threads
 from localsmc.lm.interface import TokenIds
 from localsmc.methods import METHODS, Method, from_options
@@ -35,7 +36,6 @@ from localsmc.methods.speculative.draft_and_verify import Counts
 from localsmc.methods.speculative.two_model_run import TextsRun
 from localsmc.numerics.log_math import Floats
 from localsmc.results import Result
-from localsmc.tasks import load_task
 from localsmc_models.command import run
 
 ALONE = {"sample:temperature=1": "temperature=1", "greedy": "temperature=0"}

@@ -17,9 +17,9 @@ import numpy as np
 
 import localsmc
 from localsmc import Model, Settings
+from localsmc.evals.tasks import Item, load_task
 from localsmc.methods import Method
 from localsmc.numerics.statistics import wilson
-from localsmc.tasks import Item, load_task
 from localsmc.text import answers
 from localsmc_models.command import run
 

@@ -11,11 +11,11 @@ import pytest
 import localsmc
 from localsmc import Settings
 from localsmc.bench import cached, parse
-from localsmc.bench.account import accounts
+from localsmc.bench.case_summary import accounts
 from localsmc.bench.cases import Case, cases
+from localsmc.bench.measure import Bench, Sample
 from localsmc.bench.replay import Endless, Replay
-from localsmc.bench.samples import Bench, Sample
-from localsmc.bench.table import FORMATS
+from localsmc.bench.speed_table import FORMATS
 from localsmc.engine.solve import Solving
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.llama import ContextOptions

@@ -10,8 +10,8 @@ import pytest
 from program import PROGRAM
 
 import localsmc
-from localsmc.bench.samples import Bench
-from localsmc.bench.table import FORMATS
+from localsmc.bench.measure import Bench
+from localsmc.bench.speed_table import FORMATS
 from localsmc.errors import ContextFull
 from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.main import run

@@ -17,8 +17,8 @@ import pytest
 from program import PROGRAM
 
 import localsmc_models
-from localsmc.doctor import Verdict, examine, models, network, system
-from localsmc.doctor.engine import Engine, install, pip
+from localsmc.doctor import Verdict, examine, model_checks, network_checks, system_checks
+from localsmc.doctor.llama_build import Engine, install, pip
 from localsmc.errors import ConfigError
 from localsmc.memory import host
 from localsmc.memory.host import Memory
@@ -187,7 +187,7 @@ def test_a_build_that_does_not_start_leaves_the_rest_unknown():
     ids=["killed", "refused", "hanging", "half"],
 )
 def test_the_child_may_end_in_any_way(monkeypatch, code, reason):
-    from localsmc.doctor import engine as module
+    from localsmc.doctor import llama_build as module
 
     monkeypatch.setattr(module, "_CHILD", code)
     monkeypatch.setattr(module, "SECONDS", 1.0)
@@ -199,14 +199,14 @@ def test_the_child_may_end_in_any_way(monkeypatch, code, reason):
 
 def test_memory_is_a_containers_where_there_is_one(monkeypatch):
     monkeypatch.setattr(host, "memory", lambda: Memory(4 * GIB, 3 * GIB, True))
-    assert system.memory().line == "3.0 GiB of 4.0 GiB free (a container's limit)"
+    assert system_checks.memory().line == "3.0 GiB of 4.0 GiB free (a container's limit)"
 
 
 FOLDERS = [
-    (system.cache, "LOCALSMC_CACHE", "broken"),
-    (system.config, "LOCALSMC_CONFIG", "warning"),
-    (system.data, "LOCALSMC_DATA", "warning"),
-    (system.models, "HF_HUB_CACHE", "warning"),
+    (system_checks.cache, "LOCALSMC_CACHE", "broken"),
+    (system_checks.config, "LOCALSMC_CONFIG", "warning"),
+    (system_checks.data, "LOCALSMC_DATA", "warning"),
+    (system_checks.models, "HF_HUB_CACHE", "warning"),
 ]
 
 
@@ -234,23 +234,23 @@ def test_folders_that_cannot_be_written(check, variable, bad, monkeypatch, tmp_p
     def refuse(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(system.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(system_checks.tempfile, "TemporaryFile", refuse)
     monkeypatch.setenv(variable, str(tmp_path))
     found = check()
     assert (found.status, found.line) == (bad, f"{tmp_path} cannot be written: Permission denied")
 
 
 def test_a_full_disk_is_a_warning_where_models_go(monkeypatch):
-    monkeypatch.setattr(system.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
-    assert system.cache().status == "warning"
-    assert "make room" in system.cache().hint
-    assert system.config().status == "ok"
+    monkeypatch.setattr(system_checks.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    assert system_checks.cache().status == "warning"
+    assert "make room" in system_checks.cache().hint
+    assert system_checks.config().status == "ok"
 
 
 def test_packages_that_are_not_there_are_named(monkeypatch):
-    monkeypatch.setattr(system, "find_spec", lambda _: None)
-    assert system.packages().status == "ok"
-    assert "pip install 'localsmc[eval]'" in system.packages().line
+    monkeypatch.setattr(system_checks, "find_spec", lambda _: None)
+    assert system_checks.packages().status == "ok"
+    assert "pip install 'localsmc[eval]'" in system_checks.packages().line
 
 
 # --- the network --------------------------------------------------------------------------------------
@@ -291,7 +291,7 @@ def online(monkeypatch):
 )
 def test_a_hub_that_answers(online, hub, monkeypatch, path, status, line):
     monkeypatch.setenv("HF_ENDPOINT", hub + path)
-    found = network.reach()
+    found = network_checks.reach()
     assert (found.status, found.line.startswith(hub + path + line)) == (status, True)
 
 
@@ -300,7 +300,7 @@ def test_a_hub_that_refuses_is_a_warning(online, monkeypatch):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
-    found = network.reach()
+    found = network_checks.reach()
     assert (found.status, "ConnectError" in found.line or "ConnectionError" in found.line) == (
         "warning",
         True,
@@ -312,7 +312,7 @@ def test_a_hub_that_says_nothing_is_not_waited_for(online, monkeypatch):
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{silent.getsockname()[1]}")
-        found = network.reach(seconds=0.2)
+        found = network_checks.reach(seconds=0.2)
     assert found.status == "warning"
 
 
@@ -320,34 +320,34 @@ def test_a_hub_that_says_nothing_is_not_waited_for(online, monkeypatch):
 def test_off_is_off(online, monkeypatch, variable):
     monkeypatch.setenv(variable, "1")
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
-    assert network.reach().status == "ok"
+    assert network_checks.reach().status == "ok"
 
 
 def test_a_token_is_never_shown(monkeypatch):
-    assert network.token().line == "none: public models can be downloaded"
+    assert network_checks.token().line == "none: public models can be downloaded"
     monkeypatch.setenv("HF_TOKEN", "hf_geheim")
-    assert network.token() == Verdict("ok", "there is one")
+    assert network_checks.token() == Verdict("ok", "there is one")
 
 
 # --- models -------------------------------------------------------------------------------------------
 
 
 def test_embedded_files_are_whole(monkeypatch, tmp_path):
-    assert models.embedded().status == "ok"
+    assert model_checks.embedded().status == "ok"
     damaged = tmp_path / "tiny.gguf"
     damaged.write_bytes(b"GGUF")
     path = localsmc_models.path
     monkeypatch.setattr(localsmc_models, "path", lambda name: damaged if name == "tiny" else path(name))
-    assert models.embedded().line == "tiny is not whole"
+    assert model_checks.embedded().line == "tiny is not whole"
     monkeypatch.setattr(localsmc_models, "names", lambda: ("tiny",))
-    assert models.embedded().line == "draft is missing; tiny is not whole"
+    assert model_checks.embedded().line == "draft is missing; tiny is not whole"
 
 
 def given(name):
     """The findings on a model, by what was checked."""
     return {
         found.name: found
-        for found in (examine(*each) for each in models.GivenModel(str(name), engine()).checks())
+        for found in (examine(*each) for each in model_checks.GivenModel(str(name), engine()).checks())
     }
 
 
@@ -384,7 +384,7 @@ def test_a_model_that_does_not_fit(random_llama, monkeypatch):
     assert given(random_llama)["model memory"].status == "broken"
     monkeypatch.setattr(host, "memory", lambda: Memory(GIB, 2**18))
     assert given(random_llama)["model memory"].status == "warning"
-    dead = models.GivenModel(str(random_llama), Engine())
+    dead = model_checks.GivenModel(str(random_llama), Engine())
     dead._engine.__dict__["told"] = {"failed": "x"}
     assert examine("file", dead.file).status == "ok"
     assert dead.memory().status == "warning"
@@ -395,7 +395,7 @@ def test_a_model_that_does_not_fit(random_llama, monkeypatch):
     [("{{ messages[0].content }}!", "ok"), ("{{ messages[0", "broken"), ("hello", "warning")],
 )
 def test_templates(template, status, random_llama):
-    model = models.GivenModel(str(random_llama), engine())
+    model = model_checks.GivenModel(str(random_llama), engine())
     model.file()
     model.header.metadata["tokenizer.chat_template"] = template
     assert examine("template", model.template).status == status

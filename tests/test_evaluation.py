@@ -15,12 +15,12 @@ from program import PROGRAM
 import localsmc_models
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError, DecodeFailed, LocalSMCError, RunError, TaskError
-from localsmc.evaluation import Evaluation, Plan, RunFolder, parse_models
-from localsmc.evaluation.evaluate import seed_of
-from localsmc.evaluation.folder import Key, key_of, read_manifest
+from localsmc.evals import Evaluation, Plan, RunFolder, parse_models
+from localsmc.evals.run_folder import Key, key_of, read_manifest
+from localsmc.evals.runner import seed_of
+from localsmc.evals.tasks import Item, Task, load_task
 from localsmc.llama import LoadOptions
 from localsmc.methods.spec import parse_method
-from localsmc.tasks import Item, Task, load_task
 
 METHODS = ("power-smc:N=4,alpha=4", "sample:N=2", "greedy")
 

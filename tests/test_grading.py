@@ -11,7 +11,7 @@ import time
 import pytest
 
 from localsmc.errors import ConfigError, TaskError
-from localsmc.grading import GRADERS, Grade, Grader, measure
+from localsmc.evals.grading import GRADERS, Grade, Grader, benchmark
 
 PATIENCE = 60.0
 """Seconds for an answer that has a verdict: tests share the machine."""
@@ -260,7 +260,7 @@ class TestWorker:
     @pytest.mark.skipif(os.name != "posix", reason="asks by signal whether a process lives")
     def test_it_ends_with_its_parent(self):
         code = (
-            "import os, signal; from localsmc.grading import Grader; grader = Grader('numeric', 60.0);"
+            "import os, signal; from localsmc.evals.grading import Grader; grader = Grader('numeric', 60.0);"
             "grader.grade('1.5', '1.5'); print(grader._worker.pid, flush=True);"
             "os.kill(os.getpid(), signal.SIGKILL)"
         )
@@ -269,7 +269,7 @@ class TestWorker:
     @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory cannot be limited")
     def test_its_memory_is_limited(self):
         code = (
-            "from localsmc.grading import worker; worker._limit_memory(); import sys\n"
+            "from localsmc.evals.grading import worker; worker._limit_memory(); import sys\n"
             "try: bytearray(worker.MEMORY)\n"
             "except MemoryError: print('limited')"
         )
@@ -277,7 +277,7 @@ class TestWorker:
 
     def test_nothing_that_a_library_prints_gets_out(self):
         code = (
-            "import os; from localsmc.grading import worker, graders\n"
+            "import os; from localsmc.evals.grading import worker, graders\n"
             "def noisy(answer, gold):\n"
             "    print('noise'); os.system('echo noise; echo noise >&2')\n"
             "    return graders.exact(answer, gold)\n"
@@ -327,7 +327,7 @@ def test_the_grader_is_named_and_limited():
 
 
 def test_importing_is_cheap():
-    code = "import localsmc.grading, sys; print([m for m in ('sympy', 'numpy') if m in sys.modules])"
+    code = "import localsmc.evals.grading, sys; print([m for m in ('sympy', 'numpy') if m in sys.modules])"
     assert printed(code) == "[]\n"
 
 
@@ -335,14 +335,14 @@ def test_measuring_counts_and_lists_failures(tmp_path):
     lists, lines = tmp_path / "a.json", tmp_path / "b.jsonl"
     lists.write_text(json.dumps([{"answer": "1,234"}, {"answer": "5"}]))
     lines.write_text('{"answer": "2 + 2 = <<4>>4\\n#### 4"}\n')
-    assert (measure.golds(lists), measure.golds(lines)) == (["1,234", "5"], ["4"])
+    assert (benchmark.golds(lists), benchmark.golds(lines)) == (["1,234", "5"], ["4"])
     with Grader("exact", PATIENCE) as grader:
-        counts = {count.name: count for count in measure.measure(grader, ["1,234", "5"])}
+        counts = {count.name: count for count in benchmark.measure(grader, ["1,234", "5"])}
     assert counts["itself"].line().split() == ["itself", "right", "2/2", "100.00%"]
     assert counts["name"].failures == [("5", "x = 5", "wrong")]
     assert not counts["last digit"].failures
     with pytest.raises(TaskError, match="holds no gold answers"):
-        measure.golds(tmp_path / "none.json")
+        benchmark.golds(tmp_path / "none.json")
 
 
 @pytest.mark.parametrize("gold", ["336^\\circ", "336^{\\circ}", "336"])

@@ -10,8 +10,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from localsmc.engine import output_format, solve
+from localsmc.engine import output_format
 from localsmc.engine.settings import Settings
+from localsmc.engine.solve import solve, start
 from localsmc.errors import ConfigError, NothingAllowed, SequenceError
 from localsmc.llama import LlamaGrammar, gbnf
 from localsmc.llama import grammar_masks as engine
@@ -223,7 +224,7 @@ ACCEPTING = [name for name, method in METHODS.items() if not hasattr(method, "no
 def solved(embedded, name, *, n_predict=40, **settings):
     method = embedded.method(name, **({} if name == "greedy" else {"particles": 3}))
     settings = Settings(seed=5, n_threads=1, n_predict=n_predict, **settings)
-    return solve.solve(embedded, "What is 17 * 23?", method=method, settings=settings)
+    return solve(embedded, "What is 17 * 23?", method=method, settings=settings)
 
 
 @pytest.mark.parametrize("name", ACCEPTING)
@@ -257,7 +258,7 @@ def test_a_text_may_be_cut_at_its_horizon(embedded):
 
 def test_log_probabilities_are_the_models_own(embedded):
     """They are those of the same tokens without a grammar, up to what the batch's shape rounds."""
-    with solve.start(
+    with start(
         embedded,
         "What is 17 * 23?",
         method=embedded.method("greedy"),
@@ -300,7 +301,7 @@ def test_nothing_that_the_model_can_write_is_one_clear_error(embedded):
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ACCEPTING])
 def test_methods_that_take_no_grammar_say_why(embedded, name):
     with pytest.raises(ConfigError, match=f"`{name}` takes no grammar: ") as refused:
-        solve.start(embedded, "x", method=embedded.method(name), settings=Settings(grammar=LINE))
+        start(embedded, "x", method=embedded.method(name), settings=Settings(grammar=LINE))
     assert all(f"`{other}`" in refused.value.hint for other in ACCEPTING)
 
 

@@ -17,13 +17,13 @@ import pytest
 import run_folder
 
 import localsmc
+from localsmc.evals.json_fields import Fields
+from localsmc.evals.result_lines import line_of
 from localsmc.numerics import statistics
-from localsmc.report import page, report, tables
-from localsmc.report.fields import Fields
+from localsmc.report import page, report, table
 from localsmc.report.folder import read_run
-from localsmc.report.lines import line_of
-from localsmc.report.tracefile import read_trace
-from localsmc.report.tree import prefix_tree, trace_tree
+from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
+from localsmc.report.trace_file import read_trace
 from localsmc_cli.main import run
 from localsmc_cli.trace import Trace
 
@@ -528,7 +528,7 @@ def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     shown = command._shown(found.tables)
     first = shown.split("Cost a problem")[0]
-    for column, value in (("interval", tables.interval), ("times_seconds", tables.figure)):
+    for column, value in (("interval", table.interval), ("times_seconds", table.figure)):
         for row in rows(found, "accuracy"):
             assert value(row[column]) in first
     if width >= 80:
@@ -663,11 +663,11 @@ def test_the_page_asks_nobody_for_anything_and_escapes_everything(evil_page):
 
 
 def test_the_page_keeps_within_bounds(folder, monkeypatch):
-    from localsmc.report import pagedata
+    from localsmc.report.html import page_data
 
     found = report([folder])
-    monkeypatch.setattr(pagedata, "MOST_DETAIL", 20_000)
-    data = pagedata.page_data(found)
+    monkeypatch.setattr(page_data, "MOST_DETAIL", 20_000)
+    data = page_data.page_data(found)
     n_trees = sum("tree" in line for line in data["lines"])
     assert 0 < n_trees < 80
     assert data["bare"] == 479 - n_trees

@@ -13,10 +13,11 @@ import gguf
 import numpy as np
 import pytest
 
-from localsmc.bench import SHAPES, Spec, cached, parse, synthetic
-from localsmc.bench.blocks import BLOCKS, block_bytes, block_size, random_blocks
-from localsmc.bench.mixture import QUANTIZATIONS
-from localsmc.bench.spec import MIN_VOCAB
+from localsmc.bench import SHAPES, Spec, cached, parse
+from localsmc.bench.synthetic import gguf_writer
+from localsmc.bench.synthetic.file_spec import MIN_VOCAB
+from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
+from localsmc.bench.synthetic.random_blocks import BLOCKS, block_bytes, block_size, random_blocks
 from localsmc.errors import ConfigError, RunError
 from localsmc.gguf.reader import read_header
 from localsmc.gguf.tensor_types import TENSOR_TYPES
@@ -86,7 +87,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if not name.startswith("test")])
 def test_the_shapes_are_the_real_ones(name):
-    own = synthetic.tensors(Spec(name))
+    own = gguf_writer.tensors(Spec(name))
     assert sum(tensor.n_out * tensor.n_in for tensor in own) == PARAMETERS[name]
 
 
@@ -136,12 +137,12 @@ def other_test_shape(monkeypatch, architecture, is_tied, n_layer, width):
 @pytest.mark.parametrize("kind", MIXED, ids=str)
 def test_types_are_what_llama_quantize_chooses(kind, tmp_path, monkeypatch):
     name = other_test_shape(monkeypatch, *kind)
-    synthetic.write(tmp_path / "F16.gguf", Spec(name, "F16"))
+    gguf_writer.write(tmp_path / "F16.gguf", Spec(name, "F16"))
     source = read_header(tmp_path / "F16.gguf")
     for quantization in QUANTIZED:
         options = Quantization(type=quantization, n_threads=1)
         theirs = quantize(source, tmp_path / f"{quantization}.gguf", options).header
-        synthetic.write(tmp_path / "ours.gguf", Spec(name, quantization))
+        gguf_writer.write(tmp_path / "ours.gguf", Spec(name, quantization))
         ours = read_header(tmp_path / "ours.gguf")
         assert ours.file_type == theirs.file_type == quantization
         assert {t.name: (t.type, t.shape) for t in ours.tensors} == {
@@ -168,7 +169,7 @@ def logits(path):
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_every_quantization_decodes(name, quantization, tmp_path):
     spec, told = Spec(name, quantization), []
-    synthetic.write(tmp_path / "m.gguf", spec, progress=lambda *numbers: told.append(numbers))
+    gguf_writer.write(tmp_path / "m.gguf", spec, progress=lambda *numbers: told.append(numbers))
     found = logits(tmp_path / "m.gguf")
     assert found.shape[1] == 512
     assert np.isfinite(found).all()
@@ -177,14 +178,14 @@ def test_every_quantization_decodes(name, quantization, tmp_path):
     assert written == sorted(written)
     assert {in_all for _, in_all in told} == {written[-1]}
     size = (tmp_path / "m.gguf").stat().st_size
-    assert written[-1] < size < synthetic.file_bytes(spec) + 8192
+    assert written[-1] < size < gguf_writer.file_bytes(spec) + 8192
 
 
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
 @pytest.mark.parametrize("is_tied", [True, False])
 def test_architectures_decode_with_one_matrix_or_two(architecture, is_tied, tmp_path, monkeypatch):
     spec = Spec(other_test_shape(monkeypatch, architecture, is_tied, 2, 256), "Q4_K_M")
-    synthetic.write(tmp_path / "m.gguf", spec)
+    gguf_writer.write(tmp_path / "m.gguf", spec)
     assert 0.7 < logits(tmp_path / "m.gguf").std() < 1.4
     header = read_header(tmp_path / "m.gguf")
     names = {tensor.name for tensor in header.tensors}
@@ -195,14 +196,14 @@ def test_architectures_decode_with_one_matrix_or_two(architecture, is_tied, tmp_
 
 @pytest.mark.parametrize("n_vocab", [MIN_VOCAB, 3000])
 def test_vocabularies_of_any_size(n_vocab, tmp_path):
-    synthetic.write(tmp_path / "m.gguf", parse(f"test:vocab={n_vocab}"))
+    gguf_writer.write(tmp_path / "m.gguf", parse(f"test:vocab={n_vocab}"))
     assert logits(tmp_path / "m.gguf").shape[1] == n_vocab
 
 
 def test_the_header_has_the_published_constants(tmp_path, monkeypatch):
     shape = replace(SHAPES["llama-3-8b"], n_layer=1, n_embd=64, n_head=2, n_head_kv=1, n_ff=64, n_vocab=300)
     monkeypatch.setitem(SHAPES, "other", shape)
-    synthetic.write(tmp_path / "m.gguf", Spec("other"))
+    gguf_writer.write(tmp_path / "m.gguf", Spec("other"))
     metadata = read_header(tmp_path / "m.gguf").metadata
     assert metadata["llama.context_length"] == 8192
     assert metadata["llama.rope.freq_base"] == 5e5
@@ -211,11 +212,11 @@ def test_the_header_has_the_published_constants(tmp_path, monkeypatch):
 
 def test_the_seed_decides_and_slices_do_not_show(tmp_path, monkeypatch):
     for name, seed in ("some", 1), ("same", 1), ("other", 2):
-        synthetic.write(tmp_path / name, Spec("test"), seed=seed)
+        gguf_writer.write(tmp_path / name, Spec("test"), seed=seed)
     some, same, other = ((tmp_path / name).read_bytes() for name in ("some", "same", "other"))
     assert some == same != other
-    monkeypatch.setattr(synthetic, "_SLICE", 3 * 256)  # 24 blocks at once, and a rest
-    synthetic.write(tmp_path / "sliced", Spec("test"))
+    monkeypatch.setattr(gguf_writer, "_SLICE", 3 * 256)  # 24 blocks at once, and a rest
+    gguf_writer.write(tmp_path / "sliced", Spec("test"))
     assert len((tmp_path / "sliced").read_bytes()) == len(some)
     assert 0.7 < logits(tmp_path / "sliced").std() < 1.4
 
@@ -287,4 +288,4 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
 def test_a_full_disk_is_noticed_at_the_end_too():
     """What fits into the buffer is written as the file is closed."""
     with pytest.raises(OSError, match="No space left"):
-        synthetic.write(Path("/dev/full"), Spec("test"))
+        gguf_writer.write(Path("/dev/full"), Spec("test"))

@@ -8,7 +8,7 @@ import pytest
 
 import localsmc
 from localsmc.bench import PAIRS, SHAPES, Pair, Spec, cached, cached_pair
-from localsmc.bench.synthetic import write, write_draft
+from localsmc.bench.synthetic.gguf_writer import write, write_draft
 from localsmc_models import pairs
 
 TEST, PAIR = Spec("test"), PAIRS["test"]

@@ -11,8 +11,8 @@ import pytest
 from loopback_hub import LoopbackHub
 
 from localsmc.errors import ConfigError, TaskError
-from localsmc.tasks import TASKS, load_task, user_task
-from localsmc.tasks.table import letter
+from localsmc.evals.tasks import TASKS, load_task, user_task
+from localsmc.evals.tasks.registry import letter
 from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS
 
 GSM8K = [
@@ -212,7 +212,8 @@ def hub(tmp_path):
             if not up:
                 stack.close()
             code = (
-                "import sys\nfrom localsmc.tasks import load_task\nfrom localsmc.errors import TaskError\n"
+                "import sys\nfrom localsmc.evals.tasks import load_task\n"
+                "from localsmc.errors import TaskError\n"
                 f"try: print(load_task({name!r}, offline={offline}).items[0].gold)\n"
                 "except TaskError as error: print(error, error.hint, sep='|')"
             )

@@ -17,8 +17,8 @@
 
 from __future__ import annotations
 
-from localsmc.bench.cache import cached, cached_pair
-from localsmc.bench.shapes import PAIRS, SHAPES, Pair, Shape
-from localsmc.bench.spec import Spec, parse
+from localsmc.bench.synthetic.file_cache import cached, cached_pair
+from localsmc.bench.synthetic.file_spec import Spec, parse
+from localsmc.bench.synthetic.shapes import PAIRS, SHAPES, Pair, Shape
 
 __all__ = ["PAIRS", "SHAPES", "Pair", "Shape", "Spec", "cached", "cached_pair", "parse"]

@@ -8,7 +8,7 @@
 Never loads a model.
 """
 
-from localsmc.report.page import page
+from localsmc.report.html.page import page
 from localsmc.report.report import Report, report
 
 __all__ = ["Report", "page", "report"]

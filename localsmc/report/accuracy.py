@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from localsmc.evals.result_lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, Line
 from localsmc.numerics.statistics import pass_at_k, resampled_mean
-from localsmc.report import tables
+from localsmc.report import table
 from localsmc.report.cost import Costs
 from localsmc.report.groups import Group, Scored
-from localsmc.report.lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, Line
-from localsmc.report.tables import Column, Table
+from localsmc.report.table import Column, Table
 
 WHERE = (Column("run", "run"), Column("task", "task"), Column("model", "model"), Column("method", "method"))
 SELECT = Column("select", "select")
@@ -18,14 +18,14 @@ SELECT = Column("select", "select")
 COLUMNS = (
     *WHERE,
     SELECT,
-    Column("problems", "problems", tables.count),
-    Column("accuracy", "right", tables.percent),
-    Column("interval", "95 % interval", tables.interval),
-    Column("no_answer", "no answer", tables.percent_or_none),
-    Column("truncated", "truncated", tables.percent_or_none),
-    Column("grader_failed", "grader failed", tables.percent_or_none),
-    Column("failed", "failed", tables.percent_or_none),
-    Column("times_seconds", "seconds ×", tables.figure),
+    Column("problems", "problems", table.count),
+    Column("accuracy", "right", table.percent),
+    Column("interval", "95 % interval", table.interval),
+    Column("no_answer", "no answer", table.percent_or_none),
+    Column("truncated", "truncated", table.percent_or_none),
+    Column("grader_failed", "grader failed", table.percent_or_none),
+    Column("failed", "failed", table.percent_or_none),
+    Column("times_seconds", "seconds ×", table.figure),
 )
 
 NOTE = (
@@ -125,9 +125,9 @@ def pass_table(groups: Sequence[Group], names: dict[str, str]) -> tuple[Table | 
         return None, "pass@k is left out: memory was short, and the samples are not independent"
     columns = (
         *WHERE,
-        Column("k", "k", tables.count),
+        Column("k", "k", table.count),
         COLUMNS[5],
-        Column("pass", "pass@k", tables.percent),
+        Column("pass", "pass@k", table.percent),
         COLUMNS[7],
     )
     note = "1 − C(n − c, k) / C(n, k) from c right ones of n samples a problem, those of all seeds together."

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from localsmc.report import tables
+from localsmc.evals.result_lines import RIGHT, Line
+from localsmc.report import table
 from localsmc.report.accuracy import WHERE, where
 from localsmc.report.folder import Run
 from localsmc.report.groups import Group
-from localsmc.report.lines import RIGHT, Line
-from localsmc.report.tables import Column, Table
+from localsmc.report.table import Column, Table
 from localsmc.text import answers
 
 
@@ -41,7 +41,7 @@ def missing(runs: Sequence[Run]) -> Table | None:
                 rows.append((run.name, *key, done, wanted))
     if not rows:
         return None
-    columns = (*WHERE, Column("done", "done", tables.count), Column("wanted", "of", tables.count))
+    columns = (*WHERE, Column("done", "done", table.count), Column("wanted", "of", table.count))
     note = "Comparisons use the problems that both sides have done; the other figures, all that are there."
     return Table(name="missing", title="Not done yet", columns=columns, rows=tuple(rows), note=note)
 
@@ -65,12 +65,12 @@ def agreement(groups: Sequence[Group]) -> Table | None:
     columns = (
         *WHERE,
         Column("other", "and"),
-        Column("problems", "problems", tables.count),
-        Column("same", "same answer", tables.percent),
-        Column("both", "both right", tables.percent),
-        Column("first", "only the first", tables.percent),
-        Column("second", "only the second", tables.percent),
-        Column("neither", "neither", tables.percent),
+        Column("problems", "problems", table.count),
+        Column("same", "same answer", table.percent),
+        Column("both", "both right", table.percent),
+        Column("first", "only the first", table.percent),
+        Column("second", "only the second", table.percent),
+        Column("neither", "neither", table.percent),
     )
     note = "Answers as the run has selected them, problem and seed alike; no answer agrees with nothing."
     return Table(name="agreement", title="Agreement", columns=columns, rows=tuple(rows), note=note)
@@ -106,11 +106,11 @@ def spread(groups: Sequence[Group]) -> Table | None:
         return None
     columns = (
         *WHERE,
-        Column("runs", "runs", tables.count),
-        Column("answers", "different answers", tables.figure),
-        Column("heaviest", "heaviest weight", tables.percent),
-        Column("unanswered", "weight without answer", tables.percent_or_none),
-        Column("ess", "ESS/N", tables.figure),
+        Column("runs", "runs", table.count),
+        Column("answers", "different answers", table.figure),
+        Column("heaviest", "heaviest weight", table.percent),
+        Column("unanswered", "weight without answer", table.percent_or_none),
+        Column("ess", "ESS/N", table.figure),
     )
     note = "Means over problems and seeds; ESS over the steps of each run, too."
     return Table(name="spread", title="Spread of answers", columns=columns, rows=tuple(rows), note=note)

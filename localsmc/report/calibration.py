@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from localsmc.evals.result_lines import RIGHT, Line
 from localsmc.numerics.statistics import Bin, brier, calibration_bins, calibration_error, resampled
-from localsmc.report import tables
+from localsmc.report import table
 from localsmc.report.accuracy import COLUMNS, WHERE, where
 from localsmc.report.groups import Group
-from localsmc.report.lines import RIGHT, Line
-from localsmc.report.tables import Column, Table
+from localsmc.report.table import Column, Table
 
 NOTE = (
     "Of every problem the heaviest answer with its weight; problems without any answer are left out. Brier is"
@@ -70,10 +70,10 @@ def scores(found: Sequence[Calibration]) -> Table | None:
     rows = [(*where(one.group), one.n_problems, one.brier[0], one.brier[1:], one.error) for one in found]
     columns = (
         *WHERE,
-        Column("problems", "problems", tables.count),
-        Column("brier", "Brier", tables.figure),
+        Column("problems", "problems", table.count),
+        Column("brier", "Brier", table.figure),
         Column("interval", "95 % interval", lambda ends: f"{ends[0]:.3f} to {ends[1]:.3f}"),
-        Column("ece", "ECE", tables.figure),
+        Column("ece", "ECE", table.figure),
     )
     if not rows:
         return None
@@ -104,11 +104,11 @@ def bins(found: Sequence[Calibration]) -> Table | None:
     columns = (
         *WHERE,
         Column("bin", "weight"),
-        Column("answers", "answers", tables.count),
-        Column("problems", "problems", tables.count),
-        Column("weight", "mean weight", tables.percent),
-        Column("accuracy", "right", tables.percent),
-        Column("interval", "95 % interval", tables.interval),
+        Column("answers", "answers", table.count),
+        Column("problems", "problems", table.count),
+        Column("weight", "mean weight", table.percent),
+        Column("accuracy", "right", table.percent),
+        Column("interval", "95 % interval", table.interval),
     )
     if not rows:
         return None
@@ -132,7 +132,7 @@ def in_words(groups: Sequence[Group]) -> Table | None:
     columns = (
         *WHERE,
         Column("confidence", "confidence"),
-        Column("answers", "answers", tables.count),
+        Column("answers", "answers", table.count),
         *COLUMNS[5:8],
     )
     if not rows:

@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from localsmc.report import tables
+from localsmc.evals.result_lines import Spent
+from localsmc.report import table
 from localsmc.report.groups import Group, means
-from localsmc.report.lines import Spent
-from localsmc.report.tables import Column, Table
+from localsmc.report.table import Column, Table
 
 PARTS = ("rows", "decodes", "tokens", "flops", "seconds")
 DRAFT_PARTS = ("rated", "rewritten", "wasted")
@@ -21,25 +21,25 @@ COLUMNS = (
     Column("task", "task"),
     Column("model", "model"),
     Column("method", "method"),
-    Column("particles", "N", tables.count),
-    Column("rows_share", "rows/(N·steps)", tables.figure),
-    Column("steps", "steps", tables.figure),
-    Column("rows", "rows", tables.figure),
-    Column("decodes", "decodes", tables.figure),
-    Column("tokens", "tokens", tables.figure),
-    Column("flops", "GFLOPs", tables.billions),
-    Column("seconds", "seconds", tables.figure),
-    Column("times_rows", "rows ×", tables.figure),
-    Column("times_decodes", "decodes ×", tables.figure),
-    Column("times_tokens", "tokens ×", tables.figure),
-    Column("times_flops", "FLOPs ×", tables.figure),
-    Column("times_seconds", "seconds ×", tables.figure),
-    Column("accepted", "accepted", tables.percent_or_none),
-    Column("swapped", "swapped", tables.percent_or_none),
-    Column("kept", "draft kept", tables.percent_or_none),
-    Column("rated", "rated", tables.figure),
-    Column("rewritten", "rewritten", tables.figure),
-    Column("wasted", "wasted", tables.figure),
+    Column("particles", "N", table.count),
+    Column("rows_share", "rows/(N·steps)", table.figure),
+    Column("steps", "steps", table.figure),
+    Column("rows", "rows", table.figure),
+    Column("decodes", "decodes", table.figure),
+    Column("tokens", "tokens", table.figure),
+    Column("flops", "GFLOPs", table.billions),
+    Column("seconds", "seconds", table.figure),
+    Column("times_rows", "rows ×", table.figure),
+    Column("times_decodes", "decodes ×", table.figure),
+    Column("times_tokens", "tokens ×", table.figure),
+    Column("times_flops", "FLOPs ×", table.figure),
+    Column("times_seconds", "seconds ×", table.figure),
+    Column("accepted", "accepted", table.percent_or_none),
+    Column("swapped", "swapped", table.percent_or_none),
+    Column("kept", "draft kept", table.percent_or_none),
+    Column("rated", "rated", table.figure),
+    Column("rewritten", "rewritten", table.figure),
+    Column("wasted", "wasted", table.figure),
 )
 
 UNTOUCHED = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}

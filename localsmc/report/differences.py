@@ -8,10 +8,10 @@ from typing import Any
 
 from localsmc.errors import ConfigError
 from localsmc.numerics.statistics import mcnemar, mean_difference
-from localsmc.report import tables
+from localsmc.report import table
 from localsmc.report.accuracy import SELECT, WHERE, told_main, where
 from localsmc.report.groups import Group, Scored, means
-from localsmc.report.tables import Column, Table
+from localsmc.report.table import Column, Table
 
 NOTE = (
     "Percentage points on the problems that both have done. Intervals are Bonett and Price's for one seed,"
@@ -66,12 +66,12 @@ def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
         SELECT,
         Column("against", "against"),
         Column("against_select", "its select"),
-        Column("problems", "problems", tables.count),
-        Column("difference", "points", tables.points),
-        Column("interval", "95 % interval", tables.points_interval),
-        Column("won", "won", tables.figure),
-        Column("lost", "lost", tables.figure),
-        Column("p", "p", tables.p_values),
+        Column("problems", "problems", table.count),
+        Column("difference", "points", table.points),
+        Column("interval", "95 % interval", table.points_interval),
+        Column("won", "won", table.figure),
+        Column("lost", "lost", table.figure),
+        Column("p", "p", table.p_values),
     )
     return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=NOTE)
 

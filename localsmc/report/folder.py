@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import RunError
-from localsmc.report.fields import parsed
-from localsmc.report.lines import Line, line_of
+from localsmc.evals.json_fields import parsed
+from localsmc.evals.result_lines import Line, line_of
 
 FORMAT = 1
 REDO = "remove the line: the same `localsmc eval` command runs its problem again"

@@ -9,9 +9,9 @@ from functools import cached_property
 
 import numpy as np
 
+from localsmc.evals.result_lines import RIGHT, UNGRADED, Line
 from localsmc.numerics.statistics import Estimate, mean_share
 from localsmc.report.folder import Run
-from localsmc.report.lines import RIGHT, UNGRADED, Line
 from localsmc.selection import BY_LOGP, SELECTORS
 
 

@@ -10,13 +10,13 @@ from typing import Any
 
 from localsmc import __version__
 from localsmc.errors import RunError
-from localsmc.report import accuracy, agreement, calibration, differences, evidence, tracetables
+from localsmc.report import accuracy, agreement, calibration, differences, evidence_variance, trace_tables
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
 from localsmc.report.folder import MAKE, Run, read_run
 from localsmc.report.groups import Group, grouped
-from localsmc.report.tables import Table, csv_text, markdown, text
-from localsmc.report.tracefile import Trace, read_trace
+from localsmc.report.table import Table, csv_text, markdown, text
+from localsmc.report.trace_file import Trace, read_trace
 
 
 def report(paths: Sequence[Path], against: str | None = None) -> Report:
@@ -94,7 +94,7 @@ class Report:
             calibration.scores(self.calibrations),
             calibration.bins(self.calibrations),
             calibration.in_words(self.groups),
-            evidence.spread(groups),
+            evidence_variance.spread(groups),
             agreement.agreement(groups),
             agreement.spread(groups),
             agreement.distributions(groups),
@@ -106,9 +106,9 @@ class Report:
         if not self.traces:
             return []
         return [
-            tracetables.account(self.traces),
-            tracetables.shares(self.traces),
-            tracetables.steps(self.traces),
+            trace_tables.account(self.traces),
+            trace_tables.shares(self.traces),
+            trace_tables.steps(self.traces),
         ]
 
     @cached_property

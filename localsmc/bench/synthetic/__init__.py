@@ -1,0 +1,1 @@
+"""GGUF files of random weights in the shapes of real models."""

@@ -1,0 +1,115 @@
+"""Whether model files are whole: the embedded ones by their checksums, the user's by trying."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import localsmc_models
+from localsmc.doctor.finding import Check, Verdict
+from localsmc.doctor.llama_build import UNKNOWN, Engine
+from localsmc.errors import LocalSMCError, ModelLoadFailed
+from localsmc.gguf import reader
+from localsmc.memory import host
+from localsmc.store import hub, model_source, trial_load
+from localsmc.system.humanize import readable, readable_count
+
+MESSAGE = {"role": "user", "content": "What is 17 * 23?"}
+
+
+def embedded() -> Verdict:
+    """The shipped files, against the checksums that ship with them."""
+    names = localsmc_models.names()
+    wanted = {model_source.EMBEDDED, model_source.EMBEDDED_DRAFT}
+    damaged = [name for name in names if _sha256(name) != localsmc_models.card(name).sha256]
+    if faults := [
+        *(f"{name} is missing" for name in sorted(wanted - {*names})),
+        *(f"{n} is not whole" for n in damaged),
+    ]:
+        hint = "install localsmc again: pip install --force-reinstall localsmc"
+        return Verdict("broken", "; ".join(faults), hint)
+    return Verdict("ok", f"{', '.join(names)}: checksums are right")
+
+
+def _sha256(name: str) -> str:
+    return hashlib.sha256(localsmc_models.path(name).read_bytes()).hexdigest()
+
+
+class GivenModel:
+    """The checks of a model that the user names; what depends on its header is asked after it is read."""
+
+    def __init__(self, name: str, engine: Engine) -> None:
+        self._name, self._engine = name, engine
+        self._header: reader.Header | None = None
+
+    def checks(self) -> Iterator[tuple[str, Check]]:
+        """The file; then, where it is one, whether it fits, loads and has a template that works."""
+        yield "model", self.file
+        if self._header is not None:
+            yield from (
+                ("model memory", self.memory),
+                ("model loads", self.loads),
+                ("chat template", self.template),
+            )
+
+    @property
+    def header(self) -> reader.Header:
+        """What the file says of itself, once `file` has read it."""
+        if self._header is None:
+            raise LocalSMCError("the model's header is not read")
+        return self._header
+
+    def file(self) -> Verdict:
+        """Whether it is there and is a model; nothing is downloaded."""
+        meant = model_source.meaning(self._name)
+        if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
+            return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
+        source = model_source.resolve(self._name, hub.Access(offline=True))
+        self._header = header = reader.read_header(source.path)
+        return Verdict(
+            "ok",
+            f"{header.name}, {readable_count(header.n_params)} parameters, {header.file_type},"
+            f" {readable(header.size)}: {source.path}",
+        )
+
+    def memory(self) -> Verdict:
+        """Whether it fits with what is used by default."""
+        if self._engine.facts is None:  # it must not be imported here, either
+            return UNKNOWN
+        from localsmc import llama
+        from localsmc.engine import context_size
+        from localsmc.engine.settings import Settings
+        from localsmc.memory import gpu_offload
+        from localsmc.methods import METHODS, from_options
+
+        n_predict = model_source.recommended(self.header.name).n_predict
+        context = context_size.planned(
+            self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings()
+        )
+        placed = gpu_offload.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
+        notices = gpu_offload.check(self.header, placed, context, host.memory())
+        if notices:
+            return Verdict("warning", notices[0], "take a smaller quantization")
+        needed = gpu_offload.need(self.header, context)
+        return Verdict("ok", f"{readable(needed.total)} with {context.n_ctx} cells; {placed}")
+
+    def loads(self) -> Verdict:
+        """Whether llama.cpp loads it and gives numbers, in a child process."""
+        (found,) = trial_load.probe([self.header.path])
+        if found.outcome != "loaded":
+            raise ModelLoadFailed(found.message, hint=found.hint or None)
+        return Verdict("ok", "llama.cpp loads it, spells its vocabulary and decodes a token")
+
+    def template(self) -> Verdict:
+        """Whether its chat template renders a message."""
+        from localsmc.text.chat_template import ChatTemplate
+
+        source = self.header.metadata.get("tokenizer.chat_template")
+        if not isinstance(source, str):
+            return Verdict("ok", "none: problems are continued as plain text, as a base model's")
+        text = ChatTemplate(source).render([MESSAGE])
+        if MESSAGE["content"] not in text:
+            return Verdict(
+                "warning", "it leaves the problem's text out", "use `--raw`, or another GGUF of it"
+            )
+        return Verdict("ok", f"renders a message to {len(text)} characters")

@@ -1,0 +1,107 @@
+"""The process that grades: a line of JSON in, a line of JSON out, until its parent closes the pipe or dies.
+
+It may be killed at any moment. It protects the machine and the terminal from what SymPy does with an odd
+answer: limited memory, an alarm that ends it even where the parent is gone, nothing printed, no Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from typing import IO, Any
+
+from localsmc.evals.grading.verdict import Grade
+
+MEMORY = 2 << 30
+"""Bytes of address space, where the platform can limit them."""
+_GRACE = 5.0
+"""Seconds past the limit before the worker ends itself: the parent is dead, or it would have killed it."""
+
+
+def serve(name: str) -> None:
+    """Grade each line of standard input by one of GRADERS; this ends the process."""
+    _ignore_ctrl_c()
+    replies = _claim_stdout()
+    _limit_memory()
+    from localsmc.evals.grading.grading_rules import GRADERS
+
+    rule = GRADERS[name]
+    if rule.is_slow:
+        rule.grade(r"\sqrt{2}+1", r"1+\sqrt{2}")  # imports SymPy, outside of any answer's limit
+    _write(replies, {"ready": os.getpid()})
+    requests = _requests()
+    while True:
+        request = requests.get()
+        _set_alarm(request["limit"] + _GRACE)
+        reply = _reply(rule.grade, request["answer"], request["gold"])
+        _set_alarm(0.0)
+        _write(replies, reply)
+
+
+def _reply(grade: Callable[[str, str], Grade], answer: str, gold: str) -> dict[str, str]:
+    try:
+        found = grade(answer, gold)
+    except MemoryError:
+        return {"verdict": "failed", "reason": "memory ran out"}
+    except Exception as error:  # SymPy and its parser raise whatever they like, and the run must go on
+        return {"verdict": "failed", "reason": f"the grader broke ({type(error).__name__})"}
+    return {"verdict": found.verdict, "reason": found.reason}
+
+
+def _requests() -> queue.SimpleQueue[dict[str, Any]]:
+    """Lines of standard input as they come; their end, which is the parent's, ends the process at once."""
+    requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+
+    def read() -> None:
+        for line in sys.stdin.buffer:
+            requests.put(json.loads(line))
+        os._exit(0)
+
+    threading.Thread(target=read, daemon=True).start()
+    return requests
+
+
+def _write(replies: IO[str], reply: dict[str, Any]) -> None:
+    try:
+        replies.write(json.dumps(reply) + "\n")
+        replies.flush()
+    except OSError:  # nobody reads any more
+        os._exit(0)
+
+
+def _claim_stdout() -> IO[str]:
+    """Keep standard output for replies; what anything prints goes nowhere."""
+    replies = os.fdopen(os.dup(1), "w", encoding="ascii")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    return replies
+
+
+def _ignore_ctrl_c() -> None:
+    """Ctrl-C is for the parent, which then closes the pipe."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _set_alarm(seconds: float) -> None:
+    """A timer by which the system kills: a thread would wait for SymPy to let go of the interpreter."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+
+
+def _limit_memory() -> None:
+    """So that 9^{9^{9^9}} meets a MemoryError before the machine runs out; and no core files."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        except (OSError, ValueError):  # macOS refuses: the time limit has to do
+            pass

@@ -1,0 +1,226 @@
+"""One completed problem of a run, as a line of results.jsonl has it, and how it was answered."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.evals.json_fields import Fields
+from localsmc.results import AnswerShare, Completion, DraftUsage, FinishReason
+from localsmc.selection import SELECTORS, choose
+
+RIGHT, NO_ANSWER, TRUNCATED, GRADER_FAILED = "right", "no-answer", "truncated", "grader-failed"
+UNGRADED, FAILED = "ungraded", "failed"
+COUNTS = ("reductions", "proposals", "accepted", "swap_proposals", "swaps")
+DRAFT_COUNTS = tuple(field.name for field in fields(DraftUsage) if field.name != "seconds")
+VERDICTS = (RIGHT, "wrong", NO_ANSWER, TRUNCATED, GRADER_FAILED, UNGRADED, FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """A completion and its token ids (T,); the ids are empty where the run has not kept them."""
+
+    completion: Completion
+    tokens: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a problem took after loading: decoded rows and batches, tokens of the distinct histories, seconds.
+
+    `flops` are None in runs from before they were counted, `draft` also where one model did it all.
+    """
+
+    rows: int
+    decodes: int
+    tokens: int
+    steps: int
+    seconds: float
+    reductions: int
+    proposals: int
+    accepted: int
+    swap_proposals: int
+    swaps: int
+    flops: float | None = None
+    draft: DraftUsage | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """Step by step (S,): the effective sample size in particles, and the distinct histories."""
+
+    ess: NDArray[np.float64]
+    histories: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawn:
+    """What a method returned for a problem; `is_partial` where it gave up texts that could not win."""
+
+    particles: int
+    select: str
+    log_z: float | None
+    shares: tuple[AnswerShare, ...]
+    histories: tuple[History, ...]
+    spent: Spent
+    is_partial: bool = False
+    confidence: str | None = None
+
+    @property
+    def completions(self) -> list[Completion]:
+        """The weighted set, without its tokens."""
+        return [history.completion for history in self.histories]
+
+    @property
+    def total(self) -> float:
+        """The sum of the completions' weights: 1, or 0 where there is none."""
+        return sum(completion.weight for completion in self.completions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """A problem, who answered it, and the outcome; `drawn` is None where that failed."""
+
+    task: str
+    problem: str
+    family: str | None
+    level: int | None
+    model: str
+    method: str
+    seed: int
+    question: str
+    gold: str | None
+    answer: str | None
+    verdict: str
+    error: str | None
+    verdicts: dict[str, str]
+    drawn: Drawn | None
+    steps: Steps
+
+    @property
+    def key(self) -> tuple[str, str, str, str, int]:
+        """What makes two lines the same piece of work."""
+        return self.task, self.problem, self.model, self.method, self.seed
+
+    def verdict_of(self, answer: str | None, finish_reason: str = "stop") -> str:
+        """The verdict on an answer; what nobody graded counts as a failure of the grader."""
+        if self.verdict == UNGRADED:
+            return UNGRADED
+        if answer is None:
+            return TRUNCATED if finish_reason == "length" else NO_ANSWER
+        return self.verdicts.get(answer, GRADER_FAILED)
+
+    def outcome(self, selector: str) -> dict[str, float]:
+        """The probability of each verdict under a selector: that of one, but for draws not made.
+
+        Where the run has selected by something else, a draw is every completion by its weight.
+        """
+        drawn = self.drawn
+        if drawn is None or selector == drawn.select or drawn.total <= 0:
+            return {self.verdict: 1.0}
+        if selector == "draw":
+            return self._expected(drawn)
+        chosen = choose(selector, drawn.completions, np.random.default_rng(0))
+        return {} if chosen is None else {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
+
+    def _expected(self, drawn: Drawn) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for completion in drawn.completions:
+            verdict = self.verdict_of(completion.answer, completion.finish_reason)
+            found[verdict] = found.get(verdict, 0.0) + completion.weight / drawn.total
+        # Rounding must not make a certain outcome uncertain.
+        return found if len(found) > 1 else dict.fromkeys(found, 1.0)
+
+    @property
+    def n_right(self) -> int:
+        """How many of the particles have a right answer."""
+        completions = self.drawn.completions if self.drawn is not None else []
+        return sum(one.count for one in completions if self.verdict_of(one.answer) == RIGHT)
+
+
+def line_of(fields: Fields) -> Line:
+    """A line from its JSON. Raises RunError where a field is missing or wrong."""
+    result, steps = fields.inner_or_none("result"), fields.inner_or_none("steps")
+    return Line(
+        task=fields.text("task"),
+        problem=fields.text("problem_id"),
+        family=fields.text_or_none("family"),
+        level=fields.integer_or_none("level"),
+        model=fields.text("model"),
+        method=fields.text("method"),
+        seed=fields.integer("seed"),
+        question=fields.text("question"),
+        gold=fields.text_or_none("gold"),
+        answer=fields.text_or_none("answer"),
+        verdict=fields.one_of("verdict", VERDICTS),
+        error=fields.text_or_none("error"),
+        verdicts=fields.texts_by_text("verdicts"),
+        drawn=None if result is None else _drawn(result),
+        steps=_steps(steps or fields.around({})),
+    )
+
+
+def _steps(fields: Fields) -> Steps:
+    return Steps(ess=np.array(fields.numbers("ess")), histories=np.array(fields.numbers("histories")))
+
+
+def _drawn(result: Fields) -> Drawn:
+    config = result.inner("method").inner("config")
+    selectable = config.around({"select": "draw", **config.values})
+    n_particles = config.integer("particles") if "particles" in config.values else 1
+    return Drawn(
+        particles=n_particles,
+        select=selectable.one_of("select", tuple(SELECTORS)),
+        log_z=None if result.values.get("log_z") is None else result.number("log_z"),
+        shares=tuple(map(share_of, result.objects("answers"))),
+        histories=tuple(map(_history, result.objects("completions"))),
+        spent=_spent(result.inner("usage")),
+        confidence=result.text_or_none("confidence"),
+        is_partial=bool(config.flag_or_none("early")) if "early" in config.values else False,
+    )
+
+
+def share_of(fields: Fields) -> AnswerShare:
+    """An answer's share from its JSON."""
+    return AnswerShare(
+        answer=fields.text_or_none("answer"), weight=fields.number("weight"), count=fields.integer("count")
+    )
+
+
+def _history(fields: Fields) -> History:
+    reasons: tuple[FinishReason, ...] = get_args(FinishReason)
+    reason = fields.one_of("finish_reason", reasons)
+    completion = Completion(
+        text=fields.text("text"),
+        answer=fields.text_or_none("answer"),
+        logp=fields.number_or_none("logp"),
+        weight=fields.number("weight"),
+        n_tokens=fields.integer("n_tokens"),
+        finish_reason=reasons[reasons.index(reason)],
+        count=fields.integer("count"),
+        score=fields.number_or_none("score"),
+    )
+    return History(completion=completion, tokens=np.array(fields.integers("tokens"), dtype=np.int32))
+
+
+def _spent(usage: Fields) -> Spent:
+    seconds, draft = usage.inner("seconds"), usage.inner_or_none("draft")
+    return Spent(
+        rows=usage.integer("rows"),
+        decodes=usage.integer("decode_calls"),
+        tokens=usage.integer("completion_tokens"),
+        steps=usage.integer("steps"),
+        # A model is loaded once for many problems.
+        seconds=seconds.number("total") - seconds.number("load"),
+        flops=usage.number_or_none("flops"),
+        draft=None if draft is None else _draft(draft),
+        **{name: usage.integer(name) for name in COUNTS},
+    )
+
+
+def _draft(usage: Fields) -> DraftUsage:
+    counts = {name: usage.integer(name) for name in DRAFT_COUNTS}
+    return DraftUsage(seconds=usage.number("seconds"), **counts)

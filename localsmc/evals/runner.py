@@ -1,0 +1,321 @@
+"""Running every problem with every method, and writing down what came out.
+
+Every run begins from the same memory layout (one context a model and task, cleared) and from a
+seed that its own names give, so without a time budget it is the same whatever ran before it: a run
+that was killed and goes on ends with the lines of an undisturbed one, timings apart.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from localsmc import __version__
+from localsmc.engine import context_size
+from localsmc.engine.load import Model, load
+from localsmc.engine.settings import Settings
+from localsmc.engine.solve import Solving
+from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
+from localsmc.evals.grading import GRADERS, Grade, Grader
+from localsmc.evals.model_specs import ModelSpec
+from localsmc.evals.run_folder import Key, RunFolder, key_of
+from localsmc.evals.tasks import Item, Task
+from localsmc.gguf import reader
+from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
+from localsmc.methods.base import TOKENS, pair_of
+from localsmc.methods.spec import MethodSpec, has_pair
+from localsmc.results import Completion, Result, StepInfo
+from localsmc.store import model_source
+
+Line = dict[str, Any]
+
+GRADING_LIMIT = 10.0
+"""Seconds for one answer; formulas take tenths, but machines are busy while they evaluate."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to run: everything with everything. `settings.seed` and `settings.select` are not used."""
+
+    tasks: tuple[Task, ...]
+    models: tuple[ModelSpec, ...]
+    methods: tuple[MethodSpec, ...]
+    seeds: tuple[int, ...]
+    settings: Settings = Settings()
+    load: LoadOptions = LoadOptions()
+    draft: str | None = None
+    """The file of the draft for all models, where methods with two are among the others."""
+    draft_load: LoadOptions = LoadOptions()
+
+    def __len__(self) -> int:
+        items = sum(len(task.items) for task in self.tasks)
+        return items * len(self.models) * len(self.methods) * len(self.seeds)
+
+    def _draft_json(self) -> list[dict[str, Any]]:
+        """The draft of the methods with two models, if any; the embedded one where none is given."""
+        if not has_pair(self.methods):
+            return []
+        file = (
+            model_source.resolve(self.draft)
+            if self.draft
+            else model_source.embedded(model_source.EMBEDDED_DRAFT)
+        )
+        header = reader.read_header(file.path)
+        return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
+
+    def manifest(self) -> dict[str, Any]:
+        """What a run folder says of its lines; reads models that have no known hash."""
+        kept = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
+        del kept["seed"], kept["select"], kept["load"]["check_memory"], kept["draft_load"]["check_memory"]
+        return {
+            "tasks": [
+                {
+                    "name": task.name,
+                    "version": task.version,
+                    "source": task.source,
+                    "grader": f"{task.grader} v{GRADERS[task.grader].version}",
+                    "n_problems": len(task.items),
+                    "digest": task.digest,
+                }
+                for task in self.tasks
+            ],
+            "models": [model.to_json() for model in self.models],
+            "draft": self._draft_json(),
+            "methods": [method.to_json() for method in self.methods],
+            "seeds": list(self.seeds),
+            "settings": kept,
+            "version": __version__,
+            "machine": {
+                "system": f"{platform.system()} {platform.machine()}",
+                "llama.cpp": build_info(),
+                "devices": [device.description for device in devices()],
+                "threads": [
+                    self.settings.n_threads or default_threads(model.header.n_params) for model in self.models
+                ],
+            },
+        }
+
+
+class _Stopped(Exception):
+    """Asked to stop in the middle of a problem."""
+
+
+class Evaluation:
+    """A plan at work in a folder: iterate the lines that were not there yet."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        folder: RunFolder,
+        *,
+        should_stop: Callable[[], bool] = lambda: False,
+        on_load: Callable[[Model], None] = lambda _: None,
+    ) -> None:
+        self.plan, self._folder, self._should_stop, self._on_load = plan, folder, should_stop, on_load
+        self._done = {key_of(line) for line in folder.lines}
+
+    @property
+    def n_left(self) -> int:
+        """Lines that are not there yet."""
+        return len(self.plan) - len(self._done)
+
+    def __iter__(self) -> Iterator[Line]:
+        """Run what is left; each line is in the folder before it is given."""
+        try:
+            for spec in self.plan.models:
+                yield from self._with_model(spec)
+        except _Stopped:
+            return
+
+    def _with_model(self, spec: ModelSpec) -> Iterator[Line]:
+        missing = [task for task in self.plan.tasks if any(self._missing(spec, task))]
+        if not missing:
+            return
+        plan = self.plan
+        draft = plan.draft if has_pair(plan.methods) else None
+        with load(
+            spec.file,
+            plan.load,
+            draft=draft,
+            draft_options=plan.draft_load,
+            methods=[method.method for method in plan.methods],
+            settings=plan.settings,
+        ) as model:
+            self._on_load(model)
+            for task in missing:
+                with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
+                    for key, item, method in self._missing(spec, task):
+                        if self._should_stop():
+                            raise _Stopped
+                        line = self._line(bench, key, item, method)
+                        self._folder.append(line)
+                        self._done.add(key)
+                        yield line
+
+    def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
+        # Methods take turns within a problem: whatever else the machine does hits them alike.
+        for item in task.items:
+            for seed in self.plan.seeds:
+                for method in self.plan.methods:
+                    key = Key(task.name, item.problem_id, spec.name, method.label, seed)
+                    if key not in self._done:
+                        yield key, item, method
+
+    def _cells_before(self, spec: ModelSpec, task: Task) -> int:
+        """The context's cells in the lines that are there: free memory may have changed since."""
+        for line in self._folder.lines:
+            if (line["model"], line["task"]) == (spec.name, task.name) and line["cells"]:
+                return int(line["cells"])
+        return 0
+
+    def _line(self, bench: _Bench, key: Key, item: Item, method: MethodSpec) -> Line:
+        about = {**key._asdict(), "family": item.family, "level": item.level}
+        about |= {"question": item.question, "gold": item.gold}
+        try:
+            return about | bench.run(key, item, method, self._should_stop)
+        except (_Stopped, TaskError):  # no grader: what is not written is run again
+            raise
+        except Exception as error:
+            bench.renew()
+            sentence = str(error) if isinstance(error, LocalSMCError) else f"{type(error).__name__}: {error}"
+            return about | {
+                "answer": None, "correct": None, "verdict": "failed", "error": sentence,
+                "verdicts": {}, "result": None, "steps": None, "cells": None,
+            }  # fmt: skip
+
+
+class _Bench:
+    """A model with a task: the context that all its runs share, and the grader."""
+
+    def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
+        self._plan, self._model, self._task = plan, model, task
+        self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
+        if any(pair_of(method) == TOKENS for method in self._methods.values()):
+            model.require_shared_tokens()
+        self._n_sequences = max(method.room.sequences for method in self._methods.values())
+        self._n_cells = n_cells or self._cells()
+        self._closes = ExitStack()
+        self._context, self._draft_context = self._open()
+        self._closes.callback(self._close_contexts)
+        self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
+        self._grades: dict[tuple[str, str], Grade] = {}
+
+    def __enter__(self) -> _Bench:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._closes.close()
+
+    def _cells(self) -> int:
+        """Enough for every problem that fits, under every method; the others fail in lines of their own."""
+        settings, found = self._plan.settings, {256}
+        for n_prompt in {self._length(item) for item in self._task.items}:
+            with contextlib.suppress(PromptTooLong):
+                for method in self._methods.values():
+                    n_tokens = context_size.horizon(self._model, method, n_prompt, settings)
+                    found.add(context_size.cells(self._model, method, n_prompt, n_tokens, settings))
+        return max(found)
+
+    def _length(self, item: Item) -> int:
+        try:
+            return len(context_size.put(self._model, item.question, self._plan.settings)[1])
+        except (LocalSMCError, UnicodeError):
+            return 1  # its own line says what is wrong with it
+
+    def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
+        """One for the model, and one for the draft where a method has one."""
+        sizes = self._n_sequences, self._n_cells, self._plan.settings
+        context = context_size.open_context(self._model, *sizes)
+        if not has_pair(self._plan.methods):
+            return context, None
+        return context, context_size.open_context(self._model.require_draft(), *sizes, is_draft=True)
+
+    def _close_contexts(self) -> None:
+        self._context.close()
+        if self._draft_context is not None:
+            self._draft_context.close()
+
+    def renew(self) -> None:
+        """Another context of the same layout: a failed decode leaves none that can be used."""
+        self._close_contexts()
+        self._context, self._draft_context = self._open()
+
+    def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
+        """One problem with one method."""
+        settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
+        steps: list[StepInfo] = []
+        with Solving(
+            self._model,
+            item.question,
+            self._methods[spec.label],
+            settings,
+            extract=self._task.extract,
+            context=self._context,
+            draft_context=self._draft_context,
+        ) as solving:
+            for step in solving:
+                if should_stop():
+                    raise _Stopped
+                steps.append(step)
+            result = solving.result()
+            endings = [] if solving.run is None else solving.run.endings()
+        record = result.to_json()
+        for completion, ending in zip(record["completions"], endings, strict=True):
+            completion["tokens"] = ending.tokens.tolist()
+        found = {"result": record, "steps": _columns(steps), "cells": self._n_cells}
+        return self._graded(result, item.gold) | found
+
+    def _grade(self, answer: str, gold: str) -> Grade:
+        # Methods give the same answers to a problem, and a grader may think about each for long.
+        if (answer, gold) not in self._grades:
+            self._grades[answer, gold] = self._grader.grade(answer, gold)
+        return self._grades[answer, gold]
+
+    def _graded(self, result: Result, gold: str | None) -> dict[str, Any]:
+        # Every spelling: to a grader, answers of one share need not be the same.
+        found = {completion.answer for completion in result.completions} | {result.answer}
+        verdicts: dict[str, str] = {}
+        error = None
+        for answer in sorted(answer for answer in found if answer is not None) if gold is not None else ():
+            grade = self._grade(answer, str(gold))
+            verdicts[answer] = "grader-failed" if grade.verdict == "failed" else grade.verdict
+            error = grade.reason if grade.verdict == "failed" and answer == result.answer else error
+        verdict = _verdict(result, gold, verdicts)
+        correct = None if verdict in ("ungraded", "grader-failed") else verdict == "right"
+        return {
+            "answer": result.answer, "correct": correct, "verdict": verdict, "error": error,
+            "verdicts": verdicts,
+        }  # fmt: skip
+
+
+def seed_of(key: Key) -> int:
+    """The seed of a run, by its names; the model is left out, so models are compared on equal chances."""
+    text = f"{key.seed}/{key.task}/{key.problem_id}/{key.method}"
+    return int.from_bytes(hashlib.sha256(text.encode(errors="backslashreplace")).digest()[:4], "big")
+
+
+def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
+    if gold is None:
+        return "ungraded"
+    if result.answer is not None:
+        return verdicts[result.answer]
+    if not result.completions:
+        return "truncated"  # by a budget that ended within the prompt
+    return "no-answer" if _chosen(result).finish_reason == "stop" else "truncated"
+
+
+def _chosen(result: Result) -> Completion:
+    return next(completion for completion in result.completions if completion.text == result.text)
+
+
+def _columns(steps: Sequence[StepInfo]) -> dict[str, list[float]]:
+    return {
+        "ess": [round(step.ess, 3) for step in steps],
+        "histories": [step.histories for step in steps],
+        "rows": [step.rows for step in steps],
+    }

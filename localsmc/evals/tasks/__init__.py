@@ -1,0 +1,8 @@
+"""Sets of problems with known answers: standard ones, the embedded model's own, and the user's files."""
+
+from __future__ import annotations
+
+from localsmc.evals.tasks.registry import TASKS, load_task, user_task
+from localsmc.evals.tasks.task import Item, Task
+
+__all__ = ["TASKS", "Item", "Task", "load_task", "user_task"]

@@ -1,0 +1,335 @@
+"""The table of tasks, and how each one's rows become problems."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from string import ascii_uppercase
+from typing import Any
+
+from localsmc.errors import ConfigError, TaskError
+from localsmc.evals.tasks.hub_datasets import fetch
+from localsmc.evals.tasks.readers import Row, read_rows
+from localsmc.evals.tasks.task import Item, Task
+from localsmc.text import answers
+
+DEFAULT_GENERATED = 300
+"""Problems of a generated task where no limit is given."""
+
+MAX_REPEATS = 1000
+"""So many repeats in a row, and a family is taken to have no other problems."""
+
+ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standard:
+    """A data set of the hub: the first of the field names that a row has is taken."""
+
+    description: str
+    version: int
+    repository: str
+    file: str
+    grader: str
+    question: tuple[str, ...]
+    answer: tuple[str, ...]
+    gold: Callable[[str], str] = str.strip
+    """From the answer's field to the answer."""
+    choices: tuple[str, ...] = ()
+    """Fields of wrong answers: then the question lists the answers, and the gold is a letter."""
+    family: str | None = None
+    extract: Callable[[str], str | None] = answers.extract
+
+
+def _after_hashes(text: str) -> str:
+    return text.rsplit("####", 1)[-1].strip().replace(",", "")
+
+
+LETTER = re.compile(r"\(?([A-J])(?:[.:,)]+(?:\s.*)?)?", re.DOTALL)
+
+
+def letter(text: str) -> str | None:
+    """The letter of the option that a text gives as its answer; None where it gives none."""
+    found = answers.extract(text)
+    match = None if found is None else LETTER.fullmatch(found)
+    return match[1] if match else None
+
+
+STANDARD: dict[str, Standard] = {
+    "gsm8k": Standard(
+        description="grade school mathematics, 1,319 word problems",
+        version=1,
+        repository="openai/gsm8k",
+        file="main/test-00000-of-00001.parquet",
+        grader="numeric",
+        question=("question",),
+        answer=("answer",),
+        gold=_after_hashes,
+    ),
+    "math-500": Standard(
+        description="500 problems of the MATH competition set",
+        version=1,
+        repository="HuggingFaceH4/MATH-500",
+        file="test.jsonl",
+        grader="math",
+        question=("problem", "prompt"),
+        answer=("answer",),
+        family="subject",
+    ),
+    "aime-2024": Standard(
+        description="30 problems of AIME 2024, answers are whole numbers",
+        version=1,
+        repository="HuggingFaceH4/aime_2024",
+        file="data/train-00000-of-00001.parquet",
+        grader="numeric",
+        question=("problem",),
+        answer=("answer",),
+    ),
+    "aime-2025": Standard(
+        description="30 problems of AIME 2025, answers are whole numbers",
+        version=1,
+        repository="math-ai/aime25",
+        file="test.jsonl",
+        grader="numeric",
+        question=("problem",),
+        answer=("answer",),
+    ),
+    "gpqa": Standard(
+        description="198 multiple-choice questions of GPQA Diamond (terms to accept on the hub)",
+        version=1,
+        repository="Idavidrein/gpqa",
+        file="gpqa_diamond.csv",
+        grader="choice",
+        question=("Question",),
+        answer=("Correct Answer",),
+        choices=("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
+        family="High-level domain",
+        extract=letter,
+    ),
+}
+
+TASKS = {"tiny": "problems for the embedded model, generated, held out"} | {
+    name: row.description for name, row in STANDARD.items()
+}
+"""Every task's name, with what it is."""
+
+
+def load_task(
+    spec: str, *, data: Path | None = None, limit: int | None = None, offline: bool = False
+) -> Task:
+    """A task by its name: from the hub, from a file of the same fields, or generated.
+
+    `tiny` takes options: `tiny:levels=4-5,family=shopping,seed=2`. Raises ConfigError or TaskError.
+    """
+    name, _, rest = spec.partition(":")
+    if name not in TASKS:
+        near = get_close_matches(name, TASKS, 1)
+        hint = (
+            f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(TASKS)}; or give `--data FILE`"
+        )
+        raise ConfigError(f"no task is called `{name}`", hint=hint)
+    if name == "tiny":
+        if data is not None:
+            raise ConfigError("`--data` does not apply to the task `tiny`", hint="leave one of them out")
+        return _generated(spec, _options(spec, rest), limit or DEFAULT_GENERATED)
+    if rest:
+        raise ConfigError(
+            f"the task `{name}` takes no options, but `{rest}` is given", hint=f"write `{name}`"
+        )
+    row = STANDARD[name]
+    path = data or fetch(row.repository, row.file, offline=offline)
+    try:
+        items = _named_apart(_items(read_rows(path), row, path))
+    except _NoField as error:
+        error.hint = (
+            f"it is no copy of `{name}`: without `--task`, `--question` and `--answer` name the fields"
+        )
+        raise
+    source = str(data) if data else f"{row.repository}/{row.file}"
+    task = Task(
+        name=name, version=row.version, source=source, grader=row.grader, items=items, extract=row.extract
+    )
+    return task.first(limit)
+
+
+def user_task(
+    data: Path, *, question: str | None = None, answer: str | None = None, grader: str = "math"
+) -> Task:
+    """The problems of a file of the user's; without answers they are not graded."""
+    rows = read_rows(data)
+    known = Standard(
+        description="",
+        version=1,
+        repository="",
+        file="",
+        grader=grader,
+        question=(question,) if question else ("question", "problem", "prompt"),
+        answer=(answer,) if answer else ("answer", "gold", "target"),
+    )
+    if answer is None and not any(field in row for row in rows for field in known.answer):
+        items = _named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
+    else:
+        items = _named_apart(_items(rows, known, data))
+    return Task(name=data.stem, version=1, source=str(data), grader=grader, items=items)
+
+
+# --- rows of a file -----------------------------------------------------------------------------
+
+
+class _NoField(TaskError):
+    """A row without a field that is needed."""
+
+
+def _items(rows: Sequence[Row], known: Standard, path: Path) -> Iterator[Item]:
+    for i, row in enumerate(rows):
+        gold = known.gold(_field(row, known.answer, i, path, "answer"))
+        if not gold:
+            raise TaskError(f"row {i + 1} of `{path}` has an empty answer", hint="mend or remove the row")
+        yield _with_choices(row, i, known, path) if known.choices else _item(row, i, known, path, gold=gold)
+
+
+def _item(row: Row, i: int, known: Standard, path: Path, *, gold: str | None) -> Item:
+    question = _field(row, known.question, i, path, "question").strip()
+    if not question:
+        raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="mend or remove the row")
+    family = row.get(known.family) if known.family else row.get("family")
+    level = str(row.get("level", ""))
+    return Item(
+        problem_id=_identifier(row, i),
+        question=question,
+        gold=gold,
+        family=None if family is None else str(family),
+        level=int(level) if level.isascii() and level.isdigit() else None,
+    )
+
+
+def _with_choices(row: Row, i: int, known: Standard, path: Path) -> Item:
+    """The options in an order that depends on the row alone, lettered."""
+    right = _field(row, known.answer, i, path, "answer").strip()
+    wrong = [_field(row, (field,), i, path, "answer").strip() for field in known.choices]
+    item = _item(row, i, known, path, gold=right)
+    options = [right, *wrong]
+    random.Random(f"{item.problem_id}/{item.question}").shuffle(options)
+    listed = "\n".join(f"{code}) {text}" for code, text in zip(ascii_uppercase, options, strict=False))
+    return Item(
+        problem_id=item.problem_id,
+        question=f"{item.question}\n\n{listed}\n\nAnswer with the letter of one option.",
+        gold=ascii_uppercase[options.index(right)],
+        family=item.family,
+        level=item.level,
+    )
+
+
+def _field(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str:
+    for name in names:
+        if name in row:
+            return _valid("" if row[name] is None else str(row[name]), i, path, name)
+    there = ", ".join(f"`{name}`" for name in row)
+    asked = " or ".join(f"`{name}`" for name in names)
+    near = get_close_matches(names[0], map(str, row), 1)
+    meant = f"did you mean `--{what} {near[0]}`? " if near else ""
+    raise _NoField(
+        f"row {i + 1} of `{path}` has no field {asked}",
+        hint=f"{meant}it has: {there}; name the right one with `--{what} FIELD`",
+    )
+
+
+def _valid(text: str, i: int, path: Path, name: str) -> str:
+    """The text, unless half a character is in it, as JSON can spell one (a lone surrogate)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(text[error.start]):04x}"
+        raise TaskError(
+            f"`{name}` in row {i + 1} of `{path}` has half a character, {half}",
+            hint="mend or remove the row",
+        ) from error
+    return text
+
+
+def _identifier(row: Row, i: int) -> str:
+    return next((str(row[name]) for name in ID_FIELDS if row.get(name) not in (None, "")), str(i + 1))
+
+
+def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
+    """The problems, numbered where the names that they come with are not all different."""
+    found = tuple(items)
+    if len({item.problem_id for item in found}) == len(found):
+        return found
+    return tuple(replace(item, problem_id=str(i)) for i, item in enumerate(found, start=1))
+
+
+# --- generated problems -------------------------------------------------------------------------
+
+
+def _options(spec: str, text: str) -> Mapping[str, str]:
+    pairs = [part.partition("=") for part in text.split(",") if part]
+    names = [name for name, _, _ in pairs]
+    for name, sign, value in pairs:
+        if names.count(name) > 1:
+            raise ConfigError(f"`{name}` is given twice in `{spec}`", hint="leave one of them out")
+        if name not in ("levels", "family", "seed") or not sign or not value:
+            raise ConfigError(
+                f"`{name}{sign}{value}` is no option of the task `tiny`",
+                hint="it has levels, family and seed, as in tiny:levels=4-5,family=shopping,seed=2",
+            )
+    return {name: value for name, _, value in pairs}
+
+
+def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
+    from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, problems
+
+    levels = _levels(options["levels"]) if "levels" in options else TRAINED_LEVELS
+    seed = _whole(options.get("seed", "1"), "seed")
+    family = options.get("family")
+    if family is not None and family not in FAMILIES:
+        near = get_close_matches(family, FAMILIES, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(FAMILIES)}"
+        raise ConfigError(f"the task `tiny` has no family `{family}`", hint=hint)
+    wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else tuple(FAMILIES)))
+    items = tuple(
+        Item(
+            # The question is in the name: another version of the generator makes other problems.
+            problem_id=f"{i}-{hashlib.sha256(one.question.encode()).hexdigest()[:8]}",
+            question=one.question,
+            gold=one.answer,
+            family=one.family,
+            level=one.level,
+        )
+        for i, one in enumerate(itertools.islice(wanted, n), start=1)
+    )
+    return Task(name=spec, version=2, source="localsmc_models.corpus, held out", grader="math", items=items)
+
+
+def _distinct(stream: Iterator[Any]) -> Iterator[Any]:
+    """Each question once, until no new ones come."""
+    seen: set[str] = set()
+    repeats = 0
+    while repeats < MAX_REPEATS:
+        one = next(stream)
+        repeats += 1
+        if one.question not in seen:
+            seen.add(one.question)
+            repeats = 0
+            yield one
+
+
+def _levels(text: str) -> tuple[int, ...]:
+    first, dash, last = text.partition("-")
+    low = _whole(first, "levels")
+    high = _whole(last, "levels") if dash else low
+    if not 1 <= low <= high <= 9:
+        raise ConfigError(f"`levels={text}` is no range of levels from 1 to 9", hint="write levels=4-5")
+    return tuple(range(low, high + 1))
+
+
+def _whole(text: str, name: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        raise ConfigError(f"`{name}={text}` is not a whole number", hint=f"write {name}=2")
+    return int(text)

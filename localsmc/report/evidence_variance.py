@@ -1,0 +1,42 @@
+"""How far the estimates of the evidence are apart, seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from localsmc.report import table
+from localsmc.report.accuracy import WHERE, where
+from localsmc.report.groups import Group
+from localsmc.report.table import Column, Table
+
+NOTE = (
+    "log Ẑ is an estimate; over the seeds of a problem it has a standard deviation. The median problem's,"
+    " that which nine of ten problems stay below, and the root mean square, which a few hard ones make."
+)
+
+
+def spread(groups: Sequence[Group]) -> Table | None:
+    """The standard deviation of log Ẑ over seeds; None where no method with evidence has several."""
+    rows = []
+    for group in groups:
+        found: dict[str, list[float]] = {}
+        for line in group.lines:
+            if line.drawn is not None and line.drawn.log_z is not None:
+                found.setdefault(line.problem, []).append(line.drawn.log_z)
+        deviations = [float(np.std(some, ddof=1)) for some in found.values() if len(some) > 1]
+        if deviations:
+            root = float(np.sqrt(np.mean(np.square(deviations))))
+            median, most = np.percentile(deviations, [50, 90]).tolist()
+            rows.append((*where(group), len(deviations), median, most, root))
+    columns = (
+        *WHERE,
+        Column("problems", "problems", table.count),
+        Column("median", "median sd", table.figure),
+        Column("most", "90th percentile", table.figure),
+        Column("root", "root mean square", table.figure),
+    )
+    if not rows:
+        return None
+    return Table(name="evidence", title="Evidence", columns=columns, rows=tuple(rows), note=NOTE)

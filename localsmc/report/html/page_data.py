@@ -1,0 +1,123 @@
+"""What the page's script draws from: problems, lines with their answers and trees, traces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.evals.result_lines import Line
+from localsmc.report.groups import Group
+from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
+from localsmc.report.report import Report
+from localsmc.report.trace_file import Trace
+from localsmc.results import AnswerShare
+
+MOST_DETAIL = 8_000_000
+"""Characters of trees and curves; what comes later has its answers only, so that browsers keep up."""
+
+MOST_POINTS = 240
+MOST_ANSWERS = 8
+
+
+def page_data(report: Report) -> dict[str, Any]:
+    """Problems once, groups once, and lines that name both by number."""
+    lines = [(i, line) for i, group in enumerate(report.groups) for line in group.lines]
+    problems: dict[tuple[str, str], int] = {}
+    told: list[dict[str, Any]] = []
+    for i, line in lines:
+        key = report.groups[i].task, line.problem
+        if key not in problems:
+            problems[key] = len(told)
+            told.append(_problem(key[0], line))
+    seeds = sorted({line.seed for _, line in lines})
+    # The first seed of every problem before the second of any: details may not suffice for all.
+    in_order = sorted(
+        (
+            (seeds.index(line.seed), problems[report.groups[i].task, line.problem], i, line)
+            for i, line in lines
+        ),
+        key=lambda one: one[:3],
+    )
+    written, n_bare = _lines([(problem, i, line) for _, problem, i, line in in_order])
+    return {
+        "problems": told,
+        "groups": [_group(report, group) for group in report.groups],
+        "lines": written,
+        "bare": n_bare,
+        "traces": [_trace(trace) for trace in report.traces],
+    }
+
+
+def _problem(task: str, line: Line) -> dict[str, Any]:
+    return {
+        "id": line.problem,
+        "task": task,
+        "family": line.family,
+        "level": line.level,
+        "q": line.question,
+        "gold": line.gold,
+    }
+
+
+def _group(report: Report, group: Group) -> dict[str, Any]:
+    several = {
+        name: len({getattr(one, name) for one in report.groups}) > 1 for name in ("task", "model", "run")
+    }
+    parts = [group.method, *(getattr(group, name) for name, is_told in several.items() if is_told)]
+    return {"label": " · ".join(part for part in parts if part), "n": group.particles, "task": group.task}
+
+
+def _lines(lines: Sequence[tuple[int, int, Line]]) -> tuple[list[dict[str, Any]], int]:
+    """The lines as the script takes them, and how many have their answers only."""
+    written, n_bare, left = [], 0, MOST_DETAIL
+    for problem, group, line in lines:
+        told: dict[str, Any] = {
+            "p": problem,
+            "g": group,
+            "s": line.seed,
+            "v": line.verdict,
+            "a": line.answer,
+            "e": line.error,
+            "w": _shares(line.drawn.shares if line.drawn else (), line),
+        }
+        if left > 0 and line.drawn is not None and line.drawn.histories:
+            tree, n_dropped = prefix_tree(line)
+            detail = {"tree": tree, "dropped": n_dropped, **_curves(line)}
+            left -= len(json.dumps(detail))
+            told |= detail
+        elif line.drawn is not None:
+            n_bare += 1
+        written.append(told)
+    return written, n_bare
+
+
+def _shares(shares: Sequence[AnswerShare], line: Line | None) -> list[list[Any]]:
+    """Answer, weight and verdict, the heaviest first; the rest together has the answer False."""
+    told: list[list[Any]] = [
+        [share.answer, round(share.weight, 5), line.verdict_of(share.answer) if line else ""]
+        for share in shares[:MOST_ANSWERS]
+    ]
+    rest = shares[MOST_ANSWERS:]
+    return [*told, [False, round(sum(share.weight for share in rest), 5), ""]] if rest else told
+
+
+def _curves(line: Line) -> dict[str, Any]:
+    every = max(1, -(-len(line.steps.ess) // MOST_POINTS))
+    return {
+        "every": every,
+        "ess": _rounded(line.steps.ess, every),
+        "hist": _rounded(line.steps.histories, every),
+    }
+
+
+def _rounded(values: NDArray[np.float64], every: int) -> list[float]:
+    return [round(float(value), 2) for value in values[::every]]
+
+
+def _trace(trace: Trace) -> dict[str, Any]:
+    tree, n_dropped = trace_tree(trace)
+    return {"name": trace.name, "tree": tree, "dropped": n_dropped, "w": _shares(trace.shares, None)}

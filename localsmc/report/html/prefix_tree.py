@@ -1,0 +1,171 @@
+"""Particles as a tree of texts: final histories by their common beginnings, or a trace with its dead ends.
+
+A node is a plain dictionary, short since a page has thousands: `t` the text of the edge to it, `n` its
+tokens, `w` the weight and `c` the particles that it carries, `k` its children, `d` that it died out;
+a leaf has its answer `a`, verdict `v` and finish reason `f`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os.path import commonprefix
+from typing import Any
+
+from localsmc.evals.result_lines import History, Line
+from localsmc.report.trace_file import Node, Trace
+from localsmc.text import answers
+
+Tree = dict[str, Any]
+
+MOST_LEAVES = 64
+MOST_TRACED = 300
+"""Leaves beyond these are left out, the lightest first: nobody reads more of them."""
+
+
+# --- final histories ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Leaf:
+    tokens: list[int]
+    text: str
+    tree: Tree
+
+
+def prefix_tree(line: Line) -> tuple[Tree, int]:
+    """The tree of a line's final histories, and how many of them are left out of it.
+
+    Histories part at a token. Of the text, which is known as a whole only, an edge has what all
+    histories below it begin with.
+    """
+    histories = sorted(line.drawn.histories if line.drawn else (), key=lambda one: -one.completion.weight)
+    leaves = [_leaf(line, history) for history in histories[:MOST_LEAVES]]
+    return _branch(leaves, 0, 0), len(histories) - len(leaves)
+
+
+def _leaf(line: Line, history: History) -> _Leaf:
+    one = history.completion
+    # Without token ids, characters do.
+    tokens = history.tokens.tolist() if history.tokens.size else [ord(c) for c in one.text]
+    tree = {
+        "w": round(one.weight, 5),
+        "c": one.count,
+        "a": one.answer,
+        "v": line.verdict_of(one.answer, one.finish_reason),
+        "f": one.finish_reason,
+    }
+    return _Leaf(tokens, one.text, tree)
+
+
+def _branch(leaves: Sequence[_Leaf], n_tokens: int, n_text: int) -> Tree:
+    """The node below which these are, where so many tokens and characters are told already."""
+    if len(leaves) == 1:
+        (leaf,) = leaves
+        return {"t": leaf.text[n_text:], "n": len(leaf.tokens) - n_tokens, **leaf.tree}
+    tokens_end = len(commonprefix([leaf.tokens for leaf in leaves]))
+    text_end = max(n_text, len(commonprefix([leaf.text for leaf in leaves])))
+    parts: dict[int, list[_Leaf]] = {}
+    for i, leaf in enumerate(leaves):
+        # A history that has ended here is a child of its own.
+        is_over = len(leaf.tokens) == tokens_end
+        parts.setdefault(-1 - i if is_over else leaf.tokens[tokens_end], []).append(leaf)
+    children = [_branch(part, tokens_end, text_end) for part in parts.values()]
+    return {
+        "t": leaves[0].text[n_text:text_end] if leaves else "",
+        "n": tokens_end - n_tokens,
+        "w": round(sum(child["w"] for child in children), 5),
+        "c": sum(child["c"] for child in children),
+        "k": children,
+    }
+
+
+# --- traces ---------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Grown:
+    """A token of a trace, its children by number, and its state when it was last seen."""
+
+    seen: Node
+    step: int
+    children: list[_Grown] = field(default_factory=list)
+    is_alive: bool = False
+
+    @property
+    def weight(self) -> float:
+        return self.seen.weight
+
+
+def trace_tree(trace: Trace) -> tuple[Tree, int]:
+    """The genealogy of a trace, dead branches included, and how many of those are left out."""
+    grown, roots = _grown(trace)
+    dead = [one for one in grown.values() if not one.children and not one.is_alive]
+    n_alive = sum(not one.children and one.is_alive for one in grown.values())
+    room = max(0, MOST_TRACED - n_alive)
+    dropped = sorted(dead, key=lambda one: -one.weight)[room:]
+    gone = {id(one) for one in dropped}
+    children = [_edge(root, gone) for root in roots if id(root) not in gone]
+    tree: Tree = {"t": "", "n": 0, "w": 1, "c": trace.particles, "k": children}
+    _answer(tree, "")
+    return tree, len(dropped)
+
+
+def _answer(tree: Tree, before: str) -> None:
+    """Write the answers to the leaves that are alive."""
+    text = before + tree["t"]
+    for child in tree.get("k", ()):
+        _answer(child, text)
+    if "k" not in tree and "d" not in tree:
+        tree["a"] = answers.extract(text)
+
+
+def _grown(trace: Trace) -> tuple[dict[tuple[int, int], _Grown], list[_Grown]]:
+    """All tokens by wave and node, and those that follow the prompt."""
+    grown: dict[tuple[int, int], _Grown] = {}
+    roots: list[_Grown] = []
+    last: dict[int, tuple[Node, ...]] = {}
+    for step in trace.steps:
+        for node in step.population:
+            key = node.wave, node.node
+            if key in grown:
+                grown[key].seen, grown[key].step = node, step.step
+                continue
+            grown[key] = _Grown(node, step.step)
+            parent = grown.get((node.wave, node.parent))
+            (roots if parent is None else parent.children).append(grown[key])
+        if step.population:
+            last[step.population[0].wave] = step.population
+    for population in last.values():
+        for node in population:
+            grown[node.wave, node.node].is_alive = True
+    # Children come after their parents: backwards, life is handed up.
+    for one in reversed(grown.values()):
+        one.is_alive = one.is_alive or any(child.is_alive for child in one.children)
+    return grown, roots
+
+
+def _edge(top: _Grown, gone: set[int]) -> Tree:
+    """The node at the end of an unbranched run of tokens."""
+    pieces, end = [top.seen.piece], top
+    while len(kept := _kept(end, gone)) == 1:
+        end = kept[0]
+        pieces.append(end.seen.piece)
+    tree: Tree = {
+        "t": "".join(pieces),
+        "n": len(pieces),
+        "w": round(end.seen.weight, 5),
+        "c": end.seen.count,
+        "s": end.step,
+    }
+    if not end.is_alive:
+        tree["d"] = 1
+    if kept:
+        tree["k"] = [_edge(child, gone) for child in kept]
+    else:
+        tree["f"] = end.seen.state if end.is_alive else "died"
+    return tree
+
+
+def _kept(one: _Grown, gone: set[int]) -> list[_Grown]:
+    return [child for child in one.children if id(child) not in gone]

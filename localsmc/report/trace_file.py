@@ -1,0 +1,147 @@
+"""A trace, as `localsmc solve --trace FILE` writes it: one run, step by step, with every history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from localsmc.errors import RunError
+from localsmc.evals.json_fields import Fields, parsed
+from localsmc.evals.result_lines import share_of
+from localsmc.results import AnswerShare
+
+MAKE = '`localsmc solve "..." --trace FILE` writes one'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Node:
+    """A history at a step: its last token, and what it carries; see `records.HistoryInfo`."""
+
+    wave: int
+    node: int
+    parent: int
+    piece: str
+    count: int
+    weight: float
+    state: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceStep:
+    """A step: see `records.StepInfo`."""
+
+    step: int
+    alpha: float
+    rows: int
+    histories: int
+    ess: float
+    resampled: bool
+    forks: int
+    reductions: int
+    population: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """A trace that has been read. `outcome` is "cut short" where its last line is not there."""
+
+    path: Path
+    method: str
+    config: dict[str, Any]
+    model: str
+    seed: int
+    prompt: str
+    outcome: str
+    answer: str | None
+    text: str
+    shares: tuple[AnswerShare, ...]
+    log_z: float | None
+    steps: tuple[TraceStep, ...]
+    notes: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.path.name
+
+    @property
+    def particles(self) -> int:
+        """How many particles there are."""
+        return int(self.config.get("particles", 1))
+
+
+def read_trace(path: Path) -> Trace:
+    """Read a trace. Raises RunError where it is none or is broken in the middle."""
+    try:
+        texts = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise RunError(f"`{path}` cannot be read: {error.strerror}", hint=MAKE) from error
+    lines, notes = _lines(path, texts)
+    if not lines or lines[0].values.get("event") != "start":
+        raise RunError(
+            f"`{path}` is neither a run folder nor a trace",
+            hint="give the folder that `localsmc eval` wrote, or the file of `localsmc solve --trace`",
+        )
+    start = lines[0]
+    end = lines[-1] if lines[-1].values.get("event") == "end" else None
+    method, last = start.inner("method"), end or start.around({})
+    return Trace(
+        path=path,
+        method=method.text("name"),
+        config=method.inner("config").values,
+        model=start.inner("model").text("name"),
+        seed=start.integer("seed"),
+        prompt=start.text("prompt"),
+        outcome=last.text_or_none("outcome") or "cut short",
+        answer=last.text_or_none("answer"),
+        text=last.text_or_none("text") or "",
+        shares=() if end is None else tuple(map(share_of, end.objects("answers"))),
+        log_z=None if last.values.get("log_z") is None else last.number("log_z"),
+        steps=tuple(_step(line) for line in lines[1:] if line.values.get("event") == "step"),
+        notes=tuple(notes),
+    )
+
+
+def _lines(path: Path, texts: list[bytes]) -> tuple[list[Fields], list[str]]:
+    lines, notes = [], []
+    for number, text in enumerate(texts, 1):
+        place = f"line {number} of `{path}`"
+        if not text.strip():
+            continue
+        try:
+            lines.append(parsed(text, place, f"make the trace again: {MAKE}"))
+        except RunError:
+            # The first line is no cut end but another kind of file, which the caller tells.
+            if number < len(texts) or number == 1:
+                if number == 1:
+                    return [], []
+                raise
+            notes.append(f"{place} is cut short and left out: the run was ended in the middle of it")
+    return lines, notes
+
+
+def _step(fields: Fields) -> TraceStep:
+    return TraceStep(
+        step=fields.integer("step"),
+        alpha=fields.number("alpha"),
+        rows=fields.integer("rows"),
+        histories=fields.integer("histories"),
+        ess=fields.number("ess"),
+        resampled=bool(fields.flag_or_none("resampled")),
+        forks=fields.integer("forks"),
+        reductions=fields.integer("reductions"),
+        population=tuple(map(_node, fields.objects("population"))),
+    )
+
+
+def _node(fields: Fields) -> Node:
+    return Node(
+        wave=fields.integer("wave"),
+        node=fields.integer("node"),
+        parent=fields.integer("parent"),
+        piece=fields.text("piece"),
+        count=fields.integer("count"),
+        weight=fields.number("weight"),
+        state=fields.text("state"),
+    )

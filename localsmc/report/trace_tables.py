@@ -1,0 +1,112 @@
+"""What a trace says in tables: an account of each, its answers, and its steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from localsmc.report import table
+from localsmc.report.table import Column, Table
+from localsmc.report.trace_file import Trace, TraceStep
+
+MOST_STEPS = 25
+
+_TRACE = Column("trace", "trace")
+
+
+def account(traces: Sequence[Trace]) -> Table:
+    """A row a trace."""
+    columns = (
+        _TRACE,
+        Column("model", "model"),
+        Column("method", "method"),
+        Column("particles", "N", table.count),
+        Column("seed", "seed"),
+        Column("outcome", "outcome"),
+        Column("answer", "answer"),
+        Column("steps", "steps", table.count),
+        Column("rows", "rows", table.count),
+        Column("rows_share", "rows/(N·steps)", table.figure),
+        Column("ess", "mean ESS/N", table.figure),
+        Column("least_ess", "least ESS", table.figure),
+        Column("histories", "most histories", table.count),
+        Column("resamplings", "resamplings", table.count),
+        Column("reductions", "reductions", table.count),
+        Column("log_z", "log Z", table.figure),
+    )
+    return Table(name="traces", title="Traces", columns=columns, rows=tuple(map(_account, traces)))
+
+
+def _account(trace: Trace) -> tuple[Any, ...]:
+    steps, n = trace.steps, trace.particles
+    rows = sum(step.rows for step in steps)
+    head = (
+        trace.name,
+        trace.model,
+        trace.method,
+        n,
+        trace.seed,
+        trace.outcome,
+        trace.answer,
+        len(steps),
+        rows,
+    )
+    if not steps:
+        return (*head, None, None, None, None, 0, 0, trace.log_z)
+    return (
+        *head,
+        rows / (n * len(steps)),
+        sum(step.ess for step in steps) / (n * len(steps)),
+        min(step.ess for step in steps),
+        max(step.histories for step in steps),
+        sum(step.resampled for step in steps),
+        sum(step.reductions for step in steps),
+        trace.log_z,
+    )
+
+
+def shares(traces: Sequence[Trace]) -> Table | None:
+    """The answers with their weights; None where no trace has come to its end."""
+    rows = tuple(
+        (trace.name, share.answer, share.weight, share.count) for trace in traces for share in trace.shares
+    )
+    if not rows:
+        return None
+    columns = (
+        _TRACE,
+        Column("answer", "answer"),
+        Column("weight", "weight", table.percent),
+        Column("count", "particles", table.count),
+    )
+    return Table(name="shares", title="Answers of the traces", columns=columns, rows=rows)
+
+
+def steps(traces: Sequence[Trace]) -> Table | None:
+    """Step by step, thinned out but for the steps that resampled; None where there is none."""
+    rows = tuple(
+        (trace.name, one.step, one.alpha, one.rows, one.histories, one.ess, one.forks, one.resampled)
+        for trace in traces
+        for one in _thinned(trace.steps)
+    )
+    if not rows:
+        return None
+    columns = (
+        _TRACE,
+        Column("step", "step", table.count),
+        Column("alpha", "alpha", table.figure),
+        Column("rows", "rows", table.count),
+        Column("histories", "histories", table.count),
+        Column("ess", "ESS", table.figure),
+        Column("forks", "forks", table.count),
+        Column("resampled", "resampled", lambda was: "yes" if was else ""),
+    )
+    is_whole = len(rows) == sum(len(trace.steps) for trace in traces)
+    note = "" if is_whole else "Some steps are left out; all that resampled are there. "
+    note += "ESS is from before the resampling."
+    return Table(name="steps", title="Steps of the traces", columns=columns, rows=rows, note=note)
+
+
+def _thinned(all_of: Sequence[TraceStep]) -> list[TraceStep]:
+    every = max(1, -(-len(all_of) // MOST_STEPS))
+    last = len(all_of) - 1
+    return [step for i, step in enumerate(all_of) if i % every == 0 or i == last or step.resampled]
