@@ -39,13 +39,13 @@ def run(arguments: Sequence[str]) -> int:
     import click
 
     from localsmc.errors import LocalSMCError
-    from localsmc_cli.commands import localsmc
-    from localsmc_cli.interrupt import INTERRUPTED, Interrupts
-    from localsmc_cli.output import Output
-    from localsmc_cli.session import Session
+    from localsmc_cli.root import localsmc
+    from localsmc_cli.ui.command_session import Session
+    from localsmc_cli.ui.interrupt import INTERRUPTED, Interrupts
+    from localsmc_cli.ui.output import Output
 
     if request := os.environ.get("_LOCALSMC_COMPLETE"):
-        from localsmc_cli.shells import complete
+        from localsmc_cli.completion.shells import complete
 
         return complete(request)
     output = Output()
@@ -111,7 +111,7 @@ def _usage_error(error: click.ClickException) -> ConfigError:
 
 def _source(error: click.BadParameter, context: click.Context | None) -> str:
     """The option as it is typed, or the variable or the place in the file that the bad value came from."""
-    from localsmc_cli.origins import origin
+    from localsmc_cli.config.provenance import origin
 
     parameter = error.param
     return "a value" if parameter is None or context is None else origin(context, str(parameter.name))

@@ -16,8 +16,8 @@ from typing import NamedTuple
 
 import click
 
-from localsmc_cli.command import PlainCommand
-from localsmc_cli.commands import localsmc
+from localsmc_cli.options.base_command import PlainCommand
+from localsmc_cli.root import localsmc
 
 BEGIN, END = "<!-- The reference of commands, by cli/reference.py -->", "<!-- The end of the reference -->"
 

@@ -13,15 +13,15 @@ import localsmc
 from localsmc.bench.measure import Bench
 from localsmc.bench.speed_table import FORMATS
 from localsmc.errors import ContextFull
-from localsmc_cli.choices import TABLE_FORMATS
 from localsmc_cli.main import run
+from localsmc_cli.options.choices import TABLE_FORMATS
 
 SHAPE = "test:vocab=1024"
 
 SMALL = ["bench", "-t", "1", "-N", "1,3", "-n", "6", "-r", "1"]
 
 # Every sample is told of at once.
-CHATTY = "import localsmc_cli.progress; localsmc_cli.progress.PERIOD = 0; " + PROGRAM
+CHATTY = "import localsmc_cli.ui.progress; localsmc_cli.ui.progress.PERIOD = 0; " + PROGRAM
 
 
 def popen(*arguments):

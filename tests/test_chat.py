@@ -13,8 +13,8 @@ import pytest
 from program import PROGRAM
 
 from localsmc.errors import ConfigError
-from localsmc_cli.lines import messages
-from localsmc_cli.slash import COMMANDS
+from localsmc_cli.chat.line_reader import messages
+from localsmc_cli.chat.slash_commands import COMMANDS
 
 DEADLINE, PATIENCE = 120, 30
 BRIEF = ["-t", "1", "-N", "4", "-n", "12", "-s", "1"]
@@ -412,7 +412,7 @@ def test_messages(lines, found):
 
 
 def test_every_command_that_takes_nothing_says_so():
-    from localsmc_cli.slash import obey
+    from localsmc_cli.chat.slash_commands import obey
 
     for name in (name for name, one in COMMANDS.items() if not one.takes):
         with pytest.raises(ConfigError, match=f"`/{name}` takes nothing"):

@@ -16,9 +16,9 @@ from localsmc.errors import ContextFull
 from localsmc.methods import METHODS
 from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
 from localsmc.results import AnswerShare
-from localsmc_cli import choices
-from localsmc_cli.commands import COMMANDS
-from localsmc_cli.summary import percent, share_lines
+from localsmc_cli.options import choices
+from localsmc_cli.root import COMMANDS
+from localsmc_cli.ui.summary import percent, share_lines
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
 

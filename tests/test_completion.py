@@ -11,9 +11,9 @@ from program import PROGRAM
 
 from localsmc.methods import METHODS
 from localsmc.methods.base import options_of
-from localsmc_cli.choices import METHOD_OPTIONS
+from localsmc_cli.completion.shells import _rejoined
 from localsmc_cli.main import run
-from localsmc_cli.shells import _rejoined
+from localsmc_cli.options.choices import METHOD_OPTIONS
 
 DEADLINE = 60
 

@@ -10,10 +10,10 @@ import pytest
 from program import PROGRAM
 
 from localsmc.system.user_dirs import RESERVED
-from localsmc_cli import profiles
-from localsmc_cli.command import Option
-from localsmc_cli.commands import localsmc as group
-from localsmc_cli.known import Known
+from localsmc_cli.config import profiles
+from localsmc_cli.config.keys import Known
+from localsmc_cli.options.base_command import Option
+from localsmc_cli.root import localsmc as group
 
 SMALL = ["-t", "1", "-n", "4", "-s", "1"]
 

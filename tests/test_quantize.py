@@ -27,8 +27,8 @@ from localsmc.gguf.tensor_types import FILE_TYPES
 from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
 from localsmc.llama.binding import C, set_fields
 from localsmc.llama.quantize import BITS_PER_WEIGHT, NEED_IMATRIX, Quantization
+from localsmc_cli.commands.quantize import target_path
 from localsmc_cli.main import run
-from localsmc_cli.quantize import target_path
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs signals and terminals")
 

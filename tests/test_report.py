@@ -25,7 +25,7 @@ from localsmc.report.folder import read_run
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.trace_file import read_trace
 from localsmc_cli.main import run
-from localsmc_cli.trace import Trace
+from localsmc_cli.ui.trace_writer import Trace
 
 POWER = "power-smc:N=16,alpha=4,select=majority"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -522,7 +522,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(cli, small, tmp_path, monkeyp
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
-    from localsmc_cli import report as command
+    from localsmc_cli.commands import report as command
 
     monkeypatch.setattr(command, "is_terminal", lambda _: True)
     monkeypatch.setenv("COLUMNS", str(width))

@@ -1,0 +1,1 @@
+"""The chat session: reading lines, slash commands, the live panel."""

@@ -1,0 +1,54 @@
+"""The leading text of a turn while it is written, its thought dimmed, and a reply once it is there."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from localsmc.results import StepInfo
+from localsmc.text import reasoning
+from localsmc_cli.ui.live_panel import TAIL, Panel, figures, printable
+
+if TYPE_CHECKING:
+    from localsmc.engine.solve import Solving
+
+THOUGHT = "dim"
+
+
+class Leading(Panel):
+    """The end of the heaviest text, as much as the window holds, above a line of figures."""
+
+    def __init__(self, *, hides_thought: bool) -> None:
+        super().__init__()
+        self._hides_thought = hides_thought
+
+    def _render(self, step: StepInfo, solving: Solving) -> RenderableType:
+        # The heaviest by weight, and the longest of those: finished and unfinished ones stand side by side.
+        text = solving.completions()[0].text
+        shown = styled(text, solving.closing, hides_thought=self._hides_thought)
+        n_lines = max(1, self._console.height - 4)
+        line = Text(figures(step, solving), style="dim", no_wrap=True, overflow="ellipsis")
+        return Group(self._tail(shown[-TAIL:], n_lines), line)
+
+
+def styled(text: str, closing: str, *, hides_thought: bool) -> Text:
+    """A reply with its thought dimmed, or with three dots for it."""
+    found = Text()
+    for part in reasoning.parts(text, closing):
+        if not part.is_thought:
+            found.append(printable(part.text))
+        elif hides_thought:
+            found.append("…\n", style=THOUGHT)
+        else:
+            found.append(printable(part.text), style=THOUGHT)
+    return found
+
+
+def show(text: str, closing: str, *, hides_thought: bool) -> None:
+    """A whole reply on the terminal that standard output is."""
+    console = Console(file=sys.stdout, highlight=False, no_color="NO_COLOR" in os.environ)
+    console.print(styled(text.strip("\n"), closing, hides_thought=hides_thought), soft_wrap=True)

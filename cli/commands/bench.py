@@ -1,0 +1,252 @@
+"""`localsmc bench`: how fast methods are on this machine, and where the time goes."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc_cli.inputs.downloads import present
+from localsmc_cli.inputs.method_specs import check_draft, is_idle, parse_methods
+from localsmc_cli.inputs.model_sources import with_models
+from localsmc_cli.inputs.problem_text import checked_text
+from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.options import common_options, model_options
+from localsmc_cli.options.choices import TABLE_FORMATS
+from localsmc_cli.options.param_types import Count, Counts, Exponents
+from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.interrupt import INTERRUPTED
+from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
+from localsmc_cli.ui.progress import status
+
+if TYPE_CHECKING:
+    from localsmc.bench import Spec
+    from localsmc.bench.case_summary import Account
+    from localsmc.bench.measure import Bench, Sample
+    from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
+
+_EXAMPLES = """\b
+Examples:
+  localsmc bench -N 1,16,64
+  localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -n 16 -r 1 -o csv > speed.csv
+
+Tests take turns within a repetition; "× plain" is the time over that of as many tokens of plain decoding in
+the same one. A step is a token of the longest text. A synthetic model has random weights: it replays the
+histories of the embedded model, row by row; "rows=N" beside it has N histories at every step.
+"""
+
+N_TOKENS = 64
+
+PROBLEMS = "tiny:seed=8"
+"""What the embedded model is for; to other models a problem is as good as another."""
+
+MAX_PROBLEMS = 100
+"""More repetitions begin again."""
+
+_bench = common_options.section("Benchmark")
+bench_options = common_options.together(
+    _bench(
+        "--synthetic",
+        multiple=True,
+        metavar="SHAPE",
+        help="A model of random weights of a real shape, SHAPE[:QUANT][:vocab=N], for example"
+        " qwen2.5-7b:Q4_K_M; written once, into the cache folder. May be given several times.",
+    ),
+    _bench(
+        "--method",
+        "methods",
+        multiple=True,
+        metavar="METHOD",
+        help="A method with its options; may be given several times.  [default: power-smc]",
+    ),
+    _bench(
+        "-N",
+        "--particles",
+        scope="bench",
+        type=Counts(1, 1_000_000),
+        metavar="N,...",
+        help="Particles, one after another; up to 256 are rows of batches, too.  [default: the method's own]",
+    ),
+    _bench(
+        "--alpha",
+        scope="bench",
+        type=Exponents(),
+        metavar="X,...",
+        help="Exponents.  [default: the method's own]",
+    ),
+    _bench(
+        "-n",
+        "--predict",
+        "--n-predict",
+        "n_predict",
+        scope="bench",
+        type=Counts(2, 1_000_000),
+        metavar="N,...",
+        help="Tokens; texts of a real model may end before.  [default: 64]",
+    ),
+    _bench(
+        "-r",
+        "--repetitions",
+        type=Count(1),
+        default=3,
+        metavar="N",
+        help="Repetitions, each on another problem with another seed.  [default: 3]",
+    ),
+    _bench(
+        "-p",
+        "--prompt",
+        metavar="TEXT",
+        each_time=common_options.THE_PROBLEM,
+        help="The problem.  [default: some that are built in]",
+    ),
+    _bench(
+        "--peers",
+        is_flag=True,
+        default=False,
+        help="Also llama-cpp-python's own Llama: one text, N in turn, and the best of N in turn.",
+    ),
+    _bench(
+        "-o",
+        "--output",
+        scope="bench",
+        type=click.Choice(TABLE_FORMATS),
+        default="md",
+        help="How the table is written.  [default: md]",
+    ),
+    common_options.mode_options(_bench),
+)
+
+
+@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@bench_options
+@model_options.models_option
+@model_options.loading_options
+@model_options.draft_options
+@common_options.context_options
+@click.pass_obj
+def bench(session: Session, /, **given: Any) -> None:
+    """Time plain decoding, bare batches in llama.cpp, and methods, in one run on the same weights.
+
+    Standard output has the table; everything else is on standard error. Ctrl-C keeps what is measured.
+    """
+    from localsmc.bench.speed_table import FORMATS
+
+    output, interrupts = session.output, session.interrupts
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    found: list[Account] = []
+    with output.library_log(), interrupts.gentle("nothing is shown of it"):
+        try:
+            _measure_all(session, given, found)
+        finally:
+            # What was measured before an error is not lost.
+            if found:
+                output.text(FORMATS[given["output"]](found))
+    if interrupts.is_requested:
+        raise click.exceptions.Exit(INTERRUPTED)
+
+
+def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
+    """Every model, one after the other; `found` grows by what was measured, before an error, too."""
+    from localsmc.bench import parse
+    from localsmc.bench.cases import cases
+    from localsmc.bench.measure import Bench
+    from localsmc.methods.spec import has_pair
+
+    methods = parse_methods(given["methods"] or ("power-smc",))
+    shapes = [parse(text) for text in given["synthetic"]]
+    given = with_models(given)
+    check_draft(methods, given)
+    settings, problems = _settings(given), _problems(given)
+    tell_idle_gpus(session.output, load_options(given))
+    files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
+    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
+    for target in (*files, *shapes):
+        with contextlib.ExitStack() as stack:
+            model, teller = _loaded(session, stack, target, given)
+            tell_loaded(session.output, model)
+            chosen = cases(
+                teller or model,
+                methods,
+                particles=() if is_idle("particles", methods) else given["particles"] or (),
+                alphas=() if is_idle("alpha", methods) else given["alpha"] or (),
+                n_tokens=given["n_predict"] or (N_TOKENS,),
+                has_peers=given["peers"],
+                is_synthetic=teller is not None,
+            )
+            bench = Bench(
+                model,
+                chosen,
+                settings,
+                problems=problems,
+                repetitions=given["repetitions"],
+                teller=teller,
+                should_stop=lambda: session.interrupts.is_requested,
+            )
+            _measure(session, model.header.name or model.source.path.stem, bench, found)
+        if session.interrupts.is_requested:
+            return
+
+
+def _settings(given: Given) -> Settings:
+    """Those of the context; a benchmark has no others."""
+    others = dict.fromkeys(("n_predict", "select", "system", "raw", "stop_at_box", "budget", "reasoning"))
+    return settings_of({**given, **others, "stop": (), "seed": None})
+
+
+def _problems(given: Given) -> list[str]:
+    from localsmc.evals.tasks import load_task
+
+    if given["prompt"] is not None:
+        return [checked_text(given["prompt"], "`--prompt`")]
+    n_problems = min(given["repetitions"], MAX_PROBLEMS)
+    return [item.question for item in load_task(PROBLEMS, limit=n_problems).items]
+
+
+def _loaded(
+    session: Session, stack: contextlib.ExitStack, target: str | Spec | None, given: Given
+) -> tuple[Model, Model | None]:
+    """A model, and whose histories it replays where it is synthetic."""
+    import localsmc
+    from localsmc.bench import Spec
+
+    load, draft_load = load_options(given), draft_load_options(given)
+    if not isinstance(target, Spec):
+        model = localsmc.load(target, load, draft=given["model_draft"], draft_options=draft_load)
+        return stack.enter_context(model), None
+    model = stack.enter_context(localsmc.load(_written(session, target), load))
+    return model, stack.enter_context(localsmc.load(options=localsmc.LoadOptions(cpu_only=True)))
+
+
+def _written(session: Session, spec: Spec) -> Path:
+    """The file of random weights, written where it is not there."""
+    from localsmc.bench import cached
+
+    with status(session.output) as show:
+
+        def progress(done: int, n: int) -> None:
+            show(f"writing {spec}: {done / 2**20:,.0f} of {n / 2**20:,.0f} MiB")
+            if session.interrupts.is_requested:
+                raise KeyboardInterrupt
+
+        return cached(spec, progress=progress)
+
+
+def _measure(session: Session, name: str, bench: Bench, found: list[Account]) -> None:
+    from localsmc.bench.case_summary import accounts
+
+    samples: list[Sample] = []
+    try:
+        with status(session.output) as show:
+            show(f"{name}: warming up")
+            for sample in bench:
+                samples.append(sample)
+                rate = sample.steps / sample.seconds
+                show(f"{name}: {len(samples)}/{len(bench)} · {sample.case.label}: {rate:.1f} tokens/s")
+    finally:
+        found += accounts(name, bench.cases, samples)
+    for notice in bench.notices:
+        session.output.warn(notice)

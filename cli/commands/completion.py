@@ -1,0 +1,38 @@
+"""`localsmc completion`: what makes a shell complete localsmc's words."""
+
+from __future__ import annotations
+
+import os
+
+import click
+
+from localsmc.errors import ConfigError
+from localsmc_cli.options.base_command import PlainCommand, did_you_mean
+from localsmc_cli.ui.command_session import Session
+
+_EXAMPLES = """\b
+Examples:
+  localsmc completion bash > ~/.local/share/bash-completion/completions/localsmc
+  eval "$(localsmc completion bash)"
+
+bash: the first is for the package bash-completion, which loads it when it is needed; without it the second,
+as a line of ~/.bashrc. zsh: eval "$(localsmc completion zsh)" in ~/.zshrc, behind compinit. fish: localsmc
+completion fish > ~/.config/fish/completions/localsmc.fish. Then open a new shell.
+"""
+
+
+@click.command(cls=PlainCommand, epilog=_EXAMPLES)
+@click.argument("shell", required=False, metavar="bash|zsh|fish")
+@click.pass_obj
+def completion(session: Session, shell: str | None) -> None:
+    """Print a script that makes a shell complete commands, options, methods, models and profiles."""
+    from localsmc_cli.completion.shells import SHELLS, of
+
+    if shell is None:
+        used = os.path.basename(os.environ.get("SHELL", ""))
+        raise ConfigError(
+            "no shell is given", hint=f"localsmc completion {used if used in SHELLS else 'bash'}"
+        )
+    if shell not in SHELLS:
+        raise ConfigError(f"there is no completion for `{shell}`", hint=did_you_mean(shell, list(SHELLS)))
+    session.output.text(of(shell).source().rstrip())

@@ -1,0 +1,96 @@
+"""`localsmc doctor`: whether everything works, and what to type where it does not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError
+from localsmc_cli.options import common_options
+from localsmc_cli.ui.columns import columns
+from localsmc_cli.ui.command_session import Session
+
+if TYPE_CHECKING:
+    from localsmc.doctor import Finding, Verdict
+    from localsmc_cli.config.config_file import Configuration
+
+_EXAMPLES = """\b
+Examples:
+  localsmc doctor
+  localsmc doctor -m tiny --json
+
+The exit code is 1 where something is broken; a warning is something that could be better.
+"""
+
+_checking = common_options.section("Checks")
+_output = common_options.section("Output")
+
+
+class _Command(common_options.Command):
+    """Works where the configuration does not: what is wrong with it is one of the findings."""
+
+    def configuration(self, ctx: click.Context) -> Configuration:
+        """See `options.Command.configuration`; nothing of a file with a mistake."""
+        from localsmc_cli.config.config_file import Configuration
+        from localsmc_cli.config.keys import Known
+        from localsmc_cli.config.layers import check
+
+        try:
+            file = super().configuration(ctx)
+            check(file, Known(ctx))
+        except ConfigError as error:
+            ctx.meta[_MISTAKE] = error
+            return Configuration("")
+        return file
+
+
+_MISTAKE = "localsmc.configuration_mistake"
+
+
+@click.command(cls=_Command, epilog=_EXAMPLES)
+@_checking("-m", "--model", metavar="MODEL", help="A model to check, too; nothing is downloaded.")
+@_output("--json", "as_json", is_flag=True, default=False, help="The findings as one JSON object.")
+@click.pass_obj
+def doctor(session: Session, /, **given: Any) -> None:
+    """Check llama.cpp, GPU, memory, folders, the hub and the embedded model, and say what to do."""
+    from localsmc.doctor import checkup
+
+    findings: list[Finding] = []
+    with session.output.panel() as panel:
+        for finding in checkup(given["model"], configuration=_configuration):
+            findings.append(finding)
+            if panel is not None:
+                panel.status(f"{finding.name}: {finding.status}")
+    counts = {status: sum(one.status == status for one in findings) for status in ("broken", "warning")}
+    if given["as_json"]:
+        session.output.json({"findings": [one.to_json() for one in findings], **counts})
+    else:
+        session.output.text(_report(findings))
+        session.output.note(_summary(**counts))
+    if counts["broken"]:
+        raise click.exceptions.Exit(1)
+
+
+def _configuration() -> Verdict:
+    """What is wrong in the file, else whether its folder is as it should be."""
+    from localsmc.doctor import system_checks
+
+    mistake: ConfigError | None = click.get_current_context().meta.get(_MISTAKE)
+    if mistake is not None:
+        raise mistake
+    return system_checks.config()
+
+
+def _report(findings: list[Finding]) -> str:
+    """A row for each, then what to do; commands are never folded."""
+    rows = columns((), [(one.status, one.name, one.line) for one in findings])
+    hints = [f"{one.name}:\n{one.hint}" for one in findings if one.hint]
+    return "\n\n".join([rows, *hints])
+
+
+def _summary(broken: int, warning: int) -> str:
+    if not broken and not warning:
+        return "\neverything works"
+    told = [f"{broken} broken"] if broken else ["nothing is broken"]
+    return f"\n{', '.join([*told, *([f'{warning} to look at'] if warning else [])])}"

@@ -1,0 +1,203 @@
+"""`localsmc eval`: problems × models × methods × seeds into a run folder."""
+
+from __future__ import annotations
+
+import shlex
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError, RunError
+from localsmc.system.user_dirs import expanded
+from localsmc_cli.inputs.downloads import present
+from localsmc_cli.inputs.method_specs import check_draft, parse_methods
+from localsmc_cli.inputs.model_sources import with_models
+from localsmc_cli.inputs.run_settings import Given, draft_load_options, is_offline, load_options, settings_of
+from localsmc_cli.options import common_options, model_options
+from localsmc_cli.options.param_types import Count
+from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.interrupt import INTERRUPTED
+from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
+from localsmc_cli.ui.progress import progress
+
+if TYPE_CHECKING:
+    from localsmc.evals import Plan
+    from localsmc.evals.tasks import Task
+
+_EXAMPLES = """\b
+Examples:
+  localsmc eval --task tiny --limit 20 -o run
+  localsmc eval --data problems.csv --question text --answer solution -o other-run
+
+A method is written with its options as solve has them: power-smc:N=16,alpha=4,select=majority.
+The same command goes on where a run was stopped; what is in the folder is not run again.
+"""
+
+_problems = common_options.section("Problems")
+problems_options = common_options.together(
+    _problems(
+        "--task",
+        "tasks",
+        multiple=True,
+        metavar="NAME",
+        help="tiny (made for the embedded model; tiny:levels=4-5,family=shopping), or from the Hugging Face"
+        " hub gsm8k, math-500, aime-2024, aime-2025, gpqa; may be given several times.",
+    ),
+    _problems(
+        "--data",
+        metavar="FILE",
+        help="Problems of your own: JSONL, JSON, CSV or Parquet; with --task, a copy of that set.",
+    ),
+    _problems("--question", metavar="FIELD", help="Where --data has the problem.  [default: question]"),
+    _problems(
+        "--answer",
+        metavar="FIELD",
+        help="Where --data has the right answer; without any, nothing is graded.  [default: answer]",
+    ),
+    _problems(
+        "--grader",
+        type=click.Choice(("math", "numeric", "exact", "choice")),
+        help="How answers of --data are compared.  [default: math]",
+    ),
+    _problems("--limit", type=Count(1), metavar="N", help="The first N problems only."),
+    common_options.system_option(_problems),
+    common_options.reasoning_option(_problems),
+)
+
+_runs = common_options.section("Runs")
+runs_options = common_options.together(
+    _runs(
+        "--method",
+        "methods",
+        multiple=True,
+        metavar="METHOD",
+        help="A method with its options; may be given several times.  [default: power-smc and sample]",
+    ),
+    _runs("--seeds", type=Count(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
+    _runs(
+        "-o",
+        "--output",
+        metavar="FOLDER",
+        each_time=common_options.THE_RESULT,
+        help="Where the results go, and a stopped run goes on.",
+    ),
+    common_options.mode_options(_runs),
+)
+
+
+@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@problems_options
+@runs_options
+@model_options.models_option
+@model_options.loading_options
+@model_options.draft_options
+@common_options.limit_options
+@common_options.context_options
+@click.pass_obj
+def eval(session: Session, /, **given: Any) -> None:
+    """Run problems with several models and methods, and write every result to a folder.
+
+    Standard output has the folder, for `localsmc report`; everything else is on standard error.
+    """
+    output = session.output
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    if not given["output"]:
+        raise ConfigError("no folder is given for the results", hint="add `-o run`")
+    plan = _plan(session, with_models(given))
+    with output.library_log():
+        n_failed, is_whole = _run(session, plan, expanded(given["output"]))
+    output.text(given["output"])
+    if not is_whole:
+        raise click.exceptions.Exit(INTERRUPTED)
+    if n_failed:
+        raise RunError(
+            f"{n_failed} of {len(plan)} runs failed",
+            hint="the lines with an `error` in results.jsonl say why; taken out, they are run again",
+        )
+
+
+def _plan(session: Session, given: Given) -> Plan:
+    from localsmc.evals import Plan, parse_models
+    from localsmc.methods.spec import has_pair
+
+    methods = parse_methods(given["methods"] or ("power-smc", "sample"))
+    check_draft(methods, given)
+    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
+    settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
+    return Plan(
+        tasks=_tasks(given),
+        models=parse_models(given["models"]),
+        methods=methods,
+        seeds=tuple(range(given["seeds"])),
+        settings=settings,
+        load=load_options(given),
+        draft=given["model_draft"],
+        draft_load=draft_load_options(given),
+    )
+
+
+def _tasks(given: Given) -> tuple[Task, ...]:
+    from localsmc.evals.tasks import load_task, user_task
+
+    names, data = given["tasks"], None if given["data"] is None else expanded(given["data"])
+    if not names and data is None:
+        raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
+    if names and data is not None and len(names) > 1:
+        raise ConfigError("`--data` goes with one `--task`", hint="leave the other tasks out")
+    if len(set(names)) < len(names):
+        raise ConfigError("a task is given twice", hint="leave one of them out")
+    for option in ("question", "answer", "grader"):
+        if given[option] is not None and (names or data is None):
+            raise ConfigError(f"`--{option}` is for `--data` without `--task`", hint="leave it out")
+    if names:
+        return tuple(
+            load_task(name, data=data, limit=given["limit"], offline=is_offline(given)) for name in names
+        )
+    assert data is not None  # noqa: S101 - asked above
+    task = user_task(
+        data, question=given["question"], answer=given["answer"], grader=given["grader"] or "math"
+    )
+    return (task.first(given["limit"]),)
+
+
+def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
+    """How many runs of the whole plan failed, and whether it is finished."""
+    from localsmc.evals import Evaluation, RunFolder
+
+    output, manifest = session.output, plan.manifest()
+    with session.interrupts.gentle("what is finished is in the folder"), RunFolder(path, manifest) as folder:
+        for notice in folder.notices:
+            output.warn(notice)
+        if folder.n_cut:
+            output.warn(f"a line that was cut short ({folder.n_cut} bytes) is taken off and run again")
+        tell_idle_gpus(output, plan.load)
+        evaluation = Evaluation(
+            plan,
+            folder,
+            should_stop=lambda: session.interrupts.is_requested,
+            on_load=lambda model: tell_loaded(output, model),
+        )
+        n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
+        began, in_methods, n_new = time.perf_counter(), 0.0, 0
+        with progress(output, len(plan), folder.lines) as show:
+            for line in evaluation:
+                show(line)
+                n_failed += line["verdict"] == "failed"
+                in_methods, n_new = in_methods + _method_seconds(line), n_new + 1
+        seconds = time.perf_counter() - began
+        if n_new:
+            output.detail(f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of it in the methods")
+        if evaluation.n_left:
+            done = len(plan) - evaluation.n_left
+            output.note(f"stopped after {done} of {len(plan)} runs; the same command goes on from there")
+        else:
+            output.note(f"to see what came out: localsmc report {shlex.quote(str(path))}")
+        return n_failed, not evaluation.n_left
+
+
+def _method_seconds(line: dict[str, Any]) -> float:
+    """From putting the problem to the result; loading, grading and writing not counted."""
+    seconds = line["result"]["usage"]["seconds"] if line["result"] else {"total": 0.0, "load": 0.0}
+    return float(seconds["total"] - seconds["load"])

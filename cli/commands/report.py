@@ -1,0 +1,243 @@
+"""`localsmc report`: run folders and traces as tables, files and a page."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError
+from localsmc.system.atomic_write import write_whole
+from localsmc.system.user_dirs import expanded
+from localsmc_cli.inputs.run_settings import Given
+from localsmc_cli.options import common_options
+from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.output import is_terminal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    from localsmc.report import Report
+    from localsmc.report.table import Column, Table
+
+_EXAMPLES = """\b
+Examples:
+  localsmc report run --html report.html
+  localsmc solve "What is 17 * 23?" --trace run.jsonl && localsmc report run.jsonl --html run.html
+
+A RUN is a folder that eval has written, finished or not, or a file of `solve --trace`. Several are
+put together. The tables are on standard output, unless something else goes there by `-`.
+"""
+
+_tables = common_options.section("Tables")
+_files = common_options.section("Files")
+_a_file = functools.partial(_files, each_time=common_options.THE_RESULT)
+
+
+@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.argument("runs", nargs=-1, metavar="RUN...", shell_complete=common_options.completed_as("FILE"))
+@_tables(
+    "--all",
+    "all_tables",
+    is_flag=True,
+    default=False,
+    help="By family, level and seed, pass@k, calibration, too.",
+)
+@_tables("--against", metavar="METHOD", help="Compare the others with this one.  [default: the first]")
+@_a_file(
+    "--html", metavar="FILE", help="A page with charts, every problem and its particles; needs no network."
+)
+@_a_file("--csv", metavar="FILE|-", help="Accuracy as CSV, a row a method, selector and part.")
+@_a_file("--json", metavar="FILE|-", help="All tables as JSON, unrounded.")
+@_a_file("--markdown", metavar="FILE|-", help="All tables as Markdown.")
+@_files("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors.")
+@click.pass_obj
+def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
+    """Tell what came out of runs: accuracy with intervals, cost, differences, calibration.
+
+    Reads what eval and `solve --trace` write; loads no model.
+    """
+    output = session.output
+    output.is_quiet = given["quiet"]
+    targets = _targets(given)
+    if not runs:
+        raise ConfigError("no run is given", hint="localsmc report RUN, the folder of `localsmc eval -o RUN`")
+    from localsmc.report import report as read
+
+    found = read([expanded(run) for run in runs], given["against"])
+    for line in found.heading:
+        output.note(line)
+    for kind, target in targets.items():
+        text = _WRITERS[kind](found)
+        if target == "-":
+            output.text(text.removesuffix("\n"))
+        else:
+            write_whole(expanded(target), text)
+            output.note(f"wrote {target}")
+    if "-" not in targets.values():
+        tables = [table for table in found.tables if given["all_tables"] or table.name in _MAIN]
+        output.text(_shown(tables))
+        if n_more := len(found.tables) - len(tables):
+            output.note(f"{n_more} more tables with `--all`")
+
+
+def _page(found: Report) -> str:
+    from localsmc.report import page
+
+    return page(found)
+
+
+def _json(found: Report) -> str:
+    return json.dumps(found.to_json(), ensure_ascii=False, indent=1) + "\n"
+
+
+_WRITERS: dict[str, Callable[[Report], str]] = {
+    "html": _page,
+    "csv": lambda found: found.to_csv(),
+    "json": _json,
+    "markdown": lambda found: found.to_markdown(),
+}
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def _targets(given: Given) -> dict[str, str]:
+    """What goes where; every mistake that can be found before anything is read."""
+    targets = {kind: given[kind] for kind in _WRITERS if given[kind] is not None}
+    files = list(targets.values())
+    if files.count("-") > 1:
+        raise ConfigError("standard output is given twice", hint="write one of them to a file")
+    for kind, target in targets.items():
+        if target != "-":
+            _check(kind, expanded(target))
+        if target != "-" and files.count(target) > 1:
+            raise ConfigError(f"two outputs go to `{target}`", hint="give each a file of its own")
+    return targets
+
+
+def _check(kind: str, path: Path) -> None:
+    parent = path.resolve().parent
+    reason = None
+    if path.is_dir():
+        reason = "it is a folder"
+    elif not parent.is_dir():
+        reason = f"there is no folder `{parent}`"
+    elif not os.access(path if path.exists() else parent, os.W_OK):
+        reason = "permission denied"
+    if reason:
+        hint = f"`--{kind}` takes a file in a folder that you may write to"
+        raise ConfigError(f"`{path}` cannot be written: {reason}", hint=hint)
+
+
+# --- standard output ------------------------------------------------------------------------------
+
+_GAP = 2
+"""Characters between two columns."""
+
+_NAME = 14
+"""Characters that a name has at least, before it gets a line of its own."""
+
+
+_MAIN = ("missing", "accuracy", "cost", "differences", "models", "answers", "traces", "shares")
+"""Tables that are shown unasked."""
+
+
+def _shown(tables: Sequence[Table]) -> str:
+    """The tables: drawn on a terminal, Markdown for a reader that is a program."""
+    if not is_terminal(sys.stdout):
+        from localsmc.report.table import markdown
+
+        return "\n\n".join(map(markdown, tables))
+    from rich.console import Console
+
+    console = Console(file=sys.stdout, highlight=False)
+    with console.capture() as captured:
+        for table in tables:
+            _print(console, table)
+    return captured.get().rstrip("\n")
+
+
+def _print(console: Console, table: Table) -> None:
+    """A table as the window has room for it; no number is ever cut off."""
+    from rich.text import Text
+
+    from localsmc.report.table import markdown
+
+    columns, rows = table.cells()
+    whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows, console.width)
+    console.print(Text(table.title, style="bold"))
+    if _fits(console, whole):
+        console.print(whole)
+    elif all(_fits(console, part) for part in numbered):
+        console.print(Text(names), *numbered, sep="\n")
+    else:
+        console.print(Text(markdown(table).split("\n\n")[1]), soft_wrap=True)
+    if table.note:
+        console.print(Text(table.note, style="dim"))
+    console.print()
+
+
+def _fits(console: Console, drawn: RichTable) -> bool:
+    least = [column.width or column.min_width or 0 for column in drawn.columns]
+    return sum(least) + _GAP * (len(least) - 1) <= console.width
+
+
+def _numbered(columns: list[Column], rows: list[list[str]], width: int) -> tuple[str, list[RichTable]]:
+    """The words of each row on a numbered line, and the numbers below, in tables of at most this width."""
+    from localsmc.report.table import Column, count
+
+    words = [
+        [cell for cell, one in zip(row, columns, strict=True) if not one.is_number and cell] for row in rows
+    ]
+    names = "\n".join(f"{k:>3} {' · '.join(some)}" for k, some in enumerate(words, 1))
+    kept = [k for k, column in enumerate(columns) if column.is_number]
+    least = [_least(columns[k].head, [row[k] for row in rows]) for k in kept]
+    parts = []
+    for start, end in _side_by_side(least, width - len(str(len(rows)))):
+        some = kept[start:end]
+        cells = [[str(i), *(row[k] for k in some)] for i, row in enumerate(rows, 1)]
+        parts.append(_drawn([Column("", "", count), *(columns[k] for k in some)], cells))
+    return names, parts
+
+
+def _side_by_side(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
+    """Where to part columns of these widths, so that those of a part fit, or there is one."""
+    starts, used = [0], 0
+    for k, width in enumerate(widths):
+        used += _GAP + width
+        if used > room and k > starts[-1]:
+            starts.append(k)
+            used = _GAP + width
+    return list(zip(starts, [*starts[1:], len(widths)], strict=True))
+
+
+def _least(head: str, cells: Sequence[str]) -> int:
+    """The width of a column of numbers: heads break between words, numbers do not."""
+    return max(map(len, [*head.split(), *cells]))
+
+
+def _drawn(columns: list[Column], rows: list[list[str]]) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
+    for k, column in enumerate(columns):
+        # Where there is little room the names of methods are folded, and no number or word is.
+        cells = [row[k] for row in rows]
+        if column.is_number:
+            drawn.add_column(Text(column.head), justify="right", width=_least(column.head, cells))
+        else:
+            least = min(_NAME, max(map(len, [column.head, *cells])))
+            drawn.add_column(Text(column.head), overflow="fold", min_width=least)
+    for row in rows:
+        drawn.add_row(*map(Text, row))
+    return drawn

@@ -1,0 +1,288 @@
+"""`localsmc solve`: one problem to one answer, or to a comparison of methods."""
+
+from __future__ import annotations
+
+import secrets
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError, LocalSMCError
+from localsmc.system.user_dirs import expanded
+from localsmc_cli.inputs.downloads import present
+from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
+from localsmc_cli.inputs.model_sources import with_models
+from localsmc_cli.inputs.problem_text import read_problem
+from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.options import common_options, model_options
+from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
+from localsmc_cli.ui.follow_run import follow, so_far, tell_account, tell_setup
+from localsmc_cli.ui.interrupt import INTERRUPTED
+from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
+from localsmc_cli.ui.summary import settled_line, summary
+from localsmc_cli.ui.trace_writer import Trace
+
+if TYPE_CHECKING:
+    from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
+    from localsmc.llama import LoadOptions
+    from localsmc.methods.spec import MethodSpec
+    from localsmc_cli.ui.live_panel import Panel
+
+_EXAMPLES = """\b
+Examples:
+  localsmc solve "What is 17 * 23?"
+  cat problem.txt | localsmc solve -N 32 --alpha 4 --json
+
+Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
+before the other. A problem that begins with a dash goes after `--`. What is typed wins over the
+environment, and that over `localsmc config`.
+
+Of several methods standard output has a table: each method's answer, its share of the weight, how
+many independent texts the weighted ones are worth, the token rows decoded, and the time.
+"""
+
+
+@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.argument("problem", nargs=-1)
+@common_options.problem_options
+@common_options.method_options
+@common_options.limit_options
+@common_options.grammar_options
+@common_options.output_options
+@model_options.model_option
+@model_options.loading_options
+@model_options.draft_options
+@model_options.draft_length_option
+@common_options.context_options
+@click.pass_obj
+def solve(session: Session, /, **given: Any) -> None:
+    """Solve a problem: draw many solutions by weight, show one and how the answers are spread.
+
+    Standard output has the chosen text, or the JSON; everything else is on standard error.
+    """
+    output = session.output
+    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    problem = read_problem(given["problem"], given["prompt"], given["file"])
+    given = with_models(given)
+    job = _job(problem, given)
+    present(session, given, job.model, job.draft)
+    with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
+        attempts = _solve(session, job, trace, until_told)
+        if job.is_comparison:
+            code = _tell_all(session, attempts, job, as_json=given["as_json"])
+        else:
+            code = _tell_one(session, attempts[0], job, as_json=given["as_json"])
+            _write(attempts[0], job)
+        trace.check()
+    if code:
+        raise click.exceptions.Exit(code)
+
+
+# --- what to do -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    problem: str
+    model: str | None
+    load: LoadOptions
+    draft: str | None
+    """None where no method has two models."""
+    draft_load: LoadOptions
+    methods: tuple[MethodSpec, ...]
+    settings: Settings
+    transcript: Path | None
+
+    @property
+    def is_comparison(self) -> bool:
+        return len(self.methods) > 1
+
+
+def _job(problem: str, given: Given) -> _Job:
+    """What to do, with every mistake found that can be found before the model is loaded."""
+    from localsmc.engine import output_format
+    from localsmc.engine.transcript import require_writable
+    from localsmc.methods.spec import has_pair
+
+    methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
+    check_draft(methods, given)
+    settings = settings_of(given)
+    path = None if given["transcript"] is None else expanded(given["transcript"])
+    if path is not None:
+        require_writable(path)
+    output_format.gbnf_of(settings)
+    if len(methods) > 1:
+        _refuse_files(given, len(methods))
+        # One seed for all, so that the comparison can be repeated.
+        settings = replace(settings, seed=secrets.randbits(32) if settings.seed is None else settings.seed)
+    return _Job(
+        problem=problem,
+        model=given["model"],
+        load=load_options(given),
+        draft=given["model_draft"] if has_pair(methods) else None,
+        draft_load=draft_load_options(given),
+        methods=methods,
+        settings=settings,
+        transcript=path,
+    )
+
+
+def _refuse_files(given: Given, n_methods: int) -> None:
+    for name, spelled in (("trace", "--trace"), ("transcript", "--output")):
+        if given[name] is not None:
+            raise ConfigError(
+                f"`{spelled}` is for one method, but {n_methods} are given",
+                hint=f"leave `{spelled}` out, or give one `--method`",
+            )
+
+
+# --- doing it -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What all methods of a job share.
+
+    From a method's first step on Ctrl-C waits for `until_told` to close: there is a result to lose.
+    """
+
+    session: Session
+    job: _Job
+    model: Model
+    panel: Panel | None
+    trace: Trace
+    until_told: ExitStack
+    told: set[str] = field(default_factory=set)
+    """The notices that were given."""
+
+
+def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> list[Attempt]:
+    """Every method that was begun, one after the other."""
+    from localsmc.engine.load import load
+    from localsmc.store.model_source import EMBEDDED
+    from localsmc_models import card
+
+    output = session.output
+    attempts: list[Attempt] = []
+    with output.library_log(), output.panel() as panel:
+        _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
+        tell_idle_gpus(output, job.load)
+        with load(
+            job.model,
+            job.load,
+            draft=job.draft,
+            draft_options=job.draft_load,
+            methods=[spec.method for spec in job.methods],
+            settings=job.settings,
+        ) as model:
+            tell_loaded(output, model)
+            if job.model is None:
+                output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
+            desk = _Desk(
+                session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told
+            )
+            for spec in job.methods:
+                if not session.interrupts.is_requested:
+                    attempts.append(_attempt(desk, spec))
+    return attempts
+
+
+def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
+    try:
+        return _run(desk, spec)
+    except LocalSMCError as error:
+        if not desk.job.is_comparison:
+            raise
+        _tell_error(desk.session, spec.label, error)
+        return Attempt(label=spec.label, outcome="failed", error=error)
+
+
+def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
+    from localsmc.engine.conversation import exchange
+    from localsmc.engine.solve import start
+
+    model, job = desk.model, desk.job
+    _status(desk.panel, "reading the prompt")
+    method = model.method(spec.name, **spec.options)
+    settings = replace(job.settings, select=spec.select)
+    with start(model, job.problem, method=method, settings=settings) as solving:
+        desk.until_told.enter_context(desk.session.interrupts.gentle())
+        tell_setup(desk.session.output, solving, desk.told)
+        result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
+        if job.is_comparison:
+            tell_account(desk.session.output, result)
+        return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
+
+
+# --- telling of it --------------------------------------------------------------------------------
+
+
+def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
+    """The result of the only method; returns the exit code."""
+    output, result, outcome = session.output, attempt.result, attempt.outcome
+    assert result is not None  # noqa: S101 - its error was raised
+    if as_json:
+        output.json(result.to_json())
+    else:
+        output.text(result.text)
+        output.note(summary(result))
+    tell_account(output, result)
+    if outcome == "budget":
+        output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far(result)}")
+    if outcome == "settled":
+        output.note(settled_line(result))
+    if outcome == "interrupted":
+        output.note(f"interrupted: {so_far(result)}")
+    return INTERRUPTED if outcome == "interrupted" else 0
+
+
+def _write(attempt: Attempt, job: _Job) -> None:
+    """The transcript, where one is asked for; what it tells of has been shown by now."""
+    from localsmc.engine import transcript
+    from localsmc.store import model_source
+
+    if job.transcript is not None and attempt.exchange is not None:
+        said = transcript.Transcript(
+            exchanges=(attempt.exchange,),
+            system=job.settings.system,
+            model=model_source.lasting(job.model),
+        )
+        transcript.write(job.transcript, said)
+
+
+def _tell_all(session: Session, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
+    """The methods side by side; returns the exit code, the first error's where a method failed.
+
+    Raises that error where no method has a result.
+    """
+    output = session.output
+    errors = [attempt.error for attempt in attempts if attempt.error is not None]
+    if len(errors) == len(attempts):
+        raise errors[0]
+    if as_json:
+        output.json(comparison_json(job.problem, attempts))
+    else:
+        output.text(comparison_table(attempts))
+        output.note(f"seed {job.settings.seed}")
+    left_out = [spec.label for spec in job.methods[len(attempts) :]]
+    if left_out:
+        output.note(f"interrupted: left out {', '.join(left_out)}")
+    if left_out or any(attempt.outcome == "interrupted" for attempt in attempts):
+        return INTERRUPTED
+    return errors[0].exit_code if errors else 0
+
+
+def _tell_error(session: Session, label: str, error: LocalSMCError) -> None:
+    session.output.warn(f"{label} failed: {error}")
+    if error.hint:
+        session.output.note(f"hint: {error.hint}")
+
+
+def _status(panel: Panel | None, text: str) -> None:
+    if panel is not None:
+        panel.status(text)

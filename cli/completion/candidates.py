@@ -1,0 +1,118 @@
+"""What a shell is offered for a word that is not whole yet. Imports nothing that takes time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from localsmc.errors import LocalSMCError
+from localsmc_cli.options.choices import METHOD_OPTIONS, RESAMPLING, SELECT
+
+PATH = "path"
+"""Of an item: a path among names, which the shell must quote and a folder of which goes on."""
+
+
+def methods(incomplete: str) -> list[CompletionItem[Any]]:
+    """Methods, behind their colon parameters, and behind some of these their values."""
+    name, colon, rest = incomplete.partition(":")
+    if not colon:
+        return _begun(METHOD_OPTIONS, incomplete)
+    before, comma, part = rest.rpartition(",")
+    key, equals, _ = part.partition("=")
+    head = f"{name}:{before}{comma}"
+    if equals:
+        values = {"select": SELECT, "resampling": RESAMPLING}.get(key, ())
+        return _begun([f"{head}{key}={value}" for value in values], incomplete)
+    keys = [*METHOD_OPTIONS.get(name, "").split(), "select"] if name in METHOD_OPTIONS else []
+    return _begun([f"{head}{key}=" for key in keys], incomplete)
+
+
+def model_names(incomplete: str) -> list[CompletionItem[Any]]:
+    """Names that `-m` takes, GGUF files, and folders on the way to some."""
+    import localsmc_models
+    from localsmc.store import aliases
+    from localsmc.store.hub import cache
+
+    names = [*localsmc_models.names()]
+    with contextlib.suppress(LocalSMCError, OSError):
+        names += aliases.read()
+    with contextlib.suppress(LocalSMCError, OSError):
+        names += [str(model.name) for model in cache.models()]
+    return [*_begun(names, incomplete), *_gguf_files(incomplete)]
+
+
+def _gguf_files(incomplete: str) -> list[CompletionItem[Any]]:
+    """As typed, `~` included."""
+    folder, begun = os.path.split(incomplete)
+    found = []
+    with contextlib.suppress(OSError):
+        for path in sorted(Path(os.path.expanduser(folder) or ".").iterdir()):
+            is_hidden = path.name.startswith(".") and not begun.startswith(".")
+            if not path.name.startswith(begun) or is_hidden:
+                continue
+            if path.is_dir() or path.suffix.lower() == ".gguf":
+                found.append(os.path.join(folder, path.name) + os.sep * path.is_dir())
+    return [CompletionItem(name, type=PATH) for name in found]
+
+
+def profile_names(incomplete: str) -> list[CompletionItem[Any]]:
+    """Those that everybody has, and those of the file, where it can be read."""
+    from localsmc_cli.config.config_file import read
+    from localsmc_cli.config.keys import PROFILES
+    from localsmc_cli.config.profiles import BUILT_IN
+
+    names = [*BUILT_IN]
+    with contextlib.suppress(LocalSMCError):
+        names += [name for name in read().values.get(PROFILES, ()) if name not in BUILT_IN]
+    return _begun(names, incomplete)
+
+
+def keys(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    """What `config set` takes, those for one command where a word is begun."""
+    from localsmc_cli.config.keys import Known
+
+    known = Known(ctx)
+    shared: dict[str, None] = {}
+    special: dict[str, None] = {}
+    for table in known.tables():
+        options = known.options(table)
+        shared |= {key: None for key, option in options.items() if option.is_shared}
+        special |= {f"{table}.{key}": None for key, option in options.items() if not option.each_time}
+    return _begun([*shared, *(special if incomplete else ())], incomplete)
+
+
+def commands(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
+    """The commands, all of which may have a table."""
+    from localsmc_cli.config.keys import Known
+
+    return _begun(Known(ctx).tables(), incomplete)
+
+
+def _begun(words: Iterable[str], incomplete: str) -> list[CompletionItem[Any]]:
+    return [CompletionItem(word) for word in words if word.startswith(incomplete)]
+
+
+def _of_type(name: str) -> _Offer:
+    """What the shell itself completes."""
+    return lambda _, incomplete: [CompletionItem(incomplete, type=name)]
+
+
+_Offer = Callable[[click.Context, str], list[Any]]
+
+OFFERS: dict[str, _Offer] = {
+    "COMMAND": commands,
+    "FILE": _of_type("file"),
+    "FILE|-": _of_type("file"),
+    "FOLDER": _of_type("dir"),
+    "KEY": keys,
+    "METHOD": lambda _, incomplete: methods(incomplete),
+    "MODEL": lambda _, incomplete: model_names(incomplete),
+    "PROFILE": lambda _, incomplete: profile_names(incomplete),
+}
+"""By the metavar of an option, or an argument."""

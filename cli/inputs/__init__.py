@@ -1,0 +1,1 @@
+"""From parsed options to the library's objects."""

@@ -1,0 +1,92 @@
+"""Downloads as they go on: a bar on a terminal, elsewhere a line at the start and one at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from localsmc.system.humanize import readable
+from localsmc_cli.inputs.run_settings import Given, access_of
+from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.progress import bar, duration
+
+if TYPE_CHECKING:
+    from localsmc.store.hub import Access, Transfer
+    from localsmc_cli.ui.live_panel import Panel
+
+_PERIOD = 1 / 8  # seconds between two drawings
+_WIDTH, _BAR = 56, 14  # characters: the line fits into a window of 60
+_KEPT = "what was downloaded is kept: the same command goes on from there"
+
+
+def present(session: Session, given: Given, *models: str | None) -> None:
+    """Download what is not there yet of the models that are named; raises ModelError for a wrong name."""
+    from localsmc.store import model_source
+
+    with pulling(session, given) as access:
+        for model in filter(None, models):
+            model_source.resolve(model, access)
+
+
+@contextlib.contextmanager
+def pulling(session: Session, given: Given) -> Iterator[Access]:
+    """How the hub is reached, with every download told of."""
+    with contextlib.ExitStack() as stack, session.interrupts.keeping(_KEPT):
+        show = _Show(session, stack)
+        yield access_of(given, show)
+        show.end()
+
+
+class _Show:
+    """The file at work; its panel is opened when something is downloaded."""
+
+    def __init__(self, session: Session, stack: contextlib.ExitStack) -> None:
+        self._session, self._stack = session, stack
+        self._panel: Panel | None = None
+        self._file, self._start, self._began, self._shown = "", 0, 0.0, 0.0
+        self._last: Transfer | None = None
+
+    def __call__(self, transfer: Transfer) -> None:
+        if transfer.file != self._file:
+            self._begin(transfer)
+        self._last = transfer
+        now = time.monotonic()
+        if self._panel is not None and now - self._shown >= _PERIOD:
+            self._shown = now
+            self._panel.status(self._line(transfer, now - self._began))
+
+    def _begin(self, transfer: Transfer) -> None:
+        self.end()
+        if not self._file:
+            self._panel = self._stack.enter_context(self._session.output.panel())
+        self._file, self._start, self._began = transfer.file, transfer.done, time.monotonic()
+        if self._panel is None and transfer.step == "waiting":
+            self._session.output.note(f"another process downloads {transfer.file}: waiting for it")
+        elif self._panel is None:
+            there = f", {readable(transfer.done)} of it are there" if transfer.done else ""
+            self._session.output.note(f"downloading {transfer.file} ({readable(transfer.total)}{there})")
+
+    def end(self) -> None:
+        """Say how the last file ended, where there was one."""
+        if self._last is not None and self._last.step != "waiting":
+            seconds = time.monotonic() - self._began
+            self._session.output.note(
+                f"downloaded {self._last.file} ({readable(self._last.total)}) in {duration(seconds)}; its"
+                " checksum is right"
+            )
+        self._last = None
+
+    def _line(self, transfer: Transfer, seconds: float) -> str:
+        if transfer.step == "waiting":
+            how = "another process downloads it"
+        elif transfer.step == "checking":
+            how = "checking"
+        else:
+            speed = (transfer.done - self._start) / max(seconds, 1e-9)
+            left = duration((transfer.total - transfer.done) / speed) if speed else "?"
+            how = f"{readable(speed)}/s · {left}"
+        share = transfer.done / max(1, transfer.total)
+        done = f"{bar(share, _BAR)} {share:.0%} of {readable(transfer.total)}"
+        return f"{transfer.file[-_WIDTH:]}\n{done} · {how}"

@@ -1,0 +1,182 @@
+"""The methods of a command line: what `--method` spells, and the flags that apply to it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from localsmc.errors import ConfigError
+from localsmc_cli.config.provenance import is_typed, origin, rank
+from localsmc_cli.inputs.run_settings import Given
+from localsmc_cli.options.choices import PARAMETERS
+
+if TYPE_CHECKING:
+    from localsmc.methods.spec import MethodSpec
+
+
+def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
+    """The methods as they are written; raises ConfigError where one is given twice."""
+    from localsmc.methods.spec import parse_method
+
+    try:
+        specs = tuple(map(parse_method, texts))
+    except ConfigError as error:
+        raise error if is_typed("methods") else _at(error, "methods") from None
+    labels = [spec.label for spec in specs]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise ConfigError(f"the method `{label}` is given twice", hint="leave one of them out")
+    return specs
+
+
+def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, ...]:
+    """The methods with the flags that apply to each; raises ConfigError for one that applies to none."""
+    flags = {name: given[name] for name in PARAMETERS if given[name] is not None and not is_idle(name, specs)}
+    for name in flags:
+        _check_owner(name, [spec.name for spec in specs])
+    if given["select"] is not None:
+        flags["select"] = given["select"]
+    return tuple(_joined(spec, flags) for spec in specs)
+
+
+def is_idle(option: str, specs: Sequence[MethodSpec]) -> bool:
+    """Whether an option is left alone: nobody typed it, and no method has it and says nothing of it.
+
+    What is configured is there for whoever can use it.
+    """
+    owners = _owners(option)
+    return not is_typed(option) and not any(
+        spec.name in owners and (option not in spec.options or _beats_methods(option)) for spec in specs
+    )
+
+
+def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool = False) -> None:
+    """Raise ConfigError where a draft is missing, or named on the command line for methods that have none.
+
+    `is_for_later` where other methods may follow, which may have one.
+    """
+    from localsmc.methods import METHODS
+    from localsmc.methods.base import pair_of
+
+    pairs = [spec.name for spec in specs if pair_of(METHODS[spec.name])]
+    if pairs and given["model_draft"] is None and not _all_embedded(given):
+        raise ConfigError(
+            f"{_listed(pairs)} needs a second, smaller model that writes drafts",
+            hint="add `-md small.gguf`, a small model of the same family",
+        )
+    for option in ("model_draft", "hf_repo_draft", "n_gpu_layers_draft", "n_threads_draft"):
+        if not pairs and not is_for_later and is_typed(option):
+            owners = [name for name, method in METHODS.items() if pair_of(method)]
+            raise ConfigError(
+                f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
+                hint=f"leave it out, or use {_listed(owners)}",
+            )
+
+
+def _all_embedded(given: Given) -> bool:
+    """Whether every model ships with the package, and so does a draft for it."""
+    from localsmc.store.model_source import is_embedded
+
+    models = given.get("models") or filter(None, [given.get("model")])
+    return all(map(is_embedded, models))
+
+
+def _joined(spec: MethodSpec, flags: Mapping[str, Any]) -> MethodSpec:
+    """The method with what applies to it; of two values for one option the more explicit one counts."""
+    from localsmc.methods import METHODS
+    from localsmc.methods.base import options_of
+
+    known, spelled = {*options_of(METHODS[spec.name]), "select"}, set(spec.options)
+    if spec.select is not None:
+        spelled.add("select")
+    own = {name: value for name, value in flags.items() if name in known}
+    for name in own.keys() & spelled:
+        if is_typed(name) and is_typed("methods"):
+            raise ConfigError(
+                f"`{spelling(name)}` is given twice: it stands in `{spec.label}`, too",
+                hint="leave one of them out",
+            )
+        if not _beats_methods(name):
+            del own[name]
+    spec = _without(spec, own.keys() & spelled)
+    _check_values(spec, {name: value for name, value in own.items() if name != "select"})
+    select = own.pop("select", spec.select)
+    return replace(spec, options={**spec.options, **own}, select=select)
+
+
+def _beats_methods(option: str) -> bool:
+    """Whether an option is said more explicitly than the methods are."""
+    ctx = click.get_current_context()
+    return rank(ctx, option) > rank(ctx, "methods")
+
+
+def _without(spec: MethodSpec, options: Collection[str]) -> MethodSpec:
+    """The method as it were written without some of its options."""
+    from localsmc.methods.spec import ALIASES, parse_method
+
+    name, _, rest = spec.label.partition(":")
+    parts = {part: part.partition("=")[0] for part in rest.split(",")}
+    kept = [part for part, key in parts.items() if ALIASES.get(key, key.replace("-", "_")) not in options]
+    return parse_method(f"{name}:{','.join(kept)}") if options else spec
+
+
+def _check_values(spec: MethodSpec, flags: Mapping[str, Any]) -> None:
+    """Raise ConfigError for a value out of range, with the place it is from where nobody typed it."""
+    from localsmc.methods import METHODS, from_options
+
+    def found(values: Mapping[str, Any]) -> ConfigError | None:
+        try:
+            from_options(METHODS[spec.name], {**spec.options, **values})
+        except ConfigError as error:
+            return error
+        return None
+
+    error = found(flags)
+    if error is None:
+        return
+    for name in flags:
+        others = {other: value for other, value in flags.items() if other != name}
+        if not is_typed(name) and found(others) is None:
+            raise _at(error, name)
+    raise error
+
+
+def _at(error: ConfigError, option: str) -> ConfigError:
+    """The error with the place that an option's value is from."""
+    return ConfigError(f"{origin(click.get_current_context(), option)}: {error}", hint=error.hint)
+
+
+def _check_owner(option: str, names: Sequence[str]) -> None:
+    owners = _owners(option)
+    if not owners.keys() & set(names):
+        raise ConfigError(
+            f"`{spelling(option)}` does not apply to {_listed(names)}",
+            hint=f"leave it out, or use {_listed(list(owners))}",
+        )
+
+
+def _owners(option: str) -> dict[str, None]:
+    """The methods that have an option, in their order."""
+    from localsmc.methods import METHODS
+    from localsmc.methods.base import options_of
+
+    return {name: None for name, method in METHODS.items() if option in options_of(method)}
+
+
+def _listed(names: Sequence[str]) -> str:
+    *most, last = [f"`--method {name}`" for name in dict.fromkeys(names)]
+    return f"{', '.join(most)} or {last}" if most else last
+
+
+def spelling(option: str) -> str:
+    """How an option is written on the command line."""
+    own = {
+        "temperature": "--temp",
+        "n_max": "--spec-draft-n-max",
+        "n_gpu_layers_draft": "--gpu-layers-draft",
+        "n_threads_draft": "--threads-draft",
+    }
+    return own.get(option) or "--" + option.replace("_", "-")

@@ -1,0 +1,84 @@
+"""Where the problem comes from: the argument, -p, -f FILE, standard input, or the latter before another.
+
+Standard input is read only where it is asked for with `-` or where nothing else is given: under
+cron or CI it can be a pipe that nobody ever writes to or closes.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from localsmc.errors import ConfigError
+from localsmc.system.user_dirs import expanded
+from localsmc_cli.ui.output import is_terminal
+
+EXAMPLE = 'for example: localsmc solve "What is 17 * 23?"'
+STDIN = "-"
+
+
+def read_problem(words: Sequence[str], prompt: str | None, file: str | None) -> str:
+    """The problem's text; raises ConfigError unless it is given once, as text, and not empty."""
+    has_stdin = STDIN in words or file == STDIN
+    given = [word for word in words if word != STDIN]
+    if len(given) > 1:
+        raise ConfigError(
+            f"{len(given)} problems are given, but one is solved at a time",
+            hint="put quotes around a problem of several words",
+        )
+    sources = [*given, *([] if prompt is None else [prompt])]
+    if file is not None and file != STDIN:
+        sources.append(file_text(file, "the problem", "--file"))
+    if len(sources) > 1:
+        raise ConfigError(
+            "the problem is given more than once", hint="give one of: PROBLEM, `--prompt`, `--file`"
+        )
+    if has_stdin or not sources:
+        sources.insert(0, _stdin_text(is_asked_for=has_stdin))
+    problem = "\n\n".join(sources)
+    if not problem.strip():
+        raise ConfigError("the problem is empty", hint=EXAMPLE)
+    return checked_text(problem, "the problem")
+
+
+def checked_text(text: str, name: str) -> str:
+    """The text, unless the terminal handed over bytes that are no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ConfigError(f"{name} is not UTF-8 text", hint="convert it to UTF-8") from None
+    return text
+
+
+def _stdin_text(*, is_asked_for: bool) -> str:
+    if sys.stdin is None or (is_terminal(sys.stdin) and not is_asked_for):
+        raise ConfigError("no problem is given", hint=EXAMPLE)
+    return _decoded(sys.stdin.buffer.read(), "standard input")
+
+
+def file_text(file: str, what: str, option: str) -> str:
+    """The text of a file that an option names; ConfigError where it is none."""
+    path = Path(file)
+    try:
+        return _decoded(expanded(path).read_bytes(), f"`{path}`", what)
+    except IsADirectoryError:
+        raise ConfigError(
+            f"`{path}` is a folder, not a file", hint=f"give the file that holds {what}"
+        ) from None
+    except (OSError, ValueError) as error:  # a zero in the name is a ValueError
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(
+            f"the file `{path}` cannot be read: {why}", hint=f"`{option}` takes a text file"
+        ) from error
+
+
+def _decoded(data: bytes, name: str, what: str = "the problem") -> str:
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{name} is not UTF-8 text", hint="convert it to UTF-8") from None
+    if "\0" in text:
+        raise ConfigError(f"{name} is not a text", hint=f"give a text file with {what}")
+    # As llama.cpp does: the newline that ends a file is not part of the prompt.
+    return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,1 @@
+"""The options that commands share, and the click classes behind them."""

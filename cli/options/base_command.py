@@ -1,0 +1,263 @@
+"""Commands with options under headings, given by flags, variables and the configuration."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+from click.core import ParameterSource
+
+from localsmc.errors import ConfigError, ModelNotFound
+from localsmc.system.user_dirs import RESERVED
+
+if TYPE_CHECKING:
+    from localsmc_cli.config.config_file import Configuration
+
+PREFIX = "LOCALSMC_"
+"""What our variables begin with."""
+
+# --- options --------------------------------------------------------------------------------------
+
+
+class Option(click.Option):
+    """An option that knows the heading it stands under, its variables and its keys in the configuration.
+
+    `scope` is the command that alone has this meaning of the name: `[bench]`, `LOCALSMC_BENCH_...`.
+    `each_time` says why it is neither in the environment nor in the configuration. `rare` ones are in
+    `--help-all` only.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        section: str,
+        scope: str | None = None,
+        each_time: str | None = None,
+        rare: bool = False,
+        envvar: str | None = None,
+        **settings: Any,
+    ) -> None:
+        super().__init__(*args, **settings)
+        self.section, self.scope, self.each_time, self.rare = section, scope, each_time, rare
+        prefix = PREFIX if scope is None else f"{PREFIX}{scope.upper()}_"
+        ours = [prefix + key.upper().replace("-", "_") for key in self.keys]
+        self.variables = [] if each_time else [name for name in ours if name not in RESERVED]
+        """Most specific first: ours, then llama.cpp's."""
+        self.variables += [envvar] if envvar else []
+        self.envvar = self.variables
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """What it is called in the configuration: its long names, without dashes."""
+        return tuple(name[2:] for name in self.opts if name.startswith("--"))
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether it may be configured for all commands at once."""
+        return not self.each_time and not self.scope
+
+    def variable(self) -> str | None:
+        """The variable that has a value now."""
+        return next((name for name in self.variables if os.environ.get(name)), None)
+
+    def value_from_envvar(self, ctx: click.Context) -> Any:
+        """See `click.Option.value_from_envvar`; a variable is one value: paths and texts have spaces."""
+        value = self.resolve_envvar_value(ctx)
+        if value is not None and self.is_flag:  # llama.cpp's words for on and off
+            return {"enabled": "on", "disabled": "off"}.get(value, value)
+        return (value,) if value is not None and self.multiple else value
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
+        """See `click.Option.shell_complete`; files where the help says FILE, models where it says MODEL."""
+        from localsmc_cli.completion.candidates import OFFERS
+
+        offer = OFFERS.get(self.metavar or "")
+        return super().shell_complete(ctx, incomplete) if offer is None else offer(ctx, incomplete)
+
+
+def completed_as(metavar: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """As `shell_complete` of an argument: what an option with this metavar offers."""
+
+    def offer(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
+        from localsmc_cli.completion.candidates import OFFERS
+
+        return OFFERS[metavar](ctx, incomplete)
+
+    return offer
+
+
+class _Profile(Option):
+    """`--profile`: read before all others, which take what it, or the file, has for them."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """See `click.Option.consume_value`; the file may name the profile, too."""
+        if not ctx.resilient_parsing:
+            file = cast(Command, ctx.command).configuration(ctx)
+            if file.values:
+                from localsmc_cli.config.layers import take_file
+
+                take_file(ctx, file)
+        return super().consume_value(ctx, opts)
+
+
+def _take_profile(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    if not ctx.resilient_parsing and name is not None:
+        from localsmc_cli.config.layers import take_profile
+
+        take_profile(ctx, name)
+
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+Decorator = Callable[[CommandT], CommandT]
+
+
+def section(name: str, *, rare: bool = False) -> Callable[..., Decorator[Any]]:
+    """What makes options under a heading; those that are not given are None."""
+    return functools.partial(click.option, cls=Option, section=name, rare=rare, default=None)
+
+
+def together(*options: Decorator[Any]) -> Decorator[Any]:
+    """Several options as one decorator, listed in the order given."""
+
+    def decorate(command: CommandT) -> CommandT:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+Heading = Callable[..., Decorator[Any]]
+"""What `section` gives."""
+
+# --- commands -------------------------------------------------------------------------------------
+
+
+class PlainCommand(click.Command):
+    """A command whose help has its options under headings, the rare ones only where all are asked for."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """See `click.Command.get_params`; `--help-all` where there is more than `--help` has."""
+        params = super().get_params(ctx)
+        return [*params, _HELP_ALL] if any(getattr(param, "rare", False) for param in params) else params
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, in the order of the headings' first appearance."""
+        for name, records in self.sections(ctx, with_rare=_ALL in ctx.meta).items():
+            with formatter.section(name):
+                formatter.write_dl(records, col_max=30)
+
+    def sections(self, ctx: click.Context, *, with_rare: bool) -> dict[str, list[tuple[str, str]]]:
+        """What is said of the options below each heading, how they are written first."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            is_shown = with_rare or not getattr(param, "rare", False)
+            record = param.get_help_record(ctx) if is_shown and isinstance(param, click.Option) else None
+            if record is not None:
+                found.setdefault(getattr(param, "section", "Help"), []).append(record)
+        return found
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the examples; what else there is to say stands behind all options."""
+        examples, _, _ = (self.epilog or "").partition("\n\n")
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text(self.epilog or "" if _ALL in ctx.meta else examples)
+
+
+_ALL = "localsmc.all_options"
+
+
+def _show_all(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if is_wanted and not ctx.resilient_parsing:
+        ctx.meta[_ALL] = True
+        click.echo(ctx.get_help())
+        ctx.exit()
+
+
+_HELP_ALL = click.Option(
+    ["--help-all"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_show_all,
+    help="Show all options, the rare ones, too, and exit.",
+)
+
+
+def examples(*lines: str, more: str = "") -> str:
+    """An epilog: commands that can be typed as they are, and what is said behind all options only."""
+    return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)]) + (f"\n\n{more}" if more else "")
+
+
+_ALTERNATIVES = (
+    ("quiet", "verbose"),
+    ("model", "hf_repo"),
+    ("models", "hf_repo"),
+    ("model_draft", "hf_repo_draft"),
+    ("models", "synthetic"),
+    ("hf_repo", "synthetic"),
+)
+"""Parameters of which only the more explicit one counts, where one is typed and the other configured."""
+
+
+class Command(PlainCommand):
+    """A command that can be configured: by the file, profiles and the environment."""
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(
+            _Profile(
+                ["--profile"],
+                section="Configuration",
+                metavar="PROFILE",
+                is_eager=True,
+                expose_value=False,
+                callback=_take_profile,
+                help="Set several options by a name: fast, careful, your own; see `localsmc config`.",
+            )
+        )
+
+    def configuration(self, ctx: click.Context) -> Configuration:
+        """The user's file, as this command takes it; raises ConfigError where it cannot be read."""
+        from localsmc_cli.config.config_file import read
+
+        return read()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Command.invoke`."""
+        from localsmc_cli.config.provenance import prefer, tell_who_named, unknown_variables
+
+        for one, other in _ALTERNATIVES:
+            prefer(ctx, one, other)
+        if not ctx.params.get("quiet"):
+            for line in unknown_variables(ctx):
+                ctx.obj.output.warn(line)
+        try:
+            return super().invoke(ctx)
+        except ModelNotFound as error:
+            tell_who_named(ctx, error)
+            raise
+
+
+class Group(click.Group):
+    """A group of commands that says which one may have been meant."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`."""
+        if args[0] in self.commands or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        hint = did_you_mean(args[0], list(self.commands), f"{ctx.command_path} ")
+        raise ConfigError(f"`{ctx.command_path}` has no command `{args[0]}`", hint=hint)
+
+
+def did_you_mean(name: str, names: Sequence[str], before: str = "") -> str:
+    """The hint for a name that does not exist: the nearest, what stands `before` it, too, or all of them."""
+    near = get_close_matches(name, names, 1)
+    return f"did you mean `{before}{near[0]}`?" if near else f"there is: {', '.join(names)}"

@@ -1,0 +1,120 @@
+"""The table of commands; each is imported when it is named."""
+
+from __future__ import annotations
+
+import importlib
+
+import click
+
+from localsmc import __version__
+from localsmc.errors import ConfigError
+from localsmc_cli.options.base_command import did_you_mean
+
+SECTIONS = {
+    "Answers": {
+        "solve": "Solve a problem.",
+        "chat": "Talk to a model.",
+    },
+    "Measuring": {
+        "eval": "Measure methods on a set of problems.",
+        "report": "Tables and a page of what eval measured.",
+        "bench": "Measure speed, and where the time goes.",
+        "methods": "Tell of the methods and their parameters.",
+    },
+    "Models": {
+        "models": "List, get and name models.",
+        "quantize": "Write a model in another quantization.",
+    },
+    "Setting up": {
+        "doctor": "Check that everything works.",
+        "config": "Show and set what is used where nothing is typed.",
+        "completion": "Print what makes your shell complete.",
+    },
+}
+"""What each command is for, so that `--help` need not import them: each is in the module of its name."""
+
+COMMANDS = {name: words for section in SECTIONS.values() for name, words in section.items()}
+
+_ELSEWHERE = {
+    "run": "chat -m MODEL",
+    "pull": "models pull MODEL",
+    "list": "models",
+    "ls": "models",
+    "show": "models show MODEL",
+    "rm": "models rm MODEL",
+    "help": "--help",
+    "version": "--version",
+}
+"""What is called so by ollama, `llm` or llama.cpp."""
+
+
+class Commands(click.Group):
+    """Commands that are imported when they are named."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """See `click.Group.list_commands`."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """See `click.Group.get_command`."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"localsmc_cli.root.{cmd_name}"), cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """See `click.Group.format_commands`; the commands under headings."""
+        for heading, commands in SECTIONS.items():
+            with formatter.section(heading):
+                formatter.write_dl(list(commands.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """See `click.Group.resolve_command`; says which command may have been meant."""
+        if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
+            return super().resolve_command(ctx, args)
+        hint = did_you_mean(args[0], list(COMMANDS))
+        if args[0] in _ELSEWHERE:
+            hint = f"type: localsmc {_ELSEWHERE[args[0]]}"
+        if " " in args[0]:
+            hint = f'did you mean: localsmc solve "{args[0]}"'
+        raise ConfigError(f"no command is called `{args[0]}`", hint=hint)
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
+    if not is_wanted or ctx.resilient_parsing:
+        return
+    from localsmc.llama import build_info, devices
+
+    lines = [f"localsmc {__version__}", build_info()]
+    for device in devices():
+        lines.append(f"{device.name}: {device.description}, {device.total / 2**30:.1f} GiB")
+    ctx.obj.output.text("\n".join(lines))
+    ctx.exit()
+
+
+@click.group(
+    cls=Commands,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Show the version, llama.cpp's build and the devices it sees.",
+)
+@click.pass_context
+def localsmc(ctx: click.Context) -> None:
+    """Better answers from the GGUF model you already have, on your own machine.
+
+    \b
+    localsmc solve "What is 17 * 23?"
+    localsmc eval --task tiny -o run && localsmc report run
+    localsmc solve --help
+    """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())

@@ -1,0 +1,1 @@
+"""What commands print: streams, panels, progress, summaries."""

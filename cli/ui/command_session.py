@@ -1,0 +1,16 @@
+"""What every command is handed: where to write, and whether it has been asked to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from localsmc_cli.ui.interrupt import Interrupts
+from localsmc_cli.ui.output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The context object of all commands."""
+
+    output: Output
+    interrupts: Interrupts

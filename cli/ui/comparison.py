@@ -1,0 +1,93 @@
+"""Several methods on one problem, in words and as JSON. Pure functions of records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from localsmc.errors import LocalSMCError
+from localsmc.results import Result
+from localsmc.text.answers import key
+from localsmc_cli.ui.columns import columns
+from localsmc_cli.ui.summary import is_partial, percent, short
+
+if TYPE_CHECKING:
+    from localsmc.engine.transcript import Exchange
+
+NOTHING = "–"
+
+_HEADS = ("method", "answer", "share", "effective texts", "rows", "seconds", "relative", "note")
+_NUMBERS = range(2, 7)
+_NOTES = {
+    "done": "",
+    "settled": "settled early",
+    "budget": "cut short by the budget",
+    "interrupted": "interrupted",
+    "failed": "failed",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """A method on the problem, and how it ended.
+
+    "done", "settled" early, cut by the "budget", "interrupted" or "failed". It has an error where
+    it failed, and a result and its `exchange` where it did not.
+    """
+
+    label: str
+    outcome: str
+    result: Result | None = None
+    exchange: Exchange | None = None
+    error: LocalSMCError | None = None
+
+
+def comparison_table(attempts: Sequence[Attempt]) -> str:
+    """A row a method; times are compared with the first method that has one."""
+    first = next((_seconds(attempt.result) for attempt in attempts if attempt.result is not None), 0.0)
+    rows = [_row(attempt, first) for attempt in attempts]
+    n_columns = len(_HEADS) if any(row[-1] for row in rows) else len(_HEADS) - 1
+    return columns(_HEADS[:n_columns], [row[:n_columns] for row in rows], _NUMBERS)
+
+
+def comparison_json(problem: str, attempts: Sequence[Attempt]) -> dict[str, Any]:
+    """The problem, and for each method its result or the sentence of its error."""
+    return {"problem": problem, "results": [_entry(attempt) for attempt in attempts]}
+
+
+def _entry(attempt: Attempt) -> dict[str, Any]:
+    told = {"error": str(attempt.error)} if attempt.result is None else attempt.result.to_json()
+    return {"label": attempt.label, "outcome": attempt.outcome, **told}
+
+
+def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
+    note, result = _NOTES[attempt.outcome], attempt.result
+    if result is None:
+        return (attempt.label, *[NOTHING] * (len(_HEADS) - 2), note)
+    seconds = _seconds(result)
+    return (
+        attempt.label,
+        "none found" if result.answer is None else short(result.answer),
+        NOTHING if is_partial(result) else percent(_share(result)),
+        f"{result.ess:.1f}",
+        f"{result.usage.rows:,}",
+        f"{seconds:.2f}",
+        f"{seconds / first:.2f}×" if first else NOTHING,
+        note,
+    )
+
+
+def _share(result: Result) -> float:
+    """The weight behind the answer, in all its spellings."""
+    chosen = None if result.answer is None else key(result.answer)
+    return sum(
+        share.weight
+        for share in result.answers
+        if (None if share.answer is None else key(share.answer)) == chosen
+    )
+
+
+def _seconds(result: Result) -> float:
+    """From putting the problem to the result; all methods share one loading."""
+    return result.usage.seconds.total - result.usage.seconds.load

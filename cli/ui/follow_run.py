@@ -1,0 +1,61 @@
+"""A run followed to its end, its budget's or Ctrl-C: traced, shown, told of, and asked for its result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from localsmc_cli.ui.interrupt import Interrupts
+from localsmc_cli.ui.output import Output
+from localsmc_cli.ui.summary import reduction_warning, setup_lines, timing_lines
+from localsmc_cli.ui.trace_writer import Trace
+
+if TYPE_CHECKING:
+    from localsmc.engine.solve import Solving
+    from localsmc.results import Result
+    from localsmc_cli.ui.live_panel import Panel
+
+
+def follow(solving: Solving, trace: Trace, panel: Panel | None, interrupts: Interrupts) -> tuple[Result, str]:
+    """The result, and whether it is "done", "settled" early, cut by the "budget" or "interrupted"."""
+    trace.start(solving)
+    for step in solving:
+        trace.step(step, solving)
+        if panel is not None:
+            panel.step(step, solving)
+        if interrupts.is_requested:
+            break
+    result, outcome = solving.result(), _outcome(solving)
+    trace.end(result, outcome)
+    return result, outcome
+
+
+def _outcome(solving: Solving) -> str:
+    if solving.was_cut:
+        return "budget"
+    if solving.run is not None and solving.run.is_settled:
+        return "settled"
+    return "done" if solving.run is not None and solving.run.is_done else "interrupted"
+
+
+def so_far(result: Result) -> str:
+    """What there is of a run that was cut short."""
+    steps = result.usage.steps
+    return f"the best result after {steps} steps" if steps else "no token was drawn"
+
+
+def tell_setup(output: Output, solving: Solving, told: set[str]) -> None:
+    """What is not as asked for, unless it was `told` before; for who asks for more, all that was chosen."""
+    for notice in solving.notices:
+        if notice not in told:
+            output.warn(notice)
+    told.update(solving.notices)
+    for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
+        output.detail(line)
+
+
+def tell_account(output: Output, result: Result) -> None:
+    """Where the time went, and what to change where memory was short."""
+    for line in timing_lines(result):
+        output.detail(line)
+    if warning := reduction_warning(result):
+        output.warn(warning)

@@ -1,0 +1,159 @@
+"""Models in words: a table of those that are here, and all that one says of itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from localsmc.system.humanize import readable, readable_count
+from localsmc_cli.ui.columns import columns
+
+if TYPE_CHECKING:
+    from localsmc.gguf.reader import Header
+    from localsmc.memory.estimate import Need
+    from localsmc.store.inventory import Entry
+    from localsmc.store.recommended import Recommendation
+
+TOKENS = 1024
+"""For each particle, where no context is named."""
+
+_MAX_TEXT = 200
+"""Characters of a value of the metadata that are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is asked for: particles, and tokens in memory, all particles together."""
+
+    particles: int
+    n_ctx: int
+
+    def need(self, header: Header) -> Need:
+        """Bytes."""
+        from localsmc.memory.estimate import need
+
+        return need(header, n_cells=self.n_ctx, n_sequences=self.particles)
+
+
+# --- tables ---------------------------------------------------------------------------------------
+
+
+def catalogue(entries: Sequence[Entry], aliases: Mapping[str, str]) -> str:
+    """The models that are here, and the aliases below them."""
+    heads = ("model", "type", "size", "params", "context", "chat")
+    table = columns(heads, [_row(entry) for entry in entries], numbers=(2, 3, 4))
+    broken = [f"{entry.name}: {entry.error}" for entry in entries if entry.error]
+    short = [f"{alias} -> {model}" for alias, model in aliases.items()]
+    return "\n\n".join(filter(None, [table, "\n".join(broken), "\n".join(short)]))
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    facts = entry.facts
+    if facts is None:
+        return (entry.name, "?", "?", "?", "?", "?")
+    sizes = readable(facts.bytes), readable_count(facts.params), str(facts.context or "?")
+    return (entry.name, facts.quantization, *sizes, "yes" if facts.has_chat_template else "no")
+
+
+def recommended_list(found: Sequence[Recommendation]) -> str:
+    """Names with memory and reason."""
+    from localsmc.store.recommended import CELLS
+
+    # A name in a column would be folded, and could not be copied.
+    lines = [f"{one.name}\n    {one.memory / 1e9:.1f} GB, {one.why}" for one in found]
+    remark = (
+        f"The memory is for the file and {CELLS:,} tokens in F16,\nenough for 16 particles of 1,024 tokens;"
+        " llama.cpp\ntakes some hundred MB more. Sizes are those of\nfiles on the hub's pages; no model was"
+        " run by us."
+    )
+    return "\n".join([*lines, "", remark])
+
+
+# --- one model ------------------------------------------------------------------------------------
+
+
+def record(header: Header, memory: Memory) -> dict[str, Any]:
+    """All of it as JSON."""
+    from localsmc.store.inventory import chat_template, facts_of
+
+    need = memory.need(header)
+    return {
+        "name": header.name,
+        "paths": [str(path) for path in header.parts],
+        "architecture": header.architecture,
+        **asdict(facts_of(header)),
+        "memory": {
+            "particles": memory.particles,
+            "n_ctx": memory.n_ctx,
+            "weights": need.weights,
+            "cache": need.cache,
+            "compute": need.compute,
+            "total": need.total,
+        },
+        "metadata": {key: _plain(value) for key, value in header.metadata.items()},
+        "chat_template": chat_template(header),
+    }
+
+
+def page(header: Header, memory: Memory) -> str:
+    """All of it in words."""
+    from localsmc.store.inventory import chat_template
+
+    metadata = [
+        (key, _short(value)) for key, value in header.metadata.items() if key != "tokenizer.chat_template"
+    ]
+    template = chat_template(header)
+    return "\n\n".join(
+        [
+            columns((), _facts(header, memory)),
+            "metadata\n" + columns((), metadata),
+            "no chat template" if template is None else "chat template\n" + _printable(template),
+        ]
+    )
+
+
+def _facts(header: Header, memory: Memory) -> list[tuple[str, str]]:
+    from localsmc.store.inventory import facts_of
+
+    need, n_parts, facts = memory.need(header), len(header.parts), facts_of(header)
+    bits = 8 * need.weights / header.n_params
+    return [
+        ("model", _printable(header.name)),
+        ("file", str(header.path) + (f" and {n_parts - 1} more" if n_parts > 1 else "")),
+        ("architecture", _printable(header.architecture)),
+        ("type", f"{header.file_type}, {bits:.2f} bits per weight"),
+        ("size", readable(header.size)),
+        ("parameters", readable_count(header.n_params)),
+        ("context", f"{facts.context or '?'} tokens"),
+        (
+            "memory",
+            f"{readable(need.total)} for {memory.particles} particles and {memory.n_ctx} tokens:"
+            f" {readable(need.weights)} weights, {readable(need.cache)} cache,"
+            f" {readable(need.compute)} to compute in",
+        ),
+    ]
+
+
+def _plain(value: object) -> object:
+    """A value as JSON has it; an array by type and length, and a number that JSON has not as text."""
+    if isinstance(value, (str, bool, int)):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    return _short(value)
+
+
+def _short(value: object) -> str:
+    from localsmc.gguf.reader import ArrayInfo
+
+    if isinstance(value, ArrayInfo):
+        return f"{value.length} of {value.type}"
+    text = _printable(str(value)).replace("\n", " ")
+    return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
+
+
+def _printable(text: str) -> str:
+    """A file can say anything to a terminal."""
+    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)
