@@ -59,7 +59,9 @@ class Commands(click.Group):
         """See `click.Group.get_command`."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(f"localsmc_cli.root.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(
+            importlib.import_module(f"localsmc_cli.commands.{cmd_name}"), cmd_name
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -106,9 +106,10 @@ class Pair:
 
 
 PAIRS = {
-    # `later` is what `python -m localsmc_models.pairs --shape ... --calibrate` ends with. Logits of
-    # random weights have a spread of 1, nearly uniform laws whose likeliest tokens nobody agrees on;
-    # 8 times that is what leaves 1.4 nats, 0.6 of them the likeliest token's, as in a language model.
+    # `later` is what `python -m localsmc_models.experiments.speculative_speed --shape ... --calibrate`
+    # ends with. Random weights give logits with a standard deviation of 1: nearly uniform distributions, on
+    # whose likeliest token two models never agree. Eight times that leaves an entropy of 1.4 nats, as in a
+    # language model.
     "qwen2.5-1.5b": Pair(n_layer=6, later=0.075, sharpness=8.0),
     "test": Pair(n_layer=1, later=0.154, sharpness=6.0),
 }

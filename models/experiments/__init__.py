@@ -1,0 +1,1 @@
+"""Commands behind the measured results in docs/results; not in the wheel."""

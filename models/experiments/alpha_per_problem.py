@@ -1,0 +1,337 @@
+"""An exponent for each problem: whether the agreement of the answers tells which α it should have.
+
+    python -m localsmc_models.experiments.alpha_per_problem RUN [--start A] [--sure SHARE] [--select NAME]
+
+RUN is the folder of a `localsmc eval` that has the same problems under `power-smc` at several
+exponents, `alpha=` written with each and all else alike. Nothing is run again: a walk begins at one
+exponent and goes over the runs that are there, one up or one down as the sign of the covariance says,
+until that turns, is 0 or the exponents end; the run it ends at has the answer, all it saw are its cost.
+
+Law     for an answer k, dπ_α(k)/dα = Cov_π(1_k, log p), where π_α ∝ p^α is over whole texts. So with
+        a = π_α(answer), 0 for texts without one, d(Σ_k π_α(k)²)/dα = 2·Cov_π(a, log p): its sign says
+        whether a larger α makes it likelier that two draws have the same answer. That stands in for
+        being right, which is not known; the weights of a run stand in for π_α.
+Source  APS (Adaptive Power Sampling for LLM Reasoning), Theorem 1. Steps on a grid are ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsmc.errors import ConfigError, RunError
+from localsmc.methods import PowerSMC
+from localsmc.methods.spec import written
+from localsmc.numerics.statistics import mean_difference, mean_share
+from localsmc.report import table
+from localsmc.report.folder import Run, read_run
+from localsmc.report.groups import Group, grouped, means
+from localsmc.report.table import Column, Table, markdown
+from localsmc.results import Completion
+from localsmc.selection import ROUND_OFF, SELECTORS, answer_shares, finished
+from localsmc.text import answers
+from localsmc_models.error_boundary import run
+
+Doubles = NDArray[np.float64]
+Work = tuple[str, int]
+"""A problem and a seed."""
+Paths = dict[Work, list[int]]
+"""For each the places of the exponents that are seen, the last of which is taken."""
+
+NEEDED = "localsmc eval --method power-smc:N=16,alpha=2 --method power-smc:N=16,alpha=4 ... -o RUN"
+
+
+# --- the sign -------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Cloud:
+    """Completions whose weights W add up to 1: each one's W, log p and weight a of its answer, all (n,)."""
+
+    weights: Doubles
+    logp: Doubles
+    a: Doubles
+
+    @property
+    def agreement(self) -> float:
+        """Σ W·a, which is Σ_k π(k)²: how likely two draws have the same answer."""
+        return float(self.weights @ self.a)
+
+    @property
+    def covariance(self) -> float:
+        """Cov_W(a, log p), half the slope of the agreement in α.
+
+        Rounded as weights are where they are compared, so that one answer for all is exactly 0.
+        """
+        apart = (self.a - self.weights @ self.a) * (self.logp - self.weights @ self.logp)
+        return round(float(self.weights @ apart), ROUND_OFF)
+
+    def sign(self, sure: float = 1.0) -> int:
+        """That of the covariance; 0 from an agreement of `sure` on, where no exponent has much to add."""
+        return 0 if self.agreement >= sure else int(np.sign(self.covariance))
+
+
+def cloud(completions: Sequence[Completion]) -> Cloud | None:
+    """Those that were not cut short, if there are any, weighed anew; None where nothing has weight."""
+    kept = finished(completions) or completions
+    total = sum(one.weight for one in kept)
+    if total <= 0:
+        return None
+    shares = {_key(share.answer): share.weight for share in answer_shares(kept)} | {None: 0.0}
+    weights = np.array([one.weight for one in kept]) / total
+    a = np.array([shares[_key(one.answer)] for one in kept]) / total
+    return Cloud(weights, np.array([one.logp for one in kept]), a)
+
+
+def _key(answer: str | None) -> str | None:
+    return None if answer is None else answers.key(answer)
+
+
+def walk(signs: Sequence[int], start: int) -> list[int]:
+    """The places seen from `start` on, one after the other in its sign's direction; the last is taken.
+
+    The first place of another sign is the last one seen: the best is there or just before.
+    """
+    seen, direction = [start], signs[start]
+    while direction and signs[seen[-1]] == direction and 0 <= seen[-1] + direction < len(signs):
+        seen.append(seen[-1] + direction)
+    return seen
+
+
+# --- what a run has -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Visit:
+    """One problem with one seed at one exponent; `right` is 1 or 0, in between for expected draws."""
+
+    sign: int
+    agreement: float
+    right: float
+    rows: int
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """Problems and seeds that were run at every one of these ascending exponents."""
+
+    title: str
+    exponents: tuple[float, ...]
+    visits: dict[Work, tuple[Visit, ...]]
+    n_left_out: int
+    """Problems and seeds that lack an exponent, because it is not done, failed or has no text."""
+
+    @cached_property
+    def n_seeds(self) -> int:
+        """How many seeds there are."""
+        return len({seed for _, seed in self.visits})
+
+    def rights(self, paths: Paths) -> list[float]:
+        """By problem how often the last run of its path is right."""
+        found = {work: self.visits[work][path[-1]].right for work, path in paths.items()}
+        return list(means(found).values())
+
+    def costs(self, paths: Paths) -> tuple[float, float, float]:
+        """Rows, seconds and runs of a path, the mean over problems."""
+        seen = {work: [self.visits[work][k] for k in path] for work, path in paths.items()}
+        rows = {work: float(sum(one.rows for one in some)) for work, some in seen.items()}
+        seconds = {work: sum(one.seconds for one in some) for work, some in seen.items()}
+        runs = {work: float(len(some)) for work, some in seen.items()}
+        return _mean(rows), _mean(seconds), _mean(runs)
+
+
+def _mean(values: dict[Work, float]) -> float:
+    return float(np.mean(list(means(values).values())))
+
+
+def grids(source: Run, select: str | None = None, sure: float = 1.0) -> list[Grid]:
+    """One for each task, model and configuration that has two exponents at least.
+
+    Right is what this selector takes, or the run's own. Raises RunError where there is no such thing.
+    """
+    found = [
+        _grid(title, by_alpha, select, sure) for title, by_alpha in _families(source) if len(by_alpha) > 1
+    ]
+    found = [grid for grid in found if grid.visits]
+    if not found:
+        raise RunError(
+            f"`{source.path}` has no graded problem under `power-smc` at two exponents", hint=NEEDED
+        )
+    return found
+
+
+def _families(source: Run) -> Iterator[tuple[str, dict[float, Group]]]:
+    """The groups by their exponents, for all that is otherwise alike; and what that is."""
+    families: dict[tuple[str, str], dict[float, Group]] = {}
+    for group in grouped([source]):
+        config = dict(source.manifest.methods[group.method])
+        alpha, select = config.pop("alpha", None), config.pop("select", None)
+        if source.manifest.names[group.method] == PowerSMC.name and isinstance(alpha, int | float):
+            told = ",".join(f"{name}={written(value)}" for name, value in sorted(config.items()))
+            title = f"{group.task}, {group.model}, {PowerSMC.name}{told and ':'}{told}"
+            families.setdefault((title, str(select)), {})[float(alpha)] = group
+    for (title, _), by_alpha in families.items():
+        yield title, by_alpha
+
+
+def _grid(title: str, by_alpha: dict[float, Group], select: str | None, sure: float) -> Grid:
+    exponents = tuple(sorted(by_alpha))
+    selector = select or by_alpha[exponents[0]].main
+    columns = [_visits(by_alpha[alpha], selector, sure) for alpha in exponents]
+    works = {(line.problem, line.seed): None for group in by_alpha.values() for line in group.graded}
+    whole = [work for work in works if all(work in column for column in columns)]
+    visits = {work: tuple(column[work] for column in columns) for work in whole}
+    title, n_left_out = f"{title}, {selector}", len(works) - len(whole)
+    return Grid(title=title, exponents=exponents, visits=visits, n_left_out=n_left_out)
+
+
+def _visits(group: Group, select: str, sure: float) -> dict[Work, Visit]:
+    rights, found = group.scored(select).rights, {}
+    for line in group.graded:
+        drawn = line.drawn
+        if drawn is not None and (texts := cloud(drawn.completions)) is not None:
+            found[line.problem, line.seed] = Visit(
+                sign=texts.sign(sure),
+                agreement=texts.agreement,
+                right=rights[line.problem, line.seed],
+                rows=drawn.spent.rows,
+                seconds=drawn.spent.seconds,
+            )
+    return found
+
+
+# --- what comes out -------------------------------------------------------------------------------
+
+NOTE = (
+    "The difference is the walk minus this row, on the same problems. A walk costs all the runs it has seen."
+    " The oracle takes for each problem the exponent that was right most often: it knows the answers, and"
+    " takes luck for merit. Intervals are 95 %, as in `localsmc report`."
+)
+SIGNS_NOTE = (
+    "Agreement is the chance that two draws have the same answer. Of the moves by one exponent that the sign"
+    " proposes (none beyond the last), those that change whether the answer is right, and how many of these"
+    " make it right."
+)
+PROPOSED = {"up": 1, "down": -1, "stay": 0}
+
+COLUMNS = (
+    Column("exponent", "α"),
+    Column("accuracy", "right", table.percent),
+    Column("interval", "95 % interval", table.interval),
+    Column("difference", "walk − this, points", table.points),
+    Column("difference_interval", "95 % interval", table.points_interval),
+    Column("rows", "rows", table.figure),
+    Column("seconds", "seconds", table.figure),
+    Column("runs", "runs seen", table.figure),
+    Column("ends", "walks end here", table.percent_or_none),
+)
+SIGNS = (
+    Column("exponent", "from α"),
+    Column("proposed", "proposed"),
+    Column("share", "of runs", table.percent_or_none),
+    Column("agreement", "agreement", table.figure),
+    Column("moves", "moves", table.count),
+    Column("changing", "change it", table.count),
+    Column("accuracy", "make it right", table.percent),
+    Column("interval", "95 % interval", table.interval),
+)
+
+
+def accuracies(grid: Grid, start: float) -> Table:
+    """Every exponent, the walk from this one, and the best exponent of each problem."""
+    first = grid.exponents.index(start)
+    paths = {work: walk([one.sign for one in visits], first) for work, visits in grid.visits.items()}
+    fixed = [dict.fromkeys(grid.visits, [k]) for k in range(len(grid.exponents))]
+    walked = grid.rights(paths)
+    rows: list[tuple[Any, ...]] = []
+    for k, alpha in enumerate(grid.exponents):
+        ends = float(np.mean([path[-1] == k for path in paths.values()]))
+        scores = _scores(grid, grid.rights(fixed[k]), walked)
+        rows.append((f"{alpha:g}", *scores, *grid.costs(fixed[k]), ends))
+    rows.append((f"walk from {start:g}", *_scores(grid, walked, None), *grid.costs(paths), None))
+    best = np.max([grid.rights(one) for one in fixed], axis=0).tolist()
+    rows.append(("oracle", *_scores(grid, best, walked), None, None, None, None))
+    left_out = f" Left out, as not done or failed somewhere: {grid.n_left_out}." if grid.n_left_out else ""
+    title = f"{grid.title}: problems {len(walked)}, seeds {grid.n_seeds}"
+    return Table(name="walk", title=title, columns=COLUMNS, rows=tuple(rows), note=NOTE + left_out)
+
+
+def _scores(grid: Grid, rights: Sequence[float], walked: Sequence[float] | None) -> tuple[Any, ...]:
+    share = mean_share(rights, grid.n_seeds)
+    if walked is None:
+        return share[0], share[1:], None, None
+    difference = mean_difference(walked, rights, grid.n_seeds)
+    return share[0], share[1:], difference[0], difference[1:]
+
+
+def signs(grid: Grid) -> Table:
+    """What the sign proposes at each exponent and at any, and how often that was right."""
+    places: list[tuple[str, Sequence[int]]] = [(f"{alpha:g}", (k,)) for k, alpha in enumerate(grid.exponents)]
+    places.append(("any", range(len(grid.exponents))))
+    rows = (
+        (name, told, *_proposals(grid, some, direction))
+        for name, some in places
+        for told, direction in PROPOSED.items()
+    )
+    return Table(name="signs", title="Signs", columns=SIGNS, rows=tuple(rows), note=SIGNS_NOTE)
+
+
+def _proposals(grid: Grid, places: Sequence[int], direction: int) -> tuple[Any, ...]:
+    """The cells of SIGNS from the third on: how often it is proposed, and what became of it."""
+    here = [(work, k) for work in grid.visits for k in places]
+    proposed = [(work, k) for work, k in here if grid.visits[work][k].sign == direction]
+    agreement = float(np.mean([grid.visits[work][k].agreement for work, k in proposed])) if proposed else None
+    gains = [
+        (work[0], grid.visits[work][k + direction].right - grid.visits[work][k].right)
+        for work, k in proposed
+        if direction and 0 <= k + direction < len(grid.exponents)
+    ]
+    raised = {(problem, i): float(gain > 0) for i, (problem, gain) in enumerate(gains) if gain}
+    share = mean_share(list(means(raised).values()), grid.n_seeds) if raised else None
+    told = (share[0], share[1:]) if share else (None, None)
+    return len(proposed) / len(here), agreement, len(gains), len(raised), *told
+
+
+def _checked(found: Sequence[Grid], start: float | None) -> None:
+    for grid in found:
+        if start is not None and start not in grid.exponents:
+            there = ", ".join(f"{alpha:g}" for alpha in grid.exponents)
+            raise ConfigError(
+                f"`--start` is {start:g}, which is no exponent of the run", hint=f"there is: {there}"
+            )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m localsmc_models.experiments.alpha_per_problem", description=__doc__.splitlines()[0]
+    )
+    add = parser.add_argument
+    add("run", type=Path, help="the folder of a `localsmc eval`")
+    add("--start", type=float, help="the exponent where walks begin (the middle one)")
+    add("--sure", type=float, default=1.0, help="agreement that is enough: walks stay there (1)")
+    add("--select", choices=tuple(SELECTORS), help="which completion is the answer (as the run chose)")
+    options = parser.parse_args(arguments)
+    if not 0 < options.sure <= 1:
+        parser.error("--sure is a share, above 0 and 1 at most")
+    source = read_run(options.run)
+    found = grids(source, options.select, options.sure)
+    _checked(found, options.start)
+    for note in source.notes:
+        print(note, file=sys.stderr)
+    for grid in found:
+        start = grid.exponents[len(grid.exponents) // 2] if options.start is None else options.start
+        print(f"\n{markdown(accuracies(grid, start))}\n\n{markdown(signs(grid))}", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,152 @@
+"""How the cost of a step grows: with particles, distinct histories, tokens, the vocabulary.
+
+    python -m localsmc_models.experiments.cost_growth --output growth [-r 3] [--quick] [--plot]
+
+Writes growth.jsonl, an account a line as `localsmc bench -o jsonl` has it, and with `--plot` growth.png
+(`pip install 'localsmc[train]'` brings matplotlib). Particles are Power-SMC's on the embedded model, whose
+histories share rows; the other curves are of a small model of random weights (the shape `test`), where every
+particle has a row of its own and llama.cpp's part is small, so that what is ours shows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import localsmc
+from localsmc import Model, Settings
+from localsmc.bench import cached, parse
+from localsmc.bench.case_summary import Account, accounts
+from localsmc.bench.cases import Case, in_rows
+from localsmc.bench.measure import Bench
+from localsmc.evals.tasks import load_task
+from localsmc_models.error_boundary import run
+
+PROBLEMS = "tiny:seed=8"
+
+HEADS = ("at", "ms/step", "in llama.cpp", "numerics", "rest", "rows", "cells", "MiB")
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """What is varied, over which values; `rows` and `n_tokens` where they are not it."""
+
+    name: str
+    values: tuple[int, ...]
+    quick: tuple[int, ...]
+    rows: int = 4
+    n_tokens: int = 64
+
+
+CURVES = (
+    Curve("particles", (1, 4, 16, 64, 256, 1024, 4096), (1, 16)),
+    Curve("rows", (1, 2, 4, 8, 16, 32, 64, 128, 256), (1, 4), n_tokens=32),
+    Curve("tokens", (64, 128, 256, 512, 1024, 2048), (8, 16)),
+    Curve("vocabulary", (1024, 4096, 16_384, 65_536, 262_144), (1024, 4096), n_tokens=32),
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the curves, print a table of each, write and plot them."""
+    parser = argparse.ArgumentParser(
+        prog="python -m localsmc_models.experiments.cost_growth", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--output", default="growth", metavar="NAME", help="of the files, without extension")
+    parser.add_argument("-r", "--repetitions", type=int, default=3, metavar="N")
+    parser.add_argument("--quick", action="store_true", help="a few small values, to see that it works")
+    parser.add_argument("--plot", action="store_true", help="also NAME.png")
+    given = parser.parse_args(arguments)
+    if given.repetitions < 1:
+        parser.error("--repetitions must be at least 1")
+    if given.plot and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--plot needs matplotlib: pip install 'localsmc[train]'")
+    found: list[dict[str, Any]] = []
+    with localsmc.load(options=localsmc.LoadOptions(cpu_only=True)) as embedded:
+        for curve in CURVES:
+            values = curve.quick if given.quick else curve.values
+            points = list(
+                _points(curve, values, embedded, given.repetitions, n_tokens=8 if given.quick else 0)
+            )
+            print(table(curve.name, points), end="\n\n", flush=True)
+            found += [{"curve": curve.name, "at": at, **account.to_json()} for at, account in points]
+    Path(f"{given.output}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
+    if given.plot:
+        plot(found, Path(f"{given.output}.png"))
+
+
+def _points(
+    curve: Curve, values: Sequence[int], embedded: Model, repetitions: int, *, n_tokens: int
+) -> Iterator[tuple[int, Account]]:
+    """The account at each value; all values take turns within a repetition where they are of one model."""
+    n_tokens = n_tokens or curve.n_tokens
+    if curve.name == "particles":
+        methods = {n: embedded.method("power-smc", particles=n) for n in values}
+        made = [Case(kind="method", label=f"N={n}", n_tokens=n_tokens, method=methods[n]) for n in values]
+        yield from zip(values, _measured(embedded, None, made, repetitions), strict=True)
+    elif curve.name == "vocabulary":
+        for n_vocab in values:
+            with localsmc.load(cached(parse(f"test:vocab={n_vocab}"))) as model:
+                made = [in_rows(embedded, curve.rows, n_tokens)]
+                yield n_vocab, _measured(model, embedded, made, repetitions)[0]
+    else:
+        sizes = [(value, n_tokens) if curve.name == "rows" else (curve.rows, value) for value in values]
+        made = [in_rows(embedded, rows, n) for rows, n in sizes]
+        # A vocabulary a little larger than the embedded model's, so that its prompts can be put.
+        with localsmc.load(cached(parse("test:vocab=1024"))) as model:
+            yield from zip(values, _measured(model, embedded, made, repetitions), strict=True)
+
+
+def _measured(model: Model, teller: Model | None, cases: Sequence[Case], repetitions: int) -> list[Account]:
+    """The account of each case, in their order."""
+    problems = [item.question for item in load_task(PROBLEMS, limit=repetitions).items]
+    bench = Bench(
+        model, cases, Settings(n_threads=1), problems=problems, repetitions=repetitions, teller=teller
+    )
+    return accounts("", cases, list(bench))
+
+
+def table(name: str, points: Sequence[tuple[int, Account]]) -> str:
+    """One curve in Markdown."""
+    lines = [f"| {' | '.join((name, *HEADS[1:]))} |", "| ---: " * len(HEADS) + "|"]
+    for at, account in points:
+        parts = (account.step_ms, account.decode_ms, account.numerics_ms, account.bookkeeping_ms)
+        times = [f"{part:.2f}" for part in parts if part is not None]
+        sizes = [f"{account.rows_per_step:.1f}", str(account.cells), f"{account.memory_mib:.0f}"]
+        lines.append(f"| {' | '.join([f'{at:,}', *times, *sizes])} |")
+    return "\n".join(lines)
+
+
+def plot(found: Sequence[dict[str, Any]], path: Path) -> None:
+    """A panel for each curve, both axes logarithmic."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    figure, panels = pyplot.subplots(1, len(CURVES), figsize=(15, 3.6), layout="constrained")
+    parts = {
+        "step_ms": "step",
+        "decode_ms": "in llama.cpp",
+        "numerics_ms": "numerics",
+        "bookkeeping_ms": "rest",
+    }
+    for curve, panel in zip(CURVES, panels, strict=True):
+        lines = [line for line in found if line["curve"] == curve.name]
+        for part, label in parts.items():
+            panel.loglog(
+                [line["at"] for line in lines], [line[part] for line in lines], "o-", label=label, ms=3
+            )
+        panel.set_xlabel(curve.name)
+        panel.grid(True, which="major", alpha=0.3)
+    panels[0].set_ylabel("milliseconds a step")
+    panels[0].legend(fontsize=8)
+    figure.savefig(path, dpi=90)
+
+
+if __name__ == "__main__":
+    run(main)

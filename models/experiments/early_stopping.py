@@ -1,0 +1,124 @@
+"""What `--settle` saves and what it changes: Power-SMC with and without it, on the same seeds.
+
+    python -m localsmc_models.experiments.early_stopping [--problems N] [--seed S] [--particles N]
+        [--ess-threshold X]
+
+A run that settles has drawn what the whole run had drawn until then, so answers, rows and seconds
+are compared problem by problem. The methods take turns within each problem, in an order shuffled
+anew: whatever else the machine does hits all of them alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+import localsmc
+from localsmc import Model, Settings
+from localsmc.evals.tasks import Item, load_task
+from localsmc.methods import Method
+from localsmc.numerics.statistics import wilson
+from localsmc.text import answers
+from localsmc_models.error_boundary import run
+
+OFF = "off"
+WAYS: dict[str, dict[str, float | str]] = {
+    OFF: {},
+    "0.9": {"settle": 0.9},
+    "0.6": {"settle": 0.6},
+    "0.9, guess": {"settle": 0.9, "settle_by": "guess"},
+    "0.6, guess": {"settle": 0.6, "settle_by": "guess"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """One run."""
+
+    answer: str | None
+    is_right: bool
+    is_settled: bool
+    rows: int
+    steps: int
+    seconds: float
+
+
+def outcome(model: Model, item: Item, method: Method, settings: Settings) -> Outcome:
+    """A run on one problem, to its end or until it is settled."""
+    result = localsmc.solve(model, item.question, method=method, settings=settings)
+    usage = result.usage
+    return Outcome(
+        answer=None if result.answer is None else answers.key(result.answer),
+        is_right=answers.same(result.answer, item.gold),
+        is_settled=any(one.finish_reason == "cancelled" for one in result.completions),
+        rows=usage.rows,
+        steps=usage.steps,
+        seconds=usage.seconds.decode + usage.seconds.sample,
+    )
+
+
+def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[Outcome]]:
+    """Every way on every problem."""
+    rng, found = np.random.default_rng(options.seed), {name: list[Outcome]() for name in WAYS}
+    methods = {
+        name: model.method(
+            "power-smc", particles=options.particles, **_resampling(options.ess_threshold), **way
+        )
+        for name, way in WAYS.items()
+    }
+    for number, item in enumerate(items):
+        settings = Settings(seed=number, select="majority", n_threads=options.threads)
+        for k in rng.permutation(len(WAYS)):
+            name = list(WAYS)[k]
+            found[name].append(outcome(model, item, methods[name], settings))
+    return found
+
+
+def _resampling(ess_threshold: float | None) -> dict[str, float | str]:
+    """The default scheme, or systematic resampling below a threshold."""
+    return {} if ess_threshold is None else {"resampling": "systematic", "ess_threshold": ess_threshold}
+
+
+def row(runs: Sequence[Outcome], whole: Sequence[Outcome]) -> list[str]:
+    """A way beside the whole runs."""
+    right, n = sum(one.is_right for one in runs), len(runs)
+    low, high = wilson(right, n)
+    saved = (
+        1 - sum(getattr(one, part) for one in runs) / sum(getattr(one, part) for one in whole)
+        for part in ("rows", "steps", "seconds")
+    )
+    changed = sum(one.answer != other.answer for one, other in zip(runs, whole, strict=True))
+    settled = sum(one.is_settled for one in runs)
+    cells = [f"{right / n:.1%}", f"{low:.1%} to {high:.1%}", str(settled), str(changed)]
+    return [*cells, *(f"{share:.1%}" for share in saved)]
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m localsmc_models.experiments.early_stopping", description=__doc__.splitlines()[0]
+    )
+    add = parser.add_argument
+    add("--problems", type=int, default=200, help="held-out problems of `tiny` (200)")
+    add("--seed", type=int, default=5, help="of the problems (5)")
+    add("--particles", type=int, default=16, help="particles (16)")
+    add("--ess-threshold", type=float, help="systematic resampling below it, 0 for never; by default optimal")
+    add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
+    options = parser.parse_args(arguments)
+    if options.problems < 1:
+        parser.error("--problems is how many, at least 1")
+    items = load_task(f"tiny:seed={options.seed}", limit=options.problems).items
+    with localsmc.load() as model:
+        found = measured(model, items, options)
+    heads = ("settle", "right", "95 % interval", "settled", "other answer")
+    heads += ("rows saved", "steps saved", "seconds saved")
+    rows = [[name, *row(runs, found[OFF])] for name, runs in found.items()]
+    for cells in (heads, ["---"] * len(heads), *rows):
+        print("|", " | ".join(cells), "|", flush=True)
+
+
+if __name__ == "__main__":
+    run(main)

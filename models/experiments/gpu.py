@@ -1,0 +1,333 @@
+"""Whether localsmc is right on this machine's GPU, and how fast: devices, contract tests, `localsmc bench`.
+
+    python -m localsmc_models.experiments.gpu --output FOLDER [--libraries FILE.tgz]
+        [--only contract|bench] [--cpu]
+
+llama.cpp is the one that is installed, where it was built with CUDA, or ready-made libraries from a
+`.tgz` or a folder (of the binding's own version), with PyTorch's cuBLAS and CUDA runtime. Every part
+runs in a process of its own and writes into the folder as it goes, so that what was done is kept where a
+later part fails or `--limit` comes: `about.txt`, `contract-fa-on.txt`, `contract-fa-off.txt`, `bench.md`
+with `bench.log`, and `summary.md`. The exit code is 0 where every part went well.
+
+A machine with PyTorch but no network, where nothing of localsmc is installed, gets a folder along:
+
+    python -m localsmc_models.experiments.gpu --pack .gpu --python 3.12 --libraries llama-cuda-sm90-0.3.36.tgz
+
+there, in the checkout's root (as one command, of less than ten minutes; `.gpu` in `.git/info/exclude`
+and named in `carry` where the machine is lent by a tool that copies the working tree):
+
+    ln -sfn cli localsmc_cli; ln -sfn models localsmc_models
+    python3 -m localsmc_models.experiments.gpu --packed .gpu --output $OUT --limit 560
+
+and again with `--only bench` where the time was too short for all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import platform
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from localsmc.errors import ConfigError, LocalSMCError
+from localsmc_models.error_boundary import run
+from localsmc_models.experiments import gpu_offline_bundle
+from localsmc_models.experiments.gpu_offline_bundle import ROOT
+
+CONTRACT = (
+    "tests/contract/test_contract.py",
+    "tests/contract/test_pair_contract.py",
+    "tests/methods/ssr/test_ssr.py::test_every_track_stands_on_its_own_tokens",
+    "tests/laws/test_gguf_laws.py",
+    "tests/llama/test_llama.py",
+)
+"""What a device may break: logits, memories, laws, and llama.cpp's own traps."""
+
+BENCH = ("-m", "localsmc_cli.main", "bench")
+ON_GPU = (
+    "--synthetic qwen2.5-7b:Q4_K_M --synthetic qwen2.5-0.5b:Q4_0 -N 1,8,16,32,64 -n 128 -r 3 -ngl -1 -o md"
+)
+ON_CPU = "--synthetic qwen2.5-0.5b:Q4_0 -N 1,8 -n 16 -r 1 -ngl 0 -o md"
+"""The bench's arguments; a CPU would take an hour for the others."""
+
+CONTRACT_SHARE = 0.25
+"""Of the time limit, for one run of the tests: the bench has its time even where they hang."""
+GRACE_SECONDS = 10.0
+"""For a process that is told to end."""
+TAIL = 20
+"""Lines that are shown of what a part wrote."""
+
+NO_GPU = 3
+"""Exit code of `about`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """A command to run, the file for its output, and one for its errors where they are progress only."""
+
+    name: str
+    command: tuple[str, ...]
+    output: str
+    log: str = ""
+    share: float = 1.0
+    """Of the time limit that it may take."""
+    is_short: bool = False
+    """Whether all of its output is shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a part ended; `code` is None where its time was over."""
+
+    part: Part
+    code: int | None
+    seconds: float
+
+    @property
+    def words(self) -> str:
+        """In the summary."""
+        if self.code is None:
+            return "time is over"
+        return "ok" if self.code == 0 else f"failed (exit code {self.code})"
+
+
+# --- in a child: what there is --------------------------------------------------------------------
+
+
+def about(is_cpu: bool) -> int:
+    """Print versions and devices, and whether a model's layers go where they should; NO_GPU where none is."""
+    # Before llama.cpp is loaded, which says then why it sees no device.
+    logging.basicConfig(stream=sys.stdout, format="%(message)s")
+    logging.getLogger("localsmc.llama").addFilter(_is_telling)
+    logging.getLogger("localsmc.llama").setLevel(logging.INFO)
+    import numpy as np
+
+    import localsmc
+    from localsmc.llama import ContextOptions, LoadOptions, build_info, devices
+    from localsmc.llama.binding import C
+
+    print(f"localsmc {localsmc.__version__}, Python {platform.python_version()}, {platform.platform()}")
+    print(build_info())
+    found = devices()
+    for device in found:
+        memory = f"{device.free / 2**30:.1f} of {device.total / 2**30:.1f} GiB free"
+        print(f"device {device.name}: {device.description}, {memory}{', a GPU' if device.is_gpu else ''}")
+    print(f"llama_supports_gpu_offload() is {C.llama_supports_gpu_offload()}", flush=True)
+    if (smi := shutil.which("nvidia-smi")) is not None:
+        query = "--query-gpu=name,driver_version,memory.total,clocks.sm,clocks.max.sm"
+        print("nvidia-smi:", _said_by([smi, query, "--format=csv,noheader"]), flush=True)
+    if not is_cpu and not any(device.is_gpu for device in found):
+        return NO_GPU
+    with localsmc.load(options=LoadOptions(n_gpu_layers=0 if is_cpu else -1, cpu_only=is_cpu)) as model:
+        context = model.llama.context(ContextOptions(n_ctx=256, n_seq_max=8, n_batch=32))
+        seqs, times = np.arange(8), []
+        for position in range(16):  # the first ones warm up
+            began = time.perf_counter()
+            logits = context.decode(seqs + 5, np.full(8, position), seqs)
+            times.append(time.perf_counter() - began)
+        print(f"the embedded model on {model.llama.device}: {1e3 * min(times):.2f} ms a step of 8 rows")
+        if not np.isfinite(logits).all():
+            raise LocalSMCError("its logits are not finite numbers")
+    return 0
+
+
+def _is_telling(record: logging.LogRecord) -> bool:
+    return any(part in record.getMessage() for part in ("offloaded", "buffer size", "CUDA"))
+
+
+def _said_by(command: Sequence[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return (done.stdout or done.stderr).strip()
+
+
+# --- the parts ------------------------------------------------------------------------------------
+
+
+def parts_of(options: argparse.Namespace) -> list[Part]:
+    """What was asked for, the report on devices first."""
+    code = f"import sys; from localsmc_models.experiments.gpu import about; sys.exit(about({options.cpu}))"
+    parts = [Part(name="about", command=("-c", code), output="about.txt", is_short=True)]
+    if options.only != "bench":
+        parts += [_contract(options, flash) for flash in ("on", "off")]
+    if options.only != "contract":
+        arguments = options.bench or (ON_CPU if options.cpu else ON_GPU)
+        command = (*BENCH, *shlex.split(arguments))
+        parts.append(Part(name="bench", command=command, output="bench.md", log="bench.log", is_short=True))
+    return parts
+
+
+def _contract(options: argparse.Namespace, flash: str) -> Part:
+    name = f"contract-fa-{flash}"
+    # Other plugins of a machine's Python may warn, and a warning is an error in these tests.
+    command = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--tb=short"]
+    command += ["-p", "xdist.plugin", "-n", str(options.workers)] if options.workers > 1 else []
+    command += [f"--gpu-layers={0 if options.cpu else -1}", f"--flash-attention={flash}"]
+    command += options.tests or CONTRACT
+    return Part(name=name, command=tuple(command), output=f"{name}.txt", share=CONTRACT_SHARE)
+
+
+def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | None) -> Outcome:
+    """Run a part to its end or for so long; its output goes straight into the file."""
+    began, code = time.perf_counter(), None
+    with contextlib.ExitStack() as stack:
+        output, log = (
+            stack.enter_context((folder / name).open("wb")) if name else subprocess.STDOUT
+            for name in (part.output, part.log)
+        )
+        process = subprocess.Popen(
+            [sys.executable, *part.command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=log,
+            env=environment,
+            cwd=ROOT,
+            preexec_fn=_hear_interrupts,
+        )
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            _end(process)
+    return Outcome(part=part, code=code, seconds=time.perf_counter() - began)
+
+
+def _hear_interrupts() -> None:
+    # Background jobs of scripts ignore them, and so do their children.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
+    # As Ctrl-C: pytest tells then what has failed so far.
+    process.send_signal(signal.SIGINT)
+    try:
+        process.wait(GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def show(outcome: Outcome, folder: Path) -> None:
+    """Print what a part said, or the end of it, and of its log where it failed."""
+    part = outcome.part
+    print(f"\n## {part.name}: {outcome.words}, {outcome.seconds:.0f} s", flush=True)
+    lines = (folder / part.output).read_text(errors="replace").splitlines()
+    print(*(lines if part.is_short else lines[-TAIL:]), sep="\n", flush=True)
+    if part.log and outcome.code != 0:
+        print(*(folder / part.log).read_text(errors="replace").splitlines()[-TAIL:], sep="\n", flush=True)
+
+
+def write_summary(outcomes: Sequence[Outcome], parts: Sequence[Part], path: Path) -> str:
+    """A table of all parts, those not begun included, written anew after each."""
+    done = {outcome.part.name: outcome for outcome in outcomes}
+    lines = ["| part | outcome | seconds | file |", "| --- | --- | --- | --- |"]
+    for part in parts:
+        one = done.get(part.name)
+        cells = (one.words, f"{one.seconds:.0f}") if one else ("not begun", "–")
+        lines.append(f"| {part.name} | {cells[0]} | {cells[1]} | {part.output} |")
+    text = "\n".join(lines)
+    path.write_text(text + "\n", encoding="utf-8")
+    return text
+
+
+def carry_out(parts: Sequence[Part], folder: Path, environment: dict[str, str], limit: float | None) -> str:
+    """Every part in its turn; LocalSMCError where one went wrong, at once where there is no GPU."""
+    end, outcomes = None if limit is None else time.perf_counter() + limit, list[Outcome]()
+    text = write_summary(outcomes, parts, folder / "summary.md")
+    for part in parts:
+        left = None
+        if limit is not None and end is not None:
+            left = min(end - time.perf_counter(), part.share * limit)
+            if left <= 0:
+                break
+        outcome = do(part, folder, environment, left)
+        outcomes.append(outcome)
+        text = write_summary(outcomes, parts, folder / "summary.md")
+        show(outcome, folder)
+        if part.name == "about" and outcome.code != 0:
+            _refuse(outcome, folder)
+    print(f"\n{text}", flush=True)
+    bad = [one.part.name for one in outcomes if one.code != 0]
+    bad += [part.name for part in parts[len(outcomes) :]]
+    if bad:
+        raise LocalSMCError(
+            f"of {len(parts)} parts these did not go well: {', '.join(bad)}", hint=f"see `{folder}`"
+        )
+    return text
+
+
+def _refuse(outcome: Outcome, folder: Path) -> None:
+    if outcome.code == NO_GPU:
+        raise ConfigError(
+            "llama.cpp sees no GPU here",
+            hint="a build with CUDA (`--libraries`, or see README) and a driver are needed; or say --cpu",
+        )
+    raise LocalSMCError("llama.cpp does not run here", hint=f"see `{folder / outcome.part.output}`")
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localsmc_models.experiments.gpu", description=__doc__.splitlines()[0]
+    )
+    add = parser.add_argument
+    add("--output", type=Path, help="folder for what each part says")
+    add("--libraries", type=Path, help="`.tgz` or folder with llama.cpp's libraries; else the installed ones")
+    add("--packed", type=Path, help="folder that --pack made, for a machine where nothing is installed")
+    add("--only", choices=("contract", "bench"), help="the tests or the measurements, not both")
+    add("--cpu", action="store_true", help="on the CPU, where a GPU is missing or not wanted")
+    add("--bench", default="", help=f"other arguments of the bench than `{ON_GPU}`")
+    add("--tests", nargs="+", help="other tests than those of the contract, as pytest takes them")
+    add("--workers", type=int, default=4, help="processes for the tests (4)")
+    add("--limit", type=float, help="seconds for all together; what has not ended then is stopped")
+    add("--pack", type=Path, help="fill this folder with what such a machine needs, and do nothing else")
+    add("--python", help="version of that machine's Python, such as 3.12; this one's by default")
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.pack is not None:
+        gpu_offline_bundle.pack(options.pack, options.libraries, options.python)
+        files = [file for file in options.pack.rglob("*") if file.is_file()]
+        size = sum(file.stat().st_size for file in files)
+        print(f"{len(files)} files, {size / 2**20:.1f} MiB, in `{options.pack}`")
+        return
+    if options.output is None:
+        parser.error("--output is the folder for what each part says")
+    if not (ROOT / "tests").is_dir():
+        raise ConfigError("the contract tests are not installed", hint="run this in a checkout of localsmc")
+    options.output.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="localsmc-gpu-") as scratch:
+        carry_out(parts_of(options), options.output.resolve(), prepare(options, Path(scratch)), options.limit)
+
+
+def prepare(options: argparse.Namespace, scratch: Path) -> dict[str, str]:
+    """Unpack what was brought along; the environment of the parts."""
+    packages, source = [], options.libraries
+    if options.packed is not None:
+        packages = gpu_offline_bundle.unpack(options.packed, scratch / "site")
+        source = source or gpu_offline_bundle.packed_libraries(options.packed)
+    libraries = None if source is None else gpu_offline_bundle.place_libraries(source, scratch / "libraries")
+    # The tests name the plugins that they need themselves.
+    return {**gpu_offline_bundle.environment(libraries, packages), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,292 @@
+"""What a draft saves on this machine: speculative sampling beside the target alone.
+
+    python -m localsmc_models.experiments.speculative_speed [--shape qwen2.5-1.5b] [--tokens 64]
+        [--n-max 1,2,3,4,7] [--problems N]
+    python -m localsmc_models.experiments.speculative_speed --shape qwen2.5-1.5b --calibrate
+
+The embedded pair on held-out problems, or with a shape a pair of random weights behind arbitrary
+prompts. The methods take turns within each round of a problem, in an order shuffled anew: whatever
+else the machine does hits all of them alike, and of equal runs the fastest counts, since others only
+add to it. Seconds and FLOPs count from after the prompt.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import math
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+import localsmc
+from localsmc import Model, Settings
+from localsmc.bench import PAIRS, Spec, cached_pair
+from localsmc.bench.synthetic.gguf_writer import write, write_draft
+from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
+from localsmc.evals.tasks import load_task
+from localsmc.llama import ContextOptions, LlamaModel, default_threads
+from localsmc.lm.interface import TokenIds
+from localsmc.methods import METHODS, Method, from_options
+from localsmc.methods.spec import parse_method
+from localsmc.methods.speculative.draft_and_verify import Counts
+from localsmc.methods.speculative.two_model_run import TextsRun
+from localsmc.numerics.log_math import Floats
+from localsmc.results import Result
+from localsmc_models.error_boundary import run
+
+ALONE = {"sample:temperature=1": "temperature=1", "greedy": "temperature=0"}
+"""The target alone, and how a draft helps it to the same law."""
+
+HEADS = (
+    "method", "tokens/s", "× alone", "accepted", "drafted a round", "draft", "target", "ours", "FLOPs ×"
+)  # fmt: skip
+
+PROMPT_BYTES = 32
+WARM_TOKENS = 4
+
+OVERLAP, TOLERANCE = 0.7, 0.01
+"""What a pair is calibrated to: the mean share of drafted tokens that is accepted."""
+CALIBRATED_ON = 64
+"""Tokens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """One run, after its prompt: tokens of the text, seconds of both models and in all, what was drafted."""
+
+    tokens: int
+    draft_seconds: float
+    decode_seconds: float
+    seconds: float
+    flops: float
+    steps: int
+    counts: Counts
+
+
+def ways(lengths: Sequence[int]) -> dict[str, tuple[str, ...]]:
+    """Methods as they are written: the target alone, and those that are compared with it."""
+    found = {}
+    for alone, law in ALONE.items():
+        fixed = (f"speculative:{law},n_max={length}" for length in lengths)
+        found[alone] = (f"speculative:{law},n_max={max(lengths)},adaptive=on", *fixed)
+    return found
+
+
+def _method(label: str) -> Method:
+    spec = parse_method(label)
+    return from_options(METHODS[spec.name], spec.options)
+
+
+def outcome(model: Model, question: str, method: Method, settings: Settings) -> Outcome:
+    """A run on one problem, to its end."""
+    with localsmc.start(model, question, method=method, settings=settings) as solving:
+        for _ in solving:
+            pass
+        result, done = solving.result(), solving.run
+    usage = result.usage
+    return Outcome(
+        tokens=usage.completion_tokens,
+        draft_seconds=0.0 if usage.draft is None else usage.draft.seconds,
+        decode_seconds=usage.seconds.decode,
+        seconds=usage.seconds.decode + usage.seconds.sample,
+        flops=_flops(result),
+        steps=usage.steps,
+        counts=done.speculation.counts if isinstance(done, TextsRun) else Counts(),
+    )
+
+
+def _flops(result: Result) -> float:
+    """Two for each parameter and row, prompts left out."""
+    usage = result.usage
+    own = 2.0 * result.model.params * usage.rows
+    if result.draft is None or usage.draft is None:
+        return own
+    return own + 2.0 * result.draft.params * usage.draft.rows
+
+
+def measured(
+    model: Model, questions: Sequence[str], labels: Sequence[str], settings: Settings, n_rounds: int
+) -> dict[str, list[Outcome]]:
+    """Every method on every problem, the fastest run of each."""
+    rng, found = np.random.default_rng(0), {label: list[Outcome]() for label in labels}
+    methods = {label: _method(label) for label in labels}
+    for method in methods.values():  # warms caches
+        outcome(model, questions[0], method, replace(settings, n_predict=WARM_TOKENS))
+    for number, question in enumerate(questions):
+        of_problem = replace(settings, seed=number)
+        runs: dict[str, list[Outcome]] = {label: [] for label in labels}
+        for k in itertools.chain(*(rng.permutation(len(labels)) for _ in range(n_rounds))):
+            runs[labels[k]].append(outcome(model, question, methods[labels[k]], of_problem))
+        for label, equal in runs.items():
+            found[label].append(min(equal, key=lambda one: one.seconds))
+        print(f"{number + 1}/{len(questions)}", file=sys.stderr, flush=True)
+    return found
+
+
+def row(runs: Sequence[Outcome], alone: Sequence[Outcome]) -> list[str]:
+    """A method beside the target alone."""
+    tokens, seconds = _total(runs, "tokens"), _total(runs, "seconds")
+    draft, decode = _total(runs, "draft_seconds"), _total(runs, "decode_seconds")
+    kept, refused, drafted = (
+        sum(getattr(one.counts, part) for one in runs) for part in ("kept", "refused", "drafted")
+    )
+    tested = kept + refused
+    cells = [f"{tokens / seconds:.1f}", f"{seconds_a_token(alone) / seconds_a_token(runs):.2f}"]
+    cells.append(f"{kept / tested:.1%}" if tested else "–")
+    cells.append(f"{drafted / _total(runs, 'steps'):.1f}" if drafted else "–")
+    cells += [f"{part / seconds:.1%}" for part in (draft, decode - draft, seconds - decode)]
+    flops = (_total(some, "flops") / _total(some, "tokens") for some in (runs, alone))
+    return [*cells, f"{next(flops) / next(flops):.2f}"]
+
+
+def seconds_a_token(runs: Sequence[Outcome]) -> float:
+    """Of all runs together."""
+    return _total(runs, "seconds") / _total(runs, "tokens")
+
+
+def _total(runs: Sequence[Outcome], name: str) -> float:
+    return math.fsum(getattr(one, name) for one in runs)
+
+
+# --- calibration ----------------------------------------------------------------------------------
+
+
+def calibrate(shape_name: str, quantization: str, seed: int, n_threads: int) -> Iterator[tuple[float, float]]:
+    """Values of `later` and the pair's overlap with each, the last one as near `OVERLAP` as is wanted."""
+    spec = Spec(shape_name, quantization)
+    pair, tokens = PAIRS[shape_name], _any_tokens(spec.shape.n_vocab)
+    low, high = 0.01, 1.0
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.gguf"
+        write_draft(path, spec, pair, seed=seed)
+        drafted = _laws(path, tokens, n_threads)
+        while True:
+            later = float(f"{math.sqrt(low * high):.3g}")
+            write(path, spec, seed=seed, pair=replace(pair, later=later))
+            found = overlap(_laws(path, tokens, n_threads), drafted)
+            yield later, found
+            if abs(found - OVERLAP) < TOLERANCE or later in (low, high):
+                return
+            low, high = (low, later) if found < OVERLAP else (later, high)
+
+
+def overlap(target: Floats, draft: Floats) -> float:
+    """Mean of Σ min(p, q) over the rows (R, V): the chance that a token drawn from q is accepted."""
+    return float(np.minimum(target, draft).sum(axis=1, dtype=np.float64).mean())
+
+
+def _any_tokens(n_vocab: int) -> TokenIds:
+    return np.random.default_rng(0).integers(0, n_vocab, CALIBRATED_ON).astype(np.int32)
+
+
+def _laws(path: Path, tokens: TokenIds, n_threads: int) -> Floats:
+    """The law (T, V) of the token behind each of these."""
+    places = np.arange(len(tokens))
+    with LlamaModel(path) as model:
+        context = model.context(ContextOptions(n_ctx=256, n_seq_max=1, n_threads=n_threads))
+        logits = context.decode(tokens.astype(np.int64), places, np.zeros_like(places))
+        found: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return found / found.sum(axis=1, keepdims=True)
+
+
+# --- the command ----------------------------------------------------------------------------------
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(","))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m localsmc_models.experiments.speculative_speed", description=__doc__.splitlines()[0]
+    )
+    add = parser.add_argument
+    add("--shape", choices=tuple(PAIRS), help="of a pair with random weights; else the embedded one")
+    add("--quantization", choices=tuple(QUANTIZATIONS), default="Q4_0", help="of the shape (Q4_0)")
+    add("--tokens", type=int, default=64, help="a text has at most (64)")
+    add("--n-max", type=_numbers, default=(1, 2, 3, 4, 7), help="lengths of drafts (1,2,3,4,7)")
+    add("--problems", type=int, default=5, help="prompts (5)")
+    add("--rounds", type=int, default=2, help="runs of each prompt, of which the fastest counts (2)")
+    add("--seed", type=int, default=1, help="of weights and prompts (1)")
+    add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
+    add(
+        "--calibrate",
+        action="store_true",
+        help="find how much a shape's later layers may add, and measure nothing",
+    )
+    return parser
+
+
+def _questions(options: argparse.Namespace) -> list[str]:
+    if options.shape is None:
+        return [
+            item.question for item in load_task(f"tiny:seed={options.seed}", limit=options.problems).items
+        ]
+    rng = np.random.default_rng(options.seed)
+    return ["".join(map(chr, rng.integers(33, 127, PROMPT_BYTES))) for _ in range(options.problems)]
+
+
+def _load(options: argparse.Namespace) -> Model:
+    if options.shape is None:
+        return localsmc.load()
+    target, draft = cached_pair(Spec(options.shape, options.quantization), seed=options.seed)
+    return localsmc.load(target, draft=draft)
+
+
+def _print_about(model: Model, options: argparse.Namespace) -> None:
+    for kind, one in ("target", model), ("draft", model.require_draft()):
+        size, n_threads = (
+            one.source.path.stat().st_size,
+            options.threads or default_threads(one.llama.n_params),
+        )
+        told = f"{one.llama.n_params / 1e6:,.1f} M parameters, {size / 1e6:,.1f} MB, {n_threads} threads"
+        print(f"- {kind}: {one.header.name or one.source.path.stem}, {told}")
+    print(f"- {options.problems} prompts, at most {options.tokens} tokens each, {options.rounds} rounds\n")
+
+
+def _print_row(cells: Sequence[str]) -> None:
+    print("|", " | ".join(cells), "|", flush=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if min(options.problems, options.rounds) < 1:
+        parser.error("--problems and --rounds are how many, at least 1")
+    if options.calibrate:
+        if options.shape is None:
+            parser.error("--calibrate needs a --shape")
+        search = calibrate(options.shape, options.quantization, options.seed, options.threads)
+        for later, found in search:
+            print(f"later={later:g}: {found:.3f} of the draft's tokens are accepted", flush=True)
+        return
+    compared = ways(options.n_max)
+    labels = [label for alone, others in compared.items() for label in (alone, *others)]
+    with _load(options) as model:
+        _print_about(model, options)
+        settings = Settings(
+            n_predict=options.tokens,
+            raw=options.shape is not None,
+            n_threads=options.threads,
+            n_threads_draft=options.threads,
+        )
+        found = measured(model, _questions(options), labels, settings, options.rounds)
+    for cells in (HEADS, ["---"] * len(HEADS)):
+        _print_row(cells)
+    for alone, others in compared.items():
+        for label in (alone, *others):
+            _print_row([f"`{label}`", *row(found[label], found[alone])])
+    print(
+        "\nAccepted are kept / (kept + refused) drafted tokens: those behind a refused one were not tested."
+        "\nDraft, target and ours are shares of the seconds; FLOPs are those of a token."
+    )
+
+
+if __name__ == "__main__":
+    run(main)
