@@ -6,9 +6,12 @@ import importlib
 
 import click
 
-from localsmc import __version__
 from localsmc.errors import ConfigError
-from localsmc_cli.options.base_command import did_you_mean
+from localsmc.version import __version__
+from localsmc_cli.completion.candidates import CANDIDATES
+from localsmc_cli.options.base_command import OFFERS, did_you_mean
+
+OFFERS.update(CANDIDATES)
 
 SECTIONS = {
     "Answers": {

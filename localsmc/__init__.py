@@ -15,7 +15,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from localsmc.version import __version__
 
 if TYPE_CHECKING:
     from localsmc.engine.conversation import Conversation

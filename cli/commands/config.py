@@ -59,9 +59,9 @@ _command = functools.partial(config.command, cls=PlainCommand)
 @click.pass_context
 def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json: bool) -> None:
     """Show each value that is set, and where it is from, for one COMMAND or for all."""
+    from localsmc_cli.config.environment import unknown_variables
     from localsmc_cli.config.keys import Known
     from localsmc_cli.config.layers import check
-    from localsmc_cli.config.provenance import unknown_variables
     from localsmc_cli.config.value_table import shown
 
     output, known = ctx.obj.output, Known(ctx)

@@ -21,7 +21,7 @@ from localsmc_cli.ui.command_session import Session
 from localsmc_cli.ui.progress import bar
 
 if TYPE_CHECKING:
-    from localsmc.gguf.reader import Header
+    from localsmc.gguf.header import Header
     from localsmc.llama.quantize import Quantized
     from localsmc_cli.ui.live_panel import Panel
 

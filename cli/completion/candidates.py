@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from localsmc.errors import LocalSMCError
+from localsmc_cli.options.base_command import Offer
 from localsmc_cli.options.choices import METHOD_OPTIONS, RESAMPLING, SELECT
 
 PATH = "path"
@@ -98,14 +99,12 @@ def _begun(words: Iterable[str], incomplete: str) -> list[CompletionItem[Any]]:
     return [CompletionItem(word) for word in words if word.startswith(incomplete)]
 
 
-def _of_type(name: str) -> _Offer:
+def _of_type(name: str) -> Offer:
     """What the shell itself completes."""
     return lambda _, incomplete: [CompletionItem(incomplete, type=name)]
 
 
-_Offer = Callable[[click.Context, str], list[Any]]
-
-OFFERS: dict[str, _Offer] = {
+CANDIDATES: dict[str, Offer] = {
     "COMMAND": commands,
     "FILE": _of_type("file"),
     "FILE|-": _of_type("file"),

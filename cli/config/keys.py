@@ -11,7 +11,7 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli.config.config_file import Configuration, Keys
-from localsmc_cli.options.base_command import Command, Option, did_you_mean
+from localsmc_cli.options.base_command import Option, PlainCommand, did_you_mean
 
 PROFILES = "profiles"
 """The table that has a table for each of the user's profiles."""
@@ -39,14 +39,14 @@ class Known:
         names = group.list_commands(self._root) if isinstance(group, click.Group) else []
         return sorted(names, key=lambda name: name != self.table)
 
-    def commands(self, table: str) -> Iterator[Command]:
+    def commands(self, table: str) -> Iterator[PlainCommand]:
         """Those that a table is for: one, several of a group, or none that can be configured."""
         group = self._root.command
         pending = [group.get_command(self._root, table)] if isinstance(group, click.Group) else []
         for command in pending:
             if isinstance(command, click.Group):
                 pending.extend(command.commands.values())
-            elif isinstance(command, Command):
+            elif isinstance(command, PlainCommand) and command.is_configurable:
                 yield command
 
     def _options(self, table: str) -> dict[str, Option]:

@@ -14,8 +14,8 @@ import click
 from click.core import ParameterSource
 
 from localsmc_cli.config.keys import Known
-from localsmc_cli.config.layers import Values
-from localsmc_cli.options.base_command import Command, Option
+from localsmc_cli.config.values import Values
+from localsmc_cli.options.base_command import Option, PlainCommand
 
 _DEFAULT = re.compile(r"\[default: (.*)\]$")
 
@@ -62,7 +62,7 @@ def shown(root: click.Context, known: Known, tables: Sequence[str]) -> list[Row]
     return list(rows.values())
 
 
-def _rows(root: click.Context, table: str, command: Command) -> Iterator[Row]:
+def _rows(root: click.Context, table: str, command: PlainCommand) -> Iterator[Row]:
     """As click itself finds the values where nothing is typed."""
     ctx = click.Context(command, info_name=table, parent=root)
     options = [option for option in command.params if isinstance(option, Option) and not option.each_time]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import click
-from click.core import ParameterSource
 
-from localsmc.errors import ConfigError, ModelNotFound
+from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import RESERVED
-
-if TYPE_CHECKING:
-    from localsmc_cli.config.config_file import Configuration
 
 PREFIX = "LOCALSMC_"
 """What our variables begin with."""
+
+Offer = Callable[[click.Context, str], list[Any]]
+"""What a shell offers for a word that is not finished."""
+
+OFFERS: dict[str, Offer] = {}
+"""By the metavar of an option or an argument; filled in by `root.py`, which knows the completion."""
 
 # --- options --------------------------------------------------------------------------------------
 
@@ -73,8 +75,6 @@ class Option(click.Option):
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
         """See `click.Option.shell_complete`; files where the help says FILE, models where it says MODEL."""
-        from localsmc_cli.completion.candidates import OFFERS
-
         offer = OFFERS.get(self.metavar or "")
         return super().shell_complete(ctx, incomplete) if offer is None else offer(ctx, incomplete)
 
@@ -83,32 +83,9 @@ def completed_as(metavar: str) -> Callable[[click.Context, click.Parameter, str]
     """As `shell_complete` of an argument: what an option with this metavar offers."""
 
     def offer(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
-        from localsmc_cli.completion.candidates import OFFERS
-
         return OFFERS[metavar](ctx, incomplete)
 
     return offer
-
-
-class _Profile(Option):
-    """`--profile`: read before all others, which take what it, or the file, has for them."""
-
-    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
-        """See `click.Option.consume_value`; the file may name the profile, too."""
-        if not ctx.resilient_parsing:
-            file = cast(Command, ctx.command).configuration(ctx)
-            if file.values:
-                from localsmc_cli.config.layers import take_file
-
-                take_file(ctx, file)
-        return super().consume_value(ctx, opts)
-
-
-def _take_profile(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
-    if not ctx.resilient_parsing and name is not None:
-        from localsmc_cli.config.layers import take_profile
-
-        take_profile(ctx, name)
 
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
@@ -139,6 +116,9 @@ Heading = Callable[..., Decorator[Any]]
 
 class PlainCommand(click.Command):
     """A command whose help has its options under headings, the rare ones only where all are asked for."""
+
+    is_configurable = False
+    """Whether the configuration has values for its options."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """See `click.Command.get_params`; `--help-all` where there is more than `--help` has."""
@@ -192,56 +172,6 @@ _HELP_ALL = click.Option(
 def examples(*lines: str, more: str = "") -> str:
     """An epilog: commands that can be typed as they are, and what is said behind all options only."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)]) + (f"\n\n{more}" if more else "")
-
-
-_ALTERNATIVES = (
-    ("quiet", "verbose"),
-    ("model", "hf_repo"),
-    ("models", "hf_repo"),
-    ("model_draft", "hf_repo_draft"),
-    ("models", "synthetic"),
-    ("hf_repo", "synthetic"),
-)
-"""Parameters of which only the more explicit one counts, where one is typed and the other configured."""
-
-
-class Command(PlainCommand):
-    """A command that can be configured: by the file, profiles and the environment."""
-
-    def __init__(self, *args: Any, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self.params.append(
-            _Profile(
-                ["--profile"],
-                section="Configuration",
-                metavar="PROFILE",
-                is_eager=True,
-                expose_value=False,
-                callback=_take_profile,
-                help="Set several options by a name: fast, careful, your own; see `localsmc config`.",
-            )
-        )
-
-    def configuration(self, ctx: click.Context) -> Configuration:
-        """The user's file, as this command takes it; raises ConfigError where it cannot be read."""
-        from localsmc_cli.config.config_file import read
-
-        return read()
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """See `click.Command.invoke`."""
-        from localsmc_cli.config.provenance import prefer, tell_who_named, unknown_variables
-
-        for one, other in _ALTERNATIVES:
-            prefer(ctx, one, other)
-        if not ctx.params.get("quiet"):
-            for line in unknown_variables(ctx):
-                ctx.obj.output.warn(line)
-        try:
-            return super().invoke(ctx)
-        except ModelNotFound as error:
-            tell_who_named(ctx, error)
-            raise
 
 
 class Group(click.Group):

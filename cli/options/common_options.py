@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from localsmc_cli.config.configurable_command import Command
 from localsmc_cli.options.base_command import (
-    Command,
     Decorator,
     Group,
     Heading,

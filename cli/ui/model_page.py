@@ -11,7 +11,7 @@ from localsmc.system.humanize import readable, readable_count
 from localsmc_cli.ui.columns import columns
 
 if TYPE_CHECKING:
-    from localsmc.gguf.reader import Header
+    from localsmc.gguf.header import Header
     from localsmc.memory.estimate import Need
     from localsmc.store.inventory import Entry
     from localsmc.store.recommended import Recommendation
@@ -146,7 +146,7 @@ def _plain(value: object) -> object:
 
 
 def _short(value: object) -> str:
-    from localsmc.gguf.reader import ArrayInfo
+    from localsmc.gguf.header import ArrayInfo
 
     if isinstance(value, ArrayInfo):
         return f"{value.length} of {value.type}"

@@ -19,7 +19,7 @@ import psutil
 
 from localsmc.bench.cases import Case
 from localsmc.bench.replay import Endless, Replay, require_vocabulary
-from localsmc.engine import context_size
+from localsmc.engine import context_plan, context_size, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Solving
@@ -123,7 +123,7 @@ class Bench:
         return self._teller if self._teller is not None and case.kind == "method" else self._model
 
     def _prompt(self, model: Model, repetition: int) -> TokenIds:
-        return context_size.put(model, self._problem(repetition), self._settings)[1]
+        return prompting.put(model, self._problem(repetition), self._settings)[1]
 
     # --- a method ---
 
@@ -173,11 +173,11 @@ class Bench:
         n_cells = context_size.cells(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
             n_cells = self._cells(n_prompt + case.rows * case.n_tokens)
-        context = context_size.open_context(self._model, room.sequences, n_cells, self._settings)
+        context = context_size.open_run_context(self._model, room.sequences, n_cells, self._settings)
         stack.callback(context.close)
         if told is self._model:
             return context, None
-        teller = context_size.open_context(
+        teller = context_size.open_run_context(
             told, room.sequences, n_cells, replace(self._settings, n_threads=0)
         )
         stack.callback(teller.close)
@@ -189,7 +189,7 @@ class Bench:
         """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
         n, rows, prompt = case.n_tokens, case.rows, self._prompt(self._model, repetition)
         n_cells = self._cells(len(prompt) + rows * n)
-        context = context_size.open_context(self._model, rows, n_cells, self._settings)
+        context = context_size.open_run_context(self._model, rows, n_cells, self._settings)
         with contextlib.closing(context):
             sequences = Sequences(context, n)
             root, _ = sequences.prompt(prompt)
@@ -235,7 +235,7 @@ class Bench:
             problems = range(min(self._repetitions, len(self._problems)))
             n_prompt = max(len(self._prompt(self._model, problem)) for problem in problems)
             n_ctx = estimate.padded(n_prompt + max(case.n_tokens for case in self.cases))
-            options = context_size.context_options(1, n_ctx, self._settings)
+            options = context_plan.context_options(1, n_ctx, self._settings)
             self._peers[keeps_logits] = PlainLlama(self._model.llama, options, keeps_logits=keeps_logits)
         return self._peers[keeps_logits]
 

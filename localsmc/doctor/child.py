@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from typing import Any
 
-from localsmc.store import trial_load
+from localsmc.system.child_process import Replies
 
 PROBLEM, ANSWER = "Solve for x: 7x + 12 = 96.", "12"
 """What the embedded model gets right by its likeliest tokens alone."""
@@ -15,20 +14,13 @@ LARGE = 7_000_000_000
 """Weights of what is a large model to `default_threads`."""
 
 
-def main() -> None:
-    """Write a line of JSON for each part; what fails says why in place of the rest."""
-    replies = trial_load.claim_stdout()
-    trial_load.die_quietly()
-
-    def tell(**values: Any) -> None:
-        replies.write(json.dumps(values) + "\n")
-        replies.flush()
-
+def main(replies: Replies) -> None:
+    """Send one message per part; a part that fails sends the reason instead."""
     try:
-        tell(engine=_engine())
-        tell(solve=_solve())
-    except Exception as error:  # the parent says it
-        tell(failed=f"{error}" or type(error).__name__)
+        replies.send(engine=_engine())
+        replies.send(solve=_solve())
+    except Exception as error:  # the parent reports it
+        replies.send(failed=f"{error}" or type(error).__name__)
 
 
 def _engine() -> dict[str, Any]:

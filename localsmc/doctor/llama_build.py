@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from localsmc.doctor.finding import Verdict
 from localsmc.memory import host
-from localsmc.store import trial_load
+from localsmc.system.child_process import ChildProcess
 from localsmc.system.humanize import readable
 
 SECONDS = 60.0
@@ -22,7 +21,7 @@ SECONDS = 60.0
 
 UNKNOWN = Verdict("warning", "not known, because llama.cpp does not start")
 
-_CHILD = "from localsmc.doctor.child import main; main()"
+_CHILD = "from localsmc.doctor.child import main; main(replies)"
 
 BACKENDS = {"NVIDIA": "CUDA", "AMD": "HIP", "Apple": "METAL"}
 """A GPU's maker to the switch of llama.cpp's build; VULKAN is one for any of them."""
@@ -37,28 +36,18 @@ class Engine:
     @cached_property
     def told(self) -> dict[str, Any]:
         """The parts that it came to, with `failed` where it did not come to the end."""
-        # The parent's own import path: an installed package, an editable one and a bare checkout alike.
-        code = f"import sys; sys.path[:] = {sys.path!r}; {_CHILD}"
-        try:
-            child = subprocess.run(
-                [sys.executable, "-c", code],
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                encoding="utf-8",
-                errors="replace",
-                timeout=SECONDS,
-                env=os.environ | {"GGML_NO_BACKTRACE": "1"},
-                check=False,
-            )
-        except subprocess.TimeoutExpired:
-            return {"failed": f"llama.cpp did not finish within {SECONDS:.0f} s"}
         told: dict[str, Any] = {}
-        for line in child.stdout.splitlines():
-            told |= json.loads(line)
-        if child.returncode and "failed" not in told:
-            how = "a signal" if child.returncode < 0 else "exit code"
-            words = trial_load.last_words(child.stderr.splitlines())
-            told["failed"] = f"the process ended with {how} {abs(child.returncode)}: {words}"
+        until = time.monotonic() + SECONDS
+        with ChildProcess(_CHILD) as child:
+            try:
+                while (message := child.receive(max(0.0, until - time.monotonic()))) is not None:
+                    told |= message
+            except TimeoutError:
+                return {"failed": f"llama.cpp did not finish within {SECONDS:.0f} s"}
+            child.wait(SECONDS)
+        if child.exit_code and "failed" not in told:
+            how = "a signal" if child.exit_code < 0 else "exit code"
+            told["failed"] = f"the process ended with {how} {abs(child.exit_code)}: {child.crash_message}"
         return told
 
     @property

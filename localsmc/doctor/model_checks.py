@@ -9,7 +9,7 @@ import localsmc_models
 from localsmc.doctor.finding import Check, Verdict
 from localsmc.doctor.llama_build import UNKNOWN, Engine
 from localsmc.errors import LocalSMCError, ModelLoadFailed
-from localsmc.gguf import reader
+from localsmc.gguf import header, reader
 from localsmc.memory import host
 from localsmc.store import hub, model_source, trial_load
 from localsmc.system.humanize import readable, readable_count
@@ -40,7 +40,7 @@ class GivenModel:
 
     def __init__(self, name: str, engine: Engine) -> None:
         self._name, self._engine = name, engine
-        self._header: reader.Header | None = None
+        self._header: header.Header | None = None
 
     def checks(self) -> Iterator[tuple[str, Check]]:
         """The file; then, where it is one, whether it fits, loads and has a template that works."""
@@ -53,7 +53,7 @@ class GivenModel:
             )
 
     @property
-    def header(self) -> reader.Header:
+    def header(self) -> header.Header:
         """What the file says of itself, once `file` has read it."""
         if self._header is None:
             raise LocalSMCError("the model's header is not read")
@@ -77,13 +77,13 @@ class GivenModel:
         if self._engine.facts is None:  # it must not be imported here, either
             return UNKNOWN
         from localsmc import llama
-        from localsmc.engine import context_size
+        from localsmc.engine import context_plan
         from localsmc.engine.settings import Settings
         from localsmc.memory import gpu_offload
         from localsmc.methods import METHODS, from_options
 
         n_predict = model_source.recommended(self.header.name).n_predict
-        context = context_size.planned(
+        context = context_plan.planned(
             self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings()
         )
         placed = gpu_offload.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))

@@ -11,12 +11,12 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from localsmc import __version__
 from localsmc.doctor.finding import Status, Verdict
 from localsmc.memory import host
 from localsmc.store.hub import cache as hub_cache
 from localsmc.system import user_dirs
 from localsmc.system.humanize import readable
+from localsmc.version import __version__
 
 TESTED = (3, 10)
 """The oldest Python that localsmc is made for."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from localsmc.engine import context_size
+from localsmc.engine import context_plan, context_size, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.engine.solve import Solving
@@ -33,7 +33,7 @@ def exchange(solving: Solving, result: Result) -> Exchange:
     return Exchange(
         user=solving.problem,
         text=result.text,
-        instruction=context_size.instruction_of(solving.model, solving.settings),
+        instruction=prompting.instruction_of(solving.model, solving.settings),
         closing=solving.closing,
         about=about(result),
     )
@@ -111,7 +111,7 @@ class Conversation:
         for n_left_out in range(self.n_left_out, len(self.exchanges) + 1):
             is_all = n_left_out == len(self.exchanges)
             given = replace(settings, earlier=self._messages(n_left_out))
-            n_prompt = len(context_size.put(self.model, text, given)[1])
+            n_prompt = len(prompting.put(self.model, text, given)[1])
             # Where something has to go, half goes: else the cache would be lost at every turn.
             room = enough if n_left_out == self.n_left_out else length // 2
             try:
@@ -157,7 +157,7 @@ class Conversation:
         model = self.model.require_draft() if is_draft else self.model
         n_tokens = context_size.horizon(self.model, method, n_prompt, settings)
         n_cells = context_size.cells(self.model, method, n_prompt, n_tokens, settings)
-        needed = context_size.context_options(method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
+        needed = context_plan.context_options(method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
         held = self._contexts.get(is_draft)
         if held is not None:
             had = held.options
@@ -169,7 +169,7 @@ class Conversation:
         room = max(0, self._length(settings) - n_prompt - n_tokens)
         roomy = n_prompt + min(max(n_prompt, HEADROOM), room)
         n_cells = context_size.cells(self.model, method, roomy, n_tokens, settings)
-        context = context_size.open_context(
+        context = context_size.open_run_context(
             model, method.room.sequences + 1, n_cells, settings, is_draft=is_draft
         )
         self._contexts[is_draft] = context

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from localsmc.engine import context_size
+from localsmc.engine import context_plan
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
-from localsmc.gguf import reader
+from localsmc.gguf import header, reader
 from localsmc.llama import (
     AUTO_LAYERS,
     ContextOptions,
@@ -41,7 +41,7 @@ class Model:
 
     llama: LlamaModel
     source: Source
-    header: reader.Header
+    header: header.Header
     placement: Placement
     context: ContextOptions
     """What it was loaded for."""
@@ -131,7 +131,7 @@ def load(
     second = None if draft is None else _File.of(model_source.resolve(draft, access), draft_options)
     settings = Settings() if settings is None else settings
     methods = methods or [from_options(METHODS["power-smc"], {})]
-    context = context_size.planned(file.header, file.source.defaults.n_predict, methods, settings)
+    context = context_plan.planned(file.header, file.source.defaults.n_predict, methods, settings)
     taken: Counter[str] = Counter()
     # The draft first: it is the smaller one, and is asked more often.
     second_place = None if second is None else second.place(context, taken)
@@ -154,7 +154,7 @@ class _File:
     """A file that is about to be loaded, its header read."""
 
     source: Source
-    header: reader.Header
+    header: header.Header
     options: LoadOptions
 
     @classmethod

@@ -10,29 +10,26 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, fields
+from dataclasses import asdict
 
 import numpy as np
 
-from localsmc import __version__
-from localsmc.engine import context_size, output_format
+from localsmc.engine import context_size, output_format, prompting
 from localsmc.engine.load import Model, load  # noqa: F401
 from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelWording
 from localsmc.engine.settings import Settings
+from localsmc.engine.usage import _COUNTS, _draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.methods import Draft, Ending, Method, Request, Run
 from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.results import Completion, DraftUsage, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
+from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
-from localsmc.text.chat_template import StopRule
-
-_COUNTS = tuple(
-    field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
-)
+from localsmc.text.stop_rule import StopRule
+from localsmc.version import __version__
 
 
 class _Stopped(Exception):
@@ -64,7 +61,7 @@ class Solving:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = context_size.put(model, problem, settings)
+        self.prompt_text, self.prompt = prompting.put(model, problem, settings)
         self.closing = self._closing()
         """What ends the thought that the text begins with; empty where it begins with none."""
         self.n_tokens = context_size.horizon(model, self.method, len(self.prompt), settings)
@@ -100,7 +97,9 @@ class Solving:
 
     def _open(self) -> LlamaContext:
         n_cells = context_size.cells(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
-        context = context_size.open_context(self.model, self.method.room.sequences, n_cells, self.settings)
+        context = context_size.open_run_context(
+            self.model, self.method.room.sequences, n_cells, self.settings
+        )
         self._closes.callback(context.close)
         return context
 
@@ -122,7 +121,7 @@ class Solving:
 
     def _open_draft(self, draft: Model) -> LlamaContext:
         """A context with as many cells and sequences as the target's."""
-        context = context_size.open_context(
+        context = context_size.open_run_context(
             draft, self.method.room.sequences, self.context.n_cells, self.settings, is_draft=True
         )
         self._closes.callback(context.close)
@@ -159,7 +158,7 @@ class Solving:
         own_words = pair_of(self.method) == TEXTS
         return Draft(
             model=context,
-            prompt=context_size.put(draft, self.problem, self.settings)[1] if own_words else self.prompt,
+            prompt=prompting.put(draft, self.problem, self.settings)[1] if own_words else self.prompt,
             cost=draft.llama.n_params / self.model.llama.n_params,
             wording=ModelWording(draft, self.problem, self.settings),
             shares_tokens=self.model.shares_tokens(),
@@ -331,23 +330,6 @@ class Solving:
         return float(
             sum(2 * one.llama.n_params * (sequences.prompt_rows + sequences.rows) for one, sequences in parts)
         )
-
-
-def _draft_usage(run: Run) -> DraftUsage | None:
-    drafts = run.drafts
-    if drafts is None:
-        return None
-    return DraftUsage(
-        prompt_tokens=drafts.prompt_rows,
-        rows=drafts.rows,
-        decode_calls=drafts.decode_calls,
-        drafted=run.n_drafted,
-        kept=run.n_kept,
-        rated=run.n_rated,
-        rewritten=run.n_rewritten,
-        wasted=run.n_wasted,
-        seconds=run.draft_seconds,
-    )
 
 
 def start(

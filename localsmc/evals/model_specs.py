@@ -9,7 +9,7 @@ from typing import Any
 from localsmc.engine.load import sha256
 from localsmc.errors import ConfigError
 from localsmc.gguf import reader
-from localsmc.gguf.reader import Header
+from localsmc.gguf.header import Header
 from localsmc.store import model_source
 from localsmc.store.model_source import Source
 

@@ -15,8 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc import __version__
-from localsmc.engine import context_size
+from localsmc.engine import context_size, prompting
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Solving
@@ -31,6 +30,7 @@ from localsmc.methods.base import TOKENS, pair_of
 from localsmc.methods.spec import MethodSpec, has_pair
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
+from localsmc.version import __version__
 
 Line = dict[str, Any]
 
@@ -223,17 +223,17 @@ class _Bench:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(context_size.put(self._model, item.question, self._plan.settings)[1])
+            return len(prompting.put(self._model, item.question, self._plan.settings)[1])
         except (LocalSMCError, UnicodeError):
             return 1  # its own line says what is wrong with it
 
     def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
         """One for the model, and one for the draft where a method has one."""
         sizes = self._n_sequences, self._n_cells, self._plan.settings
-        context = context_size.open_context(self._model, *sizes)
+        context = context_size.open_run_context(self._model, *sizes)
         if not has_pair(self._plan.methods):
             return context, None
-        return context, context_size.open_context(self._model.require_draft(), *sizes, is_draft=True)
+        return context, context_size.open_run_context(self._model.require_draft(), *sizes, is_draft=True)
 
     def _close_contexts(self) -> None:
         self._context.close()

@@ -11,57 +11,21 @@ import math
 import mmap
 import re
 import stat
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import replace
 from pathlib import Path
-from struct import Struct
 
-from localsmc.errors import ModelLoadFailed, ModelNotFound
-from localsmc.gguf.tensor_types import FILE_TYPES, GUESSED, TENSOR_TYPES, rows
+from localsmc.errors import ModelNotFound
+from localsmc.gguf.checks import _check_layout, _check_model, _foreign_kind
+from localsmc.gguf.cursor import _MAX_KEY, _MAX_TEXT, _SCALARS, _U32, _U64, _Cursor
+from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
+from localsmc.gguf.refusals import AGAIN, CONVERT, UPDATE, _damaged, _refused
+from localsmc.gguf.tensor_types import TENSOR_TYPES
 
-AGAIN = "download the file again, and compare its size or sha256 with its source"
-CONVERT = "look for a GGUF of this model, or convert it with llama.cpp's convert_hf_to_gguf.py"
-UPDATE = "llama-cpp-python or localsmc may be older than the file: update both, or take another quantization"
-NO_MODEL = "give a GGUF file of a whole language model"
-
-
-# Value types of the specification: number, name, code of `struct`.
-_SCALARS = {
-    int(number): (name, Struct("<" + code))
-    for number, name, code in rows(
-        "0 uint8 B, 1 int8 b, 2 uint16 H, 3 int16 h, 4 uint32 I, 5 int32 i, 6 float32 f, 7 bool ?, "
-        "10 uint64 Q, 11 int64 q, 12 float64 d"
-    )
-}
 _STRING, _ARRAY = 8, 9
-_U32, _U64 = _SCALARS[4][1], _SCALARS[10][1]
-
-# How other files begin -> what they are, what to do.
-_FOREIGN: tuple[tuple[bytes | tuple[bytes, ...], str, str], ...] = (
-    (b"version https://git-lfs", "a git-LFS pointer, not the model itself", "run: git lfs pull"),
-    (b"PK\x03\x04", "a zip archive, most likely a PyTorch checkpoint", CONVERT),
-    (b"\x80\x02", "a Python pickle, most likely a PyTorch checkpoint", CONVERT),
-    (b"\x1f\x8b", "a gzip archive", "unpack it and give the GGUF file inside"),
-    (b"FUGG", "a byte-swapped GGUF file", "take the little-endian file of this model"),
-    ((b"tjgg", b"fmgg", b"lmgg"), "a GGML file from before GGUF (August 2023)", CONVERT),
-    (b"{", "a JSON file", "give the GGUF file, not its index or configuration"),
-    (bytes(16), "a run of zeros, most likely an unfinished download", AGAIN),
-)
-
-# Files that are GGUF and not language models: (key, value) -> what they are.
-_NOT_MODELS = {
-    ("general.type", "adapter"): "a LoRA adapter",
-    ("general.type", "mmproj"): "a vision or audio projector (mmproj)",
-    ("general.type", "imatrix"): "an importance matrix",
-    ("general.architecture", "clip"): "a vision or audio projector (mmproj)",
-    ("general.architecture", "controlvector"): "a control vector",
-}
 
 # A count above these is corruption: far beyond any model, small enough that a loop over it ends.
 _MAX_ENTRIES = 1 << 20  # metadata keys, tensors
 _MAX_STRINGS = 1 << 24  # strings of one array; the largest vocabularies have 2^18
-_MAX_TEXT = 1 << 24  # bytes of one value; chat templates have 2^14
-_MAX_KEY = (1 << 16) - 1  # the specification's
 _MAX_NAME = 63  # GGML_MAX_NAME less the terminator
 _MAX_DIMS = 4  # GGML_MAX_DIMS
 _MAX_ELEMENTS = (1 << 63) - 1  # ggml counts in int64
@@ -69,65 +33,6 @@ _MAX_VALUES = 1 << 10  # whole numbers of an array that are kept; LLAMA_MAX_LAYE
 _MAX_PARTS = 99_999  # five digits in the name of a part
 
 _PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.gguf")
-
-
-@dataclass(frozen=True, slots=True)
-class ArrayInfo:
-    """An array of the metadata, by the type and number of its elements.
-
-    `values` has them where they are few and whole numbers, as what differs by layer is.
-    """
-
-    type: str
-    length: int
-    values: tuple[int, ...] = field(default=(), compare=False, repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class TensorInfo:
-    """One row of the tensor table; `offset` counts from the start of the data of its own part."""
-
-    name: str
-    shape: tuple[int, ...]
-    type: str
-    offset: int
-    n_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Header:
-    """What a model file says of itself; of a split model, all parts together."""
-
-    path: Path
-    parts: tuple[Path, ...]
-    size: int  # bytes, of all parts
-    version: int
-    metadata: dict[str, object]
-    tensors: tuple[TensorInfo, ...]
-
-    @property
-    def architecture(self) -> str:
-        """The name llama.cpp dispatches on, as "llama" or "qwen2"."""
-        return str(self.metadata["general.architecture"])
-
-    @property
-    def name(self) -> str:
-        """The model's own name, or the file's where it has none."""
-        name = self.metadata.get("general.name")
-        return name if isinstance(name, str) and name else self.path.stem
-
-    @property
-    def file_type(self) -> str:
-        """The quantization mix, as "Q4_K_M"; "unknown" where the file does not say."""
-        number = self.metadata.get("general.file_type")
-        if not isinstance(number, int) or not 0 <= number & ~GUESSED < len(FILE_TYPES):
-            return "unknown"
-        return FILE_TYPES[number & ~GUESSED].replace("-", "unknown")
-
-    @property
-    def n_params(self) -> int:
-        """The number of elements in all tensors."""
-        return sum(math.prod(tensor.shape) for tensor in self.tensors)
 
 
 def read_header(path: Path) -> Header:
@@ -148,57 +53,6 @@ def read_header(path: Path) -> Header:
     )
     _check_model(header)
     return header
-
-
-class _Cursor:
-    """A position in the mapped file; every step is checked against the file's end."""
-
-    def __init__(self, path: Path, data: mmap.mmap) -> None:
-        self.path, self.data, self.size = path, data, len(data)
-        self.pos = 0
-        self.section = "header"
-
-    def skip(self, n_bytes: int) -> int:
-        """Step over `n_bytes` and return where they began."""
-        start = self.pos
-        if n_bytes > self.size - start:
-            what = f"is truncated or damaged: its {self.section} runs past the end of the file"
-            raise _refused(self.path, what, AGAIN)
-        self.pos += n_bytes
-        return start
-
-    def number(self, kind: Struct) -> int:
-        value: int = kind.unpack_from(self.data, self.skip(kind.size))[0]
-        return value
-
-    def count(self, what: str, limit: int) -> int:
-        n = self.number(_U64)
-        if n > limit:
-            raise _damaged(self.path, f"{n:,} {what}")
-        return n
-
-    def text(self, what: str, limit: int) -> str:
-        n_bytes = self.count(f"bytes in {what}", limit)
-        start = self.skip(n_bytes)
-        return self.data[start : start + n_bytes].decode("utf-8", errors="replace")
-
-    def skip_strings(self, n: int) -> None:
-        """Step over `n` strings; the loop is bare because a vocabulary has hundreds of thousands."""
-        data, pos, last, unpack = self.data, self.pos, self.size - 8, _U64.unpack_from
-        for _ in range(n):
-            if pos > last:
-                pos = self.size + 1
-                break
-            pos += 8 + unpack(data, pos)[0]
-        self.skip(pos - self.pos)
-
-
-def _refused(path: Path, what: str, hint: str) -> ModelLoadFailed:
-    return ModelLoadFailed(f"`{path}` {what}", hint=hint)
-
-
-def _damaged(path: Path, what: str) -> ModelLoadFailed:
-    return _refused(path, f"is damaged: {what}", AGAIN)
 
 
 def _read_part(path: Path) -> Header:
@@ -248,21 +102,6 @@ def _check_magic(cursor: _Cursor) -> None:
         return
     what, hint = _foreign_kind(head)
     raise _refused(cursor.path, f"is not a GGUF file: it looks like {what}", hint)
-
-
-def _foreign_kind(head: bytes) -> tuple[str, str]:
-    """What the file is, by its first bytes, and what to do about it."""
-    for magic, what, hint in _FOREIGN:
-        if head.startswith(magic):
-            return what, hint
-    # A safetensors file is the length of its JSON, then the JSON.
-    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < 1 << 32:
-        return "a safetensors file", CONVERT
-    if re.match(rb"\s*<(!doctype|html|\?xml)", head, re.IGNORECASE):
-        return "a web page saved under the model's name", "use the link that downloads the file itself"
-    if len(head) < 24:
-        return "the first few bytes of something", AGAIN
-    return "something else", NO_MODEL
 
 
 def _read_version(cursor: _Cursor) -> int:
@@ -345,26 +184,6 @@ def _read_tensor(cursor: _Cursor) -> TensorInfo:
     return TensorInfo(name, shape, type_name, cursor.number(_U64), n_bytes)
 
 
-def _check_layout(cursor: _Cursor, tensors: tuple[TensorInfo, ...], alignment: int) -> None:
-    """No two tensors share a name or a byte, and the file is long enough for all of them."""
-    path = cursor.path
-    if len({tensor.name for tensor in tensors}) < len(tensors):
-        raise _damaged(path, "two tensors have the same name")
-    for tensor in tensors:
-        if tensor.offset % alignment:
-            raise _damaged(path, f"the data of {tensor.name!r} does not start at a multiple of {alignment}")
-    ordered = sorted(tensors, key=lambda tensor: (tensor.offset, tensor.n_bytes))
-    for before, after in pairwise(ordered):
-        if before.offset + before.n_bytes > after.offset:
-            raise _damaged(path, f"the data of {before.name!r} and {after.name!r} overlap")
-    if ordered:
-        start = -(-cursor.pos // alignment) * alignment
-        needed = start + ordered[-1].offset + ordered[-1].n_bytes
-        if needed > cursor.size:
-            what = f"is truncated: its tensors end at byte {needed:,} and the file at {cursor.size:,}"
-            raise _refused(path, what, AGAIN)
-
-
 def _siblings(first: Header) -> list[Path]:
     """The other parts of a split model, all present."""
     path, count = first.path, first.metadata.get("split.count", 1)
@@ -384,35 +203,3 @@ def _siblings(first: Header) -> list[Path]:
             what = f"is the first of {count} parts, and {part.name} is missing"
             raise _refused(path, what, "download all parts into one directory")
     return parts[1:]
-
-
-def _check_model(header: Header) -> None:
-    """The file holds a language model: an architecture, weights and a vocabulary."""
-    path, metadata = header.path, header.metadata
-    for key, value in _NOT_MODELS:
-        if metadata.get(key) == value:
-            raise _refused(path, f"is {_NOT_MODELS[key, value]}, not a language model", NO_MODEL)
-    architecture = metadata.get("general.architecture")
-    if not isinstance(architecture, str) or not architecture:
-        raise _refused(path, "does not say its architecture", AGAIN)
-    tokens = metadata.get("tokenizer.ggml.tokens")
-    if not header.tensors:
-        held = "a vocabulary and no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
-        raise _refused(path, f"holds {held}", NO_MODEL)
-    if not isinstance(metadata.get("tokenizer.ggml.model"), str) or tokens is None:
-        raise _refused(path, "has no tokenizer", NO_MODEL)
-    length = metadata.get(f"{architecture}.context_length", 1)
-    if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp loads it, as 0 or negative
-        raise _damaged(path, f"{architecture}.context_length is {length!r}")
-    _check_vocabulary(path, metadata)
-
-
-def _check_vocabulary(path: Path, metadata: dict[str, object]) -> None:
-    """llama.cpp reads scores and types by the index of the token, without looking at their length."""
-    tokens = metadata["tokenizer.ggml.tokens"]
-    if not isinstance(tokens, ArrayInfo) or tokens.type != "string" or not tokens.length:
-        raise _damaged(path, "tokenizer.ggml.tokens is not a list of strings")
-    for key, types in ("scores", ("float32",)), ("token_type", ("int32", "uint32")):
-        array = metadata.get(f"tokenizer.ggml.{key}")
-        if array is not None and array not in [ArrayInfo(type_, tokens.length) for type_ in types]:
-            raise _damaged(path, f"tokenizer.ggml.{key} does not match the {tokens.length:,} tokens")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.binding import build_info
-from localsmc.llama.context import LlamaContext
+from localsmc.llama.context import LlamaContext, open_context
 from localsmc.llama.devices import Device, can_offload, default_threads, devices, gpus_in_use
 from localsmc.llama.grammar_masks import LlamaGrammar, json_schema_to_gbnf
 from localsmc.llama.llama_cpp_python import PlainLlama
@@ -43,6 +43,7 @@ __all__ = [
     "devices",
     "gpus_in_use",
     "json_schema_to_gbnf",
+    "open_context",
     "probe_load",
     "shared_tokens",
 ]

@@ -26,6 +26,16 @@ if TYPE_CHECKING:
     from localsmc.llama.weights import LlamaModel
 
 
+def open_context(model: LlamaModel, options: ContextOptions) -> LlamaContext:
+    """A context over some weights, closed before they are freed. Close it before another of its size.
+
+    Raises ContextError where llama.cpp cannot make it, ModelLoadFailed where the model keeps no memory.
+    """
+    context = LlamaContext(model, options)
+    model.close_first(context)
+    return context
+
+
 class LlamaContext:
     """A llama.cpp context with one KV cache for all sequences: implements `LanguageModel`."""
 

@@ -26,7 +26,7 @@ from localsmc.llama.binding import C, errors, json_schema_to_gbnf, last_errors
 from localsmc.llama.weights import LlamaModel
 from localsmc.lm.constrained import Allowed
 from localsmc.numerics.log_math import Ints
-from localsmc.numerics.tempered_logits import share_out
+from localsmc.numerics.threads import share_out
 
 __all__ = ["LlamaGrammar", "json_schema_to_gbnf"]
 

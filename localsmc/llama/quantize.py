@@ -8,32 +8,26 @@ when its standard input ends, whether the parent is done or was killed, it remov
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import json
-import logging
 import os
 import re
 import shlex
 import shutil
-import signal
 import stat
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from localsmc.errors import ConfigError, LocalSMCError, ModelLoadFailed, RunError
-from localsmc.gguf.reader import Header, read_header
-from localsmc.gguf.tensor_types import FILE_TYPES, rows
-from localsmc.llama.binding import C, last_errors, logger, set_fields
+from localsmc.gguf.header import Header
+from localsmc.gguf.reader import read_header
+from localsmc.gguf.tensor_types import rows
+from localsmc.llama.binding import logger
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
-from localsmc.store.trial_load import die_quietly, last_words, printable
+from localsmc.system.child_process import ChildProcess, sanitize
 from localsmc.system.humanize import readable
 
 # By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
@@ -62,7 +56,8 @@ _ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}  # as llama-qu
 _ALIGNMENT = 32  # GGUF_DEFAULT_ALIGNMENT, whatever the source has
 _UNQUANTIZED = ("F32", "F16", "BF16", "F64", "I8", "I16", "I32", "I64")
 
-_SERVE = f"from {__name__} import serve; serve(sys.argv[1])"
+_SERVE = "from localsmc.llama.quantize_worker import serve; serve(replies, sys.argv[1])"
+_SECONDS = 60.0  # for a child that has closed its pipes to end
 _TENSOR = re.compile(r"\[ *(\d+)/ *(\d+)\] ")
 _FALLBACK = re.compile(r"falling back to +(\w+)")
 _N_FALLBACKS = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
@@ -264,7 +259,7 @@ class _Log:
 
 
 class _Child:
-    """The child seen from the parent: its lines are its own JSON, or the last words of llama.cpp."""
+    """The child process that writes the file, and what its messages mean."""
 
     def __init__(self, source: Header, scratch: Path, options: Quantization) -> None:
         self._source = source
@@ -274,22 +269,9 @@ class _Child:
             **asdict(options),
             "n_threads": options.n_threads or default_threads(source.n_params),
         }
-        # Ctrl-C reaches the child as well: it must hear nothing before it can clean up.
-        code = (
-            "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN);"
-            f" sys.path[:] = {sys.path!r}; {_SERVE}"
-        )
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code, json.dumps(job)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                encoding="utf-8",
-                errors="replace",
-                # Without this ggml_abort starts a debugger, if there is one, and takes seconds to die.
-                env=os.environ | {"GGML_NO_BACKTRACE": "1"},
-            )
+            # Ctrl-C reaches the child as well: it must hear nothing before it can clean up.
+            self._child = ChildProcess(_SERVE, json.dumps(job), ignores_interrupt=True)
         except OSError as error:
             message = f"the child process that quantizes cannot be started: {error.strerror}"
             raise ModelLoadFailed(message, hint="check the machine's limits on processes") from error
@@ -298,113 +280,30 @@ class _Child:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        with self._process:  # closes the pipes
-            self._process.wait()
+        self._child.stop()
 
     def follow(self, log: _Log) -> None:
         """Until all is written; raises where it will not be."""
-        words: list[str] = []
-        for line in self._process.stdout or ():
-            said = _heard(line)
-            if said is None:
-                words.append(line)
-            elif "end" in said:
-                return self._check(said["end"], log)
-            elif said["is_dry"]:
-                log.read_dry(said["line"])
+        while (message := self._child.receive()) is not None:
+            if "end" in message:
+                return self._check(message["end"], log)
+            if message["is_dry"]:
+                log.read_dry(message["line"])
             else:
-                log.read(said["level"], said["line"])
-        raise self._death(words)
+                log.read(message["level"], message["line"])
+        raise self._death()
 
     def _check(self, reason: str, log: _Log) -> None:
         if "iostream error" in reason:
             raise _no_room(log.target)
         if reason:
             raise ModelLoadFailed(
-                f"llama.cpp cannot quantize `{self._source.path}`: {printable(reason)}", hint=CORRUPT_HINT
+                f"llama.cpp cannot quantize `{self._source.path}`: {sanitize(reason)}", hint=CORRUPT_HINT
             )
 
-    def _death(self, words: list[str]) -> ModelLoadFailed:
-        code = self._process.wait()
-        how = signal.Signals(-code).name if -code in set(signal.Signals) else f"exit code {code}"
+    def _death(self) -> ModelLoadFailed:
+        self._child.wait(_SECONDS)
+        words, how = self._child.crash_message, self._child.exit_reason
         hint = "memory ran out, most likely: close other programs" if how == "SIGKILL" else CORRUPT_HINT
         path = self._source.path
-        return ModelLoadFailed(
-            f"llama.cpp aborted while quantizing `{path}`: {last_words(words)} ({how})", hint=hint
-        )
-
-
-def _heard(line: str) -> dict[str, Any] | None:
-    """What the child said, or None for what llama.cpp itself wrote."""
-    try:
-        said = json.loads(line)
-    except ValueError:
-        return None
-    return said if isinstance(said, dict) else None
-
-
-# --- in the child ---
-
-
-def serve(text: str) -> None:
-    """The child: do the job that the JSON tells, then wait for the parent to be done or gone."""
-    for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # they reach the parent too, and its end is heard
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
-    die_quietly()
-    job = json.loads(text)
-    guard = threading.Thread(target=_clean_up, args=(job["scratch"],), daemon=True)
-    guard.start()
-    logger.setLevel(logging.INFO)
-    # The dry run takes no time, and tells the size while the disk may still be changed.
-    _say(end=_run(job, is_dry=True) or _run(job, is_dry=False))
-    guard.join()
-
-
-def _clean_up(scratch: str) -> None:
-    """Wait for the end of standard input, which is the parent's; then leave at once."""
-    while os.read(0, 1):
-        pass
-    with contextlib.suppress(OSError):  # it has its name already
-        os.unlink(scratch)
-    os._exit(0)
-
-
-def _run(job: dict[str, Any], *, is_dry: bool) -> str:
-    """Quantize; returns what went wrong, or nothing."""
-    params = C.llama_model_quantize_default_params()
-    set_fields(
-        params,
-        nthread=job["n_threads"],
-        ftype=FILE_TYPES.index(job["type"].removesuffix("_MOE")),
-        allow_requantize=job["allow_requantize"],
-        quantize_output_tensor=not job["leave_output_tensor"],
-        pure=job["pure"],
-        dry_run=is_dry,
-    )
-    last_errors.clear()
-    handler = _Teller(is_dry)
-    logger.addHandler(handler)
-    source, scratch = os.fsencode(job["source"]), os.fsencode(job["scratch"])
-    code = C.llama_model_quantize(source, scratch, ctypes.byref(params))
-    logger.removeHandler(handler)
-    if not code:
-        return ""
-    reason = last_errors[-1] if last_errors else f"code {code}"
-    return re.sub(r"^\w+: failed to quantize: ", "", reason).strip()
-
-
-class _Teller(logging.Handler):
-    def __init__(self, is_dry: bool) -> None:
-        super().__init__()
-        self._is_dry = is_dry
-
-    def emit(self, record: logging.LogRecord) -> None:
-        _say(is_dry=self._is_dry, level=record.levelno, line=record.getMessage())
-
-
-def _say(**what: object) -> None:
-    # Nobody may be there to hear: the guard is about to leave.
-    with contextlib.suppress(OSError):
-        os.write(1, json.dumps(what).encode() + b"\n")
+        return ModelLoadFailed(f"llama.cpp aborted while quantizing `{path}`: {words} ({how})", hint=hint)

@@ -8,16 +8,15 @@ import time
 import weakref
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
 from localsmc.llama.binding import C, errors, last_errors, set_fields
-from localsmc.llama.context import LlamaContext
 from localsmc.llama.devices import Device, gpus_in_use
-from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, ContextOptions, LoadOptions
+from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, LoadOptions
 from localsmc.lm.interface import TokenIds
 from localsmc.text.chat_template import ChatTemplate
 
@@ -27,8 +26,15 @@ _MARK = "\n"
 CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
 
 
+class Closable(Protocol):
+    """A context, as far as the weights know it."""
+
+    def close(self) -> None:
+        """Free it; safe to call twice."""
+
+
 class LlamaModel:
-    """The weights and the vocabulary of one GGUF; `context` gives what implements the seam."""
+    """The weights and the vocabulary of one GGUF; `open_context` gives a `LanguageModel` over them."""
 
     def __init__(self, path: Path, options: LoadOptions | None = None) -> None:
         options = LoadOptions() if options is None else options
@@ -60,7 +66,7 @@ class LlamaModel:
             raise ModelLoadFailed(f"llama.cpp cannot load `{path}`{errors()}", hint=CORRUPT_HINT)
         self._finalizer = weakref.finalize(self, C.llama_model_free, self._model)
         self._vocab = C.llama_model_get_vocab(self._model)
-        self._contexts: weakref.WeakSet[LlamaContext] = weakref.WeakSet()
+        self._contexts: weakref.WeakSet[Closable] = weakref.WeakSet()
         try:
             self._refuse_what_cannot_generate()
         except ModelLoadFailed:
@@ -100,11 +106,9 @@ class LlamaModel:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def context(self, options: ContextOptions) -> LlamaContext:
-        """A context over these weights; close it before another of the same size, memory permitting."""
-        context = LlamaContext(self, options)
+    def close_first(self, context: Closable) -> None:
+        """Close this context before the weights are freed; llama.cpp needs that order."""
         self._contexts.add(context)
-        return context
 
     # --- facts ---
 
@@ -185,7 +189,8 @@ class LlamaModel:
     @cached_property
     def is_eog(self) -> NDArray[np.bool_]:
         """(V,) True for each token that ends a generation."""
-        return np.array([C.llama_vocab_is_eog(self.vocab, token) for token in range(self.n_vocab)])
+        vocab, is_eog = self.vocab, C.llama_vocab_is_eog
+        return np.fromiter((is_eog(vocab, token) for token in range(self.n_vocab)), np.bool_, self.n_vocab)
 
     @cached_property
     def pieces(self) -> LazyPieces:
@@ -195,11 +200,9 @@ class LlamaModel:
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
         """The names of the control tokens, which a user's text must not be read as."""
-        names = (
-            C.llama_vocab_get_text(self.vocab, token)
-            for token in range(self.n_vocab)
-            if C.llama_vocab_is_control(self.vocab, token)
-        )
+        vocab, is_control = self.vocab, C.llama_vocab_is_control
+        control = [token for token in range(self.n_vocab) if is_control(vocab, token)]
+        names = (C.llama_vocab_get_text(vocab, token) for token in control)
         return tuple(name.decode(errors="replace") for name in names if name)
 
     def text(self, tokens: TokenIds) -> bytes:

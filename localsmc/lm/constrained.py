@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from localsmc.lm.interface import Front, LanguageModel
 from localsmc.numerics.log_math import Floats, Ints, require_numbers
-from localsmc.numerics.tempered_logits import share_out
+from localsmc.numerics.threads import share_out
 
 Allowed = NDArray[np.bool_]
 """(V,) the tokens that may come next."""

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from localsmc.gguf.reader import ArrayInfo, Header
+from localsmc.gguf.header import ArrayInfo, Header
 from localsmc.gguf.tensor_types import bytes_per_element
 
 N_UBATCH = 512

@@ -15,7 +15,7 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from localsmc.errors import ContextError, ModelLoadFailed
-from localsmc.gguf.reader import Header
+from localsmc.gguf.header import Header
 from localsmc.gguf.tensor_types import bytes_per_element
 from localsmc.memory import estimate
 from localsmc.memory.estimate import Layer, Need

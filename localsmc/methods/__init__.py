@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from localsmc.methods.base import Draft, Ending, Method, Request, Room, from_options
+from localsmc.methods.base import Method, from_options
 from localsmc.methods.mcmc.parallel_tempering import PowerTempering
 from localsmc.methods.mcmc.power_mh import PowerMH
-from localsmc.methods.run import ParticleRun, Run
+from localsmc.methods.request import Draft, Ending, Request, Room
+from localsmc.methods.run import Run
 from localsmc.methods.sampling.best_of_n import BestOfN
 from localsmc.methods.sampling.sample import Greedy, Sample
 from localsmc.methods.sampling.self_consistency import SelfConsistency
 from localsmc.methods.smc.draft_smc import DraftSMC
+from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.power_smc import PowerSMC
 from localsmc.methods.speculative.cascade import Cascade
 from localsmc.methods.speculative.speculative import Speculative

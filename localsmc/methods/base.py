@@ -2,119 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from localsmc.errors import ConfigError
-from localsmc.lm.constrained import Grammar
-from localsmc.lm.interface import LanguageModel, TokenIds
-from localsmc.numerics.categorical import Draw
-from localsmc.results import FinishReason
+from localsmc.methods.request import Request, Room
 from localsmc.selection import BY_LOGP
-from localsmc.text.chat_template import StopRule
 
 if TYPE_CHECKING:
     from localsmc.methods.run import Run
-
-
-def _nothing() -> None:
-    """The default check: go on."""
-
-
-def _no_answer(_tokens: TokenIds) -> None:
-    """The default reading of a text: it gives no answer."""
-
-
-class Wording(Protocol):
-    """How a problem is put to a model in words, for methods that write their own prompts."""
-
-    problem: str
-
-    def prompt(self, problem: str) -> TokenIds:
-        """Some problem as the settings have it put, up to where the reply begins."""
-        ...
-
-    def request(self, text: str) -> TokenIds:
-        """Some other request, without what the settings add to a problem."""
-        ...
-
-    def follow_up(self, request: str, reply: str) -> TokenIds:
-        """What comes behind a reply: its end, another request, and how the reply to that begins."""
-        ...
-
-    def tokens(self, text: str) -> TokenIds:
-        """A reply's text, control tokens not read as such."""
-        ...
-
-    def text(self, tokens: TokenIds) -> str:
-        """The text of some tokens of a reply; end tokens have none."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
-    """A smaller model that writes for a larger one; where they share tokens, its prompt is the other's.
-
-    `cost` is that of one of its tokens over one of the other's. `shares_tokens` says whether an id is the
-    same token in both, as far as both have it; methods that need it are given no other draft.
-    """
-
-    model: LanguageModel
-    prompt: TokenIds
-    cost: float = 1.0
-    wording: Wording | None = None
-    shares_tokens: bool = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What a method works on. `n_tokens` ≥ 1 is the horizon: longer generations are cut there.
-
-    A method that needs a draft, or words of its own, is given them.
-    """
-
-    model: LanguageModel
-    prompt: TokenIds
-    n_tokens: int
-    stop: StopRule
-    draw: Draw
-    check: Callable[[], None] = _nothing
-    """Called between chunks of the prompt; may raise to stop."""
-    answer: Callable[[TokenIds], str | None] = _no_answer
-    """What a finished text answers, equal for equal answers; None where it gives none."""
-    draft: Draft | None = None
-    wording: Wording | None = None
-    grammar: Grammar | None = None
-    """What texts are restricted to, the draft's as well."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
-    """A distinct history as a run leaves it; the weights of all of them sum to 1.
-
-    `logp` and `score` as in `records.Completion`.
-    """
-
-    tokens: TokenIds
-    count: int
-    weight: float
-    logp: float | None
-    finish_reason: FinishReason
-    score: float | None = None
-
-
-class Room(NamedTuple):
-    """What a run would like to hold at once, the prompt aside: sequences, and texts of full length.
-
-    With fewer than `least` texts it cannot run. Each has about `beside` more tokens, of what the method says.
-    """
-
-    sequences: int
-    texts: int
-    least: int = 1
-    beside: int = 0
 
 
 class Method(Protocol):

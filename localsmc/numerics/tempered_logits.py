@@ -10,31 +10,20 @@ sums are float32 where the logits are, of as many terms as a column has tokens: 
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.numerics.categorical import Draw
+from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM, _masses, _peaks
 from localsmc.numerics.log_math import Doubles, Floats, Ints, require_numbers
+from localsmc.numerics.threads import share_out
 from localsmc.numerics.timing import numerics_time
-
-COLUMNS = 512
-"""A folded row's."""
-
-FOLDED_FROM = 4 * COLUMNS
-"""Vocabularies below are a column a token: rows are worked on together, in fewer calls of NumPy."""
 
 WORTH_A_THREAD = 1 << 16
 """Logits below which another thread costs more than it saves."""
-
-FEW_COLUMNS = COLUMNS // 8
-"""Up to so many columns are gone through anew rather than all."""
 
 
 class Children(NamedTuple):
@@ -252,104 +241,4 @@ def tallied(rows: Ints, values: Ints, n_values: int) -> Children:
 # --- one folded row -------------------------------------------------------------------------------
 
 
-class _Buffers(threading.local):
-    """A thread's two buffers for a row of the vocabulary used last, of either dtype."""
-
-    def __init__(self) -> None:
-        self._of: dict[Any, tuple[Floats, Floats]] = {}
-
-    def of(self, dtype: np.dtype[Any], n_deep: int) -> tuple[Floats, Floats]:
-        shape = (n_deep, COLUMNS)
-        if dtype not in self._of or self._of[dtype][0].shape != shape:
-            self._of[dtype] = np.empty(shape, dtype), np.empty(shape, dtype)
-        return self._of[dtype]
-
-
-_buffers = _Buffers()
-
-
-def _peaks(logits: Floats, out: Floats) -> Any:
-    """The highest logit of each column, and of all."""
-    n_whole = len(logits) // COLUMNS * COLUMNS
-    np.maximum.reduce(logits[:n_whole].reshape(-1, COLUMNS), axis=0, out=out)
-    rest = logits[n_whole:]
-    np.maximum(out[: len(rest)], rest, out=out[: len(rest)])
-    return out.max()
-
-
-def _masses(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doubles) -> float:
-    """Σ exp(alpha·(logits − top)) of each column (512,); returns the sum of all at alpha 1."""
-    shifted, mass = _buffers.of(logits.dtype, -(-len(logits) // COLUMNS))
-    flat = shifted.reshape(-1)
-    np.subtract(logits, top, out=flat[: len(logits)])
-    flat[len(logits) :] = -np.inf
-    np.exp(shifted, out=mass)
-    plain = mass.sum(axis=0).astype(np.float64)
-    if alpha == 1.0:
-        out[:] = plain
-    elif not _fill_by_bounds(shifted, plain, peaks - top, alpha, out):
-        out[:] = _powers(shifted, mass, alpha)
-    return float(plain.sum())
-
-
-def _fill_by_bounds(shifted: Floats, plain: Doubles, peaks: Floats, alpha: float, out: Doubles) -> bool:
-    """The same sums where few columns have nearly all of the mass; False where it takes more of them.
-
-    A column has at least its peak's mass and at most its peak's to the power alpha − 1 times its mass
-    at alpha 1. Where that is as good as equal the peak's is taken: all of these together are off by less
-    than the rounding of the row's sum.
-    """
-    if alpha < 1.0:
-        return False
-    peaks = peaks.astype(np.float64)
-    out[:] = np.exp(alpha * peaks)
-    gap = np.exp((alpha - 1.0) * peaks) * plain - out
-    wide = np.flatnonzero(gap > np.finfo(shifted.dtype).eps / (2 * COLUMNS))
-    if len(wide) > FEW_COLUMNS:
-        return False
-    out[wide] = np.exp(alpha * shifted[:, wide].astype(np.float64)).sum(axis=0)
-    return True
-
-
-def _powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
-    """(512,) sums over columns of masses to a power; both arrays are written over."""
-    if alpha in (2.0, 4.0):
-        # Squaring costs a fraction of another exp. What would become a denormal number, at many times the
-        # cost, is rounded to zero first: a bit of that size is lost beside this.
-        beside = mass.dtype.type(2.0 ** (np.finfo(mass.dtype).nmant + np.finfo(mass.dtype).minexp / alpha))
-        np.add(mass, beside, out=mass)
-        np.subtract(mass, beside, out=mass)
-        for _ in range(int(alpha) // 2):
-            np.multiply(mass, mass, out=mass)
-    else:
-        np.multiply(shifted, mass.dtype.type(alpha), out=shifted)
-        np.exp(shifted, out=mass)
-    return np.asarray(mass.sum(axis=0), dtype=np.float64)
-
-
 # --- threads --------------------------------------------------------------------------------------
-
-
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(os.cpu_count(), "localsmc-rows")
-
-
-def share_out(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
-    """Do the work on all rows, by this thread and others: NumPy lets them run side by side.
-
-    Whoever is free takes the next row: llama.cpp's own threads spin on for a while after a decode, and
-    keep others from starting. Those that come too late are not waited for.
-    """
-    rows = iter(range(n_rows))
-    others = [_pool().submit(work, rows) for _ in range(min(n_rows, n_threads) - 1)]
-    try:
-        work(rows)
-    finally:
-        # After an error here, too, nobody may go on: the memory of the logits is llama.cpp's.
-        for _ in rows:
-            pass
-        working = [other for other in others if not other.cancel()]
-        wait(working)
-    for other in working:
-        other.result()

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from localsmc import __version__
 from localsmc.errors import RunError
 from localsmc.report import accuracy, agreement, calibration, differences, evidence_variance, trace_tables
 from localsmc.report.calibration import Calibration
@@ -17,6 +16,7 @@ from localsmc.report.folder import MAKE, Run, read_run
 from localsmc.report.groups import Group, grouped
 from localsmc.report.table import Table, csv_text, markdown, text
 from localsmc.report.trace_file import Trace, read_trace
+from localsmc.version import __version__
 
 
 def report(paths: Sequence[Path], against: str | None = None) -> Report:

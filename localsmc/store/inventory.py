@@ -10,7 +10,7 @@ from typing import Any
 import localsmc_models
 from localsmc.errors import ModelError, ModelNotFound
 from localsmc.gguf import reader
-from localsmc.gguf.reader import Header
+from localsmc.gguf.header import Header
 from localsmc.store import aliases, hub, model_source
 from localsmc.system.json_cache import Memo
 

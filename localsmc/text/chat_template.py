@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -17,8 +17,6 @@ from jinja2 import Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from localsmc.errors import PromptError
-from localsmc.lm.interface import Pieces
-from localsmc.text.answers import BoxScan
 
 Message = Mapping[str, str]
 
@@ -100,63 +98,3 @@ def conversation(
 def instructed(problem: str, instruction: str | None) -> str:
     """A problem with an instruction below it."""
     return problem if instruction is None else f"{problem}\n\n{instruction}"
-
-
-@dataclass(frozen=True, slots=True)
-class StopState:
-    """What a stop rule remembers of one history."""
-
-    hit: bool = False
-    tail: bytes = b""
-    box: BoxScan = BoxScan()
-
-
-@dataclass(frozen=True, slots=True)
-class StopRule:
-    r"""Stops a history at the first of some strings, or at its first complete ``\boxed{...}``."""
-
-    pieces: Pieces
-    """The bytes of each token."""
-    strings: tuple[str, ...] = ()
-    at_box: bool = False
-    _needles: tuple[bytes, ...] = field(init=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_needles", tuple(text.encode() for text in self.strings if text))
-
-    def start(self) -> StopState:
-        """The state of the empty history."""
-        return StopState()
-
-    @property
-    def is_active(self) -> bool:
-        """Whether it can stop anything."""
-        return bool(self._needles) or self.at_box
-
-    def advance_all(
-        self, states: Sequence[StopState], parents: Sequence[int], tokens: Sequence[int]
-    ) -> tuple[StopState, ...]:
-        """The state of each child: the state of its parent after its token."""
-        if not self.is_active:
-            return (states[0],) * len(tokens)
-        return tuple(
-            self.advance(states[parent], token) for parent, token in zip(parents, tokens, strict=True)
-        )
-
-    def advance(self, state: StopState, token: int) -> StopState:
-        """The state after one token more; states are values, so forks share them."""
-        piece = self.pieces[token]
-        if self._needles:
-            text = state.tail + piece
-            keep = max(map(len, self._needles)) - 1
-            hit = any(needle in text for needle in self._needles)
-            state = replace(state, hit=hit, tail=text[-keep:] if keep else b"")
-        if self.at_box:
-            box = state.box.feed(piece)
-            state = replace(state, box=box, hit=state.hit or box.complete)
-        return state
-
-    def shown(self, text: bytes) -> bytes:
-        """A finished text without its stop string and what follows it in the last token."""
-        starts = [text.find(needle) for needle in self._needles if needle in text]
-        return text[: min(starts)] if starts else text

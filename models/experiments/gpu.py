@@ -40,6 +40,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from localsmc.errors import ConfigError, LocalSMCError
+from localsmc.llama import open_context
 from localsmc_models.error_boundary import run
 from localsmc_models.experiments import gpu_offline_bundle
 from localsmc_models.experiments.gpu_offline_bundle import ROOT
@@ -129,7 +130,7 @@ def about(is_cpu: bool) -> int:
     if not is_cpu and not any(device.is_gpu for device in found):
         return NO_GPU
     with localsmc.load(options=LoadOptions(n_gpu_layers=0 if is_cpu else -1, cpu_only=is_cpu)) as model:
-        context = model.llama.context(ContextOptions(n_ctx=256, n_seq_max=8, n_batch=32))
+        context = open_context(model.llama, ContextOptions(n_ctx=256, n_seq_max=8, n_batch=32))
         seqs, times = np.arange(8), []
         for position in range(16):  # the first ones warm up
             began = time.perf_counter()

@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 
 import localsmc
 from localsmc import Model
-from localsmc.llama import ContextOptions
+from localsmc.llama import ContextOptions, open_context
 from localsmc.lm.interface import TokenIds
 from localsmc.methods import Method, Request, Sample
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.statistics import paired, resampled, wilson
 from localsmc.text import answers
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 from localsmc_models import path
 from localsmc_models.corpus import Problem, problems
 from localsmc_models.corpus.ratings import SCORE, RatedStep, rated_step
@@ -48,8 +48,9 @@ class Reader:
 
     def __init__(self, model: Model, n_predict: int) -> None:
         self.model, self.n_predict = model, n_predict
-        self.context = model.llama.context(
-            ContextOptions(n_ctx=model.llama.n_ctx_train, n_seq_max=1, n_batch=model.llama.n_ctx_train)
+        self.context = open_context(
+            model.llama,
+            ContextOptions(n_ctx=model.llama.n_ctx_train, n_seq_max=1, n_batch=model.llama.n_ctx_train),
         )
 
     def tokens(self, text: str) -> TokenIds:

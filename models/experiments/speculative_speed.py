@@ -29,7 +29,7 @@ from localsmc.bench import PAIRS, Spec, cached_pair
 from localsmc.bench.synthetic.gguf_writer import write, write_draft
 from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
 from localsmc.evals.tasks import load_task
-from localsmc.llama import ContextOptions, LlamaModel, default_threads
+from localsmc.llama import ContextOptions, LlamaModel, default_threads, open_context
 from localsmc.lm.interface import TokenIds
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.methods.spec import parse_method
@@ -188,7 +188,7 @@ def _laws(path: Path, tokens: TokenIds, n_threads: int) -> Floats:
     """The law (T, V) of the token behind each of these."""
     places = np.arange(len(tokens))
     with LlamaModel(path) as model:
-        context = model.context(ContextOptions(n_ctx=256, n_seq_max=1, n_threads=n_threads))
+        context = open_context(model, ContextOptions(n_ctx=256, n_seq_max=1, n_threads=n_threads))
         logits = context.decode(tokens.astype(np.int64), places, np.zeros_like(places))
         found: Floats = np.exp(logits - logits.max(axis=1, keepdims=True))
     return found / found.sum(axis=1, keepdims=True)

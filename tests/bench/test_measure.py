@@ -18,7 +18,7 @@ from localsmc.bench.replay import Endless, Replay
 from localsmc.bench.speed_table import FORMATS
 from localsmc.engine.solve import Solving
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.llama import ContextOptions
+from localsmc.llama import ContextOptions, open_context
 from localsmc.methods.spec import parse_method
 from localsmc.numerics.timing import Stopwatch
 
@@ -38,7 +38,7 @@ def synthetic(tmp_path_factory):
 
 
 def context_of(model, n_seq=24):
-    return model.llama.context(ContextOptions(n_ctx=2048, n_seq_max=n_seq, n_threads=1))
+    return open_context(model.llama, ContextOptions(n_ctx=2048, n_seq_max=n_seq, n_threads=1))
 
 
 def specs(*texts):

@@ -21,7 +21,7 @@ from localsmc.bench.synthetic.random_blocks import BLOCKS, block_bytes, block_si
 from localsmc.errors import ConfigError, RunError
 from localsmc.gguf.reader import read_header
 from localsmc.gguf.tensor_types import TENSOR_TYPES
-from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
+from localsmc.llama import ContextOptions, LlamaModel, LoadOptions, open_context
 from localsmc.llama.quantize import Quantization, quantize
 
 # --- as it is written -----------------------------------------------------------------------------
@@ -160,7 +160,7 @@ def logits(path):
         assert list(np.flatnonzero(model.is_eog)) == [257]
         tokens = model.tokenize(text, special=False)
         assert model.text(tokens) == text.encode()
-        context = model.context(ContextOptions(n_ctx=256, n_seq_max=1, n_threads=1))
+        context = open_context(model, ContextOptions(n_ctx=256, n_seq_max=1, n_threads=1))
         places = np.arange(len(tokens))
         return context.decode(tokens.astype(np.int64), places, np.zeros_like(places)).copy()
 

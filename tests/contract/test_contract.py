@@ -16,7 +16,7 @@ from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerSMC, Request
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.log_math import log_sum_exp
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 
 PROMPT = [5, 7, 6, 8]
 NO_SHARED_CELLS = ("mamba", "streams")
@@ -51,7 +51,7 @@ def open_model(kind, request, load_options, flash_attention):
             flash_attention=flash_attention,
             guard_views=True,
         )
-        return model.context(options)
+        return open_context(model, options)
 
     yield open_context
     if source is None:

@@ -15,14 +15,14 @@ from tiny_gguf import write_llama
 import localsmc
 import localsmc_models
 from localsmc import Settings
-from localsmc.engine import context_size
+from localsmc.engine import prompting
 from localsmc.engine.prompting import ModelWording
 from localsmc.errors import ConfigError
-from localsmc.llama import ContextOptions, LlamaModel, shared_tokens
+from localsmc.llama import ContextOptions, LlamaModel, open_context, shared_tokens
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import Cascade, Draft, DraftSMC, Request, Speculative
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 
 PROMPT = np.array([5, 7, 6, 8], dtype=np.int32)
 
@@ -43,7 +43,7 @@ def models(kind, request, flash_attention):
         n_ctx=1024, n_seq_max=8, n_batch=64, n_threads=1, guard_views=True, flash_attention=flash_attention
     )
     pair = (embedded.llama, embedded.require_draft().llama)
-    contexts = [llama.context(options) for llama in pair * 2]
+    contexts = [open_context(llama, options) for llama in pair * 2]
     yield contexts
     for context in contexts:
         context.close()
@@ -146,7 +146,7 @@ def pair(embedded, flash_attention):
     options = ContextOptions(
         n_ctx=4096, n_seq_max=250, n_batch=1024, n_threads=1, flash_attention=flash_attention
     )
-    contexts = [model.context(options) for model in (embedded.llama, embedded.require_draft().llama)]
+    contexts = [open_context(model, options) for model in (embedded.llama, embedded.require_draft().llama)]
     yield contexts
     for context in contexts:
         context.close()
@@ -154,7 +154,7 @@ def pair(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return context_size.put(embedded, "Compute", Settings(raw=True))[1]
+    return prompting.put(embedded, "Compute", Settings(raw=True))[1]
 
 
 def counts_of(method, pair, prompt, n_runs):
@@ -188,7 +188,7 @@ def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, 
 
 def test_drafted_power_smc_estimates_the_evidence_without_bias(embedded, pair, law_tolerance):
     """Behind a problem, where the draft gives likely texts a chance: else no 100 runs would draw them."""
-    prompt = context_size.put(embedded, "Compute 3 + 4 * 5.", Settings())[1]
+    prompt = prompting.put(embedded, "Compute 3 + 4 * 5.", Settings())[1]
     law, omitted = law_above(pair[0], prompt, alpha=1.5, floor=1e-6)
     method = DraftSMC(
         particles=128,

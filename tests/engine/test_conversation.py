@@ -15,7 +15,8 @@ from localsmc.lm.prefix_cache import Kept
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC, Request
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.text.chat_template import ChatTemplate, StopRule
+from localsmc.text.chat_template import ChatTemplate
+from localsmc.text.stop_rule import StopRule
 
 BRIEF = Settings(seed=1, n_threads=1, n_predict=24)
 METHODS = ["power-smc", "power-mh", "best-of-n", "greedy", "speculative", "draft-smc", "ssr"]

@@ -279,13 +279,13 @@ def test_log_probabilities_are_the_models_own(embedded):
 
 
 def test_no_instruction_stands_below_a_problem_that_has_a_grammar(embedded):
-    from localsmc.engine import context_size
+    from localsmc.engine import prompting
 
     boxed = replace(embedded.source.defaults, instruction="put it in a box")
     source = replace(embedded.source, defaults=boxed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "source", source)
-        texts = [context_size.put(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))]
+        texts = [prompting.put(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))]
     assert [("in a box" in text) for text in texts] == [True, False]
 
 

@@ -11,7 +11,7 @@ import localsmc
 import localsmc_models
 from localsmc import selection
 from localsmc.errors import ConfigError, ModelNotFound, PromptTooLong
-from localsmc.llama import ContextOptions
+from localsmc.llama import ContextOptions, open_context
 from localsmc.methods import (
     BestOfN,
     Greedy,
@@ -25,7 +25,7 @@ from localsmc.methods import (
 )
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.results import AnswerShare, Completion
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 
 GREEDY = json.loads(localsmc_models.path("tiny").with_name("checks.json").read_text())["greedy"]
 PROBLEM = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"
@@ -172,7 +172,7 @@ def test_greedy_on_the_engine_writes_the_golden_texts(embedded, check):
 
 
 def golden_request(embedded, check):
-    context = embedded.llama.context(ContextOptions(n_ctx=512, n_seq_max=1))
+    context = open_context(embedded.llama, ContextOptions(n_ctx=512, n_seq_max=1))
     return Request(
         model=context,
         prompt=embedded.llama.tokenize(check["start"], special=True),

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from localsmc.errors import ModelError, ModelLoadFailed, ModelNotFound
-from localsmc.gguf.reader import ArrayInfo, read_header
+from localsmc.gguf.header import ArrayInfo
+from localsmc.gguf.reader import read_header
 from localsmc.store import trial_load as probing
 from localsmc.store.trial_load import ProbeResult, ensure_loadable, probe
 
@@ -514,8 +515,8 @@ def test_a_good_file_is_remembered(
 
 def child_that(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the child's `probe_load(path)` the given Python instead of llama.cpp."""
-    fake = f"import os, sys, time, types; m = types.ModuleType('localsmc.llama'); exec({body!r}, m.__dict__)"
-    monkeypatch.setattr(probing, "_SERVE", f"{fake}; sys.modules[m.__name__] = m; {probing._SERVE}")
+    fake = f"from localsmc.llama import trial_load_worker; exec({body!r}, trial_load_worker.__dict__)"
+    monkeypatch.setattr(probing, "_SERVE", f"{fake}; {probing._SERVE}")
 
 
 DYING = "import os, sys, time\ndef probe_load(path):\n    if 'bad' in path: "

@@ -13,12 +13,12 @@ import numpy as np
 import pytest
 
 from localsmc import Settings
-from localsmc.engine import context_size
-from localsmc.llama import ContextOptions
+from localsmc.engine import prompting
+from localsmc.llama import ContextOptions, open_context
 from localsmc.methods import PowerMH, PowerSMC, PowerTempering, Request
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.log_math import log_sum_exp
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 
 ALPHA, N_TOKENS = 2.0, 3
 FLOOR = 1e-7
@@ -36,14 +36,14 @@ def context(embedded, flash_attention):
     options = ContextOptions(
         n_ctx=2048, n_seq_max=129, n_batch=256, n_threads=1, flash_attention=flash_attention
     )
-    context = embedded.llama.context(options)
+    context = open_context(embedded.llama, options)
     yield context
     context.close()
 
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return context_size.put(embedded, BEGINNING, Settings(raw=True))[1]
+    return prompting.put(embedded, BEGINNING, Settings(raw=True))[1]
 
 
 def log_softmax(logits):

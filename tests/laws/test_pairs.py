@@ -18,8 +18,9 @@ from localsmc.methods import METHODS, Cascade, Draft, Greedy, Sample, Speculativ
 from localsmc.methods.sampling.sample import lowest_logit
 from localsmc.methods.speculative import deferral_rules
 from localsmc.methods.speculative.deferral_rules import RULES, Law
-from localsmc.methods.speculative.draft_and_verify import Speculation, Tempering
+from localsmc.methods.speculative.draft_and_verify import Speculation
 from localsmc.methods.speculative.speculative_run import best_length
+from localsmc.methods.speculative.token_laws import Tempering
 from localsmc.numerics.categorical import RandomDraw
 
 EVERY_RULE = (*RULES, "bild")

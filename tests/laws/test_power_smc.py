@@ -26,8 +26,8 @@ from test_toy_laws import (
 )
 
 from localsmc.errors import ConfigError, ContextFull
+from localsmc.methods.smc.power_smc import raised
 from localsmc.methods.smc.schedule import OPTIMAL
-from localsmc.methods.smc.sweep import raised
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.log_math import normalised
 from localsmc.numerics.resampling import SCHEMES

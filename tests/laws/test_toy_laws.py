@@ -20,7 +20,7 @@ from localsmc.methods import Greedy, PowerSMC, Request, Sample
 from localsmc.methods.smc.schedule import OPTIMAL
 from localsmc.numerics.categorical import RandomDraw
 from localsmc.numerics.resampling import SCHEMES
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 
 PROMPT = (1, 2)
 

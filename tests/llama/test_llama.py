@@ -10,7 +10,15 @@ import pytest
 from tiny_gguf import N_VOCAB, write_llama
 
 from localsmc.errors import ConfigError, ContextError, ModelLoadFailed, SequenceError
-from localsmc.llama import MAX_SEQUENCES, ContextOptions, LlamaModel, LoadOptions, build_info, devices
+from localsmc.llama import (
+    MAX_SEQUENCES,
+    ContextOptions,
+    LlamaModel,
+    LoadOptions,
+    build_info,
+    devices,
+    open_context,
+)
 from localsmc.llama.binding import C, set_fields
 
 
@@ -59,21 +67,21 @@ def test_the_binding_has_as_many_sequences_as_we_say():
 
 
 def test_256_sequences_work(model):
-    context = model.context(options(n_seq_max=256, n_batch=256, n_ctx=512))
+    context = open_context(model, options(n_seq_max=256, n_batch=256, n_ctx=512))
     logits = context.decode(np.full(256, 1), np.zeros(256, int), np.arange(256))
     assert logits.shape == (256, N_VOCAB)
     context.close()
 
 
 def test_logits_are_read_only(model):
-    logits = model.context(options()).decode(np.array([1]), np.array([0]), np.array([0]))
+    logits = open_context(model, options()).decode(np.array([1]), np.array([0]), np.array([0]))
     with pytest.raises(ValueError, match="read-only"):
         logits[0, 0] = 1.0
 
 
 def test_a_quantised_cache_decodes(embedded, on_gpu):
     try:
-        context = embedded.llama.context(options(type_k="q8_0", type_v="q8_0"))
+        context = open_context(embedded.llama, options(type_k="q8_0", type_v="q8_0"))
     except ContextError:
         if not on_gpu:
             raise
@@ -100,7 +108,7 @@ def test_llamas_own_words_are_in_the_error_and_nowhere_else(random_llama, tmp_pa
 
 def test_loading_is_silent_and_the_log_is_ours(random_llama, capfd, caplog):
     with caplog.at_level(logging.DEBUG, logger="localsmc.llama"), LlamaModel(random_llama) as model:
-        model.context(options()).close()
+        open_context(model, options()).close()
     assert capfd.readouterr() == ("", "")
     levels = {record.levelno for record in caplog.records}
     assert logging.INFO in levels
@@ -149,21 +157,21 @@ def test_every_end_token_counts(model):
 
 
 def test_decode_seconds_grow(model):
-    context = model.context(options())
+    context = open_context(model, options())
     context.decode(np.array([1]), np.array([0]), np.array([0]))
     assert context.decode_seconds > 0
 
 
 def test_closing_twice_and_using_after(random_llama):
     model = LlamaModel(random_llama)
-    context = model.context(options())
+    context = open_context(model, options())
     model.close()
     model.close()
     context.close()
     with pytest.raises(SequenceError, match="closed"):
         context.decode(np.array([1]), np.array([0]), np.array([0]))
     with pytest.raises(SequenceError, match="closed"):
-        model.context(options())
+        open_context(model, options())
 
 
 USES = {
@@ -187,7 +195,7 @@ def test_nothing_reads_freed_weights(random_llama, use):
 
 def test_a_batch_is_never_larger_than_the_context(model):
     """llama.cpp lowers n_batch to n_ctx without a word, and aborts on a row more."""
-    context = model.context(options(n_ctx=256, n_batch=2048))
+    context = open_context(model, options(n_ctx=256, n_batch=2048))
     assert context.n_batch == 256
     with pytest.raises(SequenceError, match="300 rows"):
         context.decode(np.ones(300, int), np.arange(300), np.zeros(300, int))
@@ -201,7 +209,7 @@ def test_more_shares_than_devices(random_llama):
 def test_a_model_outlives_the_names_of_its_contexts(random_llama):
     """Freed in the order that llama.cpp needs: contexts first, however Python collects them."""
     model = LlamaModel(random_llama)
-    context = model.context(options())
+    context = open_context(model, options())
     del model
     gc.collect()
     assert np.isfinite(context.decode(np.array([1]), np.array([0]), np.array([0]))).all()
@@ -211,7 +219,7 @@ def test_a_model_outlives_the_names_of_its_contexts(random_llama):
 
 def test_batches_are_filled_in_our_own_memory(model):
     """No llama_batch_init: the pointers are NumPy's."""
-    context = model.context(options())
+    context = open_context(model, options())
     batch = context._batch.fill(np.array([7, 8]), np.array([0, 1]), np.array([2, 2]), np.array([1]))
     assert [batch.token[i] for i in range(2)] == [7, 8]
     assert [batch.seq_id[i][0] for i in range(2)] == [2, 2]

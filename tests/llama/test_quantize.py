@@ -24,7 +24,7 @@ import localsmc_models
 from localsmc.errors import ConfigError
 from localsmc.gguf.reader import read_header
 from localsmc.gguf.tensor_types import FILE_TYPES
-from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
+from localsmc.llama import ContextOptions, LlamaModel, LoadOptions, open_context
 from localsmc.llama.binding import C, set_fields
 from localsmc.llama.quantize import BITS_PER_WEIGHT, NEED_IMATRIX, Quantization
 from localsmc_cli.commands.quantize import target_path
@@ -118,7 +118,7 @@ def log_probabilities(path):
             "Tom has 12 apples and buys 7 more. 12 + 7 = 19. He eats 4: 15 left.", special=False
         )
         positions = np.arange(len(tokens))
-        context = model.context(ContextOptions(n_ctx=256, n_seq_max=1, n_threads=1))
+        context = open_context(model, ContextOptions(n_ctx=256, n_seq_max=1, n_threads=1))
         logits = context.decode(tokens, positions, np.zeros_like(positions)).astype(float)
     return logits - np.logaddexp.reduce(logits, axis=1, keepdims=True)
 

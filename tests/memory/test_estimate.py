@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from localsmc.gguf import reader
-from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
-from localsmc.llama import ContextOptions, LlamaModel, LoadOptions
+from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
+from localsmc.llama import ContextOptions, LlamaModel, LoadOptions, open_context
 from localsmc.memory import estimate
 
 MIB = 2**20
@@ -32,7 +32,7 @@ def reserved(caplog):
             # Not mapped: a mapped file is counted whole, header and all.
             options = LoadOptions(n_gpu_layers=0, cpu_only=True, load_mode="none")
             with LlamaModel(path, options) as model:
-                model.context(ContextOptions(**sizes))
+                open_context(model, ContextOptions(**sizes))
         found = re.findall(r"(\w+) +buffer size = +([\d.]+) MiB", caplog.text)
         kinds = {"model": 0, "KV": 1, "RS": 1, "compute": 2, "output": 2}
         sums = [0.0, 0.0, 0.0]

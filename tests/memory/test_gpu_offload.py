@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 import localsmc
-from localsmc.engine import context_size
+from localsmc.engine import context_plan, context_size
 from localsmc.engine.settings import Settings
 from localsmc.errors import ContextError, ModelLoadFailed
-from localsmc.gguf.reader import ArrayInfo, Header, TensorInfo
+from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ALL_LAYERS, AUTO_LAYERS, ContextOptions, Device, LoadOptions
 from localsmc.memory import estimate, gpu_offload, host
 from localsmc.memory.gpu_offload import CPU, MARGIN
@@ -193,7 +193,7 @@ def test_nothing_left_is_no_cells():
 
 def plan(n_predict=1024, settings=None, **options):
     method = from_options(METHODS["power-smc"], options)
-    return context_size.planned(header(), n_predict, [method], settings or Settings())
+    return context_plan.planned(header(), n_predict, [method], settings or Settings())
 
 
 def test_cells_are_planned_for_particles_and_tokens():

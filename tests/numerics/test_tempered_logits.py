@@ -9,10 +9,11 @@ import pytest
 from enumeration import outcomes
 
 from localsmc.errors import DecodeFailed
-from localsmc.numerics import tempered_logits
+from localsmc.numerics import tempered_logits, threads
 from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM
 from localsmc.numerics.optimal_resampling import branch
-from localsmc.numerics.tempered_logits import COLUMNS, FOLDED_FROM, Tempered
+from localsmc.numerics.tempered_logits import Tempered
 
 ALPHAS = [1.0, 1.25, 2.0, 4.0, 64.0]
 BOUND = {np.float64: 1e-12, np.float32: 300 * 2.0**-24}
@@ -137,7 +138,7 @@ def test_nobody_works_on_after_an_error():
     time_to_fail = threading.Event()
     threading.Timer(0.05, time_to_fail.set).start()
     with pytest.raises(MemoryError):
-        tempered_logits.share_out(work, 500, 3)
+        threads.share_out(work, 500, 3)
     failed.append(True)
     assert len(at_work) == 1
 

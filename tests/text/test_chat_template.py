@@ -3,7 +3,8 @@
 import pytest
 
 from localsmc.errors import PromptError
-from localsmc.text.chat_template import ChatTemplate, StopRule, conversation
+from localsmc.text.chat_template import ChatTemplate, conversation
+from localsmc.text.stop_rule import StopRule
 
 CHATML = (
     "{% for m in messages %}<|im_start|>{{ m['role'] }}\n{{ m['content'] }}<|im_end|>\n{% endfor %}"

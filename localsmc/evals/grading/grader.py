@@ -7,17 +7,14 @@ new one takes its place. Knows nothing of mathematics.
 from __future__ import annotations
 
 import contextlib
-import json
-import queue
-import subprocess
-import sys
 import threading
-from typing import IO
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.grading.grading_rules import GRADERS, Rule
 from localsmc.evals.grading.verdict import Grade
+from localsmc.system.child_process import ChildProcess
 
+_SERVE = "from localsmc.evals.grading.worker import serve; serve(replies, sys.argv[1])"
 _START = 120.0
 """Seconds for Python and SymPy to start on a busy machine."""
 
@@ -99,44 +96,31 @@ class Grader:
 
 
 class _Worker:
-    """One process seen from the parent."""
+    """One child process that grades."""
 
     def __init__(self, rule: Rule) -> None:
-        # The parent's own import path, as in probe.py: an installed package and a bare checkout alike.
-        serve = f"from localsmc.evals.grading.worker import serve; serve({rule.name!r})"
-        code = f"import sys; sys.path[:] = {sys.path!r}; {serve}"
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", code],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                encoding="ascii",
-                errors="replace",
-                # Out of the terminal's reach: Ctrl-C while Python starts would kill it.
-                start_new_session=True,
-            )
+            # Detached: Ctrl-C while Python starts would kill it.
+            self._child = ChildProcess(_SERVE, rule.name, is_detached=True)
         except OSError as error:
             message = f"the process that grades answers cannot be started: {error.strerror}"
             raise TaskError(message, hint="check the machine's limits on processes and memory") from error
-        self._replies: queue.SimpleQueue[str] = queue.SimpleQueue()
-        self._reader = _pump(self._process.stdout, self._replies)
         self.is_usable = True
         self._is_ready = False
 
     @property
     def is_alive(self) -> bool:
-        return self._process.poll() is None
+        return self._child.is_alive
 
     @property
     def pid(self) -> int:
-        return self._process.pid
+        return self._child.pid
 
     def wait_until_ready(self) -> None:
         """Raise TaskError where the worker does not come up."""
         if not self._is_ready:
-            with contextlib.suppress(queue.Empty):
-                self._is_ready = bool(self._replies.get(timeout=_START))
+            with contextlib.suppress(TimeoutError):
+                self._is_ready = self._child.receive(_START) is not None
         if not self._is_ready:
             message = "the process that grades answers does not start"
             raise TaskError(
@@ -145,44 +129,17 @@ class _Worker:
 
     def grade(self, answer: str, gold: str, limit: float) -> Grade:
         """One question; not usable again where it failed to answer in time."""
-        self._send({"answer": answer, "gold": gold, "limit": limit})
+        self._child.send({"answer": answer, "gold": gold, "limit": limit})
         try:
-            reply = self._replies.get(timeout=limit)
-        except queue.Empty:
+            reply = self._child.receive(limit)
+        except TimeoutError:
             self.is_usable = False
             return Grade("failed", f"took longer than {limit:g} s")
-        if not reply:
+        if reply is None:
             self.is_usable = False
             return Grade("failed", "the worker died")
-        found = json.loads(reply)
-        return Grade(found["verdict"], found["reason"])
+        return Grade(reply["verdict"], reply["reason"])
 
     def stop(self) -> None:
-        """Kill the process, if it still lives, and close its pipes."""
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
-        for stream in (self._process.stdin, self._process.stdout):
-            with contextlib.suppress(OSError):  # a question that the dead worker never took
-                if stream:
-                    stream.close()
-
-    def _send(self, request: dict[str, object]) -> None:
-        stdin = self._process.stdin
-        with contextlib.suppress(OSError):  # it is dead: the missing reply will tell
-            if stdin:
-                stdin.write(json.dumps(request) + "\n")
-                stdin.flush()
-
-
-def _pump(stream: IO[str] | None, replies: queue.SimpleQueue[str]) -> threading.Thread:
-    """Move a pipe's lines to a queue, then an empty one; a thread, because Windows cannot poll a pipe."""
-
-    def run() -> None:
-        for line in stream or ():
-            replies.put(line)
-        replies.put("")
-
-    thread = threading.Thread(target=run, daemon=True)
-    thread.start()
-    return thread
+        """Kill the process, if it still lives."""
+        self._child.stop()

@@ -13,9 +13,10 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import IO, Any
+from typing import Any
 
 from localsmc.evals.grading.verdict import Grade
+from localsmc.system.child_process import Replies
 
 MEMORY = 2 << 30
 """Bytes of address space, where the platform can limit them."""
@@ -23,24 +24,23 @@ _GRACE = 5.0
 """Seconds past the limit before the worker ends itself: the parent is dead, or it would have killed it."""
 
 
-def serve(name: str) -> None:
+def serve(replies: Replies, name: str) -> None:
     """Grade each line of standard input by one of GRADERS; this ends the process."""
     _ignore_ctrl_c()
-    replies = _claim_stdout()
     _limit_memory()
     from localsmc.evals.grading.grading_rules import GRADERS
 
     rule = GRADERS[name]
     if rule.is_slow:
         rule.grade(r"\sqrt{2}+1", r"1+\sqrt{2}")  # imports SymPy, outside of any answer's limit
-    _write(replies, {"ready": os.getpid()})
+    replies.send(ready=os.getpid())
     requests = _requests()
     while True:
         request = requests.get()
         _set_alarm(request["limit"] + _GRACE)
         reply = _reply(rule.grade, request["answer"], request["gold"])
         _set_alarm(0.0)
-        _write(replies, reply)
+        replies.send(**reply)
 
 
 def _reply(grade: Callable[[str, str], Grade], answer: str, gold: str) -> dict[str, str]:
@@ -66,23 +66,6 @@ def _requests() -> queue.SimpleQueue[dict[str, Any]]:
     return requests
 
 
-def _write(replies: IO[str], reply: dict[str, Any]) -> None:
-    try:
-        replies.write(json.dumps(reply) + "\n")
-        replies.flush()
-    except OSError:  # nobody reads any more
-        os._exit(0)
-
-
-def _claim_stdout() -> IO[str]:
-    """Keep standard output for replies; what anything prints goes nowhere."""
-    replies = os.fdopen(os.dup(1), "w", encoding="ascii")
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    return replies
-
-
 def _ignore_ctrl_c() -> None:
     """Ctrl-C is for the parent, which then closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -96,11 +79,10 @@ def _set_alarm(seconds: float) -> None:
 
 
 def _limit_memory() -> None:
-    """So that 9^{9^{9^9}} meets a MemoryError before the machine runs out; and no core files."""
+    """So that 9^{9^{9^9}} meets a MemoryError before the machine runs out."""
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         try:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
         except (OSError, ValueError):  # macOS refuses: the time limit has to do

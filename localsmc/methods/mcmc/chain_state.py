@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.text.chat_template import StopRule, StopState
+from localsmc.text.stop_rule import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

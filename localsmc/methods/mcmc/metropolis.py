@@ -29,10 +29,10 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Ending, Request
+from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH
 from localsmc.methods.mcmc.chain_state import Text, Writer
+from localsmc.methods.request import Ending, Request
 from localsmc.methods.run import REASONS, Move, Run, nothing_allowed, require_texts
-from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH
 from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import draw_one
 from localsmc.results import FinishReason, HistoryInfo

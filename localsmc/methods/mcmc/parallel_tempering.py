@@ -29,9 +29,10 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Ending, Request, Room, require
+from localsmc.methods.base import require
 from localsmc.methods.mcmc.chain_state import Text
 from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_kept, require_kernel, side_by_side
+from localsmc.methods.request import Ending, Request, Room
 from localsmc.methods.run import Run, merged
 from localsmc.numerics.log_math import Doubles
 

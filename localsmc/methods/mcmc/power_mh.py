@@ -24,10 +24,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Ending, Request, Room, require
+from localsmc.methods.base import require
+from localsmc.methods.finish_state import STOPPED
 from localsmc.methods.mcmc.metropolis import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
+from localsmc.methods.request import Ending, Request, Room
 from localsmc.methods.run import Run, merged
-from localsmc.methods.smc.histories import STOPPED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,9 +18,10 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.methods.base import Request
-from localsmc.methods.run import Move, ParticleRun
+from localsmc.methods.request import Request
+from localsmc.methods.run import Move
 from localsmc.methods.sampling.sample import Sample
+from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles
 
 

@@ -26,8 +26,10 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods.base import Request, Room, require
-from localsmc.methods.run import Advance, Move, ParticleRun, token_by_token
+from localsmc.methods.base import require
+from localsmc.methods.request import Request, Room
+from localsmc.methods.run import Move
+from localsmc.methods.smc.particle_run import Advance, ParticleRun, token_by_token
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Floats
 from localsmc.numerics.timing import numerics_time

@@ -17,9 +17,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Request
-from localsmc.methods.run import Move, ParticleRun
+from localsmc.methods.request import Request
+from localsmc.methods.run import Move
 from localsmc.methods.sampling.sample import Sample
+from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.smc.histories import LIVE
+from localsmc.methods.finish_state import LIVE
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 

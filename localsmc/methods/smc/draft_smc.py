@@ -29,13 +29,14 @@ import numpy as np
 
 from localsmc.lm.kv_slots import Sequences
 from localsmc.lm.vocab_subset import narrowed
-from localsmc.methods.base import TOKENS, Draft, Request, Room, require
-from localsmc.methods.run import Move, ParticleRun
+from localsmc.methods.base import TOKENS, require
+from localsmc.methods.finish_state import LIVE
+from localsmc.methods.request import Draft, Request, Room
+from localsmc.methods.run import Move, require_draft
 from localsmc.methods.smc.draft_proposal import Drafter
-from localsmc.methods.smc.histories import LIVE
+from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.methods.smc.schedule import OPTIMAL, ramped, require_scheme
-from localsmc.methods.speculative.two_model_run import require_draft
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.results import HistoryInfo
 

@@ -31,7 +31,8 @@ import numpy as np
 
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
-from localsmc.methods.smc.histories import LIVE, Histories
+from localsmc.methods.finish_state import LIVE
+from localsmc.methods.smc.histories import Histories
 from localsmc.methods.smc.particles import Particles
 from localsmc.numerics.log_math import Doubles, Ints, normalised
 from localsmc.selection import ROUND_OFF

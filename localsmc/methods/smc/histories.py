@@ -8,11 +8,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from localsmc.methods.finish_state import LIVE
 from localsmc.numerics.log_math import Doubles, Ints, effective_sample_size
-from localsmc.text.chat_template import StopState
-
-LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
-"""How a history stands: not finished, ended by itself, at the last token allowed, given up."""
+from localsmc.text.stop_rule import StopState
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,15 @@ import numpy as np
 
 from localsmc.errors import ContextFull
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.smc.histories import CUT, LIVE, OUT_OF_LENGTH, STOPPED, Histories
+from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.smc.histories import Histories
 from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Doubles, Floats, Ints, Lowest, log_sum_exp, normalised
 from localsmc.numerics.optimal_resampling import branch
 from localsmc.numerics.resampling import Scheme, apportion, thin
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 
 
 @dataclass(frozen=True, slots=True)

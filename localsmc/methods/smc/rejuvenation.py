@@ -19,12 +19,13 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.methods.smc.histories import LIVE, Histories
+from localsmc.methods.finish_state import LIVE
+from localsmc.methods.smc.histories import Histories
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.methods.token_tree import ROOT
 from localsmc.numerics.categorical import draw_one
 from localsmc.numerics.log_math import Doubles, Ints
-from localsmc.text.chat_template import StopState
+from localsmc.text.stop_rule import StopState
 
 
 class Moves(NamedTuple):

@@ -22,7 +22,8 @@ from functools import partial
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Request, refuse_idle, require
+from localsmc.methods.base import refuse_idle, require
+from localsmc.methods.request import Request
 from localsmc.methods.speculative.deferral_rules import RULES, bild, is_unsure
 from localsmc.methods.speculative.draft_and_verify import Alternation
 from localsmc.methods.speculative.speculative_run import Drafting, Induced, SpeculativeRun

@@ -23,12 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.smc.histories import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.speculative.deferral_rules import Law
+from localsmc.methods.speculative.token_laws import Tempering
 from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.categorical import Draw
-from localsmc.numerics.log_math import Doubles, Floats, Lowest, require_numbers
-from localsmc.text.chat_template import StopRule, StopState
+from localsmc.numerics.log_math import Doubles, Floats
+from localsmc.text.stop_rule import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False)
@@ -83,49 +84,6 @@ class _Reading:
         """Log-probabilities at temperature 1 of tokens from a row on."""
         rows = np.arange(row, row + len(tokens))
         return np.asarray(self.logits[rows, list(tokens)].astype(np.float64) - self.log_norm[rows])
-
-
-class Tempering:
-    """From logits to laws: a temperature, 0 for the likeliest token, and a truncation for what is drawn."""
-
-    def __init__(self, temperature: float, lowest: Lowest | None, n_vocab: int) -> None:
-        self.temperature = temperature
-        self._lowest, self._n_vocab = lowest, n_vocab
-
-    def law(self, logits: Floats) -> Law:
-        """The law of each row (R, W), over the target's vocabulary: what the draft lacks has q = 0."""
-        return self.read(logits)[0]
-
-    def read(self, logits: Floats) -> tuple[Law, Doubles]:
-        """The same, and the log-sum-exp (R,) of each row."""
-        logits = logits[:, : self._n_vocab]
-        found, log_norm = _softmax(logits)
-        plain = self._widened(found)
-        if self.temperature == 1.0 and self._lowest is None:
-            return Law(plain, plain), log_norm
-        if self.temperature == 0.0:
-            drawn = np.zeros_like(plain)
-            drawn[np.arange(len(logits)), logits.argmax(axis=1)] = 1.0
-            return Law(drawn, plain), log_norm
-        if self._lowest is not None:
-            lowest = np.array([self._lowest(row) for row in logits])[:, None]
-            logits = np.where(logits < lowest, -np.inf, logits).astype(logits.dtype)
-        drawn, _ = _softmax(logits / logits.dtype.type(self.temperature))
-        return Law(self._widened(drawn), plain), log_norm
-
-    def _widened(self, probabilities: Floats) -> Floats:
-        missing = self._n_vocab - probabilities.shape[1]
-        return np.pad(probabilities, ((0, 0), (0, missing))) if missing else probabilities
-
-
-def _softmax(logits: Floats) -> tuple[Floats, Doubles]:
-    """Probabilities (R, V), and the log-sum-exp of each row."""
-    top = logits.max(axis=1)
-    require_numbers(top)
-    found: Floats = np.exp(logits - top[:, None])
-    total = found.sum(axis=1, dtype=np.float64)
-    found /= total[:, None].astype(found.dtype)
-    return found, top + np.log(total)
 
 
 class Speculation:

@@ -18,7 +18,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import Request, refuse_idle
+from localsmc.methods.base import refuse_idle
+from localsmc.methods.request import Request
 from localsmc.methods.sampling.sample import lowest_logit, require_truncation
 from localsmc.methods.speculative.speculative_run import Drafting, SpeculativeRun
 from localsmc.numerics.log_math import Floats

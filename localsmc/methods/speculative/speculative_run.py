@@ -6,9 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import TOKENS, Request, Room, require
+from localsmc.methods.base import TOKENS, require
+from localsmc.methods.request import Request, Room
 from localsmc.methods.speculative.deferral_rules import Law
-from localsmc.methods.speculative.draft_and_verify import Speculation, Tempering, Text
+from localsmc.methods.speculative.draft_and_verify import Speculation, Text
+from localsmc.methods.speculative.token_laws import Tempering
 from localsmc.methods.speculative.two_model_run import TextsRun, require_forgetting
 from localsmc.numerics.log_math import Floats, Lowest
 

@@ -4,32 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.base import Draft, Ending, Request
-from localsmc.methods.run import REASONS, Move, Run, check_room, merged
-from localsmc.methods.smc.histories import LIVE
+from localsmc.methods.finish_state import LIVE
+from localsmc.methods.request import Ending, Request
+from localsmc.methods.run import REASONS, Move, Run, merged, require_draft
 from localsmc.methods.speculative.draft_and_verify import Speculation, Text
 from localsmc.numerics.log_math import Floats
 from localsmc.results import HistoryInfo
 
 Root = tuple[int, Floats]
 """The slot that holds the prompt, and the logits behind it."""
-
-
-def require_draft(request: Request) -> Draft:
-    """The request's draft; ConfigError where there is none, PromptTooLong where it has no room."""
-    if request.draft is None:
-        raise ConfigError("the method needs a second model that writes drafts", hint="add `-md small.gguf`")
-    draft = request.draft
-    # What the draft's vocabulary lacks it reads as the last token that it has.
-    draft = replace(draft, prompt=np.minimum(draft.prompt, draft.model.n_vocab - 1))
-    check_room(replace(request, model=draft.model, prompt=draft.prompt))
-    return draft
 
 
 def require_forgetting(request: Request) -> None:

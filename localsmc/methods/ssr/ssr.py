@@ -31,9 +31,10 @@ from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
-from localsmc.methods.base import TEXTS, Request, Room, require
+from localsmc.methods.base import TEXTS, require
+from localsmc.methods.request import Request, Room
+from localsmc.methods.run import require_draft
 from localsmc.methods.sampling.sample import Sample, require_truncation
-from localsmc.methods.speculative.two_model_run import require_draft
 from localsmc.methods.ssr.multiple_choice import Question, question
 from localsmc.methods.ssr.shared_prefix import Prompts
 from localsmc.methods.ssr.step_writer import Manner

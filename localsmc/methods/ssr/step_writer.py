@@ -15,7 +15,7 @@ from localsmc.lm.kv_slots import Sequences
 from localsmc.numerics.categorical import Draw
 from localsmc.numerics.log_math import Floats, Lowest
 from localsmc.numerics.tempered_logits import Tempered
-from localsmc.text.chat_template import StopRule, StopState
+from localsmc.text.stop_rule import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False)

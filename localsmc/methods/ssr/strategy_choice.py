@@ -10,7 +10,7 @@ import numpy as np
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.lm.interface import TokenIds, common_prefix
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.base import Request, Wording
+from localsmc.methods.request import Request, Wording
 from localsmc.methods.ssr.multiple_choice import question
 from localsmc.methods.ssr.strategy_pool import Pool, Strategy
 from localsmc.numerics.log_math import Doubles, Floats

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.base import Draft, Ending, Request, Wording
+from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.methods.request import Draft, Ending, Request, Wording
 from localsmc.methods.run import REASONS, Move, Run, merged
-from localsmc.methods.smc.histories import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.ssr.multiple_choice import Question
 from localsmc.methods.ssr.shared_prefix import Prompts
 from localsmc.methods.ssr.step_writer import Hand, Manner, Stand, Step
@@ -24,7 +24,7 @@ from localsmc.methods.ssr.strategy_choice import require_words
 from localsmc.methods.token_tree import ROOT, Genealogy
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.results import HistoryInfo
-from localsmc.text.chat_template import StopState
+from localsmc.text.stop_rule import StopState
 
 PATIENCE = 2
 """A step that repeats the one before it ends a track that has more steps than this."""

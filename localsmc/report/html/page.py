@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
 
-from localsmc import __version__
 from localsmc.report.accuracy import PARTS, parts_of
 from localsmc.report.cost import has_draft
 from localsmc.report.groups import Group, Scored
@@ -20,6 +19,7 @@ from localsmc.report.html.charts import Point
 from localsmc.report.html.page_data import page_data
 from localsmc.report.report import Report
 from localsmc.report.table import Table
+from localsmc.version import __version__
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
 """Nothing may be fetched, whatever a completion says."""

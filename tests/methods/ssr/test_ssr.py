@@ -9,12 +9,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from localsmc.engine import context_size
+from localsmc.engine import prompting
 from localsmc.engine.prompting import ModelWording
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Solving
 from localsmc.errors import ConfigError, ContextError, ContextFull, PromptTooLong
-from localsmc.llama import ContextOptions
+from localsmc.llama import ContextOptions, open_context
 from localsmc.lm.interface import common_prefix
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import SSR, Draft, Request, Sample
@@ -22,7 +22,7 @@ from localsmc.methods.ssr.multiple_choice import question
 from localsmc.methods.ssr.shared_prefix import Prompts
 from localsmc.methods.ssr.strategy_pool import load_pool, shipped
 from localsmc.numerics.categorical import RandomDraw
-from localsmc.text.chat_template import StopRule
+from localsmc.text.stop_rule import StopRule
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE
 from localsmc_models.corpus.strategies import STRATEGIES, choice_reply, choice_request, under
 
@@ -678,7 +678,7 @@ def test_the_embedded_pair_runs_to_an_end(embedded):
 def test_every_track_stands_on_its_own_tokens(embedded, close_to, threshold):
     """The logits behind a track, in both models, are those of a fresh prefill."""
     draft = embedded.require_draft()
-    fresh = [one.llama.context(ContextOptions(n_ctx=512, n_seq_max=1)) for one in (embedded, draft)]
+    fresh = [open_context(one.llama, ContextOptions(n_ctx=512, n_seq_max=1)) for one in (embedded, draft)]
     n_compared = 0
     with solving(embedded, threshold=threshold, particles=4, sure=0.7) as run:
         prefix = run.run._request.prompt  # the same tokens in both
@@ -709,4 +709,4 @@ def test_what_the_pair_reads_is_what_it_was_trained_on(embedded):
     from localsmc_models.corpus.trees import rating_request
 
     assert rated[7].tolist() == text(rating_request() + SCORE + "7", special=True).tolist()
-    assert wording.request("x").tolist() == context_size.put(embedded, "x", Settings())[1].tolist()
+    assert wording.request("x").tolist() == prompting.put(embedded, "x", Settings())[1].tolist()

@@ -1,0 +1,89 @@
+"""Commands whose options may come from the configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+from click.core import ParameterSource
+
+from localsmc.errors import ModelNotFound
+
+if TYPE_CHECKING:
+    from localsmc_cli.config.config_file import Configuration
+from localsmc_cli.options.base_command import Option, PlainCommand
+
+
+class _Profile(Option):
+    """`--profile`: read before all others, which take what it, or the file, has for them."""
+
+    def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
+        """See `click.Option.consume_value`; the file may name the profile, too."""
+        if not ctx.resilient_parsing:
+            file = cast(Command, ctx.command).configuration(ctx)
+            if file.values:
+                from localsmc_cli.config.layers import take_file
+
+                take_file(ctx, file)
+        return super().consume_value(ctx, opts)
+
+
+def _take_profile(ctx: click.Context, _: click.Parameter, name: str | None) -> None:
+    if not ctx.resilient_parsing and name is not None:
+        from localsmc_cli.config.layers import take_profile
+
+        take_profile(ctx, name)
+
+
+_ALTERNATIVES = (
+    ("quiet", "verbose"),
+    ("model", "hf_repo"),
+    ("models", "hf_repo"),
+    ("model_draft", "hf_repo_draft"),
+    ("models", "synthetic"),
+    ("hf_repo", "synthetic"),
+)
+"""Parameters of which only the more explicit one counts, where one is typed and the other configured."""
+
+
+class Command(PlainCommand):
+    """A command that can be configured: by the file, profiles and the environment."""
+
+    is_configurable = True
+
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self.params.append(
+            _Profile(
+                ["--profile"],
+                section="Configuration",
+                metavar="PROFILE",
+                is_eager=True,
+                expose_value=False,
+                callback=_take_profile,
+                help="Set several options by a name: fast, careful, your own; see `localsmc config`.",
+            )
+        )
+
+    def configuration(self, ctx: click.Context) -> Configuration:
+        """The user's file, as this command takes it; raises ConfigError where it cannot be read."""
+        from localsmc_cli.config.config_file import read
+
+        return read()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """See `click.Command.invoke`."""
+        from localsmc_cli.config.environment import unknown_variables
+        from localsmc_cli.config.provenance import prefer, tell_who_named
+
+        for one, other in _ALTERNATIVES:
+            prefer(ctx, one, other)
+        if not ctx.params.get("quiet"):
+            for line in unknown_variables(ctx):
+                ctx.obj.output.warn(line)
+        try:
+            return super().invoke(ctx)
+        except ModelNotFound as error:
+            tell_who_named(ctx, error)
+            raise

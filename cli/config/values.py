@@ -1,0 +1,90 @@
+"""Option values and where each comes from: the layers of defaults, file, environment and flags."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from localsmc.errors import ConfigError
+from localsmc_cli.config.config_file import Configuration, Keys
+from localsmc_cli.config.keys import PROFILES, as_typed, normal
+from localsmc_cli.options.base_command import Option
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Some values, and where they stand: in the file, or in a built-in profile."""
+
+    values: Mapping[str, Any]
+    place: Keys
+    is_for_command: bool
+    file: Configuration | None
+
+    @property
+    def rank(self) -> int:
+        """What has a higher one wins."""
+        return 2 * self.is_of_profile + self.is_for_command
+
+    @property
+    def is_of_profile(self) -> bool:
+        """Whether its values count where the profile is asked for."""
+        return self.place[:1] == (PROFILES,)
+
+    def origin(self, key: str) -> str:
+        """Where one of the values is from, for a message."""
+        if self.file is None:
+            return f"the built-in profile `{self.place[1]}`, `{key}`"
+        keys = (*self.place, key)
+        return f"{self.file.where(keys)}, `{'.'.join(keys)}`"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value is from."""
+
+    layer: Layer
+    key: str
+
+    @property
+    def text(self) -> str:
+        """For a message."""
+        return self.layer.origin(self.key)
+
+    @property
+    def short(self) -> str:
+        """For a table: `config.toml line 3`, `profile fast`."""
+        profile = [f"profile {self.layer.place[1]}"] if self.layer.is_of_profile else []
+        line = [] if self.layer.file is None else [self.layer.file.short((*self.layer.place, self.key))]
+        return ", ".join(profile + line)
+
+
+class Values(dict[str, Any]):
+    """Parameter to value, for click; what is added later wins."""
+
+    def __init__(self, file: Configuration) -> None:
+        super().__init__()
+        self.file = file
+        self.origins: dict[str, Origin] = {}
+
+    def add(self, layer: Layer, options: Mapping[str, Option]) -> None:
+        """Take what is for these options; raises ConfigError for a value of a wrong type."""
+        for key, value in layer.values.items():
+            option = options.get(normal(key))
+            if option is None or option.each_time or (option.scope and not layer.is_for_command):
+                continue
+            before = self.origins.get(str(option.name))
+            if before is not None and before.layer is layer:
+                raise ConfigError(
+                    f"{layer.origin(key)} is `{before.key}` by another name", hint="leave one of them out"
+                )
+            self[str(option.name)] = as_typed(option, value, layer.origin(key))
+            self.origins[str(option.name)] = Origin(layer, key)
+
+
+def layers(values: Mapping[str, Any], table: str, place: Keys, file: Configuration | None) -> Iterator[Layer]:
+    """The plain values of the file or a profile, and those for a command."""
+    plain = {key: one for key, one in values.items() if not isinstance(one, dict)}
+    yield Layer(plain, place, False, file)
+    if isinstance(values.get(table), dict):
+        yield Layer(values[table], (*place, table), True, file)

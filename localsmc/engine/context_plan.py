@@ -1,0 +1,60 @@
+"""The context that a run needs, planned before and after its models are loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
+from localsmc.llama import ContextOptions
+from localsmc.memory import estimate
+from localsmc.methods import Method
+
+if TYPE_CHECKING:
+    from localsmc.gguf.header import Header
+from typing import TYPE_CHECKING
+
+from localsmc.llama import MAX_SEQUENCES
+from localsmc.methods import Room
+
+if TYPE_CHECKING:
+    pass
+
+PROMPT_GUESS = 1024
+"""Tokens of a prompt that nobody has read yet."""
+
+
+def planned(header: Header, n_predict: int, methods: Sequence[Method], settings: Settings) -> ContextOptions:
+    """The context that a model will be given, as far as it is known before the model is loaded.
+
+    A cache whose size is left open takes no more than the weights: past that, layers on a GPU are worth more.
+    """
+    asked, trained = settings.n_predict or n_predict, estimate.number(header, "context_length")
+    n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
+    sizes = [_wanted(method.room, method.room.texts, PROMPT_GUESS, n_tokens) for method in methods]
+    least = min(_wanted(method.room, method.room.least, PROMPT_GUESS, n_tokens) for method in methods)
+    per_cell = estimate.bytes_per_cell(header, settings.type_k, settings.type_v)
+    n_cells = min(max(sizes), max(least, int(header.size / max(1.0, per_cell))))
+    n_sequences = max(method.room.sequences for method in methods)
+    return context_options(n_sequences, settings.n_ctx or estimate.padded(n_cells), settings)
+
+
+def _wanted(room: Room, n_texts: int, n_prompt: int, n_tokens: int) -> int:
+    """Cells for so many texts that share their prompt only."""
+    return n_prompt + (n_tokens + room.beside) * min(n_texts, MAX_SEQUENCES)
+
+
+def context_options(
+    n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
+) -> ContextOptions:
+    """Its sizes, with what the settings say of contexts."""
+    return ContextOptions(
+        n_ctx=n_cells,
+        n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch, n_cells),
+        n_batch=settings.n_batch,
+        n_ubatch=settings.n_ubatch,
+        n_threads=settings.n_threads_draft if is_draft else settings.n_threads,
+        flash_attention=settings.flash_attention,
+        type_k=settings.type_k,
+        type_v=settings.type_v,
+    )

@@ -1,0 +1,30 @@
+"""What a run cost, from its counters to the result's usage."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from localsmc.engine.load import Model, load  # noqa: F401
+from localsmc.methods import Run
+from localsmc.results import DraftUsage, Usage
+
+_COUNTS = tuple(
+    field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
+)
+
+
+def _draft_usage(run: Run) -> DraftUsage | None:
+    drafts = run.drafts
+    if drafts is None:
+        return None
+    return DraftUsage(
+        prompt_tokens=drafts.prompt_rows,
+        rows=drafts.rows,
+        decode_calls=drafts.decode_calls,
+        drafted=run.n_drafted,
+        kept=run.n_kept,
+        rated=run.n_rated,
+        rewritten=run.n_rewritten,
+        wasted=run.n_wasted,
+        seconds=run.draft_seconds,
+    )

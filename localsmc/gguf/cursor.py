@@ -1,0 +1,68 @@
+"""Bounded reads of little-endian values from a GGUF file."""
+
+from __future__ import annotations
+
+import mmap
+from pathlib import Path
+from struct import Struct
+
+from localsmc.gguf.refusals import AGAIN, _damaged, _refused
+from localsmc.gguf.tensor_types import rows
+
+# Value types of the specification: number, name, code of `struct`.
+_SCALARS = {
+    int(number): (name, Struct("<" + code))
+    for number, name, code in rows(
+        "0 uint8 B, 1 int8 b, 2 uint16 H, 3 int16 h, 4 uint32 I, 5 int32 i, 6 float32 f, 7 bool ?, "
+        "10 uint64 Q, 11 int64 q, 12 float64 d"
+    )
+}
+_U32, _U64 = _SCALARS[4][1], _SCALARS[10][1]
+
+_MAX_TEXT = 1 << 24  # bytes of one value; chat templates have 2^14
+
+
+_MAX_KEY = (1 << 16) - 1  # the specification's
+
+
+class _Cursor:
+    """A position in the mapped file; every step is checked against the file's end."""
+
+    def __init__(self, path: Path, data: mmap.mmap) -> None:
+        self.path, self.data, self.size = path, data, len(data)
+        self.pos = 0
+        self.section = "header"
+
+    def skip(self, n_bytes: int) -> int:
+        """Step over `n_bytes` and return where they began."""
+        start = self.pos
+        if n_bytes > self.size - start:
+            what = f"is truncated or damaged: its {self.section} runs past the end of the file"
+            raise _refused(self.path, what, AGAIN)
+        self.pos += n_bytes
+        return start
+
+    def number(self, kind: Struct) -> int:
+        value: int = kind.unpack_from(self.data, self.skip(kind.size))[0]
+        return value
+
+    def count(self, what: str, limit: int) -> int:
+        n = self.number(_U64)
+        if n > limit:
+            raise _damaged(self.path, f"{n:,} {what}")
+        return n
+
+    def text(self, what: str, limit: int) -> str:
+        n_bytes = self.count(f"bytes in {what}", limit)
+        start = self.skip(n_bytes)
+        return self.data[start : start + n_bytes].decode("utf-8", errors="replace")
+
+    def skip_strings(self, n: int) -> None:
+        """Step over `n` strings; the loop is bare because a vocabulary has hundreds of thousands."""
+        data, pos, last, unpack = self.data, self.pos, self.size - 8, _U64.unpack_from
+        for _ in range(n):
+            if pos > last:
+                pos = self.size + 1
+                break
+            pos += 8 + unpack(data, pos)[0]
+        self.skip(pos - self.pos)

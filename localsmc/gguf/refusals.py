@@ -1,0 +1,26 @@
+"""Why a GGUF file is refused, and what to do about it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from localsmc.errors import ModelLoadFailed
+
+AGAIN = "download the file again, and compare its size or sha256 with its source"
+
+
+CONVERT = "look for a GGUF of this model, or convert it with llama.cpp's convert_hf_to_gguf.py"
+
+
+UPDATE = "llama-cpp-python or localsmc may be older than the file: update both, or take another quantization"
+
+
+NO_MODEL = "give a GGUF file of a whole language model"
+
+
+def _refused(path: Path, what: str, hint: str) -> ModelLoadFailed:
+    return ModelLoadFailed(f"`{path}` {what}", hint=hint)
+
+
+def _damaged(path: Path, what: str) -> ModelLoadFailed:
+    return _refused(path, f"is damaged: {what}", AGAIN)

@@ -1,0 +1,173 @@
+"""A run of particles: step by step, one decode for all live histories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from localsmc.methods.finish_state import CUT
+from localsmc.methods.request import Ending, Request
+from localsmc.methods.run import REASONS, Move, Run, effective_texts, merged, nothing_allowed
+from localsmc.methods.smc.particles import Particles
+from localsmc.numerics.log_math import log_sum_exp, normalised
+from localsmc.results import HistoryInfo
+
+Advance = Callable[[Particles], Move]
+"""Moves particles by one token, not yet decoded."""
+
+
+Program = Callable[[Particles], Iterator[Move]]
+"""Moves particles from the prompt to their ends, one batch decoded a move."""
+
+
+def token_by_token(advance: Advance) -> Program:
+    """The program that advances particles until all have ended."""
+
+    def program(particles: Particles) -> Iterator[Move]:
+        while particles.n_live:
+            move = advance(particles)
+            if not move.is_settled:
+                particles.evaluate()
+            yield move
+
+    return program
+
+
+class ParticleRun(Run):
+    """A run over one or several waves of particles, each from the end of the same prompt.
+
+    Several waves are for independent particles that do not fit into the memory together, or islands of
+    particles with evidence, which weighs them: that of all is the mean.
+    """
+
+    def __init__(
+        self,
+        request: Request,
+        waves: Sequence[int],
+        program: Program,
+        *,
+        share: bool,
+        has_evidence: bool,
+        keeps_prompt: bool = False,
+    ) -> None:
+        super().__init__(request)
+        self._keeps_prompt = keeps_prompt
+        self._begin, self._share, self._has_evidence = program, share, has_evidence
+        self._waves = list(waves)
+        self.finished: list[Particles] = []
+        self._start_wave()
+        self._stand()
+
+    def _start_wave(self) -> None:
+        n = self._waves.pop(0)
+        # Where waves follow, the prompt's slot is kept; else the last one has it for its first history.
+        keeps_prompt = self._keeps_prompt or bool(self._waves)
+        self.sequences.n_kept = int(keeps_prompt)
+        request = self._request
+        self.particles = Particles(
+            self.sequences,
+            self._root,
+            self._root_logits,
+            n,
+            n_tokens=request.n_tokens,
+            stop=request.stop,
+            draw=request.draw,
+            share=self._share,
+            keeps_prompt=keeps_prompt,
+        )
+        self._moves, self._goes_on = self._begin(self.particles), False
+
+    def _step(self) -> Move:
+        if self.particles.n_live == 0 and not self._goes_on:
+            self.finished.append(self.particles)
+            self._start_wave()
+        move = next(self._moves)
+        self._goes_on = move.goes_on
+        if move.is_settled:
+            self._waves.clear()
+            self.is_settled = self.particles.n_live > 0
+        if self.is_done and not any(len(wave.histories) for wave in self._all):
+            raise nothing_allowed(f"behind any of the texts after {self.particles.length} of theirs")
+        return move
+
+    @property
+    def _all(self) -> tuple[Particles, ...]:
+        """The waves so far."""
+        return (*self.finished, self.particles)
+
+    def _standing(self) -> tuple[int, int, float | None]:
+        n_histories = len(self.particles.histories)
+        log_z = self.particles.log_z if self._has_evidence else None
+        return n_histories, n_histories - self.particles.n_live, log_z
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every particle of every wave has ended, or need not."""
+        is_over = self.particles.n_live == 0 and not self._goes_on and not self._waves
+        return self.is_settled or is_over
+
+    @property
+    def reductions(self) -> int:  # type: ignore[override]
+        """How often histories were reduced to fit the memory."""
+        return sum(wave.reductions for wave in self._all)
+
+    @property
+    def log_z(self) -> float | None:
+        """See `Run.log_z`."""
+        if not self._has_evidence or not self.is_done or self.is_settled:
+            return None
+        return log_sum_exp(np.array([wave.log_z for wave in self._all])) - float(np.log(len(self._all)))
+
+    @property
+    def ess(self) -> float:
+        """All of them where they are independent; else particles on one text count once."""
+        endings = self.endings()
+        if self._has_evidence:
+            return effective_texts(endings)
+        return float(sum(ending.count for ending in endings))
+
+    def endings(self) -> list[Ending]:
+        """See `Run.endings`; what the method itself has given up is left out."""
+        waves = [(wave, wave.weights * share) for wave, share in self._shares()]
+        kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != CUT)]
+        weights = np.concatenate([weights[wave.histories.finish != CUT] for wave, weights in waves])
+        return merged(
+            self._ending(wave, int(i), float(weight))
+            for (wave, i), weight in zip(kept, weights / weights.sum(), strict=True)
+        )
+
+    def _shares(self) -> list[tuple[Particles, float]]:
+        """The waves, and what each of them counts beside the others."""
+        totals = [wave.log_z if self._has_evidence else wave.log_count for wave in self._all]
+        return list(zip(self._all, normalised(np.array(totals)).tolist(), strict=True))
+
+    def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
+        return Ending(
+            tokens=wave.genealogy.tokens(int(wave.histories.node[i])),
+            count=int(wave.histories.count[i]),
+            weight=weight,
+            logp=float(wave.histories.logp[i]),
+            finish_reason=REASONS[int(wave.histories.finish[i])],
+        )
+
+    def population(self) -> list[HistoryInfo]:
+        """The histories of the wave at work."""
+        histories, tree = self.particles.histories, self.particles.genealogy
+        columns = (
+            histories.node,
+            tree.parents(histories.node),
+            tree.last_tokens(histories.node),
+            histories.count,
+            self.particles.weights,
+            histories.logp,
+            histories.finish,
+        )
+        return [
+            self._history(
+                len(self.finished), node, parent, token, count=count, weight=weight, logp=logp, finish=finish
+            )
+            for node, parent, token, count, weight, logp, finish in zip(
+                *(column.tolist() for column in columns), strict=True
+            )
+        ]
