@@ -23,7 +23,7 @@ from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
 from localsmc_cli.ui.progress import progress
 
 if TYPE_CHECKING:
-    from localsmc.evals import Plan
+    from localsmc.evals.runner import Plan
     from localsmc.evals.tasks import Task
 
 _EXAMPLES = """\b
@@ -119,7 +119,8 @@ def eval(session: Session, /, **given: Any) -> None:
 
 
 def _plan(session: Session, given: Given) -> Plan:
-    from localsmc.evals import Plan, parse_models
+    from localsmc.evals.model_specs import parse_models
+    from localsmc.evals.runner import Plan
     from localsmc.methods.spec import has_pair
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
@@ -164,7 +165,8 @@ def _tasks(given: Given) -> tuple[Task, ...]:
 
 def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
     """How many runs of the whole plan failed, and whether it is finished."""
-    from localsmc.evals import Evaluation, RunFolder
+    from localsmc.evals.run_folder import RunFolder
+    from localsmc.evals.runner import Evaluation
 
     output, manifest = session.output, plan.manifest()
     with session.interrupts.gentle("what is finished is in the folder"), RunFolder(path, manifest) as folder:

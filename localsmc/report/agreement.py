@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from localsmc.evals.result_lines import RIGHT, Line
+from localsmc.evals.run_folder import RunRecord
 from localsmc.report import table
 from localsmc.report.accuracy import WHERE, where
-from localsmc.report.folder import Run
 from localsmc.report.groups import Group
 from localsmc.report.table import Column, Table
 from localsmc.text import answers
 
 
-def completeness(run: Run) -> str:
+def completeness(run: RunRecord) -> str:
     """How much of a run is done: "300 of 300 problems", each model, method and seed counted."""
     done, all_of_it = len(run.lines), run.manifest.n_lines
     told = f"{done:,} of {all_of_it:,} problems are done (every model, method and seed counts)"
@@ -26,7 +26,7 @@ def completeness(run: Run) -> str:
     return told + failed + ("" if done >= all_of_it else ": the run is unfinished")
 
 
-def missing(runs: Sequence[Run]) -> Table | None:
+def missing(runs: Sequence[RunRecord]) -> Table | None:
     """The models and methods of unfinished runs that lack problems; None where all is there."""
     rows = []
     for run in runs:

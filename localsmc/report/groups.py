@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 
 from localsmc.evals.result_lines import RIGHT, UNGRADED, Line
+from localsmc.evals.run_folder import RunRecord
 from localsmc.numerics.statistics import Estimate, mean_share
-from localsmc.report.folder import Run
 from localsmc.selection import BY_LOGP, SELECTORS
 
 
@@ -142,7 +142,7 @@ def means(values: dict[tuple[str, int], float]) -> dict[str, float]:
     return {problem: sum(some) / len(some) for problem, some in by_problem.items()}
 
 
-def grouped(runs: Sequence[Run]) -> list[Group]:
+def grouped(runs: Sequence[RunRecord]) -> list[Group]:
     """The groups of all runs in the order of their manifests; runs are told apart where they must be."""
     is_apart = _overlap(runs)
     names = _distinct_names(runs)
@@ -180,7 +180,7 @@ def _in_order(groups: list[Group]) -> list[Group]:
     return sorted(groups, key=lambda one: (tasks[one.task], models[one.model], methods[one.method]))
 
 
-def _overlap(runs: Sequence[Run]) -> bool:
+def _overlap(runs: Sequence[RunRecord]) -> bool:
     """Whether names do not tell the runs apart: the same work twice, or two things of one name."""
     work = Counter(key for run in runs for key in {(one.task, one.model, one.method) for one in run.lines})
     configs: dict[str, set[str]] = {}
@@ -193,13 +193,13 @@ def _overlap(runs: Sequence[Run]) -> bool:
     return any(n > 1 for n in (*work.values(), *map(len, configs.values()), *map(len, hashes.values())))
 
 
-def _distinct_names(runs: Sequence[Run]) -> list[str]:
+def _distinct_names(runs: Sequence[RunRecord]) -> list[str]:
     """The folders' names, or their paths where two have the same name."""
     counts = Counter(run.name for run in runs)
     return [run.name if counts[run.name] == 1 else str(run.path) for run in runs]
 
 
-def _task_versions(runs: Sequence[Run]) -> dict[str, set[str]]:
+def _task_versions(runs: Sequence[RunRecord]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for run in runs:
         for task in run.manifest.tasks:

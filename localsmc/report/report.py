@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import RunError
+from localsmc.evals.run_folder import MAKE, RunRecord, read_run
 from localsmc.report import accuracy, agreement, calibration, differences, evidence_variance, trace_tables
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
-from localsmc.report.folder import MAKE, Run, read_run
 from localsmc.report.groups import Group, grouped
 from localsmc.report.table import Table, csv_text, markdown, text
 from localsmc.report.trace_file import Trace, read_trace
@@ -25,7 +25,7 @@ def report(paths: Sequence[Path], against: str | None = None) -> Report:
     `against` is the label of the method that others are compared with, the first by default. Raises
     RunError where one cannot be read, and ConfigError where no method has that label.
     """
-    runs: list[Run] = []
+    runs: list[RunRecord] = []
     traces: list[Trace] = []
     for path in _each_once(paths):
         if path.is_dir():
@@ -51,7 +51,7 @@ def _each_once(paths: Sequence[Path]) -> list[Path]:
 class Report:
     """What was read, the groups of its lines, and the tables that there is something for."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[RunRecord, ...]
     traces: tuple[Trace, ...]
     against: str | None = None
 
@@ -183,5 +183,5 @@ def _task(task: dict[str, Any]) -> str:
     return text(f"{task['name']} v{task.get('version', '?')} ({task['n_problems']} problems{source})")
 
 
-def _seeds(run: Run) -> str:
+def _seeds(run: RunRecord) -> str:
     return ", ".join(map(str, run.manifest.seeds))

@@ -28,11 +28,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError, RunError
+from localsmc.evals.run_folder import RunRecord, read_run
 from localsmc.methods import PowerSMC
 from localsmc.methods.spec import written
 from localsmc.numerics.statistics import mean_difference, mean_share
 from localsmc.report import table
-from localsmc.report.folder import Run, read_run
 from localsmc.report.groups import Group, grouped, means
 from localsmc.report.table import Column, Table, markdown
 from localsmc.results import Completion
@@ -153,7 +153,7 @@ def _mean(values: dict[Work, float]) -> float:
     return float(np.mean(list(means(values).values())))
 
 
-def grids(source: Run, select: str | None = None, sure: float = 1.0) -> list[Grid]:
+def grids(source: RunRecord, select: str | None = None, sure: float = 1.0) -> list[Grid]:
     """One for each task, model and configuration that has two exponents at least.
 
     Right is what this selector takes, or the run's own. Raises RunError where there is no such thing.
@@ -169,7 +169,7 @@ def grids(source: Run, select: str | None = None, sure: float = 1.0) -> list[Gri
     return found
 
 
-def _families(source: Run) -> Iterator[tuple[str, dict[float, Group]]]:
+def _families(source: RunRecord) -> Iterator[tuple[str, dict[float, Group]]]:
     """The groups by their exponents, for all that is otherwise alike; and what that is."""
     families: dict[tuple[str, str], dict[float, Group]] = {}
     for group in grouped([source]):

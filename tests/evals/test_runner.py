@@ -15,9 +15,9 @@ from program import PROGRAM
 import localsmc_models
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError, DecodeFailed, LocalSMCError, RunError, TaskError
-from localsmc.evals import Evaluation, Plan, RunFolder, parse_models
-from localsmc.evals.run_folder import Key, key_of, read_manifest
-from localsmc.evals.runner import seed_of
+from localsmc.evals.model_specs import parse_models
+from localsmc.evals.run_folder import Key, RunFolder, key_of, read_manifest
+from localsmc.evals.runner import Evaluation, Plan, seed_of
 from localsmc.evals.tasks import Item, Task, load_task
 from localsmc.llama import LoadOptions
 from localsmc.methods.spec import parse_method

@@ -10,7 +10,7 @@ import pytest
 import run_folder
 
 from localsmc.errors import RunError
-from localsmc.report.folder import read_run
+from localsmc.evals.run_folder import read_run
 from localsmc.results import Completion
 from localsmc_models.experiments import alpha_per_problem
 

@@ -19,9 +19,9 @@ import run_folder
 import localsmc
 from localsmc.evals.json_fields import Fields
 from localsmc.evals.result_lines import line_of
+from localsmc.evals.run_folder import read_run
 from localsmc.numerics import statistics
 from localsmc.report import page, report, table
-from localsmc.report.folder import read_run
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.trace_file import read_trace
 from localsmc_cli.main import run
