@@ -6,9 +6,9 @@ import re
 from itertools import pairwise
 from pathlib import Path
 
-from localsmc.gguf.cursor import _Cursor
+from localsmc.gguf.cursor import Cursor
 from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
-from localsmc.gguf.refusals import AGAIN, CONVERT, NO_MODEL, _damaged, _refused
+from localsmc.gguf.refusals import AGAIN, CONVERT, NO_MODEL, damaged, refused
 
 # How other files begin -> what they are, what to do.
 _FOREIGN: tuple[tuple[bytes | tuple[bytes, ...], str, str], ...] = (
@@ -48,24 +48,24 @@ def _foreign_kind(head: bytes) -> tuple[str, str]:
     return "something else", NO_MODEL
 
 
-def _check_layout(cursor: _Cursor, tensors: tuple[TensorInfo, ...], alignment: int) -> None:
+def _check_layout(cursor: Cursor, tensors: tuple[TensorInfo, ...], alignment: int) -> None:
     """No two tensors share a name or a byte, and the file is long enough for all of them."""
     path = cursor.path
     if len({tensor.name for tensor in tensors}) < len(tensors):
-        raise _damaged(path, "two tensors have the same name")
+        raise damaged(path, "two tensors have the same name")
     for tensor in tensors:
         if tensor.offset % alignment:
-            raise _damaged(path, f"the data of {tensor.name!r} does not start at a multiple of {alignment}")
+            raise damaged(path, f"the data of {tensor.name!r} does not start at a multiple of {alignment}")
     ordered = sorted(tensors, key=lambda tensor: (tensor.offset, tensor.n_bytes))
     for before, after in pairwise(ordered):
         if before.offset + before.n_bytes > after.offset:
-            raise _damaged(path, f"the data of {before.name!r} and {after.name!r} overlap")
+            raise damaged(path, f"the data of {before.name!r} and {after.name!r} overlap")
     if ordered:
         start = -(-cursor.pos // alignment) * alignment
         needed = start + ordered[-1].offset + ordered[-1].n_bytes
         if needed > cursor.size:
             what = f"is truncated: its tensors end at byte {needed:,} and the file at {cursor.size:,}"
-            raise _refused(path, what, AGAIN)
+            raise refused(path, what, AGAIN)
 
 
 def _check_model(header: Header) -> None:
@@ -73,19 +73,19 @@ def _check_model(header: Header) -> None:
     path, metadata = header.path, header.metadata
     for key, value in _NOT_MODELS:
         if metadata.get(key) == value:
-            raise _refused(path, f"is {_NOT_MODELS[key, value]}, not a language model", NO_MODEL)
+            raise refused(path, f"is {_NOT_MODELS[key, value]}, not a language model", NO_MODEL)
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
-        raise _refused(path, "does not say its architecture", AGAIN)
+        raise refused(path, "does not say its architecture", AGAIN)
     tokens = metadata.get("tokenizer.ggml.tokens")
     if not header.tensors:
         held = "a vocabulary and no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
-        raise _refused(path, f"holds {held}", NO_MODEL)
+        raise refused(path, f"holds {held}", NO_MODEL)
     if not isinstance(metadata.get("tokenizer.ggml.model"), str) or tokens is None:
-        raise _refused(path, "has no tokenizer", NO_MODEL)
+        raise refused(path, "has no tokenizer", NO_MODEL)
     length = metadata.get(f"{architecture}.context_length", 1)
     if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp loads it, as 0 or negative
-        raise _damaged(path, f"{architecture}.context_length is {length!r}")
+        raise damaged(path, f"{architecture}.context_length is {length!r}")
     _check_vocabulary(path, metadata)
 
 
@@ -93,8 +93,8 @@ def _check_vocabulary(path: Path, metadata: dict[str, object]) -> None:
     """llama.cpp reads scores and types by the index of the token, without looking at their length."""
     tokens = metadata["tokenizer.ggml.tokens"]
     if not isinstance(tokens, ArrayInfo) or tokens.type != "string" or not tokens.length:
-        raise _damaged(path, "tokenizer.ggml.tokens is not a list of strings")
+        raise damaged(path, "tokenizer.ggml.tokens is not a list of strings")
     for key, types in ("scores", ("float32",)), ("token_type", ("int32", "uint32")):
         array = metadata.get(f"tokenizer.ggml.{key}")
         if array is not None and array not in [ArrayInfo(type_, tokens.length) for type_ in types]:
-            raise _damaged(path, f"tokenizer.ggml.{key} does not match the {tokens.length:,} tokens")
+            raise damaged(path, f"tokenizer.ggml.{key} does not match the {tokens.length:,} tokens")

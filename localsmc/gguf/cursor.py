@@ -6,26 +6,26 @@ import mmap
 from pathlib import Path
 from struct import Struct
 
-from localsmc.gguf.refusals import AGAIN, _damaged, _refused
+from localsmc.gguf.refusals import AGAIN, damaged, refused
 from localsmc.gguf.tensor_types import rows
 
 # Value types of the specification: number, name, code of `struct`.
-_SCALARS = {
+SCALARS = {
     int(number): (name, Struct("<" + code))
     for number, name, code in rows(
         "0 uint8 B, 1 int8 b, 2 uint16 H, 3 int16 h, 4 uint32 I, 5 int32 i, 6 float32 f, 7 bool ?, "
         "10 uint64 Q, 11 int64 q, 12 float64 d"
     )
 }
-_U32, _U64 = _SCALARS[4][1], _SCALARS[10][1]
+U32, U64 = SCALARS[4][1], SCALARS[10][1]
 
-_MAX_TEXT = 1 << 24  # bytes of one value; chat templates have 2^14
-
-
-_MAX_KEY = (1 << 16) - 1  # the specification's
+MAX_TEXT = 1 << 24  # bytes of one value; chat templates have 2^14
 
 
-class _Cursor:
+MAX_KEY = (1 << 16) - 1  # the specification's
+
+
+class Cursor:
     """A position in the mapped file; every step is checked against the file's end."""
 
     def __init__(self, path: Path, data: mmap.mmap) -> None:
@@ -38,7 +38,7 @@ class _Cursor:
         start = self.pos
         if n_bytes > self.size - start:
             what = f"is truncated or damaged: its {self.section} runs past the end of the file"
-            raise _refused(self.path, what, AGAIN)
+            raise refused(self.path, what, AGAIN)
         self.pos += n_bytes
         return start
 
@@ -47,9 +47,9 @@ class _Cursor:
         return value
 
     def count(self, what: str, limit: int) -> int:
-        n = self.number(_U64)
+        n = self.number(U64)
         if n > limit:
-            raise _damaged(self.path, f"{n:,} {what}")
+            raise damaged(self.path, f"{n:,} {what}")
         return n
 
     def text(self, what: str, limit: int) -> str:
@@ -59,7 +59,7 @@ class _Cursor:
 
     def skip_strings(self, n: int) -> None:
         """Step over `n` strings; the loop is bare because a vocabulary has hundreds of thousands."""
-        data, pos, last, unpack = self.data, self.pos, self.size - 8, _U64.unpack_from
+        data, pos, last, unpack = self.data, self.pos, self.size - 8, U64.unpack_from
         for _ in range(n):
             if pos > last:
                 pos = self.size + 1

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from localsmc.errors import ModelNotFound
 from localsmc.gguf.checks import _check_layout, _check_model, _foreign_kind
-from localsmc.gguf.cursor import _MAX_KEY, _MAX_TEXT, _SCALARS, _U32, _U64, _Cursor
+from localsmc.gguf.cursor import MAX_KEY, MAX_TEXT, SCALARS, U32, U64, Cursor
 from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
-from localsmc.gguf.refusals import AGAIN, CONVERT, UPDATE, _damaged, _refused
+from localsmc.gguf.refusals import AGAIN, CONVERT, UPDATE, damaged, refused
 from localsmc.gguf.tensor_types import TENSOR_TYPES
 
 _STRING, _ARRAY = 8, 9
@@ -44,7 +44,7 @@ def read_header(path: Path) -> Header:
     parts = [first, *map(_read_part, _siblings(first))]
     for number, part in enumerate(parts[1:], 1):
         if part.metadata.get("split.no") != number:
-            raise _damaged(part.path, f"it should be part {number + 1} of {len(parts)} and says otherwise")
+            raise damaged(part.path, f"it should be part {number + 1} of {len(parts)} and says otherwise")
     header = replace(
         first,
         parts=tuple(part.path for part in parts),
@@ -59,12 +59,12 @@ def _read_part(path: Path) -> Header:
     try:
         _check_regular(path)
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-            return _parse(_Cursor(path, data))
+            return _parse(Cursor(path, data))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ModelNotFound(f"`{path}` does not exist", hint="check the path for a typing error") from error
     except OSError as error:
         what = f"cannot be read: {error.strerror or type(error).__name__}"
-        raise _refused(path, what, "check the path and its permissions") from error
+        raise refused(path, what, "check the path and its permissions") from error
 
 
 def _check_regular(path: Path) -> None:
@@ -74,14 +74,14 @@ def _check_regular(path: Path) -> None:
     if stat.S_ISDIR(status.st_mode):
         found = sorted(path.glob("*.gguf"))
         hint = f"give a file inside it: {found[0]}" if found else "give the GGUF file itself"
-        raise _refused(path, "is a directory, not a GGUF file", hint)
+        raise refused(path, "is a directory, not a GGUF file", hint)
     if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
-        raise _refused(path, "is not a regular file", "copy the model to a file first")
+        raise refused(path, "is not a regular file", "copy the model to a file first")
     if status.st_size == 0:
-        raise _refused(path, "is empty", AGAIN)
+        raise refused(path, "is empty", AGAIN)
 
 
-def _parse(cursor: _Cursor) -> Header:
+def _parse(cursor: Cursor) -> Header:
     _check_magic(cursor)
     version = _read_version(cursor)
     n_tensors = cursor.count("tensors", _MAX_ENTRIES)
@@ -95,17 +95,17 @@ def _parse(cursor: _Cursor) -> Header:
     return Header(path=path, parts=(path,), size=size, version=version, metadata=metadata, tensors=tensors)
 
 
-def _check_magic(cursor: _Cursor) -> None:
+def _check_magic(cursor: Cursor) -> None:
     head = cursor.data[:512]
     if head.startswith(b"GGUF"):
         cursor.skip(4)
         return
     what, hint = _foreign_kind(head)
-    raise _refused(cursor.path, f"is not a GGUF file: it looks like {what}", hint)
+    raise refused(cursor.path, f"is not a GGUF file: it looks like {what}", hint)
 
 
-def _read_version(cursor: _Cursor) -> int:
-    version = cursor.number(_U32)
+def _read_version(cursor: Cursor) -> int:
+    version = cursor.number(U32)
     if version in (2, 3):
         return version
     if version & 0xFFFF == 0 and version:  # as llama.cpp tells it: the bytes of a small number, reversed
@@ -114,42 +114,42 @@ def _read_version(cursor: _Cursor) -> int:
         what, hint = "is a GGUF file of version 1, which llama.cpp no longer reads", CONVERT
     else:
         what, hint = f"is a GGUF file of version {version}; this release knows 2 and 3", UPDATE
-    raise _refused(cursor.path, what, hint)
+    raise refused(cursor.path, what, hint)
 
 
-def _read_metadata(cursor: _Cursor, n_keys: int) -> dict[str, object]:
+def _read_metadata(cursor: Cursor, n_keys: int) -> dict[str, object]:
     metadata: dict[str, object] = {}
     for _ in range(n_keys):
-        key = cursor.text("a metadata key", _MAX_KEY)
+        key = cursor.text("a metadata key", MAX_KEY)
         if not key or "\ufffd" in key:
-            raise _damaged(cursor.path, f"a metadata key is {key!r}")
+            raise damaged(cursor.path, f"a metadata key is {key!r}")
         if key in metadata:
-            raise _damaged(cursor.path, f"the metadata key {key!r} appears twice")
+            raise damaged(cursor.path, f"the metadata key {key!r} appears twice")
         metadata[key] = _read_value(cursor, key)
     return metadata
 
 
-def _read_value(cursor: _Cursor, key: str) -> object:
-    kind = cursor.number(_U32)
+def _read_value(cursor: Cursor, key: str) -> object:
+    kind = cursor.number(U32)
     if kind == _STRING:
-        return cursor.text(f"the value of {key!r}", _MAX_TEXT)
+        return cursor.text(f"the value of {key!r}", MAX_TEXT)
     if kind == _ARRAY:
         return _read_array(cursor, key)
-    if kind not in _SCALARS:
-        raise _damaged(cursor.path, f"the value of {key!r} has the unknown type {kind}")
-    return cursor.number(_SCALARS[kind][1])
+    if kind not in SCALARS:
+        raise damaged(cursor.path, f"the value of {key!r} has the unknown type {kind}")
+    return cursor.number(SCALARS[kind][1])
 
 
-def _read_array(cursor: _Cursor, key: str) -> ArrayInfo:
-    kind = cursor.number(_U32)
+def _read_array(cursor: Cursor, key: str) -> ArrayInfo:
+    kind = cursor.number(U32)
     if kind == _STRING:
         length = cursor.count(f"strings in {key!r}", _MAX_STRINGS)
         cursor.skip_strings(length)
         return ArrayInfo("string", length)
-    if kind not in _SCALARS:
-        raise _damaged(cursor.path, f"the array {key!r} has elements of the unknown type {kind}")
-    name, element = _SCALARS[kind]
-    length = cursor.number(_U64)
+    if kind not in SCALARS:
+        raise damaged(cursor.path, f"the array {key!r} has elements of the unknown type {kind}")
+    name, element = SCALARS[kind]
+    length = cursor.number(U64)
     start = cursor.skip(length * element.size)
     if length > _MAX_VALUES or name.startswith("float"):
         return ArrayInfo(name, length)
@@ -160,46 +160,46 @@ def _read_array(cursor: _Cursor, key: str) -> ArrayInfo:
 def _alignment(path: Path, metadata: dict[str, object]) -> int:
     alignment = metadata.get("general.alignment", 32)  # the specification's default
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
-        raise _damaged(path, f"general.alignment is {alignment!r}, not a power of two")
+        raise damaged(path, f"general.alignment is {alignment!r}, not a power of two")
     return alignment
 
 
-def _read_tensor(cursor: _Cursor) -> TensorInfo:
+def _read_tensor(cursor: Cursor) -> TensorInfo:
     name = cursor.text("a tensor's name", _MAX_NAME)
-    n_dims = cursor.number(_U32)
+    n_dims = cursor.number(U32)
     if n_dims > _MAX_DIMS:
-        raise _damaged(cursor.path, f"the tensor {name!r} has {n_dims:,} dimensions")
-    shape = tuple(cursor.number(_U64) for _ in range(n_dims))
+        raise damaged(cursor.path, f"the tensor {name!r} has {n_dims:,} dimensions")
+    shape = tuple(cursor.number(U64) for _ in range(n_dims))
     n_elements = math.prod(shape)
     if max(n_elements, *shape, 0) > _MAX_ELEMENTS:
-        raise _damaged(cursor.path, f"the tensor {name!r} has the shape {shape}")
-    kind = cursor.number(_U32)
+        raise damaged(cursor.path, f"the tensor {name!r} has the shape {shape}")
+    kind = cursor.number(U32)
     if kind not in TENSOR_TYPES:
-        raise _refused(cursor.path, f"has the tensor {name!r} of the unknown type {kind}", UPDATE)
+        raise refused(cursor.path, f"has the tensor {name!r} of the unknown type {kind}", UPDATE)
     type_name, n_block, block_bytes = TENSOR_TYPES[kind]
     n_row = shape[0] if shape else 1
     if n_row % n_block:
-        raise _damaged(cursor.path, f"the tensor {name!r} of type {type_name} has rows of {n_row:,}")
+        raise damaged(cursor.path, f"the tensor {name!r} of type {type_name} has rows of {n_row:,}")
     n_bytes = n_elements // n_block * block_bytes
-    return TensorInfo(name, shape, type_name, cursor.number(_U64), n_bytes)
+    return TensorInfo(name, shape, type_name, cursor.number(U64), n_bytes)
 
 
 def _siblings(first: Header) -> list[Path]:
     """The other parts of a split model, all present."""
     path, count = first.path, first.metadata.get("split.count", 1)
     if not isinstance(count, int) or not 0 <= count <= _MAX_PARTS:
-        raise _damaged(path, f"split.count is {count!r}")
+        raise damaged(path, f"split.count is {count!r}")
     if count <= 1:
         return []
     match = _PART_NAME.fullmatch(path.name)
     if not match:
         hint = f"name it as it was, like model-00001-of-{count:05}.gguf"
-        raise _refused(path, f"is one of {count} parts and its name does not say which", hint)
+        raise refused(path, f"is one of {count} parts and its name does not say which", hint)
     parts = [path.with_name(f"{match['stem']}-{i:05}-of-{count:05}.gguf") for i in range(1, count + 1)]
     if first.metadata.get("split.no") != 0 or parts[0] != path:
-        raise _refused(path, f"is not the first of its {count} parts", f"give {parts[0]}")
+        raise refused(path, f"is not the first of its {count} parts", f"give {parts[0]}")
     for part in parts[1:]:
         if not part.exists():
             what = f"is the first of {count} parts, and {part.name} is missing"
-            raise _refused(path, what, "download all parts into one directory")
+            raise refused(path, what, "download all parts into one directory")
     return parts[1:]

@@ -18,9 +18,9 @@ UPDATE = "llama-cpp-python or localsmc may be older than the file: update both, 
 NO_MODEL = "give a GGUF file of a whole language model"
 
 
-def _refused(path: Path, what: str, hint: str) -> ModelLoadFailed:
+def refused(path: Path, what: str, hint: str) -> ModelLoadFailed:
     return ModelLoadFailed(f"`{path}` {what}", hint=hint)
 
 
-def _damaged(path: Path, what: str) -> ModelLoadFailed:
-    return _refused(path, f"is damaged: {what}", AGAIN)
+def damaged(path: Path, what: str) -> ModelLoadFailed:
+    return refused(path, f"is damaged: {what}", AGAIN)

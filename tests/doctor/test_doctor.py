@@ -504,7 +504,7 @@ def test_what_it_does_not_know_is_refused(arguments, capsys):
 @posix
 def test_ctrl_c_ends_it():
     code = "import sys; sys.stderr.write('here'); sys.stderr.flush(); import time; time.sleep(60)"
-    hook = f"from localsmc.doctor import system; system.python = lambda: exec({code!r}); "
+    hook = f"from localsmc.doctor import system_checks; system_checks.python = lambda: exec({code!r}); "
     with subprocess.Popen([sys.executable, "-c", hook + PROGRAM, "doctor"], stdout=-1, stderr=-1) as child:
         assert child.stderr.read(4) == b"here"
         child.send_signal(signal.SIGINT)

@@ -277,12 +277,13 @@ class TestWorker:
 
     def test_nothing_that_a_library_prints_gets_out(self):
         code = (
-            "import os; from localsmc.evals.grading import worker, graders\n"
+            "import os; from localsmc.evals.grading import worker, grading_rules as graders\n"
             "def noisy(answer, gold):\n"
             "    print('noise'); os.system('echo noise; echo noise >&2')\n"
             "    return graders.exact(answer, gold)\n"
             "graders.GRADERS['noisy'] = graders.Rule('noisy', 1, noisy)\n"
-            "worker.serve('noisy')"
+            "from localsmc.system.child_process import reserve_stdout\n"
+            "worker.serve(reserve_stdout(), 'noisy')"
         )
         question = json.dumps({"answer": "a", "gold": "a", "limit": 60.0})
         child = subprocess.Popen(
