@@ -1,7 +1,7 @@
 """The everyday commands: `nox --list` shows them, `nox -s tests` runs one.
 
-Sessions run in the environment that is active, where `pip install -e '.[dev]'` has been run: an environment per
-session would compile llama.cpp in each of them. `.ci/run` runs the same checks in a fresh one.
+Sessions run in the environment that is active, where `pip install -e '.[dev]'` has been run: an environment
+per session would compile llama.cpp in each of them. `.ci/run` runs the same checks in a fresh one.
 """
 
 from __future__ import annotations
