@@ -24,8 +24,8 @@ TITLE = """\
 
 # Command line
 
-Every command with all its options, as `localsmc COMMAND --help-all` prints them. `localsmc COMMAND --help` leaves
-the rare ones out."""
+Every command with all its options, as `localsmc COMMAND --help-all` prints them. `localsmc COMMAND --help`
+leaves the rare ones out."""
 
 SHARED = """\
 ## Shared options

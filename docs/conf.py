@@ -38,6 +38,6 @@ autodoc_class_signature = "mixed"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 maximum_signature_line_length = 88
-# -n reports every reference that leads nowhere, except types in signatures: many are names of Python, of
-# NumPy or of modules that have no page.
+# -n reports every reference that leads nowhere, except types in signatures: many are names of
+# Python, of NumPy or of modules that have no page.
 nitpick_ignore_regex = [(r"py:(class|data|exc|obj)", r".*")]
