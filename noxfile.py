@@ -41,8 +41,10 @@ def reference(session: nox.Session) -> None:
 
 @nox.session
 def picture(session: nox.Session) -> None:
-    """Record docs/images/solve.svg from a real run."""
+    """Make the pictures of the documentation from real runs: docs/images/solve.svg and weights.png."""
     session.run("python", "docs/images/record.py")
+    with session.chdir("docs/images"):
+        session.run("python", "../examples/plot_weights.py")
 
 
 @nox.session

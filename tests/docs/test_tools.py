@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import localsmc
 
@@ -24,3 +25,11 @@ def test_every_public_name_is_in_the_reference():
     assert set(localsmc.__all__) - {"__version__"} <= documented
     assert "`localsmc.__version__`" in page
     assert set(localsmc.METHODS[name].__name__ for name in localsmc.METHODS) <= documented
+
+
+def test_the_recorded_picture_ends_with_the_answer():
+    picture = ElementTree.parse(ROOT / "docs/images/solve.svg")
+    *_, last = picture.iter("{http://www.w3.org/2000/svg}g")
+    text = "\n".join(line.text for line in last)
+    assert text.startswith("$\nlocalsmc solve ")
+    assert "Answer: 120 (confidence: medium)" in text
