@@ -2,11 +2,11 @@
 
     python custom_method.py
 
-It samples N independent completions from the model and weights each by p(y)^(alpha - 1). The
-weighted completions target p(y)^alpha, and the mean weight is an unbiased estimate of the
-normalising constant Z = sum of p(y)^alpha. `power-smc` has the same target, so the two estimates
-of log Z agree up to sampling noise. Importance sampling fails where good completions are rare:
-none of the N may be one. `power-smc` looks for them token by token.
+It samples N independent completions from the model and weights each by p(y)^(alpha - 1).
+The weighted completions target p(y)^alpha, and the mean weight is an unbiased estimate of
+the normalising constant Z = sum of p(y)^alpha. `power-smc` has the same target, so the two
+estimates of log Z agree up to sampling noise. Importance sampling fails where good
+completions are rare: none of the N may be one. `power-smc` looks for them token by token.
 """
 
 from dataclasses import dataclass, replace
@@ -33,7 +33,9 @@ class ImportanceSampling:
         return self.alpha
 
     @property
-    def room(self) -> Room:  # the memory it needs: sequences, and completions of full length
+    def room(
+        self,
+    ) -> Room:  # the memory it needs: sequences, and completions of full length
         return Room(self.particles, self.particles)
 
     def start(self, request: Request) -> "ReweightedRun":
@@ -45,19 +47,25 @@ class ReweightedRun(ParticleRun):
 
     def __init__(self, request: Request, method: ImportanceSampling) -> None:
         self.alpha = method.alpha
-        # `advance` samples one more token for every particle; it is repeated until all have ended.
+        # `advance` samples one more token for every particle, until all have ended.
         program = token_by_token(Sample(particles=method.particles).advance)
-        super().__init__(request, [method.particles], program, share=True, has_evidence=False)
+        super().__init__(
+            request, [method.particles], program, share=True, has_evidence=False
+        )
 
     def log_weights(self, endings: list[Ending]) -> np.ndarray:
-        shares = np.array([e.weight for e in endings])  # of the N particles, on each completion
+        shares = np.array(
+            [e.weight for e in endings]
+        )  # of the N particles, on each completion
         return np.log(shares) + (self.alpha - 1) * np.array([e.logp for e in endings])
 
     def endings(self) -> list[Ending]:
         unweighted = super().endings()
         log_weights = self.log_weights(unweighted)
         weights = np.exp(log_weights - np.logaddexp.reduce(log_weights))
-        weighted = [replace(e, weight=float(w)) for e, w in zip(unweighted, weights, strict=True)]
+        weighted = [
+            replace(e, weight=float(w)) for e, w in zip(unweighted, weights, strict=True)
+        ]
         return sorted(weighted, key=lambda ending: -ending.weight)
 
     @property
@@ -73,7 +81,12 @@ class ReweightedRun(ParticleRun):
 
 if __name__ == "__main__":
     with localsmc.load() as model:
-        for method in (ImportanceSampling(), model.method("power-smc", particles=256, alpha=4.0)):
+        for method in (
+            ImportanceSampling(),
+            model.method("power-smc", particles=256, alpha=4.0),
+        ):
             settings = localsmc.Settings(seed=1)
-            result = localsmc.solve(model, "What is 17 * 23?", method=method, settings=settings)
+            result = localsmc.solve(
+                model, "What is 17 * 23?", method=method, settings=settings
+            )
             print(f"{method.name}: {result.answer}, log Z {result.log_z:.2f}")

@@ -2,9 +2,9 @@
 
     python plot_weights.py "What is 17 * 23?"       # writes weights.png
 
-Above: the effective sample size (ESS), and the steps at which particles are resampled. Below: how
-the weight is spread over the distinct histories, the heaviest at the bottom. In a notebook, paste
-the body of `main` into a cell.
+Above: the effective sample size (ESS), and the steps at which particles are resampled.
+Below: how the weight is spread over the distinct histories, the heaviest at the bottom. In
+a notebook, paste the body of `main` into a cell.
 Needs matplotlib: pip install matplotlib
 """
 
@@ -27,13 +27,17 @@ def main(problem: str) -> None:
     steps, weights = [], []
     with localsmc.load() as model:
         # With systematic resampling the ESS falls until particles are resampled.
-        method = model.method("power-smc", particles=64, resampling="systematic", ess_threshold=0.7)
+        method = model.method(
+            "power-smc", particles=64, resampling="systematic", ess_threshold=0.7
+        )
         settings = localsmc.Settings(seed=1)
         with localsmc.start(model, problem, method=method, settings=settings) as solving:
             for step in solving:
                 steps.append(step)
                 population = solving.population()
-                weights.append(sorted((history.weight for history in population), reverse=True))
+                weights.append(
+                    sorted((history.weight for history in population), reverse=True)
+                )
             answer = solving.result().answer
 
     numbers = [step.step for step in steps]
@@ -44,12 +48,14 @@ def main(problem: str) -> None:
     above.plot(numbers, [step.ess for step in steps], label="ESS, before resampling")
     at = [step.step for step in resampled]
     above.plot(at, [step.ess for step in resampled], "v", label="resampled here")
-    above.set(title=f"{problem} {answer}", ylabel=f"ESS of {method.particles}", ylim=(0, None))
+    above.set(
+        title=f"{problem} {answer}", ylabel=f"ESS of {method.particles}", ylim=(0, None)
+    )
     above.legend()
     below.stackplot(numbers, *layers, step="post", edgecolor="white", linewidth=0.4)
     below.set(xlabel="step", ylabel="share of the weight", ylim=(0, 1))
     plt.savefig("weights.png", dpi=120)
-    print(f"weights.png: {len(steps)} steps, {len(at)} with resampling; the answer is {answer}")
+    print(f"weights.png: {len(steps)} steps, {len(at)} with resampling; answer {answer}")
 
 
 if __name__ == "__main__":

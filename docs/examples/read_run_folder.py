@@ -3,8 +3,9 @@
     python read_run_folder.py run     # a folder that `localsmc eval -o run` has written
     python read_run_folder.py         # first runs 10 problems into a temporary folder
 
-`results.jsonl` in the folder has one line of JSON per problem, model, method and seed. `localsmc
-report run` prints the same figures and many more; start here for figures of your own.
+`results.jsonl` in the folder has one line of JSON per problem, model, method and seed.
+`localsmc report run` prints the same figures and many more; start here for figures of your
+own.
 """
 
 import json
@@ -17,16 +18,26 @@ from pathlib import Path
 
 
 def wilson(n_right: int, n: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson's interval for a share. For one seed: seeds of one problem are not independent."""
+    """Wilson's interval for a share; for one seed, as seeds are not independent."""
     center = n_right / n + z**2 / (2 * n)
     width = z * math.sqrt(n_right * (n - n_right) / n**3 + (z / (2 * n)) ** 2)
     return (center - width) / (1 + z**2 / n), (center + width) / (1 + z**2 / n)
 
 
 def run_into(folder: Path) -> None:
-    """Like `localsmc eval --task tiny --limit 10 --method sample --method power-smc -o FOLDER`."""
+    """Like `localsmc eval --task tiny --limit 10 ... -o FOLDER`, typed in a terminal."""
     methods = ["--method", "sample", "--method", "power-smc"]
-    arguments = ["eval", "--task", "tiny", "--limit", "10", *methods, "-o", str(folder), "-q"]
+    arguments = [
+        "eval",
+        "--task",
+        "tiny",
+        "--limit",
+        "10",
+        *methods,
+        "-o",
+        str(folder),
+        "-q",
+    ]
     command = [sys.executable, "-m", "localsmc_cli.main", *arguments]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 

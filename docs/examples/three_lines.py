@@ -2,8 +2,9 @@
 
     python three_lines.py
 
-Without a path, `load` takes the small model that is installed with localsmc. It knows generated
-arithmetic problems only. Use your own by path or name: `localsmc.load("model.gguf")`.
+Without a path, `load` takes the small model that is installed with localsmc. It knows
+generated arithmetic problems only. Use your own by path or name:
+`localsmc.load("model.gguf")`.
 """
 
 import localsmc
