@@ -1,8 +1,8 @@
-"""README's reference of all commands, from what `--help-all` says of them.
+"""The reference of all commands as a page of the documentation, from what `--help-all` prints.
 
-    python -m localsmc_cli.reference README.md
+    python -m localsmc_cli.reference docs/reference/cli.md
 
-writes it between the two marks in that file; a test fails where it is not what is written there.
+writes the page; a test fails where the file is not what this prints.
 """
 
 from __future__ import annotations
@@ -19,7 +19,21 @@ import click
 from localsmc_cli.options.base_command import PlainCommand
 from localsmc_cli.root import localsmc
 
-BEGIN, END = "<!-- The reference of commands, by cli/reference.py -->", "<!-- The end of the reference -->"
+TITLE = """\
+<!-- Written by `python -m localsmc_cli.reference docs/reference/cli.md`; edit the commands' help instead. -->
+
+# Command line
+
+Every command with all its options, as `localsmc COMMAND --help-all` prints them. `localsmc COMMAND --help`
+leaves the rare ones out."""
+
+SHARED = """\
+## Shared options
+
+These groups of options are the same for several commands."""
+
+MIN_SHARED = 2
+"""A shorter group is repeated with each command that has it."""
 
 
 def leaves(group: click.Group | None = None, path: str = "localsmc") -> Iterator[tuple[str, click.Command]]:
@@ -34,15 +48,17 @@ def leaves(group: click.Group | None = None, path: str = "localsmc") -> Iterator
             yield f"{path} {name}", command
 
 
-def reference() -> str:
-    """All commands as Markdown, each folded away; what several have alike is said once, at the end."""
+def page() -> str:
+    """The whole page: a section per command, then the groups of options that several commands share."""
     entries = [_Entry(path, command) for path, command in leaves()]
     counts = Counter(section for entry in entries for section in entry.sections)
-    shared = [section for section, n in counts.items() if n > 1]
-    lines = [line for entry in entries for line in entry.lines(shared)]
-    common = [line for section in shared for line in _listed(section)]
-    title = "<details><summary>Options that several commands have</summary>"
-    return "\n".join([*lines, title, "", *common, "</details>"])
+    shared = [section for section, n in counts.items() if n > 1 and len(section.records) >= MIN_SHARED]
+    blocks = [TITLE, *(block for entry in entries for block in entry.blocks(shared)), SHARED]
+    for section in shared:
+        users = [f"`{entry.path}`" for entry in entries if section in entry.sections]
+        blocks += [_label(section, shared), f"### {section.name}", f"Options of {', '.join(users)}."]
+        blocks.append(_listed(section))
+    return "\n\n".join(blocks) + "\n"
 
 
 class _Section(NamedTuple):
@@ -55,28 +71,54 @@ class _Entry:
 
     def __init__(self, path: str, command: click.Command) -> None:
         context = click.Context(command, info_name=path)
+        self.path = path
         self._usage = " ".join([path, *command.collect_usage_pieces(context)])
-        self._said = " ".join((command.help or "").partition("\n\n")[0].split())
+        self._help = _paragraphs(command.help)
         self._examples = examples_of(command)
+        self._notes = _paragraphs((command.epilog or "").partition("\n\n")[2])
         found = command.sections(context, with_rare=True) if isinstance(command, PlainCommand) else {}
         self.sections = [_Section(name, tuple(each)) for name, each in found.items() if name != "Help"]
 
-    def lines(self, shared: Collection[_Section]) -> Iterator[str]:
-        yield f"<details><summary><code>{_escaped(self._usage)}</code></summary>"
-        yield from ("", _escaped(self._said), "")
+    def blocks(self, shared: Collection[_Section]) -> Iterator[str]:
+        """Its part of the page, to be joined by empty lines."""
+        yield f"## {self.path}"
+        yield from self._help
+        yield f"```text\n{self._usage}\n```"
+        yield "Examples:"
+        yield "\n".join(["```sh", *self._examples, "```"])
+        yield from self._notes
         for section in self.sections:
             if section not in shared:
-                yield from _listed(section)
-        others = [section.name for section in self.sections if section in shared]
-        if others:
-            yield from (f"Options of several commands: {', '.join(others)}.", "")
-        yield from ("```sh", *self._examples, "```", "", "</details>")
+                yield f"**{section.name}**"
+                yield _listed(section)
+        links = [
+            f"[{section.name}]({_target(section, shared)})" for section in self.sections if section in shared
+        ]
+        if links:
+            yield f"Shared options: {', '.join(links)}."
 
 
-def _listed(section: _Section) -> Iterator[str]:
-    yield from (f"**{section.name}**", "")
-    yield from (f"- `{option}`: {_escaped(text)}" for option, text in section.records)
-    yield ""
+def _paragraphs(text: str | None) -> list[str]:
+    return [_escaped(block) for block in (text or "").replace("\b", "").split("\n\n") if block.strip()]
+
+
+def _listed(section: _Section) -> str:
+    return "\n".join(f"- `{option}`: {_escaped(text)}" for option, text in section.records)
+
+
+def _name(section: _Section, shared: Collection[_Section]) -> str:
+    """What links call it: two groups may have the same heading."""
+    alike = [one for one in shared if one.name == section.name]
+    n = f"-{alike.index(section) + 1}" if len(alike) > 1 else ""
+    return f"shared-{section.name.lower().replace(' ', '-')}{n}"
+
+
+def _label(section: _Section, shared: Collection[_Section]) -> str:
+    return f"({_name(section, shared)})="
+
+
+def _target(section: _Section, shared: Collection[_Section]) -> str:
+    return f"#{_name(section, shared)}"
 
 
 def examples_of(command: click.Command) -> list[str]:
@@ -86,16 +128,11 @@ def examples_of(command: click.Command) -> list[str]:
 
 
 def _escaped(text: str) -> str:
-    """Without what Markdown would take for its own, on one line."""
-    return re.sub(r"([<>|*\\])", lambda mark: f"\\{mark[1]}", " ".join(text.split()))
-
-
-def put_into(readme: str) -> str:
-    """A README with the reference of now between its marks."""
-    before, _, rest = readme.partition(BEGIN)
-    return f"{before}{BEGIN}\n\n{reference()}\n\n{END}{rest.partition(END)[2]}"
+    """On one line, and without what Markdown would read as markup; code in backticks stays as it is."""
+    parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
+    parts[::2] = [re.sub(r"([<>|*\\$_\[\]{}])", r"\\\1", part) for part in parts[::2]]
+    return "".join(parts)
 
 
 if __name__ == "__main__":
-    target = Path(sys.argv[1])
-    target.write_text(put_into(target.read_text(encoding="utf-8")), encoding="utf-8")
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

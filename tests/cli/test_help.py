@@ -1,4 +1,4 @@
-"""What `--help` says: short, grouped, with examples that run; README's reference is made of it."""
+"""What `--help` says: short, grouped, with examples that run; the reference page is made of it."""
 
 import os
 import subprocess
@@ -12,6 +12,7 @@ from localsmc_cli import reference
 from localsmc_cli.main import run
 
 ROOT = Path(__file__).parents[2]
+PAGE = "docs/reference/cli.md"
 LEAVES = dict(reference.leaves())
 NEED_THE_HUB = ("models pull", "models rm")
 NEED_A_TERMINAL = ("localsmc chat", "localsmc config edit", "EDITOR=nano localsmc config edit")
@@ -95,6 +96,6 @@ def test_examples_run(workplace, monkeypatch):
     assert not failed
 
 
-def test_readmes_reference_is_what_help_says():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert reference.put_into(readme) == readme, "run: python -m localsmc_cli.reference README.md"
+def test_the_reference_page_is_what_help_says():
+    written = (ROOT / PAGE).read_text(encoding="utf-8")
+    assert written == reference.page(), f"run: python -m localsmc_cli.reference {PAGE}"

@@ -182,7 +182,7 @@ def test_a_build_that_does_not_start_leaves_the_rest_unknown():
             "the process ended with exit code 1: no such instruction",
         ),
         ("import time; time.sleep(60)", "llama.cpp did not finish within 1 s"),
-        ("print('{\"engine\": {}}'); raise SystemExit(3)", "the process ended with exit code 3: "),
+        ("replies.send(engine={}); raise SystemExit(3)", "the process ended with exit code 3: "),
     ],
     ids=["killed", "refused", "hanging", "half"],
 )
