@@ -40,7 +40,7 @@ def run(arguments: Sequence[str]) -> int:
 
     from localsmc.errors import LocalSMCError
     from localsmc_cli.root import localsmc
-    from localsmc_cli.ui.command_session import Session
+    from localsmc_cli.ui.command_session import CommandSession
     from localsmc_cli.ui.interrupt import INTERRUPTED, Interrupts
     from localsmc_cli.ui.output import Output
 
@@ -51,7 +51,7 @@ def run(arguments: Sequence[str]) -> int:
     output = Output()
     try:
         with Interrupts(output) as interrupts:
-            session = Session(output, interrupts)
+            session = CommandSession(output, interrupts)
             code = localsmc.main(list(arguments), "localsmc", standalone_mode=False, obj=session)
             return code if isinstance(code, int) else 0
     except SystemExit:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from localsmc.engine.conversation import Conversation
     from localsmc.engine.load import Model, load
     from localsmc.engine.settings import Settings
-    from localsmc.engine.solve import Solving, solve, start
+    from localsmc.engine.solve import Generation, solve, start
     from localsmc.errors import LocalSMCError
     from localsmc.llama import LoadOptions
     from localsmc.lm.toy import ToyModel
@@ -58,7 +58,7 @@ __all__ = [
     "Result",
     "Sample",
     "Settings",
-    "Solving",
+    "Generation",
     "StepInfo",
     "ToyModel",
     "__version__",

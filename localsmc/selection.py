@@ -47,25 +47,25 @@ def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
 
 
 def confidence(
-    answer: str | None, shares: Sequence[AnswerShare], sharpness: float | None
+    answer: str | None, shares: Sequence[AnswerShare], weight_exponent: float | None
 ) -> Confidence | None:
     """How sure an answer is, from its weight; None where weights tell nothing, or there is no answer.
 
     The same weight means less the more a method sharpens: with p^α the odds between two answers are
-    raised to about the power α. So the log-odds of the weight are held against α (`sharpness`, 1 for
+    raised to about the power α. So the log-odds of the weight are held against α (`weight_exponent`, 1 for
     plain samples): high from α − 1, medium from 0.6·(α − 2). Found on the embedded model with 16
     particles, where high was right in 9 of 10 problems, medium in 6, low in 2; with 4, systematically
     resampled, high meant less (6 of 10). `localsmc report` tells it for yours.
     """
-    if answer is None or sharpness is None:
+    if answer is None or weight_exponent is None:
         return None
     wanted = answers.key(answer)
     mine = (one.weight for one in shares if one.answer is not None and answers.key(one.answer) == wanted)
-    weight, sharpness = round(sum(mine), ROUND_OFF), max(1.0, sharpness)
+    weight, weight_exponent = round(sum(mine), ROUND_OFF), max(1.0, weight_exponent)
     log_odds = math.log(weight / (1 - weight)) if 0 < weight < 1 else math.copysign(math.inf, weight - 0.5)
-    if log_odds >= sharpness - 1:
+    if log_odds >= weight_exponent - 1:
         return "high"
-    return "medium" if log_odds >= 0.6 * (sharpness - 2) else "low"
+    return "medium" if log_odds >= 0.6 * (weight_exponent - 2) else "low"
 
 
 def _by_answer(completions: Sequence[Completion]) -> list[list[Completion]]:

@@ -16,21 +16,21 @@ from localsmc.engine.load import load
 from localsmc.engine.transcript import Transcript
 from localsmc.errors import ConfigError, LocalSMCError, RunError
 from localsmc.methods import METHODS
-from localsmc.methods.base import options_of, pair_of
+from localsmc.methods.base import draft_kind, options_of
 from localsmc.store import model_source
 from localsmc.system.user_dirs import data_folder
 from localsmc.text import reasoning
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.follow_run import follow, so_far, tell_account, tell_setup
 from localsmc_cli.ui.model_notices import tell_loaded
 from localsmc_cli.ui.output import is_terminal
-from localsmc_cli.ui.summary import figures_line, settled_line
-from localsmc_cli.ui.trace_writer import Trace
+from localsmc_cli.ui.summary import decided_line, figures_line
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
     from localsmc.engine.settings import Settings
-    from localsmc.engine.solve import Solving
+    from localsmc.engine.solve import Generation
     from localsmc.llama import LoadOptions
     from localsmc.methods.spec import MethodSpec
     from localsmc.results import Result
@@ -69,10 +69,10 @@ class Names:
 
 
 @dataclass(slots=True, kw_only=True)
-class Talk:
+class ChatSession:
     """Takes messages and gives replies; commands change how. Close it."""
 
-    session: Session
+    session: CommandSession
     names: Names
     spec: MethodSpec
     settings: Settings
@@ -109,7 +109,7 @@ class Talk:
         """A message and its reply; returns whether it was cut short by Ctrl-C."""
         output, interrupts = self.session.output, self.session.interrupts
         interrupts.forget()
-        with ExitStack() as until_shown, Trace(self.trace) as trace:
+        with ExitStack() as until_shown, TraceWriter(self.trace) as trace:
             until_shown.enter_context(interrupts.gentle())
             with output.panel(self._panel) as panel:
                 if panel is not None:
@@ -135,7 +135,7 @@ class Talk:
             if len(self.conversation.exchanges) < n_exchanges:
                 self.conversation.exchanges.append(last)
 
-    def _ask(self, text: str) -> Solving:
+    def _ask(self, text: str) -> Generation:
         # Each turn has a seed of its own, so that a conversation can be repeated and a reply asked for anew.
         seed = None if self.settings.seed is None else self.settings.seed + self._n_asked
         settings = replace(self.settings, seed=seed, select=self.spec.select)
@@ -162,7 +162,7 @@ class Talk:
 
     # --- telling of it ---
 
-    def _show(self, result: Result, outcome: str, solving: Solving) -> None:
+    def _show(self, result: Result, outcome: str, solving: Generation) -> None:
         output = self.session.output
         if is_terminal(sys.stdout):
             from localsmc_cli.chat.panel import show
@@ -173,8 +173,8 @@ class Talk:
             output.text(reasoning.reply(result.text, solving.closing) if is_bare else result.text)
         output.note(figures_line(result))
         tell_account(output, result)
-        if outcome == "settled":
-            output.note(settled_line(result))
+        if outcome == "decided":
+            output.note(decided_line(result))
         if outcome in ("budget", "interrupted"):
             output.note(f"{'cut short' if outcome == 'budget' else 'stopped'}: {so_far(result)}")
 
@@ -186,7 +186,7 @@ class Talk:
         return Transcript(
             exchanges=tuple(self.conversation.exchanges),
             system=self.settings.system,
-            model=model_source.lasting(self.names.model),
+            model=model_source.portable_name(self.names.model),
         )
 
     def save(self) -> None:
@@ -217,7 +217,7 @@ class Talk:
         known = options_of(METHODS[spec.name])
         flags = {name: value for name, value in self.flags.items() if name in known}
         spec = replace(spec, options={**flags, **spec.options}, select=spec.select or self.spec.select)
-        if pair_of(self.model.method(spec.name, **spec.options)):
+        if draft_kind(self.model.method(spec.name, **spec.options)):
             self.model.require_draft()
         self.spec = spec
 

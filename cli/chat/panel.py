@@ -14,7 +14,7 @@ from localsmc.text import reasoning
 from localsmc_cli.ui.live_panel import TAIL, Panel, figures, printable
 
 if TYPE_CHECKING:
-    from localsmc.engine.solve import Solving
+    from localsmc.engine.solve import Generation
 
 THOUGHT = "dim"
 
@@ -26,7 +26,7 @@ class Leading(Panel):
         super().__init__()
         self._hides_thought = hides_thought
 
-    def _render(self, step: StepInfo, solving: Solving) -> RenderableType:
+    def _render(self, step: StepInfo, solving: Generation) -> RenderableType:
         # The heaviest by weight, and the longest of those: finished and unfinished ones stand side by side.
         text = solving.completions()[0].text
         shown = styled(text, solving.closing, hides_thought=self._hides_thought)

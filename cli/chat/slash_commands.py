@@ -13,22 +13,22 @@ import click
 from localsmc.engine import transcript
 from localsmc.errors import ConfigError
 from localsmc.methods.base import options_of
-from localsmc.methods.spec import parse_method, written
+from localsmc.methods.spec import format_value, parse_method
 from localsmc.results import AnswerShare
-from localsmc.system.user_dirs import expanded
-from localsmc_cli.chat.chat_session import Talk
+from localsmc.system.user_dirs import expand_user
+from localsmc_cli.chat.chat_session import ChatSession
 from localsmc_cli.options.choices import METHODS
 from localsmc_cli.ui.summary import share_lines
-from localsmc_cli.ui.trace_writer import Trace
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 MARK = "/"
 
-Handler = Callable[[Talk, str], bool | None]
+Handler = Callable[[ChatSession, str], bool | None]
 """Given what stands behind the command; returns whether a reply was cut short, where there was one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Slash:
+class SlashCommand:
     """A command: what it takes, what it does, and the words that may be meant."""
 
     takes: str
@@ -41,7 +41,7 @@ class Leave(Exception):
     """The conversation is over."""
 
 
-def obey(talk: Talk, line: str) -> bool:
+def run_command(talk: ChatSession, line: str) -> bool:
     """Do what a line says that begins with a slash; returns whether a reply was cut short.
 
     Raises ConfigError, and Leave where that is what it says.
@@ -64,21 +64,21 @@ def obey(talk: Talk, line: str) -> bool:
 # --- handlers -------------------------------------------------------------------------------------
 
 
-def _method(talk: Talk, text: str) -> None:
+def _method(talk: ChatSession, text: str) -> None:
     if text:
         talk.use_method(parse_method(text))
     _tell_method(talk)
 
 
-def _alpha(talk: Talk, text: str) -> None:
+def _alpha(talk: ChatSession, text: str) -> None:
     _use_number(talk, "alpha", text, float)
 
 
-def _particles(talk: Talk, text: str) -> None:
+def _particles(talk: ChatSession, text: str) -> None:
     _use_number(talk, "particles", text, int)
 
 
-def _use_number(talk: Talk, name: str, text: str, kind: Callable[[str], Any]) -> None:
+def _use_number(talk: ChatSession, name: str, text: str, kind: Callable[[str], Any]) -> None:
     if text:
         try:
             value = kind(text)
@@ -88,20 +88,20 @@ def _use_number(talk: Talk, name: str, text: str, kind: Callable[[str], Any]) ->
     _tell_method(talk)
 
 
-def _tell_method(talk: Talk) -> None:
+def _tell_method(talk: ChatSession) -> None:
     method = talk.model.method(talk.spec.name, **talk.spec.options)
-    told = [f"{name}={written(getattr(method, name))}" for name in options_of(type(method))]
+    told = [f"{name}={format_value(getattr(method, name))}" for name in options_of(type(method))]
     talk.session.output.note(f"{method.name}: {', '.join(told)}" if told else method.name)
 
 
-def _system(talk: Talk, text: str) -> None:
+def _system(talk: ChatSession, text: str) -> None:
     if text:
         talk.settings = replace(talk.settings, system=None if text == "off" else text)
     said = talk.settings.system
     talk.session.output.note("no system message" if said is None else f"system: {said}")
 
 
-def _box(talk: Talk, text: str) -> None:
+def _box(talk: ChatSession, text: str) -> None:
     if text:
         talk.settings = replace(talk.settings, instruct=_is_on("box", text))
     instruction = talk.model.source.defaults.instruction
@@ -112,7 +112,7 @@ def _box(talk: Talk, text: str) -> None:
         talk.session.output.note(f"{state} the model: {instruction}")
 
 
-def _think(talk: Talk, text: str) -> None:
+def _think(talk: ChatSession, text: str) -> None:
     if text in ("show", "hide"):
         talk.hides_thought = text == "hide"
     elif text:
@@ -130,7 +130,7 @@ def _is_on(command: str, text: str, *others: str) -> bool:
     return text == "on"
 
 
-def _answers(talk: Talk, _: str) -> None:
+def _answers(talk: ChatSession, _: str) -> None:
     exchanges = talk.conversation.exchanges
     shares = [AnswerShare(**share) for share in exchanges[-1].about.get("answers", ())] if exchanges else []
     if not shares:
@@ -142,17 +142,17 @@ def _answers(talk: Talk, _: str) -> None:
         talk.session.output.note("\n".join(share_lines(shares, 20)))
 
 
-def _trace(talk: Talk, text: str) -> None:
+def _trace(talk: ChatSession, text: str) -> None:
     if text:
         path = None if text == "off" else _path(text)
-        with Trace(path):  # that it cannot be written is better known now than with each message
+        with TraceWriter(path):  # that it cannot be written is better known now than with each message
             talk.trace = path
     talk.session.output.note(
         "no trace is written" if talk.trace is None else f"each turn's trace: {talk.trace}"
     )
 
 
-def _save(talk: Talk, text: str) -> None:
+def _save(talk: ChatSession, text: str) -> None:
     path = _path(text) if text else talk.path
     if path is None:
         raise ConfigError("no file is named", hint=f"for example: {MARK}save talk.jsonl")
@@ -160,7 +160,7 @@ def _save(talk: Talk, text: str) -> None:
     talk.session.output.note(f"saved: {path}")
 
 
-def _load(talk: Talk, text: str) -> None:
+def _load(talk: ChatSession, text: str) -> None:
     if not text:
         raise ConfigError("no file is named", hint=f"for example: {MARK}load talk.jsonl")
     talk.resume(transcript.read(_path(text)))
@@ -169,7 +169,7 @@ def _load(talk: Talk, text: str) -> None:
 
 
 def _path(text: str) -> Path:
-    return expanded(_bare(text))
+    return expand_user(_bare(text))
 
 
 def _bare(text: str) -> str:
@@ -177,7 +177,7 @@ def _bare(text: str) -> str:
     return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
-def tell_resumed(talk: Talk) -> None:
+def tell_resumed(talk: ChatSession) -> None:
     """What a conversation goes on from."""
     exchanges = talk.conversation.exchanges
     talk.session.output.note(f"going on after {len(exchanges)} exchanges")
@@ -186,17 +186,17 @@ def tell_resumed(talk: Talk) -> None:
         talk.session.output.note(exchanges[-1].text)
 
 
-def _regenerate(talk: Talk, _: str) -> bool:
+def _regenerate(talk: ChatSession, _: str) -> bool:
     return talk.again()
 
 
-def _clear(talk: Talk, _: str) -> None:
+def _clear(talk: ChatSession, _: str) -> None:
     talk.conversation.clear()
     talk.begin_anew()
     talk.session.output.note("all that was said is forgotten")
 
 
-def _model(talk: Talk, text: str) -> None:
+def _model(talk: ChatSession, text: str) -> None:
     if text:
         talk.use_model(_bare(text))
     llama = talk.model.llama
@@ -205,7 +205,7 @@ def _model(talk: Talk, text: str) -> None:
     )
 
 
-def _help(talk: Talk, _: str) -> None:
+def _help(talk: ChatSession, _: str) -> None:
     formatter = click.HelpFormatter(max_width=100)
     formatter.write_dl([(f"{MARK}{name} {one.takes}", one.help) for name, one in COMMANDS.items()])
     formatter.write_paragraph()
@@ -213,7 +213,7 @@ def _help(talk: Talk, _: str) -> None:
     talk.session.output.note(formatter.getvalue().rstrip())
 
 
-def _exit(_talk: Talk, _: str) -> None:
+def _exit(_talk: ChatSession, _: str) -> None:
     raise Leave
 
 
@@ -223,24 +223,24 @@ KEYS = (
 )
 
 COMMANDS = {
-    "method": Slash("[METHOD]", "another method, such as greedy or power-smc:N=32,alpha=2", _method, METHODS),
-    "alpha": Slash("[X]", "the method's exponent", _alpha),
-    "particles": Slash("[N]", "its particles, samples or chains", _particles),
-    "system": Slash("[TEXT|off]", "the system message", _system, ("off",)),
-    "box": Slash("[on|off]", "ask for answers in a box, to be counted", _box, ("on", "off")),
-    "think": Slash(
+    "method": SlashCommand("[METHOD]", "sampling method, e.g. power-smc:N=32,alpha=2", _method, METHODS),
+    "alpha": SlashCommand("[X]", "the method's exponent", _alpha),
+    "particles": SlashCommand("[N]", "its particles, samples or chains", _particles),
+    "system": SlashCommand("[TEXT|off]", "the system message", _system, ("off",)),
+    "box": SlashCommand("[on|off]", "ask for answers in a box, to be counted", _box, ("on", "off")),
+    "think": SlashCommand(
         "[show|hide|on|off]", "thought, shown or not, and the template's switch for it", _think,
         ("show", "hide", "on", "off", "auto"),
     ),
-    "answers": Slash("", "how the last reply's answers are spread", _answers),
-    "trace": Slash("[FILE|off]", "write every step of the next turns to a file", _trace, ("off",)),
-    "regen": Slash("", "another reply to the last message", _regenerate),
-    "save": Slash("[FILE]", "write the conversation to a file", _save),
-    "load": Slash("FILE", "go on from a conversation in a file", _load),
-    "clear": Slash("", "forget all that was said", _clear),
-    "model": Slash("[MODEL]", "another model, which is told all that was said", _model),
-    "help": Slash("", "this list", _help),
-    "exit": Slash("", "leave; so does Ctrl-D", _exit),
+    "answers": SlashCommand("", "how the last reply's answers are spread", _answers),
+    "trace": SlashCommand("[FILE|off]", "write every step of the next turns to a file", _trace, ("off",)),
+    "regen": SlashCommand("", "another reply to the last message", _regenerate),
+    "save": SlashCommand("[FILE]", "write the conversation to a file", _save),
+    "load": SlashCommand("FILE", "go on from a conversation in a file", _load),
+    "clear": SlashCommand("", "forget all that was said", _clear),
+    "model": SlashCommand("[MODEL]", "another model, which is told all that was said", _model),
+    "help": SlashCommand("", "this list", _help),
+    "exit": SlashCommand("", "leave; so does Ctrl-D", _exit),
 }  # fmt: skip
 
 OTHER_NAMES = {

@@ -9,23 +9,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc_cli.inputs.downloads import present
+from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, is_idle, parse_methods
 from localsmc_cli.inputs.model_sources import with_models
 from localsmc_cli.inputs.problem_text import checked_text
 from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.choices import TABLE_FORMATS
-from localsmc_cli.options.param_types import Count, Counts, Exponents
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.options.param_types import CountsType, CountType, Exponents
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
 from localsmc_cli.ui.progress import status
 
 if TYPE_CHECKING:
-    from localsmc.bench import Spec
-    from localsmc.bench.case_summary import Account
-    from localsmc.bench.measure import Bench, Sample
+    from localsmc.bench import FileSpec
+    from localsmc.bench.case_summary import CaseSummary
+    from localsmc.bench.measure import Bench, Timing
     from localsmc.engine.load import Model
     from localsmc.engine.settings import Settings
 
@@ -67,7 +67,7 @@ bench_options = common_options.together(
         "-N",
         "--particles",
         scope="bench",
-        type=Counts(1, 1_000_000),
+        type=CountsType(1, 1_000_000),
         metavar="N,...",
         help="Particles, one after another; up to 256 are rows of batches, too.  [default: the method's own]",
     ),
@@ -84,14 +84,14 @@ bench_options = common_options.together(
         "--n-predict",
         "n_predict",
         scope="bench",
-        type=Counts(2, 1_000_000),
+        type=CountsType(2, 1_000_000),
         metavar="N,...",
         help="Tokens; texts of a real model may end before.  [default: 64]",
     ),
     _bench(
         "-r",
         "--repetitions",
-        type=Count(1),
+        type=CountType(1),
         default=3,
         metavar="N",
         help="Repetitions, each on another problem with another seed.  [default: 3]",
@@ -121,14 +121,14 @@ bench_options = common_options.together(
 )
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @bench_options
 @model_options.models_option
 @model_options.loading_options
 @model_options.draft_options
 @common_options.context_options
 @click.pass_obj
-def bench(session: Session, /, **given: Any) -> None:
+def bench(session: CommandSession, /, **given: Any) -> None:
     """Time plain decoding, bare batches in llama.cpp, and methods, in one run on the same weights.
 
     Standard output has the table; everything else is on standard error. Ctrl-C keeps what is measured.
@@ -137,7 +137,7 @@ def bench(session: Session, /, **given: Any) -> None:
 
     output, interrupts = session.output, session.interrupts
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
-    found: list[Account] = []
+    found: list[CaseSummary] = []
     with output.library_log(), interrupts.gentle("nothing is shown of it"):
         try:
             _measure_all(session, given, found)
@@ -149,12 +149,12 @@ def bench(session: Session, /, **given: Any) -> None:
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
+def _measure_all(session: CommandSession, given: Given, found: list[CaseSummary]) -> None:
     """Every model, one after the other; `found` grows by what was measured, before an error, too."""
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
     from localsmc.bench.measure import Bench
-    from localsmc.methods.spec import has_pair
+    from localsmc.methods.spec import uses_draft
 
     methods = parse_methods(given["methods"] or ("power-smc",))
     shapes = [parse(text) for text in given["synthetic"]]
@@ -163,7 +163,7 @@ def _measure_all(session: Session, given: Given, found: list[Account]) -> None:
     settings, problems = _settings(given), _problems(given)
     tell_idle_gpus(session.output, load_options(given))
     files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
-    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
+    ensure_downloaded(session, given, *given["models"], given["model_draft"] if uses_draft(methods) else None)
     for target in (*files, *shapes):
         with contextlib.ExitStack() as stack:
             model, teller = _loaded(session, stack, target, given)
@@ -207,21 +207,21 @@ def _problems(given: Given) -> list[str]:
 
 
 def _loaded(
-    session: Session, stack: contextlib.ExitStack, target: str | Spec | None, given: Given
+    session: CommandSession, stack: contextlib.ExitStack, target: str | FileSpec | None, given: Given
 ) -> tuple[Model, Model | None]:
     """A model, and whose histories it replays where it is synthetic."""
     import localsmc
-    from localsmc.bench import Spec
+    from localsmc.bench import FileSpec
 
     load, draft_load = load_options(given), draft_load_options(given)
-    if not isinstance(target, Spec):
+    if not isinstance(target, FileSpec):
         model = localsmc.load(target, load, draft=given["model_draft"], draft_options=draft_load)
         return stack.enter_context(model), None
     model = stack.enter_context(localsmc.load(_written(session, target), load))
     return model, stack.enter_context(localsmc.load(options=localsmc.LoadOptions(cpu_only=True)))
 
 
-def _written(session: Session, spec: Spec) -> Path:
+def _written(session: CommandSession, spec: FileSpec) -> Path:
     """The file of random weights, written where it is not there."""
     from localsmc.bench import cached
 
@@ -235,10 +235,10 @@ def _written(session: Session, spec: Spec) -> Path:
         return cached(spec, progress=progress)
 
 
-def _measure(session: Session, name: str, bench: Bench, found: list[Account]) -> None:
-    from localsmc.bench.case_summary import accounts
+def _measure(session: CommandSession, name: str, bench: Bench, found: list[CaseSummary]) -> None:
+    from localsmc.bench.case_summary import summaries
 
-    samples: list[Sample] = []
+    samples: list[Timing] = []
     try:
         with status(session.output) as show:
             show(f"{name}: warming up")
@@ -247,6 +247,6 @@ def _measure(session: Session, name: str, bench: Bench, found: list[Account]) ->
                 rate = sample.steps / sample.seconds
                 show(f"{name}: {len(samples)}/{len(bench)} · {sample.case.label}: {rate:.1f} tokens/s")
     finally:
-        found += accounts(name, bench.cases, samples)
+        found += summaries(name, bench.cases, samples)
     for notice in bench.notices:
         session.output.warn(notice)

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError, ModelError
-from localsmc.system.user_dirs import expanded
+from localsmc.system.user_dirs import expand_user
 from localsmc_cli.config.provenance import is_typed
-from localsmc_cli.inputs.downloads import present
+from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import with_models
 from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.choices import PARAMETERS
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import tell_idle_gpus
 from localsmc_cli.ui.output import is_terminal
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from localsmc.engine.settings import Settings
     from localsmc.engine.transcript import Transcript
     from localsmc.methods.spec import MethodSpec
-    from localsmc_cli.chat.chat_session import Talk
+    from localsmc_cli.chat.chat_session import ChatSession
 
 _EXAMPLES = """\b
 Examples:
@@ -43,7 +43,7 @@ From a pipe each line is a message; replies are on standard output.
 _talk = common_options.section("Conversation")
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @_talk(
     "-c",
     "--continue",
@@ -75,7 +75,7 @@ _talk = common_options.section("Conversation")
 @common_options.cells_option("--ctx-size")
 @common_options.context_options_without_cells
 @click.pass_obj
-def chat(session: Session, /, **given: Any) -> None:
+def chat(session: CommandSession, /, **given: Any) -> None:
     """Talk to a model: any method for any turn, the conversation kept in memory between them."""
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
@@ -120,7 +120,7 @@ def _settings(given: Given) -> Settings:
     from localsmc.engine import output_format
 
     settings = replace(settings_of({**given, "raw": None}), instruct=given["box"])
-    output_format.gbnf_of(settings)  # what is wrong with it is better known before the model is loaded
+    output_format.to_gbnf(settings)  # what is wrong with it is better known before the model is loaded
     return settings
 
 
@@ -139,7 +139,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
     if given["no_save"]:
         return said, None
     if given["transcript"] is not None:
-        path = expanded(given["transcript"])
+        path = expand_user(given["transcript"])
         transcript.require_writable(path)
         if path.exists() and path.stat().st_size and (before is None or not path.samefile(before)):
             raise ConfigError(
@@ -152,7 +152,7 @@ def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
 
 def _last(folder: Path, name: str) -> Path:
     if name:
-        return expanded(name)
+        return expand_user(name)
     found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
     if not found:
         raise ConfigError("there is no conversation to go on with yet", hint="type: localsmc chat")
@@ -163,21 +163,21 @@ def _last(folder: Path, name: str) -> Path:
 
 
 def _open(
-    session: Session,
+    session: CommandSession,
     given: Given,
     spec: MethodSpec,
     settings: Settings,
     said: Transcript | None,
     path: Path | None,
-) -> Talk:
-    from localsmc_cli.chat.chat_session import Names, Talk
+) -> ChatSession:
+    from localsmc_cli.chat.chat_session import ChatSession, Names
     from localsmc_cli.chat.slash_commands import tell_resumed
 
     is_named_there = said is not None and said.model == given["model"] and not is_typed("model")
     try:
         # What somebody's file names is not downloaded unasked.
         asked = {**given, "offline": given["offline"] or is_named_there}
-        present(session, asked, given["model"], given["model_draft"])
+        ensure_downloaded(session, asked, given["model"], given["model_draft"])
     except ModelError as error:
         if is_named_there:
             error.hint = f"the conversation names it, `-m MODEL` goes on with another; {error.hint}"
@@ -189,13 +189,13 @@ def _open(
         draft=given["model_draft"],
         draft_load=draft_load_options(given),
     )
-    talk = Talk(
+    talk = ChatSession(
         session=session,
         names=names,
         spec=spec,
         settings=settings,
         path=path,
-        present=lambda name: present(session, given, name),
+        present=lambda name: ensure_downloaded(session, given, name),
         hides_thought=given["hide_thinking"],
         trace=None if given["trace"] is None else Path(given["trace"]),
         flags={name: given[name] for name in PARAMETERS if given[name] is not None},
@@ -212,7 +212,7 @@ def _open(
     return talk
 
 
-def _converse(talk: Talk) -> int:
+def _converse(talk: ChatSession) -> int:
     """Until there are no more messages; returns the exit code."""
     from localsmc.system.user_dirs import data_folder
     from localsmc_cli.chat.line_reader import messages, piped, typed
@@ -236,13 +236,13 @@ def _converse(talk: Talk) -> int:
     return 0 if is_typed else code
 
 
-def _take(talk: Talk, line: str) -> bool | None:
+def _take(talk: ChatSession, line: str) -> bool | None:
     """A message or a command; returns whether a reply was cut short, None to leave."""
-    from localsmc_cli.chat.slash_commands import MARK, Leave, obey
+    from localsmc_cli.chat.slash_commands import MARK, Leave, run_command
 
     if not line.strip():
         return False
     try:
-        return obey(talk, line) if line.startswith(MARK) else talk.say(line.strip("\n"))
+        return run_command(talk, line) if line.startswith(MARK) else talk.say(line.strip("\n"))
     except Leave:
         return None

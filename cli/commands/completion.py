@@ -8,7 +8,7 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli.options.base_command import PlainCommand, did_you_mean
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 
 _EXAMPLES = """\b
 Examples:
@@ -24,7 +24,7 @@ completion fish > ~/.config/fish/completions/localsmc.fish. Then open a new shel
 @click.command(cls=PlainCommand, epilog=_EXAMPLES)
 @click.argument("shell", required=False, metavar="bash|zsh|fish")
 @click.pass_obj
-def completion(session: Session, shell: str | None) -> None:
+def completion(session: CommandSession, shell: str | None) -> None:
     """Print a script that makes a shell complete commands, options, methods, models and profiles."""
     from localsmc_cli.completion.shells import SHELLS, of
 

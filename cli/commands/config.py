@@ -12,9 +12,9 @@ import click
 from localsmc.errors import ConfigError
 from localsmc_cli.config.config_file import config_path, read
 from localsmc_cli.options import common_options
-from localsmc_cli.options.base_command import Group, PlainCommand, completed_as, did_you_mean, examples
+from localsmc_cli.options.base_command import CommandGroup, PlainCommand, completed_as, did_you_mean, examples
 from localsmc_cli.ui.columns import columns
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 
 _EXAMPLES = """\b
 Examples:
@@ -32,7 +32,7 @@ _json_option = _output("--json", "as_json", is_flag=True, default=False, help="A
 
 
 @click.group(
-    cls=Group,
+    cls=CommandGroup,
     invoke_without_command=True,
     epilog=_EXAMPLES,
 )
@@ -88,7 +88,7 @@ def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json
     short_help="Print where the file is.",
 )
 @click.pass_obj
-def path(session: Session) -> None:
+def path(session: CommandSession) -> None:
     """Print where the configuration file is, or would be."""
     session.output.text(str(config_path()))
 

@@ -9,7 +9,7 @@ import click
 from localsmc.errors import ConfigError
 from localsmc_cli.options import common_options
 from localsmc_cli.ui.columns import columns
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 
 if TYPE_CHECKING:
     from localsmc.doctor import Finding, Verdict
@@ -27,7 +27,7 @@ _checking = common_options.section("Checks")
 _output = common_options.section("Output")
 
 
-class _Command(common_options.Command):
+class _Command(common_options.ConfigurableCommand):
     """Works where the configuration does not: what is wrong with it is one of the findings."""
 
     def configuration(self, ctx: click.Context) -> Configuration:
@@ -52,7 +52,7 @@ _MISTAKE = "localsmc.configuration_mistake"
 @_checking("-m", "--model", metavar="MODEL", help="A model to check, too; nothing is downloaded.")
 @_output("--json", "as_json", is_flag=True, default=False, help="The findings as one JSON object.")
 @click.pass_obj
-def doctor(session: Session, /, **given: Any) -> None:
+def doctor(session: CommandSession, /, **given: Any) -> None:
     """Check llama.cpp, GPU, memory, folders, the hub and the embedded model, and say what to do."""
     from localsmc.doctor import checkup
 

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, RunError
-from localsmc.system.user_dirs import expanded
-from localsmc_cli.inputs.downloads import present
+from localsmc.system.user_dirs import expand_user
+from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods
 from localsmc_cli.inputs.model_sources import with_models
 from localsmc_cli.inputs.run_settings import Given, draft_load_options, is_offline, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
-from localsmc_cli.options.param_types import Count
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.options.param_types import CountType
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
 from localsmc_cli.ui.progress import progress
@@ -61,7 +61,7 @@ problems_options = common_options.together(
         type=click.Choice(("math", "numeric", "exact", "choice")),
         help="How answers of --data are compared.  [default: math]",
     ),
-    _problems("--limit", type=Count(1), metavar="N", help="The first N problems only."),
+    _problems("--limit", type=CountType(1), metavar="N", help="The first N problems only."),
     common_options.system_option(_problems),
     common_options.reasoning_option(_problems),
 )
@@ -75,7 +75,7 @@ runs_options = common_options.together(
         metavar="METHOD",
         help="A method with its options; may be given several times.  [default: power-smc and sample]",
     ),
-    _runs("--seeds", type=Count(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
+    _runs("--seeds", type=CountType(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
     _runs(
         "-o",
         "--output",
@@ -87,7 +87,7 @@ runs_options = common_options.together(
 )
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @problems_options
 @runs_options
 @model_options.models_option
@@ -96,7 +96,7 @@ runs_options = common_options.together(
 @common_options.limit_options
 @common_options.context_options
 @click.pass_obj
-def eval(session: Session, /, **given: Any) -> None:
+def eval(session: CommandSession, /, **given: Any) -> None:
     """Run problems with several models and methods, and write every result to a folder.
 
     Standard output has the folder, for `localsmc report`; everything else is on standard error.
@@ -107,7 +107,7 @@ def eval(session: Session, /, **given: Any) -> None:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
     plan = _plan(session, with_models(given))
     with output.library_log():
-        n_failed, is_whole = _run(session, plan, expanded(given["output"]))
+        n_failed, is_whole = _run(session, plan, expand_user(given["output"]))
     output.text(given["output"])
     if not is_whole:
         raise click.exceptions.Exit(INTERRUPTED)
@@ -118,14 +118,14 @@ def eval(session: Session, /, **given: Any) -> None:
         )
 
 
-def _plan(session: Session, given: Given) -> Plan:
+def _plan(session: CommandSession, given: Given) -> Plan:
     from localsmc.evals.model_specs import parse_models
     from localsmc.evals.runner import Plan
-    from localsmc.methods.spec import has_pair
+    from localsmc.methods.spec import uses_draft
 
     methods = parse_methods(given["methods"] or ("power-smc", "sample"))
     check_draft(methods, given)
-    present(session, given, *given["models"], given["model_draft"] if has_pair(methods) else None)
+    ensure_downloaded(session, given, *given["models"], given["model_draft"] if uses_draft(methods) else None)
     settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
     return Plan(
         tasks=_tasks(given),
@@ -142,7 +142,7 @@ def _plan(session: Session, given: Given) -> Plan:
 def _tasks(given: Given) -> tuple[Task, ...]:
     from localsmc.evals.tasks import load_task, user_task
 
-    names, data = given["tasks"], None if given["data"] is None else expanded(given["data"])
+    names, data = given["tasks"], None if given["data"] is None else expand_user(given["data"])
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:
@@ -163,7 +163,7 @@ def _tasks(given: Given) -> tuple[Task, ...]:
     return (task.first(given["limit"]),)
 
 
-def _run(session: Session, plan: Plan, path: Path) -> tuple[int, bool]:
+def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
     """How many runs of the whole plan failed, and whether it is finished."""
     from localsmc.evals.run_folder import RunFolder
     from localsmc.evals.runner import Evaluation

@@ -8,7 +8,7 @@ import click
 
 from localsmc_cli.options import common_options
 from localsmc_cli.ui.columns import columns
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 
 if TYPE_CHECKING:
     from localsmc.methods import Method
@@ -25,11 +25,11 @@ _EXAMPLE_OPTIONS = 2
 _output = common_options.section("Output")
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument("name", required=False, shell_complete=common_options.completed_as("METHOD"))
 @_output("--json", "as_json", is_flag=True, default=False, help="All of it as JSON, a list of objects.")
 @click.pass_obj
-def methods(session: Session, /, name: str | None, *, as_json: bool) -> None:
+def methods(session: CommandSession, /, name: str | None, *, as_json: bool) -> None:
     """What each method samples from, what it costs and who selects; of one method, everything.
 
     Loads no model.
@@ -60,19 +60,22 @@ def _record(method: type[Method]) -> dict[str, Any]:
 
 
 def _table(chosen: list[type[Method]]) -> str:
-    from localsmc.methods.spec import clause
+    from localsmc.methods.spec import first_clause
 
     records = map(_record, chosen)
-    rows = [(one["name"], clause(one["target"]), clause(one["cost"]), one["select"]) for one in records]
+    rows = [
+        (one["name"], first_clause(one["target"]), first_clause(one["cost"]), one["select"])
+        for one in records
+    ]
     return columns(("method", "target", "cost", "select"), rows)
 
 
 def _page(method: type[Method]) -> str:
     """A method's documentation, its parameters with defaults, and how it is written."""
-    from localsmc.methods.spec import defaults_of, sections, title, written
+    from localsmc.methods.spec import defaults_of, format_value, sections, title
 
     parameters = {**defaults_of(method), "select": method().select}
-    lines = [f"{name} = {written(default)}" for name, default in parameters.items()]
+    lines = [f"{name} = {format_value(default)}" for name, default in parameters.items()]
     parts = [
         title(method),
         columns((), list(sections(method).items())),
@@ -84,17 +87,17 @@ def _page(method: type[Method]) -> str:
 
 
 def _example(method: type[Method]) -> str:
-    from localsmc.methods.spec import defaults_of, written
+    from localsmc.methods.spec import defaults_of, format_value
 
-    some = [f"{name}={written(value)}" for name, value in defaults_of(method).items()][:_EXAMPLE_OPTIONS]
+    some = [f"{name}={format_value(value)}" for name, value in defaults_of(method).items()][:_EXAMPLE_OPTIONS]
     return f"{method.name}:{','.join(some)}" if some else method.name
 
 
 def _recommended(method: type[Method]) -> list[str]:
     """What the embedded model has instead of defaults, where it has something."""
-    from localsmc.methods.spec import written
+    from localsmc.methods.spec import format_value
     from localsmc.store import model_source
 
     found = model_source.resolve(None).defaults.of_method(method.name)
-    values = ", ".join(f"{option} = {written(value)}" for option, value in found.items())
+    values = ", ".join(f"{option} = {format_value(value)}" for option, value in found.items())
     return [f"for the embedded model: {values}"] if values else []

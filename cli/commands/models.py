@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, ModelNotFound, RunError
-from localsmc.system.humanize import readable
+from localsmc.system.humanize import format_bytes
 from localsmc_cli.config.provenance import is_typed
-from localsmc_cli.inputs.downloads import pulling
+from localsmc_cli.inputs.downloads import download_progress
 from localsmc_cli.options import common_options, model_options
-from localsmc_cli.options.param_types import Count
-from localsmc_cli.ui.command_session import Session
-from localsmc_cli.ui.model_page import TOKENS, Memory, catalogue, page, recommended_list, record
+from localsmc_cli.options.param_types import CountType
+from localsmc_cli.ui.command_session import CommandSession
+from localsmc_cli.ui.model_page import TOKENS, MemoryQuestion, catalogue, page, recommended_list, record
 from localsmc_cli.ui.output import is_terminal
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ _json = _output("--json", "as_json", is_flag=True, default=False, help="As JSON.
 _hub = common_options.section("Hub")
 
 
-@click.group(cls=common_options.Group, epilog=_EXAMPLES, invoke_without_command=True)
+@click.group(cls=common_options.CommandGroup, epilog=_EXAMPLES, invoke_without_command=True)
 @_json
 @click.pass_context
 def models(ctx: click.Context, /, *, as_json: bool) -> None:
@@ -54,12 +54,12 @@ def models(ctx: click.Context, /, *, as_json: bool) -> None:
 
 @models.command(
     "list",
-    cls=common_options.Command,
+    cls=common_options.ConfigurableCommand,
     epilog=common_options.examples("localsmc models list", "localsmc models list --json"),
 )
 @_json
 @click.pass_obj
-def list_(session: Session, /, *, as_json: bool = False) -> None:
+def list_(session: CommandSession, /, *, as_json: bool = False) -> None:
     """List the models that are here, and aliases."""
     from localsmc.store import aliases
     from localsmc.store.inventory import inventory
@@ -72,12 +72,12 @@ def list_(session: Session, /, *, as_json: bool = False) -> None:
 
 
 @models.command(
-    cls=common_options.Command,
+    cls=common_options.ConfigurableCommand,
     epilog=common_options.examples("localsmc models recommended", "localsmc models recommended --json"),
 )
 @_json
 @click.pass_obj
-def recommended(session: Session, /, *, as_json: bool) -> None:
+def recommended(session: CommandSession, /, *, as_json: bool) -> None:
     """A few models to begin with, by the memory they take."""
     from localsmc.store.recommended import recommendations
 
@@ -89,7 +89,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
 
 
 @models.command(
-    cls=common_options.Command,
+    cls=common_options.ConfigurableCommand,
     epilog=common_options.examples(
         "localsmc models pull Qwen/Qwen3-4B-GGUF:Q4_K_M",
         'localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
@@ -99,7 +99,7 @@ def recommended(session: Session, /, *, as_json: bool) -> None:
 @model_options.hub_options(_hub)
 @common_options.mode_options(_output)
 @click.pass_obj
-def pull(session: Session, /, name: str | None, **given: Any) -> None:
+def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
     """Download a model, or go on with a broken download, and check it.
 
     Standard output has the path of the file, the first one of a split model.
@@ -110,41 +110,43 @@ def pull(session: Session, /, name: str | None, **given: Any) -> None:
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
     name = _named(name, "pull", "Qwen/Qwen2.5-0.5B-Instruct-GGUF")
-    meant = model_source.meaning(name)
+    meant = model_source.parse_name(name)
     if not isinstance(meant, hub.HubName) or hub.cache.find(meant) is not None:
         output.note(f"`{name}` is here already")
-    with pulling(session, given) as access:
+    with download_progress(session, given) as access:
         path = model_source.resolve(name, access).path
     reader.read_header(path)
     output.text(str(path))
 
 
 @models.command(
-    cls=common_options.Command,
+    cls=common_options.ConfigurableCommand,
     epilog=common_options.examples(
         "localsmc models show tiny", "localsmc models show tiny -N 64 -c 4096 --json"
     ),
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=common_options.completed_as("MODEL"))
 @_json
-@_output("-N", "--particles", type=Count(1), metavar="N", default=16, help="For the memory.  [default: 16]")
+@_output(
+    "-N", "--particles", type=CountType(1), metavar="N", default=16, help="For the memory.  [default: 16]"
+)
 @_output(
     "-c",
     "--ctx-size",
     "n_ctx",
-    type=Count(0),
+    type=CountType(0),
     metavar="N",
     default=0,
     help="Tokens in memory, all particles together.  [default: 0, 1,024 for each]",
 )
 @click.pass_obj
-def show(session: Session, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
+def show(session: CommandSession, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
     """What a model says of itself, and the memory it needs."""
     from localsmc.gguf.reader import read_header
     from localsmc.store.inventory import find
 
     header = read_header(find(_named(name, "show", "tiny")))
-    memory = Memory(particles, n_ctx or particles * TOKENS)
+    memory = MemoryQuestion(particles, n_ctx or particles * TOKENS)
     if as_json:
         session.output.json(record(header, memory))
     else:
@@ -152,7 +154,7 @@ def show(session: Session, /, name: str | None, *, as_json: bool, particles: int
 
 
 @models.command(
-    cls=common_options.Command,
+    cls=common_options.ConfigurableCommand,
     epilog=common_options.examples("localsmc models alias small tiny", "localsmc models alias --rm small"),
 )
 @click.argument("name", required=False)
@@ -161,7 +163,7 @@ def show(session: Session, /, name: str | None, *, as_json: bool, particles: int
 @_json
 @click.pass_obj
 def alias(
-    session: Session, /, name: str | None, model: str | None, *, remove: str | None, as_json: bool
+    session: CommandSession, /, name: str | None, model: str | None, *, remove: str | None, as_json: bool
 ) -> None:
     """Give a model a short name; alone it lists them."""
     from localsmc.store import aliases
@@ -186,7 +188,7 @@ def alias(
 
 
 @models.command(
-    cls=common_options.Command,
+    cls=common_options.ConfigurableCommand,
     epilog=common_options.examples(
         "localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M", "localsmc models rm Qwen/Qwen3-4B-GGUF:Q4_K_M -y"
     ),
@@ -194,7 +196,7 @@ def alias(
 @click.argument("name", metavar="MODEL", required=False, shell_complete=common_options.completed_as("MODEL"))
 @_output("-y", "--yes", is_flag=True, default=False, each_time="it deletes files", help="Do not ask.")
 @click.pass_obj
-def rm(session: Session, /, name: str | None, *, yes: bool) -> None:
+def rm(session: CommandSession, /, name: str | None, *, yes: bool) -> None:
     """Delete a model, or what a broken download left.
 
     Only what is in the Hugging Face cache is deleted, and files that another model shares are kept.
@@ -207,7 +209,7 @@ def rm(session: Session, /, name: str | None, *, yes: bool) -> None:
     if not files:
         raise ModelNotFound(f"`{meant}` is not in the cache", hint="see what is: localsmc models list")
     what = f"what a broken download of {meant.repo} left" if found is None else str(found.name)
-    size = readable(sum(path.stat().st_size for path in files))
+    size = format_bytes(sum(path.stat().st_size for path in files))
     if not yes and not _agreed(f"Delete {what} ({size})?"):
         session.output.note("nothing is deleted")
         return
@@ -230,14 +232,14 @@ def _named(name: str | None, command: str, example: str) -> str:
     return name
 
 
-def _assign(session: Session, name: str, model: str) -> None:
+def _assign(session: CommandSession, name: str, model: str) -> None:
     """Set an alias, to a model that there is, or may be on the hub."""
     import localsmc_models
     from localsmc.store import aliases, hub, model_source
 
     if name in localsmc_models.names():
         raise ConfigError(f"`{name}` is an embedded model", hint="take another name for the alias")
-    meant = model if model in aliases.read() else model_source.meaning(model)
+    meant = model if model in aliases.read() else model_source.parse_name(model)
     aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
     session.output.note(f"{name} -> {aliases.read()[name]}")
     if os.path.exists(name):
@@ -250,7 +252,7 @@ def _of_hub(name: str) -> HubName:
     """The model of the hub that a name means, a file of the cache, too; raises ConfigError for others."""
     from localsmc.store import hub, model_source
 
-    meant = model_source.meaning(name)
+    meant = model_source.parse_name(name)
     if isinstance(meant, Path):
         cached = [model.name for model in hub.cache.models() if meant.resolve() == model.path.resolve()]
         meant = cached[0] if cached else meant

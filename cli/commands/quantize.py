@@ -14,10 +14,10 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc.gguf.tensor_types import FILE_TYPES
-from localsmc.system.user_dirs import expanded
+from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.run_settings import Given
 from localsmc_cli.options import common_options
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.progress import bar
 
 if TYPE_CHECKING:
@@ -102,14 +102,14 @@ _running_options = common_options.together(
 )
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument(
     "words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=common_options.completed_as("FILE")
 )
 @_quantization_options
 @_running_options
 @click.pass_obj
-def quantize(session: Session, /, **given: Any) -> None:
+def quantize(session: CommandSession, /, **given: Any) -> None:
     """Write a GGUF model in another quantization, by llama.cpp's own quantizer.
 
     Standard output has the path of the new file; everything else is on standard error.
@@ -119,7 +119,7 @@ def quantize(session: Session, /, **given: Any) -> None:
     source, target, type_ = _parse(given["words"])
     from localsmc.gguf.reader import read_header
 
-    header = read_header(expanded(source))
+    header = read_header(expand_user(source))
     path = target_path(header.path, target, type_)
     written = _quantize(session, header, path, type_, given)
     output.text(str(path))
@@ -159,7 +159,7 @@ def _parse(words: tuple[str, ...]) -> tuple[str, str, str]:
 
 def target_path(source: Path, target: str, type_: str) -> Path:
     """The file to write: `target`, or where that is a folder, a file in it."""
-    path = expanded(target)
+    path = expand_user(target)
     if not os.path.isdir(path) and not target.endswith(("/", os.sep)):
         return path
     name = source.name.removesuffix(".gguf")
@@ -167,7 +167,7 @@ def target_path(source: Path, target: str, type_: str) -> Path:
     return path / f"{name}-{type_}.gguf"
 
 
-def _quantize(session: Session, header: Header, path: Path, type_: str, given: Given) -> Quantized:
+def _quantize(session: CommandSession, header: Header, path: Path, type_: str, given: Given) -> Quantized:
     from localsmc.llama.quantize import Quantization
     from localsmc.llama.quantize import quantize as run
 
@@ -195,8 +195,8 @@ def _drawing(panel: Panel, type_: str) -> Callable[[int, int], None]:
     return draw
 
 
-def _tell(session: Session, header: Header, path: Path, type_: str, written: Quantized) -> None:
-    from localsmc.system.humanize import readable
+def _tell(session: CommandSession, header: Header, path: Path, type_: str, written: Quantized) -> None:
+    from localsmc.system.humanize import format_bytes
 
     n_tensors, n_fallbacks = len(header.tensors), written.n_fallbacks
     if n_fallbacks:
@@ -207,7 +207,7 @@ def _tell(session: Session, header: Header, path: Path, type_: str, written: Qua
     facts = [] if header.file_type == "unknown" else [header.file_type]
     facts += [f"{len(header.parts)} parts"] if len(header.parts) > 1 else []
     session.output.note(
-        f"{header.path.name} ({', '.join([*facts, readable(header.size)])}) -> {path.name}"
-        f" ({readable(written.header.size)}, {written.bits_per_weight:.2f} bits per weight)"
+        f"{header.path.name} ({', '.join([*facts, format_bytes(header.size)])}) -> {path.name}"
+        f" ({format_bytes(written.header.size)}, {written.bits_per_weight:.2f} bits per weight)"
         f" in {written.seconds:.1f} s"
     )

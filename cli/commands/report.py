@@ -14,10 +14,10 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc.system.atomic_write import write_whole
-from localsmc.system.user_dirs import expanded
+from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.run_settings import Given
 from localsmc_cli.options import common_options
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.output import is_terminal
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _files = common_options.section("Files")
 _a_file = functools.partial(_files, each_time=common_options.THE_RESULT)
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, metavar="RUN...", shell_complete=common_options.completed_as("FILE"))
 @_tables(
     "--all",
@@ -59,7 +59,7 @@ _a_file = functools.partial(_files, each_time=common_options.THE_RESULT)
 @_a_file("--markdown", metavar="FILE|-", help="All tables as Markdown.")
 @_files("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors.")
 @click.pass_obj
-def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
+def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> None:
     """Tell what came out of runs: accuracy with intervals, cost, differences, calibration.
 
     Reads what eval and `solve --trace` write; loads no model.
@@ -71,7 +71,7 @@ def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
         raise ConfigError("no run is given", hint="localsmc report RUN, the folder of `localsmc eval -o RUN`")
     from localsmc.report import report as read
 
-    found = read([expanded(run) for run in runs], given["against"])
+    found = read([expand_user(run) for run in runs], given["against"])
     for line in found.heading:
         output.note(line)
     for kind, target in targets.items():
@@ -79,7 +79,7 @@ def report(session: Session, /, runs: tuple[str, ...], **given: Any) -> None:
         if target == "-":
             output.text(text.removesuffix("\n"))
         else:
-            write_whole(expanded(target), text)
+            write_whole(expand_user(target), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
         tables = [table for table in found.tables if given["all_tables"] or table.name in _MAIN]
@@ -117,7 +117,7 @@ def _targets(given: Given) -> dict[str, str]:
         raise ConfigError("standard output is given twice", hint="write one of them to a file")
     for kind, target in targets.items():
         if target != "-":
-            _check(kind, expanded(target))
+            _check(kind, expand_user(target))
         if target != "-" and files.count(target) > 1:
             raise ConfigError(f"two outputs go to `{target}`", hint="give each a file of its own")
     return targets

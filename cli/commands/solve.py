@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
-from localsmc.system.user_dirs import expanded
-from localsmc_cli.inputs.downloads import present
+from localsmc.system.user_dirs import expand_user
+from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import with_models
 from localsmc_cli.inputs.problem_text import read_problem
 from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.ui.follow_run import follow, so_far, tell_account, tell_setup
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
-from localsmc_cli.ui.summary import settled_line, summary
-from localsmc_cli.ui.trace_writer import Trace
+from localsmc_cli.ui.summary import decided_line, summary
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -47,7 +47,7 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 """
 
 
-@click.command(cls=common_options.Command, epilog=_EXAMPLES)
+@click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument("problem", nargs=-1)
 @common_options.problem_options
 @common_options.method_options
@@ -60,7 +60,7 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @model_options.draft_length_option
 @common_options.context_options
 @click.pass_obj
-def solve(session: Session, /, **given: Any) -> None:
+def solve(session: CommandSession, /, **given: Any) -> None:
     """Solve a problem: draw many solutions by weight, show one and how the answers are spread.
 
     Standard output has the chosen text, or the JSON; everything else is on standard error.
@@ -70,8 +70,11 @@ def solve(session: Session, /, **given: Any) -> None:
     problem = read_problem(given["problem"], given["prompt"], given["file"])
     given = with_models(given)
     job = _job(problem, given)
-    present(session, given, job.model, job.draft)
-    with ExitStack() as until_told, Trace(None if given["trace"] is None else Path(given["trace"])) as trace:
+    ensure_downloaded(session, given, job.model, job.draft)
+    with (
+        ExitStack() as until_told,
+        TraceWriter(None if given["trace"] is None else Path(given["trace"])) as trace,
+    ):
         attempts = _solve(session, job, trace, until_told)
         if job.is_comparison:
             code = _tell_all(session, attempts, job, as_json=given["as_json"])
@@ -107,15 +110,15 @@ def _job(problem: str, given: Given) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
     from localsmc.engine import output_format
     from localsmc.engine.transcript import require_writable
-    from localsmc.methods.spec import has_pair
+    from localsmc.methods.spec import uses_draft
 
     methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
     check_draft(methods, given)
     settings = settings_of(given)
-    path = None if given["transcript"] is None else expanded(given["transcript"])
+    path = None if given["transcript"] is None else expand_user(given["transcript"])
     if path is not None:
         require_writable(path)
-    output_format.gbnf_of(settings)
+    output_format.to_gbnf(settings)
     if len(methods) > 1:
         _refuse_files(given, len(methods))
         # One seed for all, so that the comparison can be repeated.
@@ -124,7 +127,7 @@ def _job(problem: str, given: Given) -> _Job:
         problem=problem,
         model=given["model"],
         load=load_options(given),
-        draft=given["model_draft"] if has_pair(methods) else None,
+        draft=given["model_draft"] if uses_draft(methods) else None,
         draft_load=draft_load_options(given),
         methods=methods,
         settings=settings,
@@ -151,17 +154,17 @@ class _Desk:
     From a method's first step on Ctrl-C waits for `until_told` to close: there is a result to lose.
     """
 
-    session: Session
+    session: CommandSession
     job: _Job
     model: Model
     panel: Panel | None
-    trace: Trace
+    trace: TraceWriter
     until_told: ExitStack
     told: set[str] = field(default_factory=set)
     """The notices that were given."""
 
 
-def _solve(session: Session, job: _Job, trace: Trace, until_told: ExitStack) -> list[Attempt]:
+def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: ExitStack) -> list[Attempt]:
     """Every method that was begun, one after the other."""
     from localsmc.engine.load import load
     from localsmc.store.model_source import EMBEDDED
@@ -222,7 +225,7 @@ def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
 # --- telling of it --------------------------------------------------------------------------------
 
 
-def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
+def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
     """The result of the only method; returns the exit code."""
     output, result, outcome = session.output, attempt.result, attempt.outcome
     assert result is not None  # noqa: S101 - its error was raised
@@ -234,8 +237,8 @@ def _tell_one(session: Session, attempt: Attempt, job: _Job, *, as_json: bool) -
     tell_account(output, result)
     if outcome == "budget":
         output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far(result)}")
-    if outcome == "settled":
-        output.note(settled_line(result))
+    if outcome == "decided":
+        output.note(decided_line(result))
     if outcome == "interrupted":
         output.note(f"interrupted: {so_far(result)}")
     return INTERRUPTED if outcome == "interrupted" else 0
@@ -250,12 +253,12 @@ def _write(attempt: Attempt, job: _Job) -> None:
         said = transcript.Transcript(
             exchanges=(attempt.exchange,),
             system=job.settings.system,
-            model=model_source.lasting(job.model),
+            model=model_source.portable_name(job.model),
         )
         transcript.write(job.transcript, said)
 
 
-def _tell_all(session: Session, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
+def _tell_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
     """The methods side by side; returns the exit code, the first error's where a method failed.
 
     Raises that error where no method has a result.
@@ -277,7 +280,7 @@ def _tell_all(session: Session, attempts: list[Attempt], job: _Job, *, as_json: 
     return errors[0].exit_code if errors else 0
 
 
-def _tell_error(session: Session, label: str, error: LocalSMCError) -> None:
+def _tell_error(session: CommandSession, label: str, error: LocalSMCError) -> None:
     session.output.warn(f"{label} failed: {error}")
     if error.hint:
         session.output.note(f"hint: {error.hint}")

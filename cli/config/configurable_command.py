@@ -21,7 +21,7 @@ class _Profile(Option):
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
         """See `click.Option.consume_value`; the file may name the profile, too."""
         if not ctx.resilient_parsing:
-            file = cast(Command, ctx.command).configuration(ctx)
+            file = cast(ConfigurableCommand, ctx.command).configuration(ctx)
             if file.values:
                 from localsmc_cli.config.layers import take_file
 
@@ -47,7 +47,7 @@ _ALTERNATIVES = (
 """Parameters of which only the more explicit one counts, where one is typed and the other configured."""
 
 
-class Command(PlainCommand):
+class ConfigurableCommand(PlainCommand):
     """A command that can be configured: by the file, profiles and the environment."""
 
     is_configurable = True

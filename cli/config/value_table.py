@@ -21,7 +21,7 @@ _DEFAULT = re.compile(r"\[default: (.*)\]$")
 
 
 @dataclass(slots=True)
-class Row:
+class OptionRow:
     """An option with a value, where that is from, and the commands it is for."""
 
     option: str
@@ -47,9 +47,9 @@ class Row:
         return {"option": self.option, "value": self.value, "from": self.origin, "commands": self.commands}
 
 
-def shown(root: click.Context, known: Known, tables: Sequence[str]) -> list[Row]:
+def shown(root: click.Context, known: Known, tables: Sequence[str]) -> list[OptionRow]:
     """The options of some commands; those with the same value from the same place are one row."""
-    rows: dict[tuple[str, str, str], Row] = {}
+    rows: dict[tuple[str, str, str], OptionRow] = {}
     for table in tables:
         for command in known.commands(table):
             for row in _rows(root, table, command):
@@ -62,7 +62,7 @@ def shown(root: click.Context, known: Known, tables: Sequence[str]) -> list[Row]
     return list(rows.values())
 
 
-def _rows(root: click.Context, table: str, command: PlainCommand) -> Iterator[Row]:
+def _rows(root: click.Context, table: str, command: PlainCommand) -> Iterator[OptionRow]:
     """As click itself finds the values where nothing is typed."""
     ctx = click.Context(command, info_name=table, parent=root)
     options = [option for option in command.params if isinstance(option, Option) and not option.each_time]
@@ -71,14 +71,14 @@ def _rows(root: click.Context, table: str, command: PlainCommand) -> Iterator[Ro
         yield _row(ctx, option)
 
 
-def _row(ctx: click.Context, option: Option) -> Row:
+def _row(ctx: click.Context, option: Option) -> OptionRow:
     name, key = str(option.name), ".".join([*([option.scope] if option.scope else []), option.keys[0]])
     source = ctx.get_parameter_source(name)
     if source is ParameterSource.ENVIRONMENT:
         variable = str(option.variable())
-        return Row(key, os.environ[variable], f"environment {variable}", is_set=True)
+        return OptionRow(key, os.environ[variable], f"environment {variable}", is_set=True)
     if source is ParameterSource.DEFAULT_MAP and isinstance(ctx.default_map, Values):
         found = ctx.default_map.origins[name]
-        return Row(key, found.layer.values[found.key], found.short, is_set=True)
+        return OptionRow(key, found.layer.values[found.key], found.short, is_set=True)
     told = _DEFAULT.search(option.help or "")
-    return Row(key, told[1] if told else "off" if option.is_flag else "", "default", is_set=False)
+    return OptionRow(key, told[1] if told else "off" if option.is_flag else "", "default", is_set=False)

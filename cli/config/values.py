@@ -13,7 +13,7 @@ from localsmc_cli.options.base_command import Option
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ValueLayer:
     """Some values, and where they stand: in the file, or in a built-in profile."""
 
     values: Mapping[str, Any]
@@ -43,7 +43,7 @@ class Layer:
 class Origin:
     """Where a value is from."""
 
-    layer: Layer
+    layer: ValueLayer
     key: str
 
     @property
@@ -67,7 +67,7 @@ class Values(dict[str, Any]):
         self.file = file
         self.origins: dict[str, Origin] = {}
 
-    def add(self, layer: Layer, options: Mapping[str, Option]) -> None:
+    def add(self, layer: ValueLayer, options: Mapping[str, Option]) -> None:
         """Take what is for these options; raises ConfigError for a value of a wrong type."""
         for key, value in layer.values.items():
             option = options.get(normal(key))
@@ -82,9 +82,11 @@ class Values(dict[str, Any]):
             self.origins[str(option.name)] = Origin(layer, key)
 
 
-def layers(values: Mapping[str, Any], table: str, place: Keys, file: Configuration | None) -> Iterator[Layer]:
+def layers(
+    values: Mapping[str, Any], table: str, place: Keys, file: Configuration | None
+) -> Iterator[ValueLayer]:
     """The plain values of the file or a profile, and those for a command."""
     plain = {key: one for key, one in values.items() if not isinstance(one, dict)}
-    yield Layer(plain, place, False, file)
+    yield ValueLayer(plain, place, False, file)
     if isinstance(values.get(table), dict):
-        yield Layer(values[table], (*place, table), True, file)
+        yield ValueLayer(values[table], (*place, table), True, file)

@@ -7,9 +7,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from localsmc.system.humanize import readable
+from localsmc.system.humanize import format_bytes
 from localsmc_cli.inputs.run_settings import Given, access_of
-from localsmc_cli.ui.command_session import Session
+from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.progress import bar, duration
 
 if TYPE_CHECKING:
@@ -21,17 +21,17 @@ _WIDTH, _BAR = 56, 14  # characters: the line fits into a window of 60
 _KEPT = "what was downloaded is kept: the same command goes on from there"
 
 
-def present(session: Session, given: Given, *models: str | None) -> None:
+def ensure_downloaded(session: CommandSession, given: Given, *models: str | None) -> None:
     """Download what is not there yet of the models that are named; raises ModelError for a wrong name."""
     from localsmc.store import model_source
 
-    with pulling(session, given) as access:
+    with download_progress(session, given) as access:
         for model in filter(None, models):
             model_source.resolve(model, access)
 
 
 @contextlib.contextmanager
-def pulling(session: Session, given: Given) -> Iterator[Access]:
+def download_progress(session: CommandSession, given: Given) -> Iterator[Access]:
     """How the hub is reached, with every download told of."""
     with contextlib.ExitStack() as stack, session.interrupts.keeping(_KEPT):
         show = _Show(session, stack)
@@ -42,7 +42,7 @@ def pulling(session: Session, given: Given) -> Iterator[Access]:
 class _Show:
     """The file at work; its panel is opened when something is downloaded."""
 
-    def __init__(self, session: Session, stack: contextlib.ExitStack) -> None:
+    def __init__(self, session: CommandSession, stack: contextlib.ExitStack) -> None:
         self._session, self._stack = session, stack
         self._panel: Panel | None = None
         self._file, self._start, self._began, self._shown = "", 0, 0.0, 0.0
@@ -65,15 +65,15 @@ class _Show:
         if self._panel is None and transfer.step == "waiting":
             self._session.output.note(f"another process downloads {transfer.file}: waiting for it")
         elif self._panel is None:
-            there = f", {readable(transfer.done)} of it are there" if transfer.done else ""
-            self._session.output.note(f"downloading {transfer.file} ({readable(transfer.total)}{there})")
+            there = f", {format_bytes(transfer.done)} of it are there" if transfer.done else ""
+            self._session.output.note(f"downloading {transfer.file} ({format_bytes(transfer.total)}{there})")
 
     def end(self) -> None:
         """Say how the last file ended, where there was one."""
         if self._last is not None and self._last.step != "waiting":
             seconds = time.monotonic() - self._began
             self._session.output.note(
-                f"downloaded {self._last.file} ({readable(self._last.total)}) in {duration(seconds)}; its"
+                f"downloaded {self._last.file} ({format_bytes(self._last.total)}) in {duration(seconds)}; its"
                 " checksum is right"
             )
         self._last = None
@@ -86,7 +86,7 @@ class _Show:
         else:
             speed = (transfer.done - self._start) / max(seconds, 1e-9)
             left = duration((transfer.total - transfer.done) / speed) if speed else "?"
-            how = f"{readable(speed)}/s · {left}"
+            how = f"{format_bytes(speed)}/s · {left}"
         share = transfer.done / max(1, transfer.total)
-        done = f"{bar(share, _BAR)} {share:.0%} of {readable(transfer.total)}"
+        done = f"{bar(share, _BAR)} {share:.0%} of {format_bytes(transfer.total)}"
         return f"{transfer.file[-_WIDTH:]}\n{done} · {how}"

@@ -59,9 +59,9 @@ def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool
     `is_for_later` where other methods may follow, which may have one.
     """
     from localsmc.methods import METHODS
-    from localsmc.methods.base import pair_of
+    from localsmc.methods.base import draft_kind
 
-    pairs = [spec.name for spec in specs if pair_of(METHODS[spec.name])]
+    pairs = [spec.name for spec in specs if draft_kind(METHODS[spec.name])]
     if pairs and given["model_draft"] is None and not _all_embedded(given):
         raise ConfigError(
             f"{_listed(pairs)} needs a second, smaller model that writes drafts",
@@ -69,7 +69,7 @@ def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool
         )
     for option in ("model_draft", "hf_repo_draft", "n_gpu_layers_draft", "n_threads_draft"):
         if not pairs and not is_for_later and is_typed(option):
-            owners = [name for name, method in METHODS.items() if pair_of(method)]
+            owners = [name for name, method in METHODS.items() if draft_kind(method)]
             raise ConfigError(
                 f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
                 hint=f"leave it out, or use {_listed(owners)}",

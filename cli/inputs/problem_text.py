@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from localsmc.errors import ConfigError
-from localsmc.system.user_dirs import expanded
+from localsmc.system.user_dirs import expand_user
 from localsmc_cli.ui.output import is_terminal
 
 EXAMPLE = 'for example: localsmc solve "What is 17 * 23?"'
@@ -61,7 +61,7 @@ def file_text(file: str, what: str, option: str) -> str:
     """The text of a file that an option names; ConfigError where it is none."""
     path = Path(file)
     try:
-        return _decoded(expanded(path).read_bytes(), f"`{path}`", what)
+        return _decoded(expand_user(path).read_bytes(), f"`{path}`", what)
     except IsADirectoryError:
         raise ConfigError(
             f"`{path}` is a folder, not a file", hint=f"give the file that holds {what}"

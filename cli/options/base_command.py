@@ -174,7 +174,7 @@ def examples(*lines: str, more: str = "") -> str:
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)]) + (f"\n\n{more}" if more else "")
 
 
-class Group(click.Group):
+class CommandGroup(click.Group):
     """A group of commands that says which one may have been meant."""
 
     def resolve_command(

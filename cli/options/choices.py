@@ -4,7 +4,7 @@ from __future__ import annotations
 
 METHOD_OPTIONS = {
     "power-smc": "particles alpha ramp ramp_ess ess_threshold resampling lookahead"
-    " share islands rejuvenate rollouts block settle settle_by",
+    " share islands rejuvenate rollouts block stop_when_decided decided_by",
     "power-mh": "particles alpha steps block kernel collect retrace",
     "power-tempering": "particles alpha low steps warmup kernel collect retrace",
     "sample": "particles temperature top_k top_p min_p share",
@@ -25,7 +25,7 @@ PARAMETERS = (
     "ramp",
     "ess_threshold",
     "resampling",
-    "settle",
+    "stop_when_decided",
     "temperature",
     "top_k",
     "top_p",
@@ -34,7 +34,7 @@ PARAMETERS = (
 )
 """Parameters of methods that have a flag of their own; the others are written with the method."""
 
-RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin", "optimal")
+RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin", "fearnhead-clifford")
 SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 SPLIT_MODES = ("none", "layer", "row", "tensor")

@@ -6,10 +6,10 @@ from typing import Any
 
 import click
 
-from localsmc_cli.config.configurable_command import Command
+from localsmc_cli.config.configurable_command import ConfigurableCommand
 from localsmc_cli.options.base_command import (
+    CommandGroup,
     Decorator,
-    Group,
     Heading,
     Option,
     completed_as,
@@ -18,9 +18,9 @@ from localsmc_cli.options.base_command import (
     together,
 )
 from localsmc_cli.options.choices import KV_TYPES, RESAMPLING, SELECT
-from localsmc_cli.options.param_types import Count, Seconds, Switch, TokenLimit
+from localsmc_cli.options.param_types import CountType, SecondsType, Switch, TokenLimit
 
-__all__ = ["Command", "Group", "Option", "completed_as", "examples", "section", "together"]
+__all__ = ["ConfigurableCommand", "CommandGroup", "Option", "completed_as", "examples", "section", "together"]
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
@@ -73,7 +73,7 @@ def threads_option(heading: Heading) -> Decorator[Any]:
         "-t",
         "--threads",
         "n_threads",
-        type=Count(-1),
+        type=CountType(-1),
         metavar="N",
         envvar="LLAMA_ARG_THREADS",
         help="Threads.  [default: -1, the number of cores, fewer for tiny models]",
@@ -145,16 +145,17 @@ method_options = together(
         type=float,
         metavar="X",
         rare=True,
-        help="power-smc: resample below this share of effective particles; not for optimal.  [default: 0.5]",
+        help="power-smc: resample when the effective sample size falls below this share of N; no effect"
+        " with fearnhead-clifford.  [default: 0.5]",
     ),
     _method(
         "--resampling",
         type=click.Choice(RESAMPLING),
         rare=True,
-        help="power-smc: how to resample.  [default: optimal]",
+        help="power-smc: how to resample.  [default: fearnhead-clifford]",
     ),
     _method(
-        "--settle",
+        "--stop-when-decided",
         type=float,
         metavar="X",
         rare=True,
@@ -200,7 +201,7 @@ method_options = together(
     _method(
         "-s",
         "--seed",
-        type=Count(-1, 2**63 - 1),
+        type=CountType(-1, 2**63 - 1),
         metavar="N",
         default=-1,
         help="The same seed gives the same result on the same machine.  [default: -1, random]",
@@ -235,7 +236,7 @@ limit_options = together(
     ),
     _limits(
         "--budget",
-        type=Seconds(),
+        type=SecondsType(),
         help="Give the best result there is after this time, loading the model not counted."
         "  [default: no limit]",
     ),
@@ -277,7 +278,7 @@ def cells_option(*names: str) -> Decorator[Any]:
         *names,
         "n_ctx",
         rare=False,
-        type=Count(0),
+        type=CountType(0),
         metavar="N",
         envvar="LLAMA_ARG_CTX_SIZE",
         help="Tokens in memory, all particles together.  [default: 0, by prompt, particles and free memory]",
@@ -317,7 +318,7 @@ context_options_without_cells = together(
         "-b",
         "--batch-size",
         "n_batch",
-        type=Count(1),
+        type=CountType(1),
         metavar="N",
         envvar="LLAMA_ARG_BATCH",
         help="Rows handed to llama.cpp at once.  [default: 2048]",
@@ -326,7 +327,7 @@ context_options_without_cells = together(
         "-ub",
         "--ubatch-size",
         "n_ubatch",
-        type=Count(1),
+        type=CountType(1),
         metavar="N",
         envvar="LLAMA_ARG_UBATCH",
         help="Rows computed at once.  [default: 512]",

@@ -8,7 +8,7 @@ import click
 
 from localsmc_cli.options.base_command import Decorator, Heading, section, together
 from localsmc_cli.options.choices import SPLIT_MODES
-from localsmc_cli.options.param_types import Count, GpuLayers, Shares
+from localsmc_cli.options.param_types import CountType, GpuLayers, Shares
 
 _model = section("Model")
 _hf_file_option = _model(
@@ -89,7 +89,7 @@ loading_options = together(
     _model(
         "-mg",
         "--main-gpu",
-        type=Count(0),
+        type=CountType(0),
         metavar="N",
         envvar="LLAMA_ARG_MAIN_GPU",
         rare=True,
@@ -157,7 +157,7 @@ draft_options = together(
         "-td",
         "--threads-draft",
         "n_threads_draft",
-        type=Count(-1),
+        type=CountType(-1),
         metavar="N",
         help="Its threads.  [default: -1, the number of cores, fewer for tiny models]",
     ),

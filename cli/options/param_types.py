@@ -61,7 +61,7 @@ class Switch(_Words):
         return meanings[0]
 
 
-class Count(_ParamType):
+class CountType(_ParamType):
     """A whole number from `low` on."""
 
     name = "N"
@@ -76,14 +76,14 @@ class Count(_ParamType):
         return int(value)
 
 
-class Counts(_ParamType):
+class CountsType(_ParamType):
     """Several whole numbers, such as 1,16,64; a list in the configuration."""
 
     name = "N,..."
     is_list = True
 
     def __init__(self, low: int, high: int) -> None:
-        self._one = Count(low, high)
+        self._one = CountType(low, high)
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -143,7 +143,7 @@ class Shares(_ParamType):
         return shares
 
 
-class Seconds(_ParamType):
+class SecondsType(_ParamType):
     """A finite time above 0."""
 
     name = "SECONDS"

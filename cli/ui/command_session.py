@@ -9,7 +9,7 @@ from localsmc_cli.ui.output import Output
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
+class CommandSession:
     """The context object of all commands."""
 
     output: Output

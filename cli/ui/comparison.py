@@ -21,7 +21,7 @@ _HEADS = ("method", "answer", "share", "effective texts", "rows", "seconds", "re
 _NUMBERS = range(2, 7)
 _NOTES = {
     "done": "",
-    "settled": "settled early",
+    "decided": "decided early",
     "budget": "cut short by the budget",
     "interrupted": "interrupted",
     "failed": "failed",
@@ -32,7 +32,7 @@ _NOTES = {
 class Attempt:
     """A method on the problem, and how it ended.
 
-    "done", "settled" early, cut by the "budget", "interrupted" or "failed". It has an error where
+    "done", "decided" early, cut by the "budget", "interrupted" or "failed". It has an error where
     it failed, and a result and its `exchange` where it did not.
     """
 

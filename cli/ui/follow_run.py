@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 from localsmc_cli.ui.interrupt import Interrupts
 from localsmc_cli.ui.output import Output
 from localsmc_cli.ui.summary import reduction_warning, setup_lines, timing_lines
-from localsmc_cli.ui.trace_writer import Trace
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 if TYPE_CHECKING:
-    from localsmc.engine.solve import Solving
+    from localsmc.engine.solve import Generation
     from localsmc.results import Result
     from localsmc_cli.ui.live_panel import Panel
 
 
-def follow(solving: Solving, trace: Trace, panel: Panel | None, interrupts: Interrupts) -> tuple[Result, str]:
-    """The result, and whether it is "done", "settled" early, cut by the "budget" or "interrupted"."""
+def follow(
+    solving: Generation, trace: TraceWriter, panel: Panel | None, interrupts: Interrupts
+) -> tuple[Result, str]:
+    """The result, and whether it is "done", "decided" early, cut by the "budget" or "interrupted"."""
     trace.start(solving)
     for step in solving:
         trace.step(step, solving)
@@ -29,11 +31,11 @@ def follow(solving: Solving, trace: Trace, panel: Panel | None, interrupts: Inte
     return result, outcome
 
 
-def _outcome(solving: Solving) -> str:
+def _outcome(solving: Generation) -> str:
     if solving.was_cut:
         return "budget"
-    if solving.run is not None and solving.run.is_settled:
-        return "settled"
+    if solving.run is not None and solving.run.is_decided:
+        return "decided"
     return "done" if solving.run is not None and solving.run.is_done else "interrupted"
 
 
@@ -43,7 +45,7 @@ def so_far(result: Result) -> str:
     return f"the best result after {steps} steps" if steps else "no token was drawn"
 
 
-def tell_setup(output: Output, solving: Solving, told: set[str]) -> None:
+def tell_setup(output: Output, solving: Generation, told: set[str]) -> None:
     """What is not as asked for, unless it was `told` before; for who asks for more, all that was chosen."""
     for notice in solving.notices:
         if notice not in told:

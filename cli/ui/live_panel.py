@@ -18,7 +18,7 @@ from localsmc.results import AnswerShare, StepInfo
 from localsmc_cli.ui.summary import share_lines
 
 if TYPE_CHECKING:
-    from localsmc.engine.solve import Solving
+    from localsmc.engine.solve import Generation
 
 PERIOD = 1 / 8
 """Seconds between two drawings."""
@@ -62,7 +62,7 @@ class Panel:
         """One line instead of the panel, while something takes its time."""
         self._live.update(Text(f"{text} …", style="dim"), refresh=True)
 
-    def step(self, step: StepInfo, solving: Solving) -> None:
+    def step(self, step: StepInfo, solving: Generation) -> None:
         """Redraw after a step, where it is time to."""
         now = time.perf_counter()
         if now < self._next:
@@ -71,7 +71,7 @@ class Panel:
         after = time.perf_counter()
         self._next = after + max(PERIOD, (after - now) / MAX_SHARE)
 
-    def _render(self, step: StepInfo, solving: Solving) -> RenderableType:
+    def _render(self, step: StepInfo, solving: Generation) -> RenderableType:
         from localsmc.selection import answer_shares
 
         completions = solving.completions()
@@ -96,7 +96,7 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
-def figures(step: StepInfo, solving: Solving) -> str:
+def figures(step: StepInfo, solving: Generation) -> str:
     """How a run stands, on a line."""
     run = solving.run
     speed = 0.0 if run is None or not run.seconds else run.sequences.rows / run.seconds

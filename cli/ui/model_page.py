@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from localsmc.system.humanize import readable, readable_count
+from localsmc.system.humanize import format_bytes, format_count
 from localsmc_cli.ui.columns import columns
 
 if TYPE_CHECKING:
     from localsmc.gguf.header import Header
-    from localsmc.memory.estimate import Need
-    from localsmc.store.inventory import Entry
+    from localsmc.memory.estimate import MemoryEstimate
+    from localsmc.store.inventory import InventoryEntry
     from localsmc.store.recommended import Recommendation
 
 TOKENS = 1024
@@ -24,23 +24,23 @@ _MAX_TEXT = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class MemoryQuestion:
     """What is asked for: particles, and tokens in memory, all particles together."""
 
     particles: int
     n_ctx: int
 
-    def need(self, header: Header) -> Need:
+    def need(self, header: Header) -> MemoryEstimate:
         """Bytes."""
-        from localsmc.memory.estimate import need
+        from localsmc.memory.estimate import estimate
 
-        return need(header, n_cells=self.n_ctx, n_sequences=self.particles)
+        return estimate(header, n_cells=self.n_ctx, n_sequences=self.particles)
 
 
 # --- tables ---------------------------------------------------------------------------------------
 
 
-def catalogue(entries: Sequence[Entry], aliases: Mapping[str, str]) -> str:
+def catalogue(entries: Sequence[InventoryEntry], aliases: Mapping[str, str]) -> str:
     """The models that are here, and the aliases below them."""
     heads = ("model", "type", "size", "params", "context", "chat")
     table = columns(heads, [_row(entry) for entry in entries], numbers=(2, 3, 4))
@@ -49,11 +49,11 @@ def catalogue(entries: Sequence[Entry], aliases: Mapping[str, str]) -> str:
     return "\n\n".join(filter(None, [table, "\n".join(broken), "\n".join(short)]))
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: InventoryEntry) -> tuple[str, ...]:
     facts = entry.facts
     if facts is None:
         return (entry.name, "?", "?", "?", "?", "?")
-    sizes = readable(facts.bytes), readable_count(facts.params), str(facts.context or "?")
+    sizes = format_bytes(facts.bytes), format_count(facts.params), str(facts.context or "?")
     return (entry.name, facts.quantization, *sizes, "yes" if facts.has_chat_template else "no")
 
 
@@ -74,7 +74,7 @@ def recommended_list(found: Sequence[Recommendation]) -> str:
 # --- one model ------------------------------------------------------------------------------------
 
 
-def record(header: Header, memory: Memory) -> dict[str, Any]:
+def record(header: Header, memory: MemoryQuestion) -> dict[str, Any]:
     """All of it as JSON."""
     from localsmc.store.inventory import chat_template, facts_of
 
@@ -97,7 +97,7 @@ def record(header: Header, memory: Memory) -> dict[str, Any]:
     }
 
 
-def page(header: Header, memory: Memory) -> str:
+def page(header: Header, memory: MemoryQuestion) -> str:
     """All of it in words."""
     from localsmc.store.inventory import chat_template
 
@@ -114,7 +114,7 @@ def page(header: Header, memory: Memory) -> str:
     )
 
 
-def _facts(header: Header, memory: Memory) -> list[tuple[str, str]]:
+def _facts(header: Header, memory: MemoryQuestion) -> list[tuple[str, str]]:
     from localsmc.store.inventory import facts_of
 
     need, n_parts, facts = memory.need(header), len(header.parts), facts_of(header)
@@ -124,14 +124,14 @@ def _facts(header: Header, memory: Memory) -> list[tuple[str, str]]:
         ("file", str(header.path) + (f" and {n_parts - 1} more" if n_parts > 1 else "")),
         ("architecture", _printable(header.architecture)),
         ("type", f"{header.file_type}, {bits:.2f} bits per weight"),
-        ("size", readable(header.size)),
-        ("parameters", readable_count(header.n_params)),
+        ("size", format_bytes(header.size)),
+        ("parameters", format_count(header.n_params)),
         ("context", f"{facts.context or '?'} tokens"),
         (
             "memory",
-            f"{readable(need.total)} for {memory.particles} particles and {memory.n_ctx} tokens:"
-            f" {readable(need.weights)} weights, {readable(need.cache)} cache,"
-            f" {readable(need.compute)} to compute in",
+            f"{format_bytes(need.total)} for {memory.particles} particles and {memory.n_ctx} tokens:"
+            f" {format_bytes(need.weights)} weights, {format_bytes(need.cache)} cache,"
+            f" {format_bytes(need.compute)} to compute in",
         ),
     ]
 

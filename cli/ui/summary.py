@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from localsmc.results import AnswerShare, Result
 
 if TYPE_CHECKING:
-    from localsmc.engine.solve import Solving
+    from localsmc.engine.solve import Generation
 
 WIDTH = 48
 """Characters of an answer that are shown."""
@@ -109,7 +109,7 @@ def _method(result: Result) -> str:
     return f"{result.method.name} ({', '.join(parts)})" if parts else result.method.name
 
 
-def setup_lines(solving: Solving, asked_cells: int) -> list[str]:
+def setup_lines(solving: Generation, asked_cells: int) -> list[str]:
     """What was loaded and chosen, before the first step."""
     llama, context, method = solving.model.llama, solving.context, solving.method
     why = (
@@ -129,7 +129,7 @@ def setup_lines(solving: Solving, asked_cells: int) -> list[str]:
     ]
 
 
-def _draft_lines(solving: Solving) -> list[str]:
+def _draft_lines(solving: Generation) -> list[str]:
     if solving.draft is None:
         return []
     llama = solving.draft.llama
@@ -175,22 +175,22 @@ def reduction_warning(result: Result) -> str | None:
     )
 
 
-def settled_line(result: Result) -> str:
+def decided_line(result: Result) -> str:
     """What a run that was settled early has left undone."""
-    if "settle" not in result.method.config:
-        return _settled_by_tracks(result)
-    share, by = result.method.config["settle"], result.method.config["settle_by"]
+    if "stop_when_decided" not in result.method.config:
+        return _decided_by_tracks(result)
+    share, by = result.method.config["stop_when_decided"], result.method.config["decided_by"]
     n_left = sum(one.finish_reason == "cancelled" for one in result.completions)
     n_texts = len(result.completions)
     how = "at the most they can weigh" if by == "bound" else "for it where they give it already"
     return (
-        f"settled after {result.usage.steps} steps: one answer has {percent(share)} of the weight or more,"
+        f"decided after {result.usage.steps} steps: one answer has {percent(share)} of the weight or more,"
         f" {n_left} unfinished text{'s' * (n_left > 1)} of {n_texts} counted {how}"
     )
 
 
-def _settled_by_tracks(result: Result) -> str:
+def _decided_by_tracks(result: Result) -> str:
     enough = (
         "two finished tracks agree" if result.method.config["fast"] == 2 else "a finished track has an answer"
     )
-    return f"settled after {result.usage.steps} steps: {enough}; what is unfinished is left as it is"
+    return f"decided after {result.usage.steps} steps: {enough}; what is unfinished is left as it is"

@@ -4,7 +4,7 @@
     {"event": "step", ...the fields of StepInfo..., "population": [...HistoryInfo...]}
     {"event": "end", "outcome", "answer", "text", "answers", "log_z"}
 
-The outcome is "done", "settled", "budget" or "interrupted".
+The outcome is "done", "decided", "budget" or "interrupted".
 
 Reads the run between two steps and changes nothing. A disk that fills up ends the trace, not the
 run: `check` tells of it at the end.
@@ -21,11 +21,11 @@ from typing import IO, TYPE_CHECKING, Any
 from localsmc.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from localsmc.engine.solve import Solving
+    from localsmc.engine.solve import Generation
     from localsmc.results import Result, StepInfo
 
 
-class Trace:
+class TraceWriter:
     """A trace file, or nothing where the path is None."""
 
     def __init__(self, path: Path | None) -> None:
@@ -33,7 +33,7 @@ class Trace:
         self._file: IO[str] | None = None
         self._error: OSError | None = None
 
-    def __enter__(self) -> Trace:
+    def __enter__(self) -> TraceWriter:
         if self._path is None:
             return self
         try:
@@ -51,7 +51,7 @@ class Trace:
             with contextlib.suppress(OSError):
                 self._file.close()
 
-    def start(self, solving: Solving) -> None:
+    def start(self, solving: Generation) -> None:
         """The first line."""
         if self._file is None:
             return
@@ -69,7 +69,7 @@ class Trace:
             prompt_tokens=solving.prompt.tolist(),
         )
 
-    def step(self, step: StepInfo, solving: Solving) -> None:
+    def step(self, step: StepInfo, solving: Generation) -> None:
         """The line of a step."""
         if self._file is not None:
             self._write(

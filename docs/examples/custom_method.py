@@ -29,7 +29,9 @@ class ImportanceSampling:
     alpha: float = 4.0
 
     @property
-    def sharpness(self) -> float:  # the exponent, by which `confidence` judges the weights
+    def weight_exponent(
+        self,
+    ) -> float:  # the exponent, by which `confidence` judges the weights
         return self.alpha
 
     @property

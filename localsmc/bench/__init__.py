@@ -18,7 +18,7 @@
 from __future__ import annotations
 
 from localsmc.bench.synthetic.file_cache import cached, cached_pair
-from localsmc.bench.synthetic.file_spec import Spec, parse
-from localsmc.bench.synthetic.shapes import PAIRS, SHAPES, Pair, Shape
+from localsmc.bench.synthetic.file_spec import FileSpec, parse
+from localsmc.bench.synthetic.shapes import PAIRS, SHAPES, ModelShape, ShapePair
 
-__all__ = ["PAIRS", "SHAPES", "Pair", "Shape", "Spec", "cached", "cached_pair", "parse"]
+__all__ = ["PAIRS", "SHAPES", "ShapePair", "ModelShape", "FileSpec", "cached", "cached_pair", "parse"]

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from localsmc.bench.cases import Case
-from localsmc.bench.measure import Sample
+from localsmc.bench.measure import Timing
 from localsmc.numerics.log_math import Doubles
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class CaseSummary:
     """One row of the table; means over samples with their standard deviations, milliseconds a step.
 
     `steps` are tokens of the longest text, `n_tokens` those asked for. `ratio` is the time over that of
@@ -50,7 +50,7 @@ class Account:
         return asdict(self)
 
 
-def accounts(model: str, cases: Sequence[Case], samples: Sequence[Sample]) -> list[Account]:
+def summaries(model: str, cases: Sequence[Case], samples: Sequence[Timing]) -> list[CaseSummary]:
     """One for each case that was measured at all, in the cases' order."""
     plain = {
         (sample.case.n_tokens, sample.repetition): sample.passed
@@ -66,8 +66,8 @@ def accounts(model: str, cases: Sequence[Case], samples: Sequence[Sample]) -> li
 
 
 def _account(
-    model: str, case: Case, samples: Sequence[Sample], plain: Mapping[tuple[int, int], Sequence[float]]
-) -> Account:
+    model: str, case: Case, samples: Sequence[Timing], plain: Mapping[tuple[int, int], Sequence[float]]
+) -> CaseSummary:
     rates = np.array([sample.steps / sample.seconds for sample in samples])
     ratios = np.array(
         [
@@ -84,7 +84,7 @@ def _account(
     whole, decode = of_step("seconds"), of_step("decode_seconds")
     logits, numerics = of_step("logits_seconds"), of_step("numerics_seconds")
     is_ours = case.kind != "peer"
-    return Account(
+    return CaseSummary(
         model=model,
         test=case.label,
         kind=case.kind,

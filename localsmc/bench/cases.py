@@ -10,7 +10,7 @@ from localsmc.engine.load import Model
 from localsmc.errors import ConfigError
 from localsmc.llama import MAX_SEQUENCES
 from localsmc.methods import METHODS, Method
-from localsmc.methods.base import options_of, pair_of
+from localsmc.methods.base import draft_kind, options_of
 from localsmc.methods.spec import MethodSpec
 
 Kind = Literal["plain", "raw", "method", "rows", "peer"]
@@ -119,7 +119,7 @@ def _refuse_idle(specs: Sequence[MethodSpec], option: str, written: str, values:
 
 def _refuse_pairs(specs: Sequence[MethodSpec]) -> None:
     for spec in specs:
-        if pair_of(METHODS[spec.name]):
+        if draft_kind(METHODS[spec.name]):
             raise ConfigError(
                 f"`{spec.label}` has two models, which cannot be replayed on a synthetic one",
                 hint="measure it on a pair of files: -m large.gguf -md small.gguf",

@@ -22,11 +22,11 @@ from localsmc.bench.replay import Endless, Replay, require_vocabulary
 from localsmc.engine import context_plan, context_size, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.settings import Settings
-from localsmc.engine.solve import Solving
+from localsmc.engine.solve import Generation
 from localsmc.errors import ContextFull
 from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.lm.interface import TokenIds
-from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.memory import estimate
 from localsmc.numerics.timing import numerics_time
 
@@ -35,7 +35,7 @@ WARM_TOKENS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sample:
+class Timing:
     """One measured run, from after its prompt on; seconds, and bytes of resident memory at its end.
 
     `steps` are tokens of the longest text. `logits_seconds` are spent on getting at llama.cpp's logits,
@@ -96,7 +96,7 @@ class Bench:
     def __len__(self) -> int:
         return len(self.cases) * self._repetitions
 
-    def __iter__(self) -> Iterator[Sample]:
+    def __iter__(self) -> Iterator[Timing]:
         self._batches(Case(kind="raw", label="", n_tokens=WARM_TOKENS), 0)
         try:
             for repetition in range(self._repetitions):
@@ -109,7 +109,7 @@ class Bench:
             for peer in self._peers.values():
                 peer.close()
 
-    def _measure(self, case: Case, repetition: int) -> Sample | None:
+    def _measure(self, case: Case, repetition: int) -> Timing | None:
         """None where it was stopped."""
         if case.kind == "raw":
             return self._batches(case, repetition)
@@ -118,23 +118,23 @@ class Bench:
     def _problem(self, repetition: int) -> str:
         return self._problems[repetition % len(self._problems)]
 
-    def _teller_of(self, case: Case) -> Model:
+    def _donor_of(self, case: Case) -> Model:
         """Whose prompt and histories there are; only a method's runs need any, as nothing else ends."""
         return self._teller if self._teller is not None and case.kind == "method" else self._model
 
     def _prompt(self, model: Model, repetition: int) -> TokenIds:
-        return prompting.put(model, self._problem(repetition), self._settings)[1]
+        return prompting.build_prompt(model, self._problem(repetition), self._settings)[1]
 
     # --- a method ---
 
-    def _run(self, case: Case, repetition: int) -> Sample | None:
+    def _run(self, case: Case, repetition: int) -> Timing | None:
         with contextlib.ExitStack() as stack:
             context, replay = self._contexts(stack, case, repetition)
             front = replay or (context if case.kind == "method" else Endless(context))
             settings = replace(self._settings, n_predict=case.n_tokens, seed=repetition)
             solving = stack.enter_context(
-                Solving(
-                    self._teller_of(case), self._problem(repetition), case.method, settings,
+                Generation(
+                    self._donor_of(case), self._problem(repetition), case.method, settings,
                     context=cast(LlamaContext, front),
                 )
             )  # fmt: skip
@@ -146,7 +146,7 @@ class Bench:
                 if self._should_stop():
                     return None
             spent = _Clocks.read(context, replay).since(before)
-            return Sample(
+            return Timing(
                 case=case,
                 repetition=repetition,
                 steps=max(len(ending.tokens) for ending in run.endings()),
@@ -168,9 +168,9 @@ class Bench:
     ) -> tuple[LlamaContext, Replay | None]:
         """Of the model, and the replay in front of it where there is one."""
         assert case.method is not None  # noqa: S101 - plain decoding has one, too
-        told, room = self._teller_of(case), case.method.room
+        told, room = self._donor_of(case), case.method.room
         n_prompt = len(self._prompt(told, repetition))
-        n_cells = context_size.cells(self._model, case.method, n_prompt, case.n_tokens, self._settings)
+        n_cells = context_size.n_ctx(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
             n_cells = self._cells(n_prompt + case.rows * case.n_tokens)
         context = context_size.open_run_context(self._model, room.sequences, n_cells, self._settings)
@@ -185,14 +185,14 @@ class Bench:
 
     # --- nothing but batches ---
 
-    def _batches(self, case: Case, repetition: int) -> Sample | None:
+    def _batches(self, case: Case, repetition: int) -> Timing | None:
         """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
         n, rows, prompt = case.n_tokens, case.rows, self._prompt(self._model, repetition)
         n_cells = self._cells(len(prompt) + rows * n)
         context = context_size.open_run_context(self._model, rows, n_cells, self._settings)
         with contextlib.closing(context):
-            sequences = Sequences(context, n)
-            root, _ = sequences.prompt(prompt)
+            sequences = KVSlots(context, n)
+            root, _ = sequences.prefill(prompt)
             slots = np.array([root, *(sequences.fork(root) for _ in range(rows - 1))])
             # The first token of each comes with the prompt.
             shape = n - 1, rows
@@ -201,9 +201,9 @@ class Bench:
             for row in tokens:
                 if self._should_stop():
                     return None
-                sequences.append(slots, row)
+                sequences.decode(slots, row)
             seconds = context.decode_seconds - decoding
-            return Sample(
+            return Timing(
                 case=case, repetition=repetition, steps=n, seconds=seconds, decode_seconds=seconds,
                 rows=sequences.rows, calls=sequences.decode_calls, reused=context.n_reused - reused,
                 peak_rows=sequences.peak_rows, cells=sequences.peak_cells, memory=_memory(),
@@ -214,7 +214,7 @@ class Bench:
 
     # --- what others do ---
 
-    def _peer(self, case: Case, repetition: int) -> Sample | None:
+    def _peer(self, case: Case, repetition: int) -> Timing | None:
         llama, prompt = self._llama(case.is_best), self._prompt(self._model, repetition)
         next(llama.tokens(prompt, seed=0))  # the prompt, which it keeps
         began = time.perf_counter()
@@ -225,7 +225,7 @@ class Bench:
             if case.is_best:
                 llama.log_probability(len(prompt))
         seconds, n_rows = time.perf_counter() - began, case.rows * case.n_tokens
-        return Sample(
+        return Timing(
             case=case, repetition=repetition, steps=case.n_tokens, seconds=seconds, rows=n_rows, calls=n_rows,
             peak_rows=1, memory=_memory(),
         )  # fmt: skip

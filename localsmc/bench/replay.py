@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError
-from localsmc.lm.interface import Front, LanguageModel
+from localsmc.lm.interface import LanguageModel, LMWrapper
 from localsmc.numerics.log_math import Floats, Ints
 
 HEADROOM = 40.0
@@ -22,7 +22,7 @@ HEADROOM = 40.0
 the tokens that it does not have weigh less than 1e-11 together."""
 
 
-class Endless(Front):
+class Endless(LMWrapper):
     """A model none of whose tokens ends a text."""
 
     def __init__(self, model: LanguageModel) -> None:
@@ -30,7 +30,7 @@ class Endless(Front):
         self.is_eog = np.zeros(model.n_vocab, dtype=np.bool_)
 
 
-class Replay(Front):
+class Replay(LMWrapper):
     """Decodes on `model`, and says what `teller`, whose vocabulary is no larger, says to the same tokens.
 
     Both hold the same sequences. Raises ConfigError for a teller with more tokens than the model.

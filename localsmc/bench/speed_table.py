@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 
-from localsmc.bench.case_summary import Account
+from localsmc.bench.case_summary import CaseSummary
 
 HEADS = (
     "model", "test", "tokens", "t/s", "× plain", "rows", "ms/step", "in llama.cpp", "logits", "numerics",
@@ -16,7 +16,7 @@ HEADS = (
 )  # fmt: skip
 
 
-def markdown(accounts: Sequence[Account]) -> str:
+def markdown(accounts: Sequence[CaseSummary]) -> str:
     """A table in Markdown, as wide as its cells, easily read as it is."""
     lines = [HEADS, *map(_cells, accounts)]
     # A rule of Markdown has three characters at least.
@@ -33,7 +33,7 @@ def _set(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     ]
 
 
-def _cells(account: Account) -> tuple[str, ...]:
+def _cells(account: CaseSummary) -> tuple[str, ...]:
     ratio, deviation = account.ratio, account.ratio_sd or 0.0
     return (
         account.model,
@@ -61,26 +61,26 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def as_csv(accounts: Sequence[Account]) -> str:
+def as_csv(accounts: Sequence[CaseSummary]) -> str:
     """A line of names and one for each."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(Account)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in fields(CaseSummary)], lineterminator="\n")
     writer.writeheader()
     writer.writerows(account.to_json() for account in accounts)
     return text.getvalue().rstrip("\n")
 
 
-def as_json(accounts: Sequence[Account]) -> str:
+def as_json(accounts: Sequence[CaseSummary]) -> str:
     """A list of objects."""
     return json.dumps([account.to_json() for account in accounts], ensure_ascii=False, indent=2)
 
 
-def as_json_lines(accounts: Sequence[Account]) -> str:
+def as_json_lines(accounts: Sequence[CaseSummary]) -> str:
     """An object a line."""
     return "\n".join(json.dumps(account.to_json(), ensure_ascii=False) for account in accounts)
 
 
-FORMATS: dict[str, Callable[[Sequence[Account]], str]] = {
+FORMATS: dict[str, Callable[[Sequence[CaseSummary]], str]] = {
     "md": markdown,
     "csv": as_csv,
     "json": as_json,

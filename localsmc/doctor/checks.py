@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from localsmc.doctor import model_checks, network_checks, system_checks
 from localsmc.doctor.finding import Check, Finding, examine
-from localsmc.doctor.llama_build import Engine
+from localsmc.doctor.llama_build import LlamaBuild
 
 
 def checkup(model: str | None = None, *, configuration: Check = system_checks.config) -> Iterator[Finding]:
@@ -16,7 +16,7 @@ def checkup(model: str | None = None, *, configuration: Check = system_checks.co
 
 
 def _checks(model: str | None, configuration: Check) -> Iterator[tuple[str, Check]]:
-    engine = Engine()
+    engine = LlamaBuild()
     yield "Python", system_checks.python
     yield "llama.cpp", engine.build
     yield "GPU", engine.gpu

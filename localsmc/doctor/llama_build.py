@@ -14,7 +14,7 @@ from typing import Any
 from localsmc.doctor.finding import Verdict
 from localsmc.memory import host
 from localsmc.system.child_process import ChildProcess
-from localsmc.system.humanize import readable
+from localsmc.system.humanize import format_bytes
 
 SECONDS = 60.0
 """For the child: it starts Python, loads 8 MB and writes some fifty tokens."""
@@ -30,7 +30,7 @@ REGISTERED = ("CUDA", "ROCm", "Metal", "MTL", "Vulkan")
 """What GPU backends are called among a build's features."""
 
 
-class Engine:
+class LlamaBuild:
     """What a child process finds out, when it is first asked for."""
 
     @cached_property
@@ -111,7 +111,7 @@ class Engine:
 
 
 def _free(gpu: dict[str, Any]) -> str:
-    return f"{readable(gpu['free'])} of {readable(gpu['total'])} free"
+    return f"{format_bytes(gpu['free'])} of {format_bytes(gpu['total'])} free"
 
 
 def install(maker: str, system: str = sys.platform) -> str:

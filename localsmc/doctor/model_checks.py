@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import localsmc_models
 from localsmc.doctor.finding import Check, Verdict
-from localsmc.doctor.llama_build import UNKNOWN, Engine
+from localsmc.doctor.llama_build import UNKNOWN, LlamaBuild
 from localsmc.errors import LocalSMCError, ModelLoadFailed
 from localsmc.gguf import header, reader
 from localsmc.memory import host
 from localsmc.store import hub, model_source, trial_load
-from localsmc.system.humanize import readable, readable_count
+from localsmc.system.humanize import format_bytes, format_count
 
 MESSAGE = {"role": "user", "content": "What is 17 * 23?"}
 
@@ -38,7 +38,7 @@ def _sha256(name: str) -> str:
 class GivenModel:
     """The checks of a model that the user names; what depends on its header is asked after it is read."""
 
-    def __init__(self, name: str, engine: Engine) -> None:
+    def __init__(self, name: str, engine: LlamaBuild) -> None:
         self._name, self._engine = name, engine
         self._header: header.Header | None = None
 
@@ -61,15 +61,15 @@ class GivenModel:
 
     def file(self) -> Verdict:
         """Whether it is there and is a model; nothing is downloaded."""
-        meant = model_source.meaning(self._name)
+        meant = model_source.parse_name(self._name)
         if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
             return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
         source = model_source.resolve(self._name, hub.Access(offline=True))
         self._header = header = reader.read_header(source.path)
         return Verdict(
             "ok",
-            f"{header.name}, {readable_count(header.n_params)} parameters, {header.file_type},"
-            f" {readable(header.size)}: {source.path}",
+            f"{header.name}, {format_count(header.n_params)} parameters, {header.file_type},"
+            f" {format_bytes(header.size)}: {source.path}",
         )
 
     def memory(self) -> Verdict:
@@ -83,15 +83,15 @@ class GivenModel:
         from localsmc.methods import METHODS, from_options
 
         n_predict = model_source.recommended(self.header.name).n_predict
-        context = context_plan.planned(
+        context = context_plan.plan_context(
             self.header, n_predict, [from_options(METHODS["power-smc"], {})], Settings()
         )
         placed = gpu_offload.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
-        notices = gpu_offload.check(self.header, placed, context, host.memory())
+        notices = gpu_offload.check(self.header, placed, context, host.available())
         if notices:
             return Verdict("warning", notices[0], "take a smaller quantization")
         needed = gpu_offload.need(self.header, context)
-        return Verdict("ok", f"{readable(needed.total)} with {context.n_ctx} cells; {placed}")
+        return Verdict("ok", f"{format_bytes(needed.total)} with {context.n_ctx} cells; {placed}")
 
     def loads(self) -> Verdict:
         """Whether llama.cpp loads it and gives numbers, in a child process."""

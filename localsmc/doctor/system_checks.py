@@ -15,7 +15,7 @@ from localsmc.doctor.finding import Status, Verdict
 from localsmc.memory import host
 from localsmc.store.hub import cache as hub_cache
 from localsmc.system import user_dirs
-from localsmc.system.humanize import readable
+from localsmc.system.humanize import format_bytes
 from localsmc.version import __version__
 
 TESTED = (3, 10)
@@ -41,9 +41,9 @@ def python() -> Verdict:
 
 def memory() -> Verdict:
     """What there is and what of it is free, in a container what it leaves."""
-    found = host.memory()
+    found = host.available()
     limit = " (a container's limit)" if found.is_limited else ""
-    return Verdict("ok", f"{readable(found.free)} of {readable(found.total)} free{limit}")
+    return Verdict("ok", f"{format_bytes(found.free)} of {format_bytes(found.total)} free{limit}")
 
 
 def cache() -> Verdict:
@@ -87,7 +87,7 @@ def _folder(path: Path, variable: str, bad: Status, *, is_large: bool = False) -
     except OSError as error:
         return Verdict(bad, f"{path} cannot be written: {error.strerror or error}", hint)
     free = shutil.disk_usage(existing).free
-    line = f"{path}, {'' if path.is_dir() else 'not there yet, '}{readable(free)} free"
+    line = f"{path}, {'' if path.is_dir() else 'not there yet, '}{format_bytes(free)} free"
     if is_large and free < SCARCE:
         return Verdict("warning", line, f"make room, or set {variable} to a folder on another disk")
     return Verdict("ok", line)

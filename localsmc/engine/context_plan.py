@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 from typing import TYPE_CHECKING
 
 from localsmc.llama import MAX_SEQUENCES
-from localsmc.methods import Room
+from localsmc.methods import KVDemand
 
 if TYPE_CHECKING:
     pass
@@ -24,22 +24,24 @@ PROMPT_GUESS = 1024
 """Tokens of a prompt that nobody has read yet."""
 
 
-def planned(header: Header, n_predict: int, methods: Sequence[Method], settings: Settings) -> ContextOptions:
+def plan_context(
+    header: Header, n_predict: int, methods: Sequence[Method], settings: Settings
+) -> ContextOptions:
     """The context that a model will be given, as far as it is known before the model is loaded.
 
     A cache whose size is left open takes no more than the weights: past that, layers on a GPU are worth more.
     """
     asked, trained = settings.n_predict or n_predict, estimate.number(header, "context_length")
     n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
-    sizes = [_wanted(method.room, method.room.texts, PROMPT_GUESS, n_tokens) for method in methods]
-    least = min(_wanted(method.room, method.room.least, PROMPT_GUESS, n_tokens) for method in methods)
+    sizes = [cells_for(method.room, method.room.texts, PROMPT_GUESS, n_tokens) for method in methods]
+    least = min(cells_for(method.room, method.room.least, PROMPT_GUESS, n_tokens) for method in methods)
     per_cell = estimate.bytes_per_cell(header, settings.type_k, settings.type_v)
     n_cells = min(max(sizes), max(least, int(header.size / max(1.0, per_cell))))
     n_sequences = max(method.room.sequences for method in methods)
     return context_options(n_sequences, settings.n_ctx or estimate.padded(n_cells), settings)
 
 
-def _wanted(room: Room, n_texts: int, n_prompt: int, n_tokens: int) -> int:
+def cells_for(room: KVDemand, n_texts: int, n_prompt: int, n_tokens: int) -> int:
     """Cells for so many texts that share their prompt only."""
     return n_prompt + (n_tokens + room.beside) * min(n_texts, MAX_SEQUENCES)
 

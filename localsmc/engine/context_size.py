@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from localsmc.engine.context_plan import _wanted, context_options
+from localsmc.engine.context_plan import cells_for, context_options
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.errors import PromptTooLong
 from localsmc.llama import LlamaContext, open_context
 from localsmc.memory import estimate, gpu_offload, host
 from localsmc.methods import Method
-from localsmc.methods.base import pair_of
+from localsmc.methods.base import draft_kind
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -24,10 +24,10 @@ MEMORY_SHARE = 0.5
 
 def models_of(model: Model, method: Method) -> tuple[Model, ...]:
     """The model, and the draft where the method has one; ConfigError where it needs one and none is given."""
-    return (model,) if pair_of(method) is None else (model, model.require_draft())
+    return (model,) if draft_kind(method) is None else (model, model.require_draft())
 
 
-def horizon(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
+def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
     """Tokens that an answer may have: what is asked for, where the least that the method needs fits."""
     asked = settings.n_predict or model.source.defaults.n_predict
     trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.room
@@ -45,18 +45,18 @@ def horizon(model: Model, method: Method, n_prompt: int, settings: Settings) -> 
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
 
 
-def cells(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: Settings) -> int:
+def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: Settings) -> int:
     """Cells for all histories of a run, where the settings leave it open."""
     if settings.n_ctx:
         return settings.n_ctx
     models, needed = models_of(model, method), method.room
-    wanted = _wanted(needed, needed.texts, n_prompt, n_tokens)
+    wanted = cells_for(needed, needed.texts, n_prompt, n_tokens)
     # The machine's memory has other uses; a GPU's is ours, up to a margin.
-    left = {"": MEMORY_SHARE * host.memory().free}
+    left = {"": MEMORY_SHARE * host.available().free}
     left |= {gpu.name: float(gpu.free - gpu_offload.MARGIN) for one in models for gpu in one.llama.gpus}
     context = context_options(needed.sequences, wanted, settings)
     affordable = gpu_offload.cells_left([(one.header, one.placement) for one in models], context, left)
-    return estimate.padded(max(_wanted(needed, needed.least, n_prompt, n_tokens), min(wanted, affordable)))
+    return estimate.padded(max(cells_for(needed, needed.least, n_prompt, n_tokens), min(wanted, affordable)))
 
 
 def open_run_context(

@@ -12,14 +12,14 @@ from dataclasses import replace
 from localsmc.engine import context_plan, context_size, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
-from localsmc.engine.solve import Solving
+from localsmc.engine.solve import Generation
 from localsmc.engine.transcript import Exchange, about
 from localsmc.errors import PromptTooLong
 from localsmc.llama import LlamaContext
 from localsmc.lm.interface import LanguageModel
-from localsmc.lm.prefix_cache import Kept
+from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.methods import Method
-from localsmc.methods.base import pair_of
+from localsmc.methods.base import draft_kind
 from localsmc.results import Result
 from localsmc.text import reasoning
 from localsmc.text.chat_template import Message
@@ -28,7 +28,7 @@ HEADROOM = 1024
 """Tokens, at least, by which a conversation may grow before it needs a larger context."""
 
 
-def exchange(solving: Solving, result: Result) -> Exchange:
+def exchange(solving: Generation, result: Result) -> Exchange:
     """What was asked and replied, as a transcript has it."""
     return Exchange(
         user=solving.problem,
@@ -73,7 +73,7 @@ class Conversation:
         method: Method | None = None,
         settings: Settings | None = None,
         is_stopped: Callable[[], bool] = lambda: False,
-    ) -> Solving:
+    ) -> Generation:
         """Put the next message to the model; `keep` its result, or it is as if it had never been asked.
 
         What the context has no room for is left out, the oldest first; raises PromptTooLong where the
@@ -82,12 +82,12 @@ class Conversation:
         method = self.model.method() if method is None else method
         settings, n_prompt = self._fitting(text, method, Settings() if settings is None else settings)
         context = self._context(n_prompt, method, settings)
-        draft = self._context(n_prompt, method, settings, is_draft=True) if pair_of(method) else None
-        return Solving(
+        draft = self._context(n_prompt, method, settings, is_draft=True) if draft_kind(method) else None
+        return Generation(
             self.model, text, method, settings, is_stopped=is_stopped, context=context, draft_context=draft
         )
 
-    def keep(self, solving: Solving, result: Result) -> None:
+    def keep(self, solving: Generation, result: Result) -> None:
         """Make a message and the reply to it part of the conversation."""
         self.exchanges.append(exchange(solving, result))
 
@@ -111,12 +111,13 @@ class Conversation:
         for n_left_out in range(self.n_left_out, len(self.exchanges) + 1):
             is_all = n_left_out == len(self.exchanges)
             given = replace(settings, earlier=self._messages(n_left_out))
-            n_prompt = len(prompting.put(self.model, text, given)[1])
+            n_prompt = len(prompting.build_prompt(self.model, text, given)[1])
             # Where something has to go, half goes: else the cache would be lost at every turn.
             room = enough if n_left_out == self.n_left_out else length // 2
             try:
                 fits = (
-                    context_size.horizon(self.model, method, n_prompt, replace(given, n_predict=room)) >= room
+                    context_size.max_new_tokens(self.model, method, n_prompt, replace(given, n_predict=room))
+                    >= room
                 )
             except PromptTooLong:
                 if is_all:
@@ -155,8 +156,8 @@ class Conversation:
     ) -> LanguageModel:
         """The context of the last turn, where it is as this one needs it and large enough; else another."""
         model = self.model.require_draft() if is_draft else self.model
-        n_tokens = context_size.horizon(self.model, method, n_prompt, settings)
-        n_cells = context_size.cells(self.model, method, n_prompt, n_tokens, settings)
+        n_tokens = context_size.max_new_tokens(self.model, method, n_prompt, settings)
+        n_cells = context_size.n_ctx(self.model, method, n_prompt, n_tokens, settings)
         needed = context_plan.context_options(method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
         held = self._contexts.get(is_draft)
         if held is not None:
@@ -168,10 +169,10 @@ class Conversation:
             held.close()
         room = max(0, self._length(settings) - n_prompt - n_tokens)
         roomy = n_prompt + min(max(n_prompt, HEADROOM), room)
-        n_cells = context_size.cells(self.model, method, roomy, n_tokens, settings)
+        n_cells = context_size.n_ctx(self.model, method, roomy, n_tokens, settings)
         context = context_size.open_run_context(
             model, method.room.sequences + 1, n_cells, settings, is_draft=is_draft
         )
         self._contexts[is_draft] = context
-        self._kept[is_draft] = Kept(context) if context.n_seq_max > 1 else context
+        self._kept[is_draft] = PrefixCache(context) if context.n_seq_max > 1 else context
         return self._kept[is_draft]

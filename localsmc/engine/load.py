@@ -22,11 +22,11 @@ from localsmc.llama import (
     shared_tokens,
 )
 from localsmc.memory import gpu_offload, host
-from localsmc.memory.gpu_offload import Placement
+from localsmc.memory.gpu_offload import Offload
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.results import ModelInfo
 from localsmc.store import hub, model_source, trial_load
-from localsmc.store.model_source import Source
+from localsmc.store.model_source import ModelSource
 
 HASHED_SIZE = 64 * 1024 * 1024
 """Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
@@ -40,9 +40,9 @@ class Model:
     """A loaded GGUF with what is recommended for it, and its draft. Close it, or use it in a `with`."""
 
     llama: LlamaModel
-    source: Source
+    source: ModelSource
     header: header.Header
-    placement: Placement
+    placement: Offload
     context: ContextOptions
     """What it was loaded for."""
     notices: list[str] = field(default_factory=list)
@@ -131,13 +131,13 @@ def load(
     second = None if draft is None else _File.of(model_source.resolve(draft, access), draft_options)
     settings = Settings() if settings is None else settings
     methods = methods or [from_options(METHODS["power-smc"], {})]
-    context = context_plan.planned(file.header, file.source.defaults.n_predict, methods, settings)
+    context = context_plan.plan_context(file.header, file.source.defaults.n_predict, methods, settings)
     taken: Counter[str] = Counter()
     # The draft first: it is the smaller one, and is asked more often.
     second_place = None if second is None else second.place(context, taken)
     place = file.place(context, taken)
     if settings.n_ctx and file.options.check_memory:
-        gpu_offload.check_context(file.header, place, context, host.memory())
+        gpu_offload.check_context(file.header, place, context, host.available())
     model = file.load(context, place)
     model.draft_options = draft_options
     if second is not None and second_place is not None:
@@ -153,18 +153,18 @@ def load(
 class _File:
     """A file that is about to be loaded, its header read."""
 
-    source: Source
+    source: ModelSource
     header: header.Header
     options: LoadOptions
 
     @classmethod
-    def of(cls, source: Source, options: LoadOptions | None) -> _File:
+    def of(cls, source: ModelSource, options: LoadOptions | None) -> _File:
         header = reader.read_header(source.path)
         if not source.is_embedded:
             source = replace(source, defaults=model_source.recommended(header.name))
         return cls(source, header, LoadOptions() if options is None else options)
 
-    def place(self, context: ContextOptions, taken: Counter[str]) -> Placement:
+    def place(self, context: ContextOptions, taken: Counter[str]) -> Offload:
         """Where its layers go beside what is `taken` of each GPU, which then has theirs, too."""
         options = self.options
         gpus = [replace(gpu, free=max(0, gpu.free - taken[gpu.name])) for gpu in gpus_in_use(options)]
@@ -173,15 +173,15 @@ class _File:
         placed = gpu_offload.place(
             self.header, context, gpus, n_gpu_layers=asked, tensor_split=options.tensor_split
         )
-        taken.update({gpu.name: n_bytes for gpu, n_bytes in zip(gpus, placed.taken, strict=True)})
+        taken.update({gpu.name: n_bytes for gpu, n_bytes in zip(gpus, placed.planned_bytes, strict=True)})
         return placed
 
-    def load(self, context: ContextOptions, placed: Placement) -> Model:
+    def load(self, context: ContextOptions, placed: Offload) -> Model:
         """Check it against memory, then in a child, and load it."""
         source, header, options = self.source, self.header, self.options
         notices = []
         if options.check_memory:
-            notices = gpu_offload.check(header, placed, context, host.memory())
+            notices = gpu_offload.check(header, placed, context, host.available())
         if not source.is_embedded:
             trial_load.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:

@@ -15,7 +15,7 @@ SCHEMA_HINT = (
     'for example: {"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"]}'
 )
 
-UNHEEDED = frozenset(
+UNSUPPORTED = frozenset(
     "contains dependentRequired dependentSchemas else exclusiveMaximum exclusiveMinimum if maxProperties"
     " maximum minProperties minimum multipleOf not patternProperties propertyNames then unevaluatedItems"
     " unevaluatedProperties uniqueItems".split()
@@ -23,7 +23,7 @@ UNHEEDED = frozenset(
 """Keywords of JSON schema that no grammar here holds a text to."""
 
 
-def gbnf_of(settings: Settings) -> str | None:
+def to_gbnf(settings: Settings) -> str | None:
     """The grammar that texts keep to, checked; None for none. Raises ConfigError."""
     if settings.json_schema is not None:
         return _from_schema(settings.json_schema)
@@ -80,10 +80,10 @@ def _why(error: Exception) -> str:
     return f"it is nested too deep, or is no schema ({type(error).__name__})"
 
 
-def unheeded(settings: Settings) -> list[str]:
+def unsupported_keywords(settings: Settings) -> list[str]:
     """Keywords of the JSON schema that texts are not held to."""
     found = set() if settings.json_schema is None else set(_keywords(_parsed(settings.json_schema)))
-    return sorted(found & UNHEEDED)
+    return sorted(found & UNSUPPORTED)
 
 
 def _keywords(schema: Any) -> Iterator[str]:

@@ -20,7 +20,7 @@ _MARK = "\ue000reply\ue001"
 """Stands for a reply in a rendered template; private characters that no text has."""
 
 
-class ModelWording:
+class ModelPrompts:
     """Implements `methods.base.Wording` for a model, a problem and settings."""
 
     def __init__(self, model: Model, problem: str, settings: Settings) -> None:
@@ -29,11 +29,11 @@ class ModelWording:
 
     def prompt(self, problem: str) -> TokenIds:
         """See `Wording.prompt`."""
-        return prompting.put(self._model, problem, self._settings)[1]
+        return prompting.build_prompt(self._model, problem, self._settings)[1]
 
     def request(self, text: str) -> TokenIds:
         """See `Wording.request`."""
-        return prompting.put(self._model, text, self._settings, is_problem=False)[1]
+        return prompting.build_prompt(self._model, text, self._settings, is_problem=False)[1]
 
     def follow_up(self, request: str, reply: str) -> TokenIds:
         """See `Wording.follow_up`."""
@@ -56,7 +56,9 @@ class ModelWording:
         return llama.text(tokens[~llama.is_eog[tokens]]).decode(errors="replace")
 
 
-def put(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> tuple[str, TokenIds]:
+def build_prompt(
+    model: Model, problem: str, settings: Settings, *, is_problem: bool = True
+) -> tuple[str, TokenIds]:
     """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one.
 
     Other requests than problems have no instruction added; nor have those whose answer keeps to a grammar.

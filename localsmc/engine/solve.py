@@ -17,14 +17,14 @@ import numpy as np
 from localsmc.engine import context_size, output_format, prompting
 from localsmc.engine.load import Model, load  # noqa: F401
 from localsmc.engine.output_format import Extract
-from localsmc.engine.prompting import ModelWording
+from localsmc.engine.prompting import ModelPrompts
 from localsmc.engine.settings import Settings
-from localsmc.engine.usage import _COUNTS, _draft_usage
+from localsmc.engine.usage import COUNTS, draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
-from localsmc.methods import Draft, Ending, Method, Request, Run
-from localsmc.methods.base import TEXTS, TOKENS, pair_of, refuse_grammar, suited
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
+from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
@@ -32,11 +32,11 @@ from localsmc.text.stop_rule import StopRule
 from localsmc.version import __version__
 
 
-class _Stopped(Exception):
+class _Interrupted(Exception):
     """The budget ended within the prompt, or somebody asked to stop there."""
 
 
-class Solving:
+class Generation:
     """A problem being solved: iterate its steps, ask for its result at any moment, close it."""
 
     def __init__(
@@ -51,20 +51,20 @@ class Solving:
         context: LanguageModel | None = None,
         draft_context: LanguageModel | None = None,
     ) -> None:
-        self.method = suited(model.method() if method is None else method, settings.select)
-        self.draft = model.require_draft() if pair_of(self.method) else None
+        self.method = checked_for(model.method() if method is None else method, settings.select)
+        self.draft = model.require_draft() if draft_kind(self.method) else None
         self._began = time.perf_counter()
         self.model, self.settings, self._extract, self._is_stopped = model, settings, extract, is_stopped
         self.problem = problem
-        if pair_of(self.method) == TOKENS:
+        if draft_kind(self.method) == TOKENS:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = prompting.put(model, problem, settings)
-        self.closing = self._closing()
+        self.prompt_text, self.prompt = prompting.build_prompt(model, problem, settings)
+        self.closing = self._end_tag()
         """What ends the thought that the text begins with; empty where it begins with none."""
-        self.n_tokens = context_size.horizon(model, self.method, len(self.prompt), settings)
+        self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
         if self.n_tokens < asked:
             texts = "prompt and answer" if least == 1 else f"the prompt and {least} texts"
@@ -96,26 +96,26 @@ class Solving:
             raise
 
     def _open(self) -> LlamaContext:
-        n_cells = context_size.cells(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
+        n_cells = context_size.n_ctx(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
         context = context_size.open_run_context(
             self.model, self.method.room.sequences, n_cells, self.settings
         )
         self._closes.callback(context.close)
         return context
 
-    def _closing(self) -> str:
+    def _end_tag(self) -> str:
         """Where a grammar leaves no way to end a thought, the text is none."""
-        closing = reasoning.opened_by(self.prompt_text)
+        closing = reasoning.open_block(self.prompt_text)
         is_open = not self.settings.is_restricted or closing in (self.settings.grammar or "")
         return closing if is_open else ""
 
     def _restriction(self) -> LlamaGrammar | None:
         """What texts are held to."""
-        text = output_format.gbnf_of(self.settings)
+        text = output_format.to_gbnf(self.settings)
         if text is None:
             return None
         refuse_grammar(self.method)
-        if keywords := output_format.unheeded(self.settings):
+        if keywords := output_format.unsupported_keywords(self.settings):
             self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
         return LlamaGrammar(self.model.llama, text)
 
@@ -129,7 +129,7 @@ class Solving:
 
     # --- the run ---
 
-    def _start(self) -> Run | None:
+    def _start(self) -> SamplingRun | None:
         streams = np.random.SeedSequence(self.seed).spawn(2)
         self._select_stream = streams[1]
         request = Request(
@@ -137,38 +137,40 @@ class Solving:
             prompt=self.prompt,
             n_tokens=self.n_tokens,
             stop=self.stop,
-            draw=RandomDraw(np.random.default_rng(streams[0])),
+            draw=RandomSampler(np.random.default_rng(streams[0])),
             check=self._check,
             answer=self._answer,
-            draft=self._drafting(),
-            wording=ModelWording(self.model, self.problem, self.settings),
+            draft=self._draft_model(),
+            prompts=ModelPrompts(self.model, self.problem, self.settings),
             grammar=self._grammar,
         )
         try:
             return self.method.start(request)
-        except _Stopped:
-            self.was_cut = self._is_overdue()
+        except _Interrupted:
+            self.was_cut = self._has_timed_out()
             return None
 
-    def _drafting(self) -> Draft | None:
+    def _draft_model(self) -> DraftModel | None:
         """The draft as the method sees it."""
         draft, context = self.draft, self.draft_context
         if draft is None or context is None:
             return None
-        own_words = pair_of(self.method) == TEXTS
-        return Draft(
+        own_words = draft_kind(self.method) == COMPLETIONS
+        return DraftModel(
             model=context,
-            prompt=prompting.put(draft, self.problem, self.settings)[1] if own_words else self.prompt,
+            prompt=prompting.build_prompt(draft, self.problem, self.settings)[1]
+            if own_words
+            else self.prompt,
             cost=draft.llama.n_params / self.model.llama.n_params,
-            wording=ModelWording(draft, self.problem, self.settings),
+            prompts=ModelPrompts(draft, self.problem, self.settings),
             shares_tokens=self.model.shares_tokens(),
         )
 
     def _check(self) -> None:
-        if self._is_overdue() or self._is_stopped():
-            raise _Stopped
+        if self._has_timed_out() or self._is_stopped():
+            raise _Interrupted
 
-    def _is_overdue(self) -> bool:
+    def _has_timed_out(self) -> bool:
         return self.settings.budget is not None and self.elapsed >= self.settings.budget
 
     @property
@@ -182,7 +184,7 @@ class Solving:
     def __next__(self) -> StepInfo:
         if self.run is None or self.run.is_done:
             raise StopIteration
-        if self._is_overdue():
+        if self._has_timed_out():
             self.was_cut = True
             raise StopIteration
         return next(self.run)
@@ -191,7 +193,7 @@ class Solving:
         """Free the context, where it was opened here."""
         self._closes.close()
 
-    def __enter__(self) -> Solving:
+    def __enter__(self) -> Generation:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -224,7 +226,7 @@ class Solving:
         _, answer = self._read(tokens)
         return None if answer is None else answers.key(answer)
 
-    def _completion(self, ending: Ending) -> Completion:
+    def _completion(self, ending: WeightedText) -> Completion:
         text, answer = self._read(ending.tokens)
         return Completion(
             text=text,
@@ -258,7 +260,7 @@ class Solving:
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
             ess=0.0 if self.run is None else self.run.ess,
-            confidence=confidence(answer, shares, self.method.sharpness),
+            confidence=confidence(answer, shares, self.method.weight_exponent),
             usage=self._usage(completions),
         )
 
@@ -292,12 +294,12 @@ class Solving:
                 sample=0.0,
                 total=load_seconds + self.elapsed,
             )
-            nothing = dict.fromkeys(_COUNTS, 0)
+            nothing = dict.fromkeys(COUNTS, 0)
             return Usage(prompt_tokens=len(self.prompt), **nothing, draft=None, seconds=seconds)
         decode = run.decode_seconds
         return Usage(
             prompt_tokens=len(self.prompt),
-            cached_tokens=run.sequences.n_recalled,
+            cached_tokens=run.sequences.n_cached,
             completion_tokens=n_completion,
             steps=run.steps,
             rows=run.sequences.rows,
@@ -312,7 +314,7 @@ class Solving:
             peak_rows=run.sequences.peak_rows,
             peak_cells=run.sequences.peak_cells,
             flops=self._flops(run),
-            draft=_draft_usage(run),
+            draft=draft_usage(run),
             seconds=Seconds(
                 load=load_seconds,
                 prompt=run.prompt_seconds,
@@ -322,7 +324,7 @@ class Solving:
             ),
         )
 
-    def _flops(self, run: Run) -> float:
+    def _flops(self, run: SamplingRun) -> float:
         """By the usual count: two for each parameter and row."""
         parts = [(self.model, run.sequences)]
         if self.draft is not None and run.drafts is not None:
@@ -334,9 +336,9 @@ class Solving:
 
 def start(
     model: Model, problem: str, *, method: Method | None = None, settings: Settings | None = None
-) -> Solving:
+) -> Generation:
     """Put a problem to a model: the prompt is decoded, no token is drawn yet."""
-    return Solving(model, problem, method, Settings() if settings is None else settings)
+    return Generation(model, problem, method, Settings() if settings is None else settings)
 
 
 def solve(

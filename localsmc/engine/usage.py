@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import fields
 
 from localsmc.engine.load import Model, load  # noqa: F401
-from localsmc.methods import Run
+from localsmc.methods import SamplingRun
 from localsmc.results import DraftUsage, Usage
 
-_COUNTS = tuple(
+COUNTS = tuple(
     field.name for field in fields(Usage) if field.name not in ("prompt_tokens", "draft", "seconds")
 )
 
 
-def _draft_usage(run: Run) -> DraftUsage | None:
+def draft_usage(run: SamplingRun) -> DraftUsage | None:
+    """What the draft model did in a run; None where the method has no draft model."""
     drafts = run.drafts
     if drafts is None:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from localsmc.errors import RunError
 
 
-def parsed(text: bytes, place: str, hint: str) -> Fields:
+def read_json(text: bytes, place: str, hint: str) -> JsonReader:
     """The fields of an object in JSON. Raises RunError, with the place and the hint, where it is none."""
     try:
         value = json.loads(text.decode())
@@ -18,18 +18,18 @@ def parsed(text: bytes, place: str, hint: str) -> Fields:
         raise RunError(f"{place} is not JSON", hint=hint) from error
     if not isinstance(value, dict):
         raise RunError(f"{place} is not a JSON object", hint=hint)
-    return Fields(value, place, hint)
+    return JsonReader(value, place, hint)
 
 
-class Fields:
+class JsonReader:
     """Checked access to one object; every method raises RunError where the field is not as asked."""
 
     def __init__(self, values: dict[str, Any], place: str, hint: str) -> None:
         self.values, self.place, self.hint = values, place, hint
 
-    def around(self, values: dict[str, Any]) -> Fields:
+    def around(self, values: dict[str, Any]) -> JsonReader:
         """The fields of another object in the same place."""
-        return Fields(values, self.place, self.hint)
+        return JsonReader(values, self.place, self.hint)
 
     def text(self, name: str) -> str:
         """A string."""
@@ -66,16 +66,16 @@ class Fields:
         value = self.values.get(name)
         return value if value is None or isinstance(value, bool) else self._fail(name, "true or false")
 
-    def inner(self, name: str) -> Fields:
+    def inner(self, name: str) -> JsonReader:
         """An object's fields."""
         value = self._value(name)
         return self.around(value) if isinstance(value, dict) else self._fail(name, "an object")
 
-    def inner_or_none(self, name: str) -> Fields | None:
+    def inner_or_none(self, name: str) -> JsonReader | None:
         """An object's fields, or None where it is null or left out."""
         return None if self.values.get(name) is None else self.inner(name)
 
-    def objects(self, name: str) -> list[Fields]:
+    def objects(self, name: str) -> list[JsonReader]:
         """A list of objects."""
         values = self._list(name)
         if not all(isinstance(value, dict) for value in values):

@@ -11,7 +11,7 @@ from localsmc.errors import ConfigError
 from localsmc.gguf import reader
 from localsmc.gguf.header import Header
 from localsmc.store import model_source
-from localsmc.store.model_source import Source
+from localsmc.store.model_source import ModelSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class ModelSpec:
 
     name: str
     file: str | None
-    source: Source
+    source: ModelSource
     header: Header
 
     def to_json(self) -> dict[str, Any]:

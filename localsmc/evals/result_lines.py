@@ -8,7 +8,7 @@ from typing import get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.evals.json_fields import Fields
+from localsmc.evals.json_fields import JsonReader
 from localsmc.results import AnswerShare, Completion, DraftUsage, FinishReason
 from localsmc.selection import SELECTORS, choose
 
@@ -28,7 +28,7 @@ class History:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Spent:
+class Cost:
     """What a problem took after loading: decoded rows and batches, tokens of the distinct histories, seconds.
 
     `flops` are None in runs from before they were counted, `draft` also where one model did it all.
@@ -49,7 +49,7 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Steps:
+class StepCurves:
     """Step by step (S,): the effective sample size in particles, and the distinct histories."""
 
     ess: NDArray[np.float64]
@@ -57,7 +57,7 @@ class Steps:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class Generated:
     """What a method returned for a problem; `is_partial` where it gave up texts that could not win."""
 
     particles: int
@@ -65,7 +65,7 @@ class Drawn:
     log_z: float | None
     shares: tuple[AnswerShare, ...]
     histories: tuple[History, ...]
-    spent: Spent
+    spent: Cost
     is_partial: bool = False
     confidence: str | None = None
 
@@ -81,7 +81,7 @@ class Drawn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
+class ResultRecord:
     """A problem, who answered it, and the outcome; `drawn` is None where that failed."""
 
     task: str
@@ -97,8 +97,8 @@ class Line:
     verdict: str
     error: str | None
     verdicts: dict[str, str]
-    drawn: Drawn | None
-    steps: Steps
+    drawn: Generated | None
+    steps: StepCurves
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:
@@ -126,7 +126,7 @@ class Line:
         chosen = choose(selector, drawn.completions, np.random.default_rng(0))
         return {} if chosen is None else {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
 
-    def _expected(self, drawn: Drawn) -> dict[str, float]:
+    def _expected(self, drawn: Generated) -> dict[str, float]:
         found: dict[str, float] = {}
         for completion in drawn.completions:
             verdict = self.verdict_of(completion.answer, completion.finish_reason)
@@ -141,10 +141,10 @@ class Line:
         return sum(one.count for one in completions if self.verdict_of(one.answer) == RIGHT)
 
 
-def line_of(fields: Fields) -> Line:
+def result_record(fields: JsonReader) -> ResultRecord:
     """A line from its JSON. Raises RunError where a field is missing or wrong."""
     result, steps = fields.inner_or_none("result"), fields.inner_or_none("steps")
-    return Line(
+    return ResultRecord(
         task=fields.text("task"),
         problem=fields.text("problem_id"),
         family=fields.text_or_none("family"),
@@ -163,15 +163,15 @@ def line_of(fields: Fields) -> Line:
     )
 
 
-def _steps(fields: Fields) -> Steps:
-    return Steps(ess=np.array(fields.numbers("ess")), histories=np.array(fields.numbers("histories")))
+def _steps(fields: JsonReader) -> StepCurves:
+    return StepCurves(ess=np.array(fields.numbers("ess")), histories=np.array(fields.numbers("histories")))
 
 
-def _drawn(result: Fields) -> Drawn:
+def _drawn(result: JsonReader) -> Generated:
     config = result.inner("method").inner("config")
     selectable = config.around({"select": "draw", **config.values})
     n_particles = config.integer("particles") if "particles" in config.values else 1
-    return Drawn(
+    return Generated(
         particles=n_particles,
         select=selectable.one_of("select", tuple(SELECTORS)),
         log_z=None if result.values.get("log_z") is None else result.number("log_z"),
@@ -183,14 +183,14 @@ def _drawn(result: Fields) -> Drawn:
     )
 
 
-def share_of(fields: Fields) -> AnswerShare:
+def share_of(fields: JsonReader) -> AnswerShare:
     """An answer's share from its JSON."""
     return AnswerShare(
         answer=fields.text_or_none("answer"), weight=fields.number("weight"), count=fields.integer("count")
     )
 
 
-def _history(fields: Fields) -> History:
+def _history(fields: JsonReader) -> History:
     reasons: tuple[FinishReason, ...] = get_args(FinishReason)
     reason = fields.one_of("finish_reason", reasons)
     completion = Completion(
@@ -206,9 +206,9 @@ def _history(fields: Fields) -> History:
     return History(completion=completion, tokens=np.array(fields.integers("tokens"), dtype=np.int32))
 
 
-def _spent(usage: Fields) -> Spent:
+def _spent(usage: JsonReader) -> Cost:
     seconds, draft = usage.inner("seconds"), usage.inner_or_none("draft")
-    return Spent(
+    return Cost(
         rows=usage.integer("rows"),
         decodes=usage.integer("decode_calls"),
         tokens=usage.integer("completion_tokens"),
@@ -221,6 +221,6 @@ def _spent(usage: Fields) -> Spent:
     )
 
 
-def _draft(usage: Fields) -> DraftUsage:
+def _draft(usage: JsonReader) -> DraftUsage:
     counts = {name: usage.integer(name) for name in DRAFT_COUNTS}
     return DraftUsage(seconds=usage.number("seconds"), **counts)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from localsmc.errors import RunError
-from localsmc.evals.json_fields import parsed
-from localsmc.evals.result_lines import Line, line_of
+from localsmc.evals.json_fields import read_json
+from localsmc.evals.result_lines import ResultRecord, result_record
 from localsmc.system.atomic_write import write_whole
 
 try:
@@ -215,7 +215,7 @@ class RunRecord:
 
     path: Path
     manifest: Manifest
-    lines: tuple[Line, ...]
+    lines: tuple[ResultRecord, ...]
     notes: tuple[str, ...]
 
     @property
@@ -249,7 +249,7 @@ def _checked_manifest(path: Path) -> Manifest:
     file = path / "manifest.json"
     if not file.exists():
         raise RunError(f"`{path}` is no run folder: it has no manifest.json", hint=MAKE)
-    fields = parsed(_content(file), f"`{file}`", "make the run again, in another folder")
+    fields = read_json(_content(file), f"`{file}`", "make the run again, in another folder")
     if fields.integer("format") != FORMAT:
         raise RunError(
             f"the run `{path}` has format {fields.integer('format')}, which this localsmc does not read",
@@ -273,20 +273,20 @@ def _checked_manifest(path: Path) -> Manifest:
     )
 
 
-def _records(path: Path, manifest: Manifest) -> tuple[list[Line], list[str]]:
+def _records(path: Path, manifest: Manifest) -> tuple[list[ResultRecord], list[str]]:
     """The lines, the last of each piece of work where one was done again, and what was passed over."""
-    found: dict[tuple[str, str, str, str, int], Line] = {}
+    found: dict[tuple[str, str, str, str, int], ResultRecord] = {}
     notes, n_read = [], 0
     for number, text, is_whole in _numbered(path):
         place = f"line {number} of `{path}`"
         try:
-            fields = parsed(text, place, REDO)
+            fields = read_json(text, place, REDO)
         except RunError:
             if is_whole:
                 raise
             notes.append(f"{place} is cut short and left out: the run was ended in the middle of it")
             continue
-        line = line_of(fields)
+        line = result_record(fields)
         _check_names(line, manifest, place)
         found[line.key] = line
         n_read += 1
@@ -308,7 +308,7 @@ def _numbered(path: Path) -> Iterator[tuple[int, bytes, bool]]:
         raise RunError(f"`{path}` cannot be read: {error.strerror}", hint=MAKE) from error
 
 
-def _check_names(line: Line, manifest: Manifest, place: str) -> None:
+def _check_names(line: ResultRecord, manifest: Manifest, place: str) -> None:
     known: dict[str, tuple[object, list[Any]]] = {
         "task": (line.task, [task.name for task in manifest.tasks]),
         "model": (line.model, list(manifest.models)),

@@ -18,7 +18,7 @@ from typing import Any
 from localsmc.engine import context_size, prompting
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
-from localsmc.engine.solve import Solving
+from localsmc.engine.solve import Generation
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evals.grading import GRADERS, Grade, Grader
 from localsmc.evals.model_specs import ModelSpec
@@ -26,8 +26,8 @@ from localsmc.evals.run_folder import Key, RunFolder, key_of
 from localsmc.evals.tasks import Item, Task
 from localsmc.gguf import reader
 from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
-from localsmc.methods.base import TOKENS, pair_of
-from localsmc.methods.spec import MethodSpec, has_pair
+from localsmc.methods.base import TOKENS, draft_kind
+from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
 from localsmc.version import __version__
@@ -58,7 +58,7 @@ class Plan:
 
     def _draft_json(self) -> list[dict[str, Any]]:
         """The draft of the methods with two models, if any; the embedded one where none is given."""
-        if not has_pair(self.methods):
+        if not uses_draft(self.methods):
             return []
         file = (
             model_source.resolve(self.draft)
@@ -101,7 +101,7 @@ class Plan:
         }
 
 
-class _Stopped(Exception):
+class _Cancelled(Exception):
     """Asked to stop in the middle of a problem."""
 
 
@@ -129,7 +129,7 @@ class Evaluation:
         try:
             for spec in self.plan.models:
                 yield from self._with_model(spec)
-        except _Stopped:
+        except _Cancelled:
             return
 
     def _with_model(self, spec: ModelSpec) -> Iterator[Line]:
@@ -137,7 +137,7 @@ class Evaluation:
         if not missing:
             return
         plan = self.plan
-        draft = plan.draft if has_pair(plan.methods) else None
+        draft = plan.draft if uses_draft(plan.methods) else None
         with load(
             spec.file,
             plan.load,
@@ -148,10 +148,10 @@ class Evaluation:
         ) as model:
             self._on_load(model)
             for task in missing:
-                with _Bench(self.plan, model, task, self._cells_before(spec, task)) as bench:
+                with _TaskSession(self.plan, model, task, self._cells_before(spec, task)) as bench:
                     for key, item, method in self._missing(spec, task):
                         if self._should_stop():
-                            raise _Stopped
+                            raise _Cancelled
                         line = self._line(bench, key, item, method)
                         self._folder.append(line)
                         self._done.add(key)
@@ -173,12 +173,12 @@ class Evaluation:
                 return int(line["cells"])
         return 0
 
-    def _line(self, bench: _Bench, key: Key, item: Item, method: MethodSpec) -> Line:
+    def _line(self, bench: _TaskSession, key: Key, item: Item, method: MethodSpec) -> Line:
         about = {**key._asdict(), "family": item.family, "level": item.level}
         about |= {"question": item.question, "gold": item.gold}
         try:
             return about | bench.run(key, item, method, self._should_stop)
-        except (_Stopped, TaskError):  # no grader: what is not written is run again
+        except (_Cancelled, TaskError):  # no grader: what is not written is run again
             raise
         except Exception as error:
             bench.renew()
@@ -189,13 +189,13 @@ class Evaluation:
             }  # fmt: skip
 
 
-class _Bench:
+class _TaskSession:
     """A model with a task: the context that all its runs share, and the grader."""
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
-        if any(pair_of(method) == TOKENS for method in self._methods.values()):
+        if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
         self._n_sequences = max(method.room.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
@@ -205,7 +205,7 @@ class _Bench:
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
 
-    def __enter__(self) -> _Bench:
+    def __enter__(self) -> _TaskSession:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -217,13 +217,13 @@ class _Bench:
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
                 for method in self._methods.values():
-                    n_tokens = context_size.horizon(self._model, method, n_prompt, settings)
-                    found.add(context_size.cells(self._model, method, n_prompt, n_tokens, settings))
+                    n_tokens = context_size.max_new_tokens(self._model, method, n_prompt, settings)
+                    found.add(context_size.n_ctx(self._model, method, n_prompt, n_tokens, settings))
         return max(found)
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.put(self._model, item.question, self._plan.settings)[1])
+            return len(prompting.build_prompt(self._model, item.question, self._plan.settings)[1])
         except (LocalSMCError, UnicodeError):
             return 1  # its own line says what is wrong with it
 
@@ -231,7 +231,7 @@ class _Bench:
         """One for the model, and one for the draft where a method has one."""
         sizes = self._n_sequences, self._n_cells, self._plan.settings
         context = context_size.open_run_context(self._model, *sizes)
-        if not has_pair(self._plan.methods):
+        if not uses_draft(self._plan.methods):
             return context, None
         return context, context_size.open_run_context(self._model.require_draft(), *sizes, is_draft=True)
 
@@ -249,7 +249,7 @@ class _Bench:
         """One problem with one method."""
         settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
-        with Solving(
+        with Generation(
             self._model,
             item.question,
             self._methods[spec.label],
@@ -260,7 +260,7 @@ class _Bench:
         ) as solving:
             for step in solving:
                 if should_stop():
-                    raise _Stopped
+                    raise _Cancelled
                 steps.append(step)
             result = solving.result()
             endings = [] if solving.run is None else solving.run.endings()

@@ -43,16 +43,19 @@ class Cursor:
         return start
 
     def number(self, kind: Struct) -> int:
+        """Read one value; its type as `struct` has it."""
         value: int = kind.unpack_from(self.data, self.skip(kind.size))[0]
         return value
 
     def count(self, what: str, limit: int) -> int:
+        """Read a count, refused above a limit."""
         n = self.number(U64)
         if n > limit:
             raise damaged(self.path, f"{n:,} {what}")
         return n
 
     def text(self, what: str, limit: int) -> str:
+        """Read a string of at most so many bytes."""
         n_bytes = self.count(f"bytes in {what}", limit)
         start = self.skip(n_bytes)
         return self.data[start : start + n_bytes].decode("utf-8", errors="replace")

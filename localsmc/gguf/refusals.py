@@ -19,8 +19,10 @@ NO_MODEL = "give a GGUF file of a whole language model"
 
 
 def refused(path: Path, what: str, hint: str) -> ModelLoadFailed:
+    """The error for a file that is whole, but no model for llama.cpp."""
     return ModelLoadFailed(f"`{path}` {what}", hint=hint)
 
 
 def damaged(path: Path, what: str) -> ModelLoadFailed:
+    """The error for a file that contradicts itself."""
     return refused(path, f"is damaged: {what}", AGAIN)

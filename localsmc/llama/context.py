@@ -220,12 +220,12 @@ class LlamaContext:
         C.llama_memory_clear(self._memory, False)
         self._length[:] = 0
 
-    def recall(self, seq: int, prompt: TokenIds) -> int:
-        """See `LanguageModel.recall`: nothing is remembered."""
+    def match_prefix(self, seq: int, prompt: TokenIds) -> int:
+        """See `LanguageModel.match_prefix`: nothing is remembered."""
         return 0
 
-    def remember(self, seq: int, prompt: TokenIds) -> None:
-        """See `LanguageModel.remember`."""
+    def store_prefix(self, seq: int, prompt: TokenIds) -> None:
+        """See `LanguageModel.store_prefix`."""
 
 
 class _Batch:

@@ -26,7 +26,7 @@ from localsmc.llama.binding import C, errors, json_schema_to_gbnf, last_errors
 from localsmc.llama.weights import LlamaModel
 from localsmc.lm.constrained import Allowed
 from localsmc.numerics.log_math import Ints
-from localsmc.numerics.threads import share_out
+from localsmc.numerics.threads import map_rows
 
 __all__ = ["LlamaGrammar", "json_schema_to_gbnf"]
 
@@ -45,14 +45,14 @@ MOST_LEVELS = 5
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
-class Text:
+class GrammarText:
     """A text that the grammar has been fed with: its last token behind another text."""
 
     __slots__ = ("__weakref__", "before", "next", "token")
 
-    def __init__(self, before: Text | None = None, token: int = -1) -> None:
+    def __init__(self, before: GrammarText | None = None, token: int = -1) -> None:
         self.before, self.token = before, token
-        self.next: weakref.WeakValueDictionary[int, Text] = weakref.WeakValueDictionary()
+        self.next: weakref.WeakValueDictionary[int, GrammarText] = weakref.WeakValueDictionary()
 
 
 class LlamaGrammar:
@@ -68,24 +68,24 @@ class LlamaGrammar:
         pointer = C.llama_sampler_init_grammar(model.vocab, text.encode(), gbnf.ROOT.encode())
         if not pointer:
             raise ConfigError(f"llama.cpp does not take the grammar{errors()}", hint=gbnf.HINT)
-        self._root = Text()
+        self._root = GrammarText()
         self._fresh = _Sampler(pointer)
-        self._known: OrderedDict[Text, _Sampler] = OrderedDict()
+        self._known: OrderedDict[GrammarText, _Sampler] = OrderedDict()
         self._most_known = min(REMEMBERED, REMEMBERED_BYTES // n_bytes)
         self._prefixes = Prefixes.of(model)
 
-    def start(self) -> Text:
+    def start(self) -> GrammarText:
         """See `restricted.Grammar.start`."""
         return self._root
 
-    def advance(self, state: Text, token: int) -> Text:
+    def advance(self, state: GrammarText, token: int) -> GrammarText:
         """See `restricted.Grammar.advance`."""
         found = state.next.get(token)
         if found is None:
-            found = state.next[token] = Text(state, token)
+            found = state.next[token] = GrammarText(state, token)
         return found
 
-    def allowed(self, states: Sequence[Text], n_threads: int = 1) -> list[Allowed]:
+    def allowed(self, states: Sequence[GrammarText], n_threads: int = 1) -> list[Allowed]:
         """See `restricted.Grammar.allowed`."""
         _ = self._model.vocab  # which llama.cpp looks at; closed, it is refused
         samplers = [self._sampler(state) for state in states]
@@ -96,10 +96,10 @@ class LlamaGrammar:
                 if found[row] is None:
                     found[row] = samplers[row].mask = np.packbits(self._prefixes.allowed(samplers[row]))
 
-        share_out(work, len(states), n_threads)
+        map_rows(work, len(states), n_threads)
         return [np.unpackbits(mask, count=self._model.n_vocab).view(np.bool_) for mask in found]
 
-    def _sampler(self, text: Text) -> _Sampler:
+    def _sampler(self, text: GrammarText) -> _Sampler:
         """What llama.cpp remembers of a text, by the nearest beginning that is known."""
         rest, at = list[int](), text
         while at not in self._known and at.before is not None:

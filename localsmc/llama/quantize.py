@@ -28,7 +28,7 @@ from localsmc.llama.binding import logger
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
 from localsmc.system.child_process import ChildProcess, sanitize
-from localsmc.system.humanize import readable
+from localsmc.system.humanize import format_bytes
 
 # By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
 BITS_PER_WEIGHT = {
@@ -222,7 +222,7 @@ def _contents(header: Header) -> set[tuple[str, tuple[int, ...]]]:
 
 
 def _no_room(target: Path) -> RunError:
-    free = readable(shutil.disk_usage(target.parent).free)
+    free = format_bytes(shutil.disk_usage(target.parent).free)
     return RunError(
         f"`{target}` could not be written to its end",
         hint=f"make room in `{target.parent}`, where {free} are free now, or give an output on another disk",
@@ -243,7 +243,7 @@ class _Log:
             needed, free = float(found[1]) * 2**20, shutil.disk_usage(self.target.parent).free
             if needed > free:
                 raise RunError(
-                    f"`{self.target}` will need {readable(needed)}, and {readable(free)} are free",
+                    f"`{self.target}` will need {format_bytes(needed)}, and {format_bytes(free)} are free",
                     hint=f"make room in `{self.target.parent}`, or give an output on another disk",
                 )
 

@@ -17,15 +17,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.lm.interface import Front, LanguageModel
+from localsmc.lm.interface import LanguageModel, LMWrapper
 from localsmc.numerics.log_math import Floats, Ints, require_numbers
-from localsmc.numerics.threads import share_out
+from localsmc.numerics.threads import map_rows
 
 Allowed = NDArray[np.bool_]
 """(V,) the tokens that may come next."""
 
 
-class Grammar(Protocol):
+class TokenConstraint(Protocol):
     """Which tokens may follow a text. States are values: an old one stays as it is."""
 
     def start(self) -> Any:
@@ -41,10 +41,10 @@ class Grammar(Protocol):
         ...
 
 
-class Restricted(Front):
+class ConstrainedLM(LMWrapper):
     """Hands everything on to the model, and its logits back as above; the prompt is not restricted."""
 
-    def __init__(self, model: LanguageModel, grammar: Grammar, n_prompt: int) -> None:
+    def __init__(self, model: LanguageModel, grammar: TokenConstraint, n_prompt: int) -> None:
         super().__init__(model)
         self._grammar = grammar
         self._first = n_prompt - 1
@@ -78,7 +78,7 @@ class Restricted(Front):
             for row in rows:
                 _show(logits[row], allowed.get(id(states[row])), shown[row])
 
-        share_out(work, len(logits), n_threads)
+        map_rows(work, len(logits), n_threads)
         require_numbers(shown.max(axis=1))
         return shown
 
@@ -111,6 +111,6 @@ def _show(logits: Floats, allowed: Allowed | None, out: Floats) -> None:
     out[-1] = top + np.log(np.exp(hidden - top).sum(dtype=np.float64)) if np.isfinite(top) else top
 
 
-def are_dead(shown: Floats) -> NDArray[np.bool_]:
+def no_token_allowed(shown: Floats) -> NDArray[np.bool_]:
     """(R,) whether no token may follow, of such rows."""
     return np.asarray(shown[:, :-1].max(axis=1) == -np.inf)

@@ -111,19 +111,19 @@ class LanguageModel(Protocol):
         """Forget every sequence."""
         ...
 
-    def recall(self, seq: int, prompt: TokenIds) -> int:
+    def match_prefix(self, seq: int, prompt: TokenIds) -> int:
         """Make the empty sequence hold what is remembered of a prompt's beginning; returns how many tokens.
 
         At least the last token is left to be decoded. Most models remember nothing, see `kept.Kept`.
         """
         ...
 
-    def remember(self, seq: int, prompt: TokenIds) -> None:
+    def store_prefix(self, seq: int, prompt: TokenIds) -> None:
         """Told when a sequence holds a whole prompt, and nothing else."""
         ...
 
 
-class Front:
+class LMWrapper:
     """A model that stands in front of another, and is it but for what subclasses change."""
 
     def __init__(self, model: LanguageModel) -> None:

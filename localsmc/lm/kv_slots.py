@@ -14,28 +14,28 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.errors import ContextFull, SequenceError
-from localsmc.lm.constrained import Grammar, Restricted, are_dead
+from localsmc.lm.constrained import ConstrainedLM, TokenConstraint, no_token_allowed
 from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.numerics.log_math import Floats, Ints
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.tempered_logits import TemperedLogits
 
 PROMPT_CHUNK = 256
 """Prompt tokens decoded between two looks at the clock and at Ctrl-C."""
 
 
-class Sequences:
+class KVSlots:
     """Slots over one prompt and up to n_tokens generated tokens in each of them.
 
     With a grammar its rows of logits are those of `Restricted`, which `tempered` reads.
     """
 
-    def __init__(self, model: LanguageModel, n_tokens: int, grammar: Grammar | None = None) -> None:
+    def __init__(self, model: LanguageModel, n_tokens: int, grammar: TokenConstraint | None = None) -> None:
         self.model, self._grammar = model, grammar
         self.n_slots = model.n_seq_max
-        self.n_kept = 0
+        self.n_pinned = 0
         """Slots that somebody keeps as they are, to fork from them later."""
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
-        self._n_prompt = self.prompt_rows = self.n_recalled = 0
+        self._n_prompt = self.prompt_rows = self.n_cached = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
         self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
         self._length = np.zeros(self.n_slots, dtype=np.int64)
@@ -47,39 +47,39 @@ class Sequences:
         self._n_used = 0
         model.clear()
 
-    def prompt(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
+    def prefill(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
         """Decode in chunks what the model does not remember of the prompt.
 
         Returns its slot and the logits (1, V) after its last token. `check` is called between chunks
         and may raise, to stop early.
         """
         if self._grammar is not None:
-            self.model = cast(LanguageModel, Restricted(self.model, self._grammar, len(tokens)))
-        slot = self._take()
-        self.n_recalled = self.model.recall(slot, tokens)
+            self.model = cast(LanguageModel, ConstrainedLM(self.model, self._grammar, len(tokens)))
+        slot = self._take_slot()
+        self.n_cached = self.model.match_prefix(slot, tokens)
         step = min(PROMPT_CHUNK, self.model.n_batch)
-        for start in range(self.n_recalled, len(tokens), step):
+        for start in range(self.n_cached, len(tokens), step):
             check()
             chunk = np.asarray(tokens[start : start + step], dtype=np.int64)
             positions, last = np.arange(start, start + len(chunk)), np.array([len(chunk) - 1])
             logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), outputs=last)
-        self.model.remember(slot, tokens)
-        self._n_prompt, self.prompt_rows = len(tokens), len(tokens) - self.n_recalled
+        self.model.store_prefix(slot, tokens)
+        self._n_prompt, self.prompt_rows = len(tokens), len(tokens) - self.n_cached
         self._length[slot] = 0
         self.peak_cells = self.cells_used
         return slot, logits
 
-    def tempered(self, logits: Floats, alpha: float) -> Tempered:
+    def tempered(self, logits: Floats, alpha: float) -> TemperedLogits:
         """Rows of logits that were handed out here, at an exponent."""
-        return Tempered(logits, alpha, self.model.n_threads, has_rest=self._grammar is not None)
+        return TemperedLogits(logits, alpha, self.model.n_threads, has_rest=self._grammar is not None)
 
-    def of_tokens(self, logits: Floats) -> Floats:
+    def token_columns(self, logits: Floats) -> Floats:
         """The columns (R, V) of rows that are tokens."""
         return logits[:, : self.model.n_vocab]
 
-    def are_dead(self, logits: Floats) -> NDArray[np.bool_]:
+    def no_token_allowed(self, logits: Floats) -> NDArray[np.bool_]:
         """(R,) whether no token may follow behind these rows, which a grammar can leave."""
-        return np.zeros(len(logits), dtype=np.bool_) if self._grammar is None else are_dead(logits)
+        return np.zeros(len(logits), dtype=np.bool_) if self._grammar is None else no_token_allowed(logits)
 
     @property
     def cells_used(self) -> int:
@@ -89,9 +89,9 @@ class Sequences:
     @property
     def n_usable(self) -> int:
         """Slots for histories that are written to."""
-        return self.n_slots - self.n_kept
+        return self.n_slots - self.n_pinned
 
-    def can_append(self, n_histories: int, n_each: int = 1) -> bool:
+    def can_decode(self, n_histories: int, n_each: int = 1) -> bool:
         """Whether so many tokens more fit for each of n_histories, the new ones' slots included."""
         n_rows = n_histories * n_each
         return n_histories <= self.n_usable and self.cells_used + n_rows <= self.model.n_cells
@@ -108,7 +108,7 @@ class Sequences:
         is_shorter = length < self._length[slot]
         if is_shorter and not self.model.can_forget:
             raise SequenceError("the model cannot forget a history's end: replay its beginning instead")
-        new = self._take()
+        new = self._take_slot()
         self.model.copy(slot, new)
         if is_shorter:
             self.model.remove(new, self._n_prompt + length)
@@ -124,19 +124,19 @@ class Sequences:
         if not self._is_held[slot]:
             raise SequenceError(f"slot {slot} is free already")
         self.model.remove(slot)
-        self._give_back(self._cell[slot, : self._length[slot]])
+        self._free_cells(self._cell[slot, : self._length[slot]])
         self._length[slot] = 0
         self._is_held[slot] = False
         self._free.append(slot)
 
-    def _give_back(self, cells: NDArray[np.int32]) -> None:
+    def _free_cells(self, cells: NDArray[np.int32]) -> None:
         """A slot does not hold these any more."""
         self._holders[cells] -= 1
         freed = cells[self._holders[cells] == 0]
         self._n_used -= len(freed)
         self._unused[self._n_used : self._n_used + len(freed)] = freed
 
-    def _take(self) -> int:
+    def _take_slot(self) -> int:
         if not self._free:
             raise ContextFull(f"all {self.n_slots} sequences are in use")
         slot = self._free.pop()
@@ -150,24 +150,24 @@ class Sequences:
         if not self.model.can_forget:
             raise SequenceError("the model cannot forget a history's end: replay its beginning instead")
         self.model.remove(slot, self._n_prompt + length)
-        self._give_back(self._cell[slot, length : self._length[slot]])
+        self._free_cells(self._cell[slot, length : self._length[slot]])
         self._length[slot] = length
 
     def lengths(self, slots: Ints) -> Ints:
         """How many generated tokens each slot holds."""
         return self._length[slots]
 
-    def append(self, slots: Ints, tokens: Ints) -> Floats:
+    def decode(self, slots: Ints, tokens: Ints) -> Floats:
         """Decode one token for each slot (R,); returns logits (R, V), valid until the next call."""
-        self._require(slots, len(slots))
+        self._require_room(slots, len(slots))
         lengths = self._length[slots]
         logits = self.model.decode(tokens, self._n_prompt + lengths, slots)
-        self._book(slots, lengths)
+        self._record_cells(slots, lengths)
         self._length[slots] += 1
         self.peak_rows = max(self.peak_rows, len(slots))
         return logits
 
-    def append_blocks(
+    def decode_blocks(
         self, slots: Ints, blocks: Sequence[Ints], *, last_only: bool = False, rows: Ints | None = None
     ) -> Floats:
         """Decode several tokens for each slot, as many of them in a batch as it takes.
@@ -177,10 +177,10 @@ class Sequences:
         """
         sizes = np.array([len(block) for block in blocks])
         if rows is None and sizes.max() == 1 and len(blocks) <= self.model.n_batch:
-            return self.append(slots, np.concatenate(blocks))
+            return self.decode(slots, np.concatenate(blocks))
         ends = np.cumsum(sizes)
         n_rows = int(ends[-1])
-        self._require(slots, n_rows)
+        self._require_room(slots, n_rows)
         tokens, of_row = np.concatenate(blocks), np.repeat(slots, sizes)
         lengths = self._length[of_row] + np.arange(n_rows) - np.repeat(ends - sizes, sizes)
         wanted = ends - 1 if last_only else np.arange(n_rows) if rows is None else rows
@@ -193,25 +193,25 @@ class Sequences:
             logits = self.model.decode(
                 tokens[part], self._n_prompt + lengths[part], of_row[part], outputs=outputs
             )
-            self._book(of_row[part], lengths[part])
+            self._record_cells(of_row[part], lengths[part])
             np.maximum.at(self._length, of_row[part], lengths[part] + 1)
             is_only = n_rows <= self.model.n_batch
             found.append(logits if is_only else logits[: len(here)].copy())
         self.peak_rows = max(self.peak_rows, min(n_rows, self.model.n_batch))
         return found[0] if len(found) == 1 else np.concatenate(found)
 
-    def replay(self, slot: int, tokens: Ints) -> None:
+    def refill(self, slot: int, tokens: Ints) -> None:
         """Decode several tokens that follow a slot's history, or none; their logits are not wanted."""
         if len(tokens):
-            self.append_blocks(np.array([slot]), [tokens], last_only=True)
+            self.decode_blocks(np.array([slot]), [tokens], last_only=True)
 
-    def _require(self, slots: Ints, n_rows: int) -> None:
+    def _require_room(self, slots: Ints, n_rows: int) -> None:
         if not self._is_held[slots].all():
             raise SequenceError("a slot is free: it has no history to append to")
         if len(slots) > self.n_usable or self.cells_used + n_rows > self.model.n_cells:
             raise ContextFull(f"no free cells for {n_rows} rows")
 
-    def _book(self, slots: Ints, lengths: Ints) -> None:
+    def _record_cells(self, slots: Ints, lengths: Ints) -> None:
         """Note a new cell for the token of each slot at each length, and the decode."""
         cells = self._unused[self._n_used : self._n_used + len(slots)]
         self._cell[slots, lengths] = cells

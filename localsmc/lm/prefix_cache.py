@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from localsmc.lm.interface import Front, LanguageModel, TokenIds, common_prefix
+from localsmc.lm.interface import LanguageModel, LMWrapper, TokenIds, common_prefix
 
 
-class Kept(Front):
+class PrefixCache(LMWrapper):
     """A model but for one sequence id, its last, which holds the prompt that was decoded last."""
 
     def __init__(self, model: LanguageModel) -> None:
@@ -25,8 +25,8 @@ class Kept(Front):
         for seq in range(self.n_seq_max):
             self._model.remove(seq)
 
-    def recall(self, seq: int, prompt: TokenIds) -> int:
-        """See `LanguageModel.recall`."""
+    def match_prefix(self, seq: int, prompt: TokenIds) -> int:
+        """See `LanguageModel.match_prefix`."""
         # Logits come from decoding: the last token is decoded in any case.
         n = len(common_prefix([self._prompt, prompt[:-1]]))
         if n < len(self._prompt):
@@ -36,8 +36,8 @@ class Kept(Front):
             self._model.copy(self._keeper, seq)
         return n
 
-    def remember(self, seq: int, prompt: TokenIds) -> None:
-        """See `LanguageModel.remember`."""
+    def store_prefix(self, seq: int, prompt: TokenIds) -> None:
+        """See `LanguageModel.store_prefix`."""
         self._forget(0)
         self._model.copy(seq, self._keeper)
         self._prompt = prompt

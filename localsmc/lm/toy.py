@@ -136,12 +136,12 @@ class ToyModel:
         """See `LanguageModel.clear`."""
         self._cells.clear()
 
-    def recall(self, seq: int, prompt: TokenIds) -> int:
-        """See `LanguageModel.recall`: nothing is remembered."""
+    def match_prefix(self, seq: int, prompt: TokenIds) -> int:
+        """See `LanguageModel.match_prefix`: nothing is remembered."""
         return 0
 
-    def remember(self, seq: int, prompt: TokenIds) -> None:
-        """See `LanguageModel.remember`."""
+    def store_prefix(self, seq: int, prompt: TokenIds) -> None:
+        """See `LanguageModel.store_prefix`."""
 
     @property
     def n_used(self) -> int:

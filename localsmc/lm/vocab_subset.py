@@ -7,16 +7,16 @@ from typing import cast
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.lm.interface import Front, LanguageModel
+from localsmc.lm.interface import LanguageModel, LMWrapper
 from localsmc.numerics.log_math import Floats, Ints
 
 
-def narrowed(model: LanguageModel, n_vocab: int) -> LanguageModel:
+def vocab_subset(model: LanguageModel, n_vocab: int) -> LanguageModel:
     """The model over its first n_vocab tokens; itself where it has no more."""
-    return model if model.n_vocab == n_vocab else cast(LanguageModel, _Narrowed(model, n_vocab))
+    return model if model.n_vocab == n_vocab else cast(LanguageModel, _VocabSubset(model, n_vocab))
 
 
-class _Narrowed(Front):
+class _VocabSubset(LMWrapper):
     """Hands everything on to the model, and of its logits the first columns back."""
 
     def __init__(self, model: LanguageModel, n_vocab: int) -> None:

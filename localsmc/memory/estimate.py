@@ -23,7 +23,7 @@ _F32 = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Need:
+class MemoryEstimate:
     """Bytes that a model and a context take.
 
     `compute` is what llama.cpp reserves for its graphs and the rows of logits; on a CPU much of it
@@ -41,7 +41,7 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
+class LayerMemory:
     """A layer: bytes of its weights, elements of keys and values for a cell, bytes of a sequence's state."""
 
     weights: int
@@ -54,7 +54,7 @@ class Layer:
         return self.keys * bytes_per_element(type_k) + self.values * bytes_per_element(type_v)
 
 
-def need(
+def estimate(
     header: Header,
     *,
     n_cells: int,
@@ -63,14 +63,14 @@ def need(
     type_v: str = "f16",
     n_ubatch: int = N_UBATCH,
     flash: bool = False,
-) -> Need:
+) -> MemoryEstimate:
     """What the whole model takes with a context of so many cells, shared by so many sequences.
 
     `flash` says whether attention is computed by blocks, which saves the matrix of its scores.
     """
     n_cells = padded(n_cells)
     states = n_sequences * sum(layer.state for layer in layers(header))
-    return Need(
+    return MemoryEstimate(
         weights=sum(tensor.n_bytes for tensor in header.tensors),
         cache=int(n_cells * bytes_per_cell(header, type_k, type_v)) + states,
         compute=compute(header, n_cells=n_cells, n_sequences=n_sequences, n_ubatch=n_ubatch, flash=flash),
@@ -87,7 +87,7 @@ def bytes_per_cell(header: Header, type_k: str, type_v: str) -> float:
     return sum(layer.cell(type_k, type_v) for layer in layers(header))
 
 
-def layers(header: Header) -> tuple[Layer, ...]:
+def layers(header: Header) -> tuple[LayerMemory, ...]:
     """The model's layers, from the first to the last."""
     n_layer = min(number(header, "block_count"), _MAX_LAYERS)
     weights = [0] * n_layer
@@ -100,7 +100,7 @@ def layers(header: Header) -> tuple[Layer, ...]:
     is_mixed = 0 in heads  # layers without a cache are those with a state
     widest = max(heads, default=0)  # llama.cpp makes all layers' transposed values as wide as the widest
     return tuple(
-        Layer(
+        LayerMemory(
             weights=weights[i],
             keys=heads[i] * width_k,
             values=widest * width_v if heads[i] else 0,
@@ -110,7 +110,7 @@ def layers(header: Header) -> tuple[Layer, ...]:
     )
 
 
-def parts(header: Header) -> tuple[Layer, ...]:
+def parts(header: Header) -> tuple[LayerMemory, ...]:
     """The layers, and behind them the output, which llama.cpp counts as one more.
 
     What stands in front of them stays on the CPU; where it serves as the output, too, it is there twice.
@@ -119,7 +119,7 @@ def parts(header: Header) -> tuple[Layer, ...]:
     outer = {tensor.name: tensor.n_bytes for tensor in header.tensors if not _LAYER_NAME.match(tensor.name)}
     front = outer.pop("token_embd.weight", 0)
     behind = sum(outer.values()) + (0 if "output.weight" in outer else front)
-    return (*found, Layer(weights=behind, keys=0, values=0, state=0))
+    return (*found, LayerMemory(weights=behind, keys=0, values=0, state=0))
 
 
 def compute(header: Header, *, n_cells: int, n_sequences: int, n_ubatch: int, flash: bool) -> int:

@@ -18,8 +18,8 @@ from localsmc.errors import ContextError, ModelLoadFailed
 from localsmc.gguf.header import Header
 from localsmc.gguf.tensor_types import bytes_per_element
 from localsmc.memory import estimate
-from localsmc.memory.estimate import Layer, Need
-from localsmc.memory.host import Memory
+from localsmc.memory.estimate import LayerMemory, MemoryEstimate
+from localsmc.memory.host import HostMemory
 
 if TYPE_CHECKING:
     from localsmc.llama import ContextOptions, Device
@@ -34,17 +34,17 @@ CPU = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Placement:
+class Offload:
     """Where each part of a model stands, its layers and the output behind them.
 
     `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold, and
     `shares` what the parts on GPUs are split by.
     """
 
-    parts: tuple[Layer, ...]
+    parts: tuple[LayerMemory, ...]
     where: tuple[int, ...]
     gpus: tuple[Device, ...] = ()
-    taken: tuple[int, ...] = ()
+    planned_bytes: tuple[int, ...] = ()
     shares: tuple[float, ...] = ()
 
     @property
@@ -52,7 +52,7 @@ class Placement:
         """Parts on GPUs, as llama.cpp counts layers."""
         return len(self.parts) - self.where.count(CPU)
 
-    def on(self, place: int) -> list[Layer]:
+    def on(self, place: int) -> list[LayerMemory]:
         """The parts on a GPU, or on the CPU."""
         return [part for part, at in zip(self.parts, self.where, strict=True) if at == place]
 
@@ -65,7 +65,7 @@ class Placement:
         told = [
             f"{self.where.count(i)} of {len(self.parts)} layers on {gpu.description}:"
             f" {gib(taken)} of {gib(gpu.free)} GiB free"
-            for i, (gpu, taken) in enumerate(zip(self.gpus, self.taken, strict=True))
+            for i, (gpu, taken) in enumerate(zip(self.gpus, self.planned_bytes, strict=True))
             if i in self.where
         ]
         return "; ".join(told) or f"all {len(self.parts)} layers on the CPU"
@@ -78,7 +78,7 @@ def place(
     *,
     n_gpu_layers: int | None = None,
     tensor_split: Sequence[float] = (),
-) -> Placement:
+) -> Offload:
     """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache.
 
     Several GPUs have the shares of `tensor_split`, or else of what is free; where layers have to fit, of
@@ -91,11 +91,11 @@ def place(
     fitting = tuple(room) if n_gpu_layers is None and any(room) else ()
     shares = asked if any(asked) else fitting or tuple(float(gpu.free) for gpu in gpus)
 
-    def with_layers(n: int) -> Placement:
+    def with_layers(n: int) -> Offload:
         where = _where(len(parts), n if gpus else 0, shares)
-        bare = Placement(parts=parts, where=where, gpus=tuple(gpus), shares=shares)
+        bare = Offload(parts=parts, where=where, gpus=tuple(gpus), shares=shares)
         taken = (_bytes(bare.on(i), context) + compute if i in where else 0 for i in range(len(gpus)))
-        return replace(bare, taken=tuple(taken))
+        return replace(bare, planned_bytes=tuple(taken))
 
     if n_gpu_layers is not None:
         return with_layers(min(n_gpu_layers, len(parts)))
@@ -103,8 +103,8 @@ def place(
     return next(filter(_fits, found), with_layers(0))
 
 
-def _fits(placement: Placement) -> bool:
-    both = zip(placement.gpus, placement.taken, strict=True)
+def _fits(placement: Offload) -> bool:
+    both = zip(placement.gpus, placement.planned_bytes, strict=True)
     return placement.n_gpu_layers > 0 and all(taken == 0 or taken + MARGIN <= gpu.free for gpu, taken in both)
 
 
@@ -115,18 +115,18 @@ def _where(n_parts: int, n_on_gpus: int, shares: Sequence[float]) -> tuple[int, 
     return (CPU,) * (n_parts - n_on_gpus) + tuple(min(gpu, len(ends) - 1) for gpu in on_gpus)
 
 
-def _bytes(parts: Sequence[Layer], context: ContextOptions) -> int:
+def _bytes(parts: Sequence[LayerMemory], context: ContextOptions) -> int:
     """Weights, cache and states of some parts."""
     cells = estimate.padded(context.n_ctx) * sum(part.cell(context.type_k, context.type_v) for part in parts)
     return int(cells) + sum(part.weights + context.n_seq_max * part.state for part in parts)
 
 
-def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> Need:
+def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> MemoryEstimate:
     """What a model takes with a context."""
     asked = context.flash_attention
     # By itself llama.cpp computes attention by blocks on GPUs only, unless values are quantized.
     flash = asked == "on" or (asked == "auto" and (on_gpu or bytes_per_element(context.type_v) < 2))
-    return estimate.need(
+    return estimate.estimate(
         header,
         n_cells=context.n_ctx,
         n_sequences=context.n_seq_max,
@@ -138,7 +138,7 @@ def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> Ne
 
 
 def cells_left(
-    models: Sequence[tuple[Header, Placement]], context: ContextOptions, left: Mapping[str, float]
+    models: Sequence[tuple[Header, Offload]], context: ContextOptions, left: Mapping[str, float]
 ) -> int:
     """Cells that there is memory for wherever some of the models' layers are.
 
@@ -161,7 +161,7 @@ def cells_left(
 # --- whether there is enough ------------------------------------------------------------------------
 
 
-def check(header: Header, placement: Placement, context: ContextOptions, ram: Memory) -> list[str]:
+def check(header: Header, placement: Offload, context: ContextOptions, ram: HostMemory) -> list[str]:
     """What to warn of before a model is loaded; raises ModelLoadFailed where no memory can hold its weights.
 
     They are read from the file as they are needed: with less free than they take it goes on, slowly.
@@ -185,7 +185,7 @@ def check(header: Header, placement: Placement, context: ContextOptions, ram: Me
     ]
 
 
-def check_context(header: Header, placement: Placement, context: ContextOptions, ram: Memory) -> None:
+def check_context(header: Header, placement: Offload, context: ContextOptions, ram: HostMemory) -> None:
     """Raise ContextError where a context that is asked for takes more than is free: it is never left out."""
     cache, free = need(header, context).cache, _free(placement, ram)
     if cache > free:
@@ -195,15 +195,15 @@ def check_context(header: Header, placement: Placement, context: ContextOptions,
         )
 
 
-def _with_own_memory(placement: Placement) -> dict[int, Device]:
+def _with_own_memory(placement: Offload) -> dict[int, Device]:
     return {i: gpu for i, gpu in enumerate(placement.gpus) if not gpu.is_shared}
 
 
-def _free(placement: Placement, ram: Memory) -> int:
+def _free(placement: Offload, ram: HostMemory) -> int:
     return ram.free + sum(gpu.free for gpu in _with_own_memory(placement).values())
 
 
-def _told(needed: Need) -> str:
+def _told(needed: MemoryEstimate) -> str:
     parts = ", ".join(f"{name} {gib(getattr(needed, name))}" for name in ("weights", "cache", "compute"))
     return f"{gib(needed.total)} GiB ({parts})"
 

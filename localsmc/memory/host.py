@@ -17,7 +17,7 @@ _ROOT = Path("/")
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class HostMemory:
     """Bytes of memory that a process may use, and of those free; what only caches files counts as free."""
 
     total: int
@@ -26,13 +26,13 @@ class Memory:
     """Whether a container has less than the machine."""
 
 
-def memory(root: Path = _ROOT) -> Memory:
+def available(root: Path = _ROOT) -> HostMemory:
     """The machine's memory, or what the process's control groups leave of it."""
     whole = psutil.virtual_memory()
     total, free = whole.total, whole.available
     for limit, used in _limits(root):
         total, free = min(total, limit), min(free, max(0, limit - used))
-    return Memory(total, free, total < whole.total)
+    return HostMemory(total, free, total < whole.total)
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from localsmc.methods.base import Method, from_options
 from localsmc.methods.mcmc.parallel_tempering import PowerTempering
 from localsmc.methods.mcmc.power_mh import PowerMH
-from localsmc.methods.request import Draft, Ending, Request, Room
-from localsmc.methods.run import Run
+from localsmc.methods.request import DraftModel, KVDemand, Request, WeightedText
+from localsmc.methods.run import SamplingRun
 from localsmc.methods.sampling.best_of_n import BestOfN
 from localsmc.methods.sampling.sample import Greedy, Sample
 from localsmc.methods.sampling.self_consistency import SelfConsistency
@@ -22,9 +22,9 @@ __all__ = [
     "SSR",
     "BestOfN",
     "Cascade",
-    "Draft",
+    "DraftModel",
     "DraftSMC",
-    "Ending",
+    "WeightedText",
     "Greedy",
     "Method",
     "ParticleRun",
@@ -32,8 +32,8 @@ __all__ = [
     "PowerSMC",
     "PowerTempering",
     "Request",
-    "Room",
-    "Run",
+    "KVDemand",
+    "SamplingRun",
     "Sample",
     "SelfConsistency",
     "Speculative",

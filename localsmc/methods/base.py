@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from localsmc.errors import ConfigError
-from localsmc.methods.request import Request, Room
+from localsmc.methods.request import KVDemand, Request
 from localsmc.selection import BY_LOGP
 
 if TYPE_CHECKING:
-    from localsmc.methods.run import Run
+    from localsmc.methods.run import SamplingRun
 
 
 class Method(Protocol):
@@ -26,16 +26,16 @@ class Method(Protocol):
         ...
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """The exponent by which its weights are sharper than the model; None where they tell nothing."""
         ...
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """What memory it would like; with less a run waits, reduces, or says that it cannot."""
         ...
 
-    def start(self, request: Request) -> Run:
+    def start(self, request: Request) -> SamplingRun:
         """Decode the prompt and stand at its end."""
         ...
 
@@ -59,7 +59,7 @@ def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
     return method(**options)
 
 
-def suited(method: Method, select: str | None) -> Method:
+def checked_for(method: Method, select: str | None) -> Method:
     """The method where its outcome is selected so, None for its own selector.
 
     Raises ConfigError for selectors that look at what it does not know. Giving up texts that cannot win
@@ -75,11 +75,11 @@ def suited(method: Method, select: str | None) -> Method:
     return method
 
 
-TOKENS, TEXTS = "tokens", "texts"
+TOKENS, COMPLETIONS = "tokens", "texts"
 """What a method has its two models share: a vocabulary, or words only."""
 
 
-def pair_of(method: Method | type[Method]) -> str | None:
+def draft_kind(method: Method | type[Method]) -> str | None:
     """What the method has a target and a draft share; None where it has no draft."""
     found: str | None = getattr(method, "pair", None)
     return found
@@ -96,14 +96,14 @@ def refuse_grammar(method: Method) -> None:
         )
 
 
-def refuse_idle(method: Method, idle: Sequence[str], where: str, hint: str) -> None:
+def reject_unused(method: Method, idle: Sequence[str], where: str, hint: str) -> None:
     """Raise ConfigError for a parameter that was changed and has no say."""
     for field in fields(method):  # type: ignore[arg-type]
         if field.name in idle and getattr(method, field.name) != field.default:
             raise ConfigError(f"`{field.name}` has no say where {where}", hint=f"leave it out, or {hint}")
 
 
-def require(name: str, value: float, low: float, high: float) -> None:
+def require_between(name: str, value: float, low: float, high: float) -> None:
     """Raise ConfigError unless low ≤ value ≤ high."""
     if not low <= value <= high:
         raise ConfigError(f"`{name}` is {value}, but must be from {low:,} to {high:,}")

@@ -2,5 +2,5 @@
 
 from __future__ import annotations
 
-LIVE, STOPPED, OUT_OF_LENGTH, CUT = 0, 1, 2, 3
+LIVE, STOPPED, OUT_OF_LENGTH, PRUNED = 0, 1, 2, 3
 """How a history stands: not finished, ended by itself, at the last token allowed, given up."""

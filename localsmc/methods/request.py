@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from localsmc.lm.constrained import Grammar
+from localsmc.lm.constrained import TokenConstraint
 from localsmc.lm.interface import LanguageModel, TokenIds
-from localsmc.numerics.categorical import Draw
+from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.results import FinishReason
 from localsmc.text.stop_rule import StopRule
 
@@ -16,15 +16,15 @@ if TYPE_CHECKING:
     pass
 
 
-def _nothing() -> None:
+def no_check() -> None:
     """The default check: go on."""
 
 
-def _no_answer(_tokens: TokenIds) -> None:
+def no_answer(_tokens: TokenIds) -> None:
     """The default reading of a text: it gives no answer."""
 
 
-class Wording(Protocol):
+class PromptBuilder(Protocol):
     """How a problem is put to a model in words, for methods that write their own prompts."""
 
     problem: str
@@ -51,7 +51,7 @@ class Wording(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class DraftModel:
     """A smaller model that writes for a larger one; where they share tokens, its prompt is the other's.
 
     `cost` is that of one of its tokens over one of the other's. `shares_tokens` says whether an id is the
@@ -61,7 +61,7 @@ class Draft:
     model: LanguageModel
     prompt: TokenIds
     cost: float = 1.0
-    wording: Wording | None = None
+    prompts: PromptBuilder | None = None
     shares_tokens: bool = True
 
 
@@ -76,19 +76,19 @@ class Request:
     prompt: TokenIds
     n_tokens: int
     stop: StopRule
-    draw: Draw
-    check: Callable[[], None] = _nothing
+    draw: CategoricalSampler
+    check: Callable[[], None] = no_check
     """Called between chunks of the prompt; may raise to stop."""
-    answer: Callable[[TokenIds], str | None] = _no_answer
+    answer: Callable[[TokenIds], str | None] = no_answer
     """What a finished text answers, equal for equal answers; None where it gives none."""
-    draft: Draft | None = None
-    wording: Wording | None = None
-    grammar: Grammar | None = None
+    draft: DraftModel | None = None
+    prompts: PromptBuilder | None = None
+    grammar: TokenConstraint | None = None
     """What texts are restricted to, the draft's as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class WeightedText:
     """A distinct history as a run leaves it; the weights of all of them sum to 1.
 
     `logp` and `score` as in `records.Completion`.
@@ -102,7 +102,7 @@ class Ending:
     score: float | None = None
 
 
-class Room(NamedTuple):
+class KVDemand(NamedTuple):
     """What a run would like to hold at once, the prompt aside: sequences, and texts of full length.
 
     With fewer than `least` texts it cannot run. Each has about `beside` more tokens, of what the method says.

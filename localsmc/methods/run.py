@@ -15,23 +15,23 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull, NothingAllowed, PromptTooLong, SequenceError
-from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.methods.request import Draft, Ending, Request
+from localsmc.lm.kv_slots import KVSlots
+from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, PRUNED, STOPPED
+from localsmc.methods.request import DraftModel, Request, WeightedText
 from localsmc.methods.token_tree import ROOT
 from localsmc.results import FinishReason, HistoryInfo, HistoryState, StepInfo
 
 
-class Run(ABC):
+class SamplingRun(ABC):
     """What a method has started; iterate it, and ask for its outcome at any moment.
 
     `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges of
     texts between chains; other methods have none.
     """
 
-    is_settled = False
+    is_decided = False
     """Whether it ended with texts unfinished, since its method had seen enough."""
-    drafts: Sequences | None = None
+    drafts: KVSlots | None = None
     """The draft's, where there is one."""
     n_drafted = n_kept = n_rated = n_rewritten = n_wasted = 0
     """Tokens that a draft wrote, those of them that are in the texts; tokens that the target read to rate
@@ -46,13 +46,13 @@ class Run(ABC):
         self._began = time.perf_counter()
         self._is_broken = False
         self._request = request
-        self.sequences = Sequences(request.model, request.n_tokens, request.grammar)
-        self._root, logits = self.sequences.prompt(request.prompt, request.check)
+        self.sequences = KVSlots(request.model, request.n_tokens, request.grammar)
+        self._root, logits = self.sequences.prefill(request.prompt, request.check)
         self._root_logits = logits.copy()
-        if self.sequences.are_dead(logits)[0]:
+        if self.sequences.no_token_allowed(logits)[0]:
             raise nothing_allowed("to begin with")
 
-    def _stand(self) -> None:
+    def _finish_prefill(self) -> None:
         """Say that the prompt is done and everything is in place for the first step."""
         self.prompt_seconds = time.perf_counter() - self._began
         self._decoded_before = self._seconds_of_both()
@@ -87,7 +87,7 @@ class Run(ABC):
         self.steps += 1
         self.resamples += move.resampled
         forks, rows, reductions = before
-        n_histories, n_finished, log_z = self._standing()
+        n_histories, n_finished, log_z = self._progress()
         self._is_broken = False
         return StepInfo(
             step=self.steps,
@@ -104,11 +104,11 @@ class Run(ABC):
         )
 
     @abstractmethod
-    def _step(self) -> Move:
+    def _step(self) -> StepOutcome:
         """One batch decoded, after what had to be decoded again for it, and what was done with it."""
 
     @abstractmethod
-    def _standing(self) -> tuple[int, int, float | None]:
+    def _progress(self) -> tuple[int, int, float | None]:
         """Histories that are kept apart, how many of them are finished, and the evidence so far."""
 
     @property
@@ -127,7 +127,7 @@ class Run(ABC):
         """How many independent texts the weighted ones are worth."""
 
     @abstractmethod
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         """Every distinct history now, the heaviest first; unfinished ones are "cancelled"."""
 
     @abstractmethod
@@ -144,7 +144,7 @@ class Run(ABC):
             logp=logp, state=STATES[finish],
         )  # fmt: skip
 
-    def _text_told(
+    def _trace_rows(
         self,
         nodes: Sequence[int],
         tokens: Sequence[int],
@@ -165,13 +165,13 @@ class Run(ABC):
         ]  # fmt: skip
 
 
-STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length", CUT: "cut"}
+STATES: dict[int, HistoryState] = {LIVE: "live", STOPPED: "stop", OUT_OF_LENGTH: "length", PRUNED: "cut"}
 REASONS: dict[int, FinishReason] = {LIVE: "cancelled", STOPPED: "stop", OUT_OF_LENGTH: "length"}
 
 
-def merged(endings: Iterable[Ending]) -> list[Ending]:
+def merged(endings: Iterable[WeightedText]) -> list[WeightedText]:
     """Equal texts as one, with their weights and counts together; the heaviest first."""
-    by_text: dict[bytes, Ending] = {}
+    by_text: dict[bytes, WeightedText] = {}
     for ending in endings:
         key = ending.tokens.tobytes()
         same = by_text.get(key)
@@ -181,24 +181,24 @@ def merged(endings: Iterable[Ending]) -> list[Ending]:
     return sorted(by_text.values(), key=lambda ending: -ending.weight)
 
 
-def effective_texts(endings: Iterable[Ending]) -> float:
+def effective_completions(endings: Iterable[WeightedText]) -> float:
     """1 / Σ weight² over distinct texts; 0 where there is none."""
     squares = sum(ending.weight**2 for ending in endings)
     return 1 / squares if squares else 0.0
 
 
-class Move(NamedTuple):
+class StepOutcome(NamedTuple):
     """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled.
 
-    `is_settled` ends the run: what is unfinished and was not cut is left as it is. `goes_on` says
+    `is_decided` ends the run: what is unfinished and was not cut is left as it is. `has_more` says
     that there is more to do even where every history has ended.
     """
 
     alpha: float
     ess: float
     resampled: bool = False
-    is_settled: bool = False
-    goes_on: bool = False
+    is_decided: bool = False
+    has_more: bool = False
 
 
 def check_room(request: Request) -> None:
@@ -222,7 +222,7 @@ def nothing_allowed(where: str) -> NothingAllowed:
     )
 
 
-def require_texts(n_texts: int, request: Request, who_takes: str) -> None:
+def require_capacity(n_texts: int, request: Request, who_takes: str) -> None:
     """Raise ContextFull unless so many texts of full length, each in a sequence, fit beside the prompt."""
     model = request.model
     n_cells = len(request.prompt) + n_texts * request.n_tokens
@@ -239,7 +239,7 @@ def require_texts(n_texts: int, request: Request, who_takes: str) -> None:
         )
 
 
-def require_draft(request: Request) -> Draft:
+def require_draft(request: Request) -> DraftModel:
     """The request's draft; ConfigError where there is none, PromptTooLong where it has no room."""
     if request.draft is None:
         raise ConfigError("the method needs a second model that writes drafts", hint="add `-md small.gguf`")

@@ -13,7 +13,7 @@ from typing import Any
 
 from localsmc.errors import ConfigError
 from localsmc.methods import METHODS, Method, from_options
-from localsmc.methods.base import options_of, pair_of
+from localsmc.methods.base import draft_kind, options_of
 from localsmc.selection import SELECTORS
 
 ALIASES = {"N": "particles", "n": "particles", "temp": "temperature", "a": "alpha"}
@@ -50,9 +50,9 @@ class MethodSpec:
         return {"label": self.label, "name": self.name, "config": {**self.options, "select": self.selector}}
 
 
-def has_pair(specs: Iterable[MethodSpec]) -> bool:
+def uses_draft(specs: Iterable[MethodSpec]) -> bool:
     """Whether one of the methods has two models."""
-    return any(pair_of(METHODS[spec.name]) for spec in specs)
+    return any(draft_kind(METHODS[spec.name]) for spec in specs)
 
 
 def find_method(name: str) -> type[Method]:
@@ -104,7 +104,7 @@ def defaults_of(method: type[Method]) -> dict[str, Any]:
     return {field.name: field.default for field in fields(method)}  # type: ignore[arg-type]
 
 
-def written(value: Any) -> str:
+def format_value(value: Any) -> str:
     """A parameter's value as `parse_method` reads it."""
     if isinstance(value, bool):
         return "on" if value else "off"
@@ -158,7 +158,7 @@ def sections(method: type[Method]) -> dict[str, str]:
     return found
 
 
-def clause(text: str) -> str:
+def first_clause(text: str) -> str:
     """Its beginning, up to the first full stop or semicolon."""
     return re.split(r"[.;](?=\s|$)", text, maxsplit=1)[0]
 

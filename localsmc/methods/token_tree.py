@@ -14,7 +14,7 @@ from localsmc.numerics.log_math import Doubles, Ints
 ROOT = 0
 
 
-class Genealogy:
+class TokenTree:
     """Grows by whole steps; node 0 is the end of the prompt."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ FEW = 100_000
 _ONE = np.ones(1, dtype=np.int64)
 
 
-class Draw(Protocol):
+class CategoricalSampler(Protocol):
     """counts[r] independent indices from each row of mass (R, V), rows in order, flat."""
 
     def __call__(self, mass: Floats, counts: Ints) -> Ints:
@@ -32,7 +32,7 @@ class Draw(Protocol):
         ...
 
 
-class RandomDraw:
+class RandomSampler:
     """Draws by inverse cumulative sums at uniform points of `rng`."""
 
     def __init__(self, rng: np.random.Generator) -> None:
@@ -99,6 +99,6 @@ def _first_above(edges: Doubles, parts: Floats, rows: Ints, targets: Doubles) ->
     return clamped
 
 
-def draw_one(draw: Draw, mass: Doubles) -> int:
+def sample_one(draw: CategoricalSampler, mass: Doubles) -> int:
     """One index from a single distribution (V,)."""
     return int(draw(mass[None, :], _ONE)[0])

@@ -34,10 +34,10 @@ class _Buffers(threading.local):
         return self._of[dtype]
 
 
-_buffers = _Buffers()
+buffers = _Buffers()
 
 
-def _peaks(logits: Floats, out: Floats) -> Any:
+def column_peaks(logits: Floats, out: Floats) -> Any:
     """The highest logit of each column, and of all."""
     n_whole = len(logits) // COLUMNS * COLUMNS
     np.maximum.reduce(logits[:n_whole].reshape(-1, COLUMNS), axis=0, out=out)
@@ -46,9 +46,9 @@ def _peaks(logits: Floats, out: Floats) -> Any:
     return out.max()
 
 
-def _masses(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doubles) -> float:
+def column_sums(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doubles) -> float:
     """Σ exp(alpha·(logits − top)) of each column (512,); returns the sum of all at alpha 1."""
-    shifted, mass = _buffers.of(logits.dtype, -(-len(logits) // COLUMNS))
+    shifted, mass = buffers.of(logits.dtype, -(-len(logits) // COLUMNS))
     flat = shifted.reshape(-1)
     np.subtract(logits, top, out=flat[: len(logits)])
     flat[len(logits) :] = -np.inf
@@ -57,7 +57,7 @@ def _masses(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doubles)
     if alpha == 1.0:
         out[:] = plain
     elif not _fill_by_bounds(shifted, plain, peaks - top, alpha, out):
-        out[:] = _powers(shifted, mass, alpha)
+        out[:] = powers(shifted, mass, alpha)
     return float(plain.sum())
 
 
@@ -80,7 +80,7 @@ def _fill_by_bounds(shifted: Floats, plain: Doubles, peaks: Floats, alpha: float
     return True
 
 
-def _powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
+def powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
     """(512,) sums over columns of masses to a power; both arrays are written over."""
     if alpha in (2.0, 4.0):
         # Squaring costs a fraction of another exp. What would become a denormal number, at many times the

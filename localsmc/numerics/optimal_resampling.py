@@ -13,17 +13,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.numerics.categorical import Draw, draw_one
+from localsmc.numerics.categorical import CategoricalSampler, sample_one
 from localsmc.numerics.log_math import Doubles, Ints, log_sum_exp
 from localsmc.numerics.resampling import ROUND_OFF, systematic
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.tempered_logits import TemperedLogits
 from localsmc.numerics.timing import numerics_time
 
-LEAST_LUMP = 0.01
+MIN_LIGHT_MASS = 0.01
 """In units of c: lumps that weigh less together are not worth a row, and dropped at times, without bias."""
 
 
-class Branches(NamedTuple):
+class Kept(NamedTuple):
     """Children (D,) by their parents' rows, and the log-weights of the finished (F,), −inf where dropped."""
 
     rows: Ints
@@ -34,7 +34,9 @@ class Branches(NamedTuple):
 
 
 @numerics_time
-def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: Draw) -> Branches:
+def fearnhead_clifford(
+    tempered: TemperedLogits, live: Doubles, finished: Doubles, n: int, draw: CategoricalSampler
+) -> Kept:
     """The children of histories with these rows of logits and log-weights `live` (R,), thinned to about n.
 
     Children weigh p^alpha of their parent's weight. `finished` (F,) are log-weights of histories that
@@ -45,11 +47,11 @@ def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: D
     totals = live + log_power
     log_c = log_sum_exp(np.concatenate((finished, totals)) if len(finished) else totals) - np.log(n)
 
-    rows, tokens = tempered.at_least((log_c - live) / alpha + tempered.log_norm)
+    rows, tokens = tempered.above((log_c - live) / alpha + tempered.log_norm)
     logps = tempered.logp(rows, tokens)
     logw = live[rows] + alpha * logps
     # Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
-    rest = tempered.without(rows, tokens)
+    rest = tempered.masked(rows, tokens)
     lumps, kept = np.exp(totals - log_c) * rest.totals / tempered.totals, finished
     if len(finished):
         weights = np.exp(finished - log_c)
@@ -60,11 +62,11 @@ def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: D
             kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
     picked = np.flatnonzero(picks[len(finished) :])
     if not len(picked):
-        return Branches(rows, tokens, logps, logw, kept)
+        return Kept(rows, tokens, logps, logw, kept)
 
-    light = rest.take(picked).draw(draw, picks[len(finished) + picked])
+    light = rest.take(picked).sample(draw, picks[len(finished) + picked])
     light_rows = picked[light.rows]
-    return Branches(
+    return Kept(
         rows=np.concatenate((rows, light_rows)),
         tokens=np.concatenate((tokens, light.tokens)),
         logps=np.concatenate((logps, tempered.logp(light_rows, light.tokens))),
@@ -73,7 +75,7 @@ def branch(tempered: Tempered, live: Doubles, finished: Doubles, n: int, draw: D
     )
 
 
-def _pick(lumps: Doubles, draw: Draw) -> tuple[Ints, float]:
+def _pick(lumps: Doubles, draw: CategoricalSampler) -> tuple[Ints, float]:
     """How often each lump is picked, and log of what a pick weighs, in units of c; E[both] = lumps.
 
     With a whole number of picks their weight together is that of the lumps for certain.
@@ -86,6 +88,6 @@ def _pick(lumps: Doubles, draw: Draw) -> tuple[Ints, float]:
         return systematic(lumps, n_picks, draw), float(np.log(total / n_picks))
     picks = np.zeros(len(lumps), dtype=np.int64)
     # Lighter than the least, there is mostly none; and one pick is a plain draw.
-    if total >= LEAST_LUMP or draw_one(draw, np.array([LEAST_LUMP - total, total])):
-        picks[draw_one(draw, lumps)] = 1
-    return picks, float(np.log(max(total, LEAST_LUMP)))
+    if total >= MIN_LIGHT_MASS or sample_one(draw, np.array([MIN_LIGHT_MASS - total, total])):
+        picks[sample_one(draw, lumps)] = 1
+    return picks, float(np.log(max(total, MIN_LIGHT_MASS)))

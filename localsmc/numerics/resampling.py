@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.numerics.categorical import Draw, draw_one
+from localsmc.numerics.categorical import CategoricalSampler, sample_one
 from localsmc.numerics.log_math import Doubles, Ints
 
 
@@ -27,21 +27,21 @@ class Offspring(NamedTuple):
     weights: Doubles
 
 
-Scheme = Callable[[Doubles, int, Draw], Offspring]
-Counting = Callable[[Doubles, int, Draw], Ints]
+Scheme = Callable[[Doubles, int, CategoricalSampler], Offspring]
+Counting = Callable[[Doubles, int, CategoricalSampler], Ints]
 """A scheme whose particles have equal weights: E[count] = n·weight."""
 
 ROUND_OFF = 1e-9
 """Sums of weights closer than this to a whole number are that number."""
 
 
-def multinomial(weights: Doubles, n: int, draw: Draw) -> Ints:
+def multinomial(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
     """n independent draws."""
     drawn = draw(weights[None, :], np.array([n]))
     return np.bincount(drawn, minlength=len(weights))
 
 
-def stratified(weights: Doubles, n: int, draw: Draw) -> Ints:
+def stratified(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
     """One draw in each of n equal strata of the cumulative weights."""
     edges = _edges(weights, n)
     strata = np.arange(n)
@@ -57,18 +57,18 @@ def stratified(weights: Doubles, n: int, draw: Draw) -> Ints:
     return counts
 
 
-def systematic(weights: Doubles, n: int, draw: Draw) -> Ints:
+def systematic(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
     """One offset shared by n equal strata; each count is ⌊n·w⌋ or ⌈n·w⌉."""
     edges = _edges(weights, n)
     breaks = np.concatenate(([0.0], np.sort(edges[1:] % 1.0), [1.0]))
-    interval = draw_one(draw, np.diff(breaks))
+    interval = sample_one(draw, np.diff(breaks))
     offset = (breaks[interval] + breaks[interval + 1]) / 2
     # Points at offset, offset + 1, ...: the number below an edge.
     counts: Ints = np.diff(np.ceil(edges - offset)).astype(np.int64)
     return counts
 
 
-def residual(weights: Doubles, n: int, draw: Draw) -> Ints:
+def residual(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
     """⌊n·w⌋ particles for certain, the rest by independent draws from the remainders."""
     expected = weights * n
     counts = np.floor(expected + ROUND_OFF).astype(np.int64)
@@ -90,7 +90,7 @@ CHOPTHIN_RATIO = 3 + math.sqrt(8)
 """No particle weighs more than so many times another one; the ESS is then n/2 at least."""
 
 
-def chopthin(weights: Doubles, n: int, draw: Draw) -> Offspring:
+def chopthin(weights: Doubles, n: int, draw: CategoricalSampler) -> Offspring:
     """The heavy are chopped, the light thinned, the others left: weights within CHOPTHIN_RATIO.
 
     With a floor a: below it a history stays with probability w/a, one particle of weight a; above
@@ -128,7 +128,7 @@ def _chopthin_floor(weights: Doubles, n: int) -> float:
     return float((thinned + chopped[chopped >= above].sum()) / (n - n_left))
 
 
-def _equal(counting: Counting, weights: Doubles, n: int, draw: Draw) -> Offspring:
+def _equal(counting: Counting, weights: Doubles, n: int, draw: CategoricalSampler) -> Offspring:
     return Offspring(counting(weights, n, draw), np.full(len(weights), 1 / n))
 
 
@@ -145,7 +145,7 @@ SCHEMES: dict[str, Scheme] = {
 }
 
 
-def thin(weights: Doubles, n: int, draw: Draw) -> Doubles:
+def thin(weights: Doubles, n: int, draw: CategoricalSampler) -> Doubles:
     """At most n histories keep a weight, and E[new weight] = weight for each of them.
 
     Histories heavier than the threshold c keep theirs; of the others, whose weights are Σ/c

@@ -16,17 +16,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.numerics.categorical import Draw
-from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM, _masses, _peaks
+from localsmc.numerics.categorical import CategoricalSampler
+from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM, column_peaks, column_sums
 from localsmc.numerics.log_math import Doubles, Floats, Ints, require_numbers
-from localsmc.numerics.threads import share_out
+from localsmc.numerics.threads import map_rows
 from localsmc.numerics.timing import numerics_time
 
-WORTH_A_THREAD = 1 << 16
+ELEMENTS_PER_THREAD = 1 << 16
 """Logits below which another thread costs more than it saves."""
 
 
-class Children(NamedTuple):
+class TokenCounts(NamedTuple):
     """Tokens (D,) drawn from rows (D,), in order of rows, and how often each was."""
 
     rows: Ints
@@ -34,7 +34,7 @@ class Children(NamedTuple):
     counts: Ints
 
 
-class Tempered:
+class TemperedLogits:
     """Rows of logits (R, V), and their masses p^alpha up to a constant; valid as long as the logits are.
 
     With `has_rest` the last column is no token: it holds the log-sum-exp of logits that are not shown, and
@@ -107,25 +107,27 @@ class Tempered:
 
         def work(rows: Iterator[int]) -> None:
             for row in rows:
-                top = self.top[row] = _peaks(logits[row], self._peaks[row])
+                top = self.top[row] = column_peaks(logits[row], self._peaks[row])
                 plain_sum[row] = self._mass[row] = 0.0
                 if np.isfinite(top):  # else nothing is shown, or it is refused below
-                    plain_sum[row] = _masses(logits[row], top, self._peaks[row], self.alpha, self._mass[row])
+                    plain_sum[row] = column_sums(
+                        logits[row], top, self._peaks[row], self.alpha, self._mass[row]
+                    )
 
-        share_out(work, n_rows, min(n_threads, logits.size // WORTH_A_THREAD))
+        map_rows(work, n_rows, min(n_threads, logits.size // ELEMENTS_PER_THREAD))
         self.top = self._scale(self.top)
         self._sum_up(plain_sum, self._mass)
 
     # --- some of it ----------------------------------------------------------------------------
 
-    def take(self, rows: Ints | NDArray[np.bool_]) -> Tempered:
+    def take(self, rows: Ints | NDArray[np.bool_]) -> TemperedLogits:
         """Some of the rows."""
         some = self._like()
         some.top, some.log_norm, some.log_power = self.top[rows], self.log_norm[rows], self.log_power[rows]
         some._index, some._mass, some._peaks = self._index[rows], self._mass[rows], self._peaks[rows]
         return some
 
-    def without(self, rows: Ints, tokens: Ints) -> Tempered:
+    def masked(self, rows: Ints, tokens: Ints) -> TemperedLogits:
         """The same masses but for some tokens (D,) of rows (D,), which have none now; sums stay.
 
         What is left keeps its scale: beside a token that has all but 1e-30 of its row's mass nothing is.
@@ -141,9 +143,9 @@ class Tempered:
             rest._mass[rows, tokens] = 0.0
         return rest
 
-    def _like(self) -> Tempered:
+    def _like(self) -> TemperedLogits:
         # What copy.copy would do, at a fifth of the time.
-        other = Tempered.__new__(Tempered)
+        other = TemperedLogits.__new__(TemperedLogits)
         other.__dict__.update(self.__dict__)
         return other
 
@@ -156,7 +158,7 @@ class Tempered:
         """Log-probabilities at temperature 1 of tokens (D,) of rows (D,)."""
         return np.asarray(self._logits[self._index[rows], tokens].astype(np.float64) - self.log_norm[rows])
 
-    def at_least(self, bars: Doubles) -> tuple[Ints, Ints]:
+    def above(self, bars: Doubles) -> tuple[Ints, Ints]:
         """Rows and tokens of the logits that reach their row's bar (R,), rows in order."""
         bars = bars.astype(self._logits.dtype)
         rows, columns = np.nonzero(self._peaks >= bars[:, None])
@@ -165,7 +167,7 @@ class Tempered:
         hit, deep = np.nonzero(self._values(rows, columns) >= bars[rows, None])
         return rows[hit], columns[hit] + COLUMNS * deep
 
-    def likeliest(self) -> Ints:
+    def argmax(self) -> Ints:
         """(R,) the token of each row's highest logit, one of them where several are as high."""
         rows = np.arange(len(self))
         columns = self._peaks.argmax(axis=1)
@@ -175,25 +177,25 @@ class Tempered:
     # --- draws ---------------------------------------------------------------------------------
 
     @numerics_time
-    def draw(self, draw: Draw, counts: Ints, bars: Doubles | None = None) -> Children:
+    def sample(self, draw: CategoricalSampler, counts: Ints, bars: Doubles | None = None) -> TokenCounts:
         """counts (R,) independent tokens of each row by their mass, equal ones together.
 
         With `bars` (R,) only of those whose logits reach their row's, at least one.
         """
         if bars is not None:
-            return self._draw_above(draw, counts, bars)
+            return self._sample_above(draw, counts, bars)
         columns = draw(self._mass, counts)
         rows = np.repeat(np.arange(len(counts)), counts)
         if not self._is_folded:
-            return tallied(rows, columns, self._n_vocab)
-        hit = tallied(rows, columns, COLUMNS)
+            return count_unique(rows, columns, self._n_vocab)
+        hit = count_unique(rows, columns, COLUMNS)
         deep = draw(self._inside(hit.rows, hit.tokens), hit.counts)
         within = np.repeat(np.arange(len(hit.rows)), hit.counts)
         tokens = hit.tokens[within] + COLUMNS * deep
-        return tallied(hit.rows[within], tokens, self._n_vocab)
+        return count_unique(hit.rows[within], tokens, self._n_vocab)
 
-    def _draw_above(self, draw: Draw, counts: Ints, bars: Doubles) -> Children:
-        rows, tokens = self.at_least(bars)
+    def _sample_above(self, draw: CategoricalSampler, counts: Ints, bars: Doubles) -> TokenCounts:
+        rows, tokens = self.above(bars)
         sizes = np.bincount(rows, minlength=len(self))
         places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         shape = len(self), int(sizes.max())
@@ -202,7 +204,7 @@ class Tempered:
         token_at[rows, places] = tokens
         drawn = draw(mass, counts)
         rows = np.repeat(np.arange(len(self)), counts)
-        return tallied(rows, token_at[rows, drawn], self._n_vocab)
+        return count_unique(rows, token_at[rows, drawn], self._n_vocab)
 
     def _keys(self, rows: Ints, tokens: Ints) -> Ints:
         """A number for each token of each row, the same whichever rows are taken."""
@@ -230,12 +232,12 @@ class Tempered:
         return mass
 
 
-def tallied(rows: Ints, values: Ints, n_values: int) -> Children:
+def count_unique(rows: Ints, values: Ints, n_values: int) -> TokenCounts:
     """Equal pairs as one, in order."""
     if len(rows) == 1:
-        return Children(rows, values, np.ones(1, dtype=np.int64))
+        return TokenCounts(rows, values, np.ones(1, dtype=np.int64))
     keys, counts = np.unique(rows * n_values + values, return_counts=True)
-    return Children(*np.divmod(keys, n_values), counts)
+    return TokenCounts(*np.divmod(keys, n_values), counts)
 
 
 # --- one folded row -------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(os.cpu_count(), "localsmc-rows")
 
 
-def share_out(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
+def map_rows(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
     """Do the work on all rows, by this thread and others: NumPy lets them run side by side.
 
     Whoever is free takes the next row: llama.cpp's own threads spin on for a while after a decode, and

@@ -14,7 +14,7 @@ GivenT = ParamSpec("GivenT")
 FoundT = TypeVar("FoundT")
 
 
-class Stopwatch:
+class Timer:
     """Runs while one of the functions that it marks is at work; of nested ones the outermost counts."""
 
     def __init__(self) -> None:
@@ -39,5 +39,5 @@ class Stopwatch:
         return timed
 
 
-numerics_time = Stopwatch()
+numerics_time = Timer()
 """Work on whole rows of logits: exponentials, sums, draws."""

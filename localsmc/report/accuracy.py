@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from localsmc.evals.result_lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, Line
+from localsmc.evals.result_lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, ResultRecord
 from localsmc.numerics.statistics import pass_at_k, resampled_mean
 from localsmc.report import table
 from localsmc.report.cost import Costs
-from localsmc.report.groups import Group, Scored
+from localsmc.report.groups import ResultGroup, ScoredGroup
 from localsmc.report.table import Column, Table
 
 WHERE = (Column("run", "run"), Column("task", "task"), Column("model", "model"), Column("method", "method"))
@@ -36,12 +36,12 @@ NOTE = (
 )
 
 
-def where(group: Group) -> tuple[str, str, str, str]:
+def where(group: ResultGroup) -> tuple[str, str, str, str]:
     """The cells under WHERE."""
     return group.run, group.task, group.model, group.method
 
 
-def accuracy(groups: Sequence[Group], costs: Costs) -> Table | None:
+def accuracy(groups: Sequence[ResultGroup], costs: Costs) -> Table | None:
     """Every method and selector with its interval; None where nothing is graded."""
     rows = [_row(scored, costs) for group in groups if group.graded for scored in group.by_selector()]
     if not rows:
@@ -49,7 +49,7 @@ def accuracy(groups: Sequence[Group], costs: Costs) -> Table | None:
     return Table(name="accuracy", title="Accuracy", columns=COLUMNS, rows=tuple(rows), note=NOTE)
 
 
-def _row(scored: Scored, costs: Costs) -> tuple[Any, ...]:
+def _row(scored: ScoredGroup, costs: Costs) -> tuple[Any, ...]:
     estimate, group = scored.accuracy, scored.group
     verdicts = [scored.share(verdict) for verdict in (NO_ANSWER, TRUNCATED, GRADER_FAILED, FAILED)]
     return (
@@ -63,16 +63,16 @@ def _row(scored: Scored, costs: Costs) -> tuple[Any, ...]:
     )
 
 
-Part = Callable[[Line], Any]
+Part = Callable[[ResultRecord], Any]
 PARTS: dict[str, Part] = {"family": lambda line: line.family, "level": lambda line: line.level}
 
 
-def parts_of(groups: Iterable[Group], part: Part) -> list[Any]:
+def parts_of(groups: Iterable[ResultGroup], part: Part) -> list[Any]:
     """The families or levels that there are, in order."""
     return sorted({part(line) for group in groups for line in group.lines} - {None})
 
 
-def by_part(groups: Sequence[Group], name: str) -> Table | None:
+def by_part(groups: Sequence[ResultGroup], name: str) -> Table | None:
     """Each method's own selector, family by family or level by level; None where all is one part."""
     part = PARTS[name]
     values = parts_of(groups, part)
@@ -89,12 +89,12 @@ def by_part(groups: Sequence[Group], name: str) -> Table | None:
     return Table(name=name, title=f"By {name}", columns=columns, rows=tuple(rows))
 
 
-def told_main(group: Group) -> str:
+def told_main(group: ResultGroup) -> str:
     """The selector that the run has used, as tables have it."""
     return "" if group.is_single else group.main
 
 
-def by_seed(groups: Sequence[Group]) -> Table | None:
+def by_seed(groups: Sequence[ResultGroup]) -> Table | None:
     """Each method's own selector, seed by seed; None where there is one seed."""
     rows = []
     for group in groups:
@@ -115,7 +115,7 @@ def by_seed(groups: Sequence[Group]) -> Table | None:
 # --- the best of k samples ------------------------------------------------------------------------
 
 
-def pass_table(groups: Sequence[Group], names: dict[str, str]) -> tuple[Table | None, str]:
+def pass_table(groups: Sequence[ResultGroup], names: dict[str, str]) -> tuple[Table | None, str]:
     """pass@k of independent samples, or why there is none. `names` are the methods' by their labels."""
     fitting = [one for one in groups if names[one.method] == "sample" and one.particles > 1 and one.graded]
     if not fitting:
@@ -136,7 +136,7 @@ def pass_table(groups: Sequence[Group], names: dict[str, str]) -> tuple[Table | 
     return Table(name="pass", title=title, columns=columns, rows=rows, note=note), ""
 
 
-def _pass_rows(group: Group) -> list[tuple[Any, ...]]:
+def _pass_rows(group: ResultGroup) -> list[tuple[Any, ...]]:
     counts: dict[str, tuple[int, int]] = {}
     for line in group.graded:
         n, n_right = counts.get(line.problem, (0, 0))

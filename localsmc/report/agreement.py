@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from localsmc.evals.result_lines import RIGHT, Line
+from localsmc.evals.result_lines import RIGHT, ResultRecord
 from localsmc.evals.run_folder import RunRecord
 from localsmc.report import table
 from localsmc.report.accuracy import WHERE, where
-from localsmc.report.groups import Group
+from localsmc.report.groups import ResultGroup
 from localsmc.report.table import Column, Table
 from localsmc.text import answers
 
@@ -46,7 +46,7 @@ def missing(runs: Sequence[RunRecord]) -> Table | None:
     return Table(name="missing", title="Not done yet", columns=columns, rows=tuple(rows), note=note)
 
 
-def agreement(groups: Sequence[Group]) -> Table | None:
+def agreement(groups: Sequence[ResultGroup]) -> Table | None:
     """How often two methods on the same model give the same answer; None where there is no pair."""
     rows = []
     for first, second in itertools.combinations(groups, 2):
@@ -76,7 +76,7 @@ def agreement(groups: Sequence[Group]) -> Table | None:
     return Table(name="agreement", title="Agreement", columns=columns, rows=tuple(rows), note=note)
 
 
-def _agreed(pairs: Sequence[tuple[Line, Line]]) -> tuple[Any, ...]:
+def _agreed(pairs: Sequence[tuple[ResultRecord, ResultRecord]]) -> tuple[Any, ...]:
     n_problems = len({line.problem for line, _ in pairs})
     same = [b.answer is not None and answers.same(a.answer, b.answer) for a, b in pairs]
     graded: list[tuple[bool, ...]] = [
@@ -88,7 +88,7 @@ def _agreed(pairs: Sequence[tuple[Line, Line]]) -> tuple[Any, ...]:
     return n_problems, float(np.mean(same)), *shares
 
 
-def spread(groups: Sequence[Group]) -> Table | None:
+def spread(groups: Sequence[ResultGroup]) -> Table | None:
     """How many answers each method finds, and how much weight they have; None with one particle."""
     rows = []
     for group in groups:
@@ -119,7 +119,7 @@ def spread(groups: Sequence[Group]) -> Table | None:
 N_SHOWN = 5
 
 
-def distributions(groups: Sequence[Group]) -> Table | None:
+def distributions(groups: Sequence[ResultGroup]) -> Table | None:
     """Problem by problem the answers with their weights, for runs without known answers; else None."""
     lines = [(group, line) for group in groups if not group.graded for line in group.lines]
     rows = sorted(
@@ -138,7 +138,7 @@ def distributions(groups: Sequence[Group]) -> Table | None:
     return Table(name="answers", title="Answers", columns=columns, rows=tuple(rows), note=note)
 
 
-def _shown(line: Line) -> str:
+def _shown(line: ResultRecord) -> str:
     if line.drawn is None:
         return f"failed: {line.error or 'no reason is given'}"
     told = [f"{share.answer or 'no answer'} {share.weight:.0%}" for share in line.drawn.shares]

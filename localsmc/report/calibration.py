@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from localsmc.evals.result_lines import RIGHT, Line
+from localsmc.evals.result_lines import RIGHT, ResultRecord
 from localsmc.numerics.statistics import Bin, brier, calibration_bins, calibration_error, resampled
 from localsmc.report import table
 from localsmc.report.accuracy import COLUMNS, WHERE, where
-from localsmc.report.groups import Group
+from localsmc.report.groups import ResultGroup
 from localsmc.report.table import Column, Table
 
 NOTE = (
@@ -24,7 +24,7 @@ NOTE = (
 class Calibration:
     """A group's heaviest answers: bins, Brier score with its interval, expected calibration error."""
 
-    group: Group
+    group: ResultGroup
     n: int
     n_problems: int
     bins: list[Bin]
@@ -32,7 +32,7 @@ class Calibration:
     error: float
 
 
-def calibration(group: Group) -> Calibration | None:
+def calibration(group: ResultGroup) -> Calibration | None:
     """None where nothing is graded, or weights tell nothing: of one text, or of what was not given up."""
     claims = [claim for claim in map(_claim, group.graded) if claim is not None]
     if not claims or group.is_single or group.is_partial:
@@ -55,7 +55,7 @@ def calibration(group: Group) -> Calibration | None:
     )
 
 
-def _claim(line: Line) -> tuple[str, float, float] | None:
+def _claim(line: ResultRecord) -> tuple[str, float, float] | None:
     """The problem, the weight of its heaviest answer, and whether that is right."""
     given = line.drawn.shares if line.drawn is not None else ()
     shares = [share for share in given if share.answer is not None]
@@ -119,7 +119,7 @@ def bins(found: Sequence[Calibration]) -> Table | None:
 WORDS = ("high", "medium", "low")
 
 
-def in_words(groups: Sequence[Group]) -> Table | None:
+def in_words(groups: Sequence[ResultGroup]) -> Table | None:
     """How often an answer was right, by the word that the run had for it; None where it had none."""
     rows = []
     for group in groups:

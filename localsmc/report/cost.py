@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from localsmc.evals.result_lines import Spent
+from localsmc.evals.result_lines import Cost
 from localsmc.report import table
-from localsmc.report.groups import Group, means
+from localsmc.report.groups import ResultGroup, means
 from localsmc.report.table import Column, Table
 
 PARTS = ("rows", "decodes", "tokens", "flops", "seconds")
@@ -58,17 +58,20 @@ class Costs:
     """
 
     def __init__(
-        self, groups: Sequence[Group], names: Mapping[str, str], configs: Mapping[str, Mapping[str, Any]]
+        self,
+        groups: Sequence[ResultGroup],
+        names: Mapping[str, str],
+        configs: Mapping[str, Mapping[str, Any]],
     ) -> None:
         self._names, self._configs = names, configs
         self._spent = {id(group): _by_problem(group) for group in groups}
         self._baselines = {id(group): self._baseline(group, groups) for group in groups}
 
-    def baseline(self, group: Group) -> Group | None:
+    def baseline(self, group: ResultGroup) -> ResultGroup | None:
         """What the group's cost is told relative to; None where no cost is known."""
         return self._baselines[id(group)]
 
-    def ratio(self, group: Group, part: str) -> float | None:
+    def ratio(self, group: ResultGroup, part: str) -> float | None:
         """The cost over the baseline's, on the problems that both have done.
 
         None where there is none, and for seconds of different machines.
@@ -81,15 +84,15 @@ class Costs:
         below = math.fsum(theirs[problem] for problem in common)
         return math.fsum(ours[problem] for problem in common) / below if below > 0 else None
 
-    def mean(self, group: Group, part: str) -> float | None:
+    def mean(self, group: ResultGroup, part: str) -> float | None:
         """The mean over the problems; None where none was answered, or none says what it took of this."""
         spent = self._spent[id(group)][part].values()
         return math.fsum(spent) / len(spent) if spent else None
 
-    def _is_known(self, group: Group) -> bool:
+    def _is_known(self, group: ResultGroup) -> bool:
         return bool(self._spent[id(group)]["rows"])
 
-    def _baseline(self, group: Group, groups: Sequence[Group]) -> Group | None:
+    def _baseline(self, group: ResultGroup, groups: Sequence[ResultGroup]) -> ResultGroup | None:
         rivals = [one for one in groups if one.place == group.place and self._is_known(one)]
         here = [one for one in rivals if one.sources == group.sources] or rivals
         plain = [one for one in here if self._names[one.method] == "sample" and one.particles == 1]
@@ -105,7 +108,7 @@ class Costs:
         config = self._configs[method]
         return all(config.get(option, own) == own for option, own in UNTOUCHED.items())
 
-    def table(self, groups: Sequence[Group]) -> Table | None:
+    def table(self, groups: Sequence[ResultGroup]) -> Table | None:
         """All costs; None where nothing was answered."""
         rows = [self._row(group) for group in groups if self._is_known(group)]
         if not rows:
@@ -114,7 +117,7 @@ class Costs:
             name="cost", title="Cost a problem", columns=COLUMNS, rows=tuple(rows), note=self.note(groups)
         )
 
-    def note(self, groups: Sequence[Group]) -> str:
+    def note(self, groups: Sequence[ResultGroup]) -> str:
         """Which method × 1 is, and what is told of a draft."""
         has_steps = any(_accepted(group) is not None for group in groups)
         steps = " Accepted are the Metropolis steps that changed a text." if has_steps else ""
@@ -126,7 +129,7 @@ class Costs:
             f"{steps}{DRAFT_NOTE if any(map(has_draft, groups)) else ''}"
         )
 
-    def _row(self, group: Group) -> tuple[Any, ...]:
+    def _row(self, group: ResultGroup) -> tuple[Any, ...]:
         steps, rows = self.mean(group, "steps"), self.mean(group, "rows")
         full = group.particles * steps if steps else 0.0
         return (
@@ -145,29 +148,29 @@ class Costs:
         )
 
 
-def has_draft(group: Group) -> bool:
+def has_draft(group: ResultGroup) -> bool:
     """Whether two models did any of it."""
     return any(line.drawn is not None and line.drawn.spent.draft is not None for line in group.lines)
 
 
-def _accepted(group: Group) -> float | None:
+def _accepted(group: ResultGroup) -> float | None:
     return _share(group, "accepted", "proposals")
 
 
-def _share(group: Group, part: str, whole: str) -> float | None:
+def _share(group: ResultGroup, part: str, whole: str) -> float | None:
     """Of all runs together; None where there is nothing to share."""
     spent = [line.drawn.spent for line in group.lines if line.drawn is not None]
     below = sum(_value(one, whole) or 0 for one in spent)
     return sum(_value(one, part) or 0 for one in spent) / below if below else None
 
 
-def _value(spent: Spent, part: str) -> float | None:
+def _value(spent: Cost, part: str) -> float | None:
     """A count of a run, or of its draft; None where it has none."""
     found = getattr(spent.draft if part in OF_DRAFT else spent, part, None)
     return None if found is None else float(found)
 
 
-def _by_problem(group: Group) -> dict[str, dict[str, float]]:
+def _by_problem(group: ResultGroup) -> dict[str, dict[str, float]]:
     """By part what each problem took of it, the mean over the seeds; without those that failed."""
     done = [(line, line.drawn.spent) for line in group.lines if line.drawn is not None]
     return {

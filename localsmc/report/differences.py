@@ -10,7 +10,7 @@ from localsmc.errors import ConfigError
 from localsmc.numerics.statistics import mcnemar, mean_difference
 from localsmc.report import table
 from localsmc.report.accuracy import SELECT, WHERE, told_main, where
-from localsmc.report.groups import Group, Scored, means
+from localsmc.report.groups import ResultGroup, ScoredGroup, means
 from localsmc.report.table import Column, Table
 
 NOTE = (
@@ -19,7 +19,7 @@ NOTE = (
 )
 
 
-def checked_against(groups: Sequence[Group], against: str | None) -> None:
+def checked_against(groups: Sequence[ResultGroup], against: str | None) -> None:
     """Raise ConfigError where no method has this label."""
     labels = list(dict.fromkeys(group.method for group in groups))
     if against is None or against in labels:
@@ -29,7 +29,7 @@ def checked_against(groups: Sequence[Group], against: str | None) -> None:
     raise ConfigError(f"no method of these runs is called `{against}`", hint=told)
 
 
-def between_methods(groups: Sequence[Group], against: str | None) -> Table | None:
+def between_methods(groups: Sequence[ResultGroup], against: str | None) -> Table | None:
     """Every method against the first, or the one named; None where there is no pair."""
     pairs = []
     for group in groups:
@@ -43,7 +43,7 @@ def between_methods(groups: Sequence[Group], against: str | None) -> Table | Non
     return _table("differences", "Differences between methods, paired by problem", rows)
 
 
-def between_models(groups: Sequence[Group]) -> Table | None:
+def between_models(groups: Sequence[ResultGroup]) -> Table | None:
     """Every model against the first, by the same method on the same task; None where there is one."""
     pairs = []
     for group in groups:
@@ -54,7 +54,7 @@ def between_models(groups: Sequence[Group]) -> Table | None:
     return _table("models", "Differences between models, paired by problem", rows)
 
 
-def _told(group: Group, name: str) -> str:
+def _told(group: ResultGroup, name: str) -> str:
     return f"{name} ({group.run})" if group.run else name
 
 
@@ -76,7 +76,7 @@ def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
     return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=NOTE)
 
 
-def _rows(ours: Group, theirs: Group, told: str) -> Iterator[tuple[Any, ...]]:
+def _rows(ours: ResultGroup, theirs: ResultGroup, told: str) -> Iterator[tuple[Any, ...]]:
     for scored in ours.by_selector():
         # A vote is compared with the vote; with one answer, whatever it was selected by.
         is_alike = scored.selector in theirs.selectors and not theirs.is_single and not ours.is_single
@@ -86,7 +86,7 @@ def _rows(ours: Group, theirs: Group, told: str) -> Iterator[tuple[Any, ...]]:
             yield (*where(ours), scored.told, told, other.told or told_main(theirs), *values)
 
 
-def difference(ours: Scored, theirs: Scored) -> tuple[Any, ...] | None:
+def difference(ours: ScoredGroup, theirs: ScoredGroup) -> tuple[Any, ...] | None:
     """Problems, difference, interval, problems won and lost, p by seed; None where none is common.
 
     Won and lost are means over the seeds; p is None where expected draws are neither right nor wrong.
@@ -109,7 +109,7 @@ def difference(ours: Scored, theirs: Scored) -> tuple[Any, ...] | None:
 Rights = dict[tuple[str, int], float]
 
 
-def _common(ours: Scored, theirs: Scored) -> tuple[Rights, Rights]:
+def _common(ours: ScoredGroup, theirs: ScoredGroup) -> tuple[Rights, Rights]:
     """Both by problem and seed where both have that, else, with no seed in common, by problem alone."""
     first, second = ours.rights, theirs.rights
     keys = [key for key in first if key in second]

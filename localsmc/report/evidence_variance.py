@@ -8,7 +8,7 @@ import numpy as np
 
 from localsmc.report import table
 from localsmc.report.accuracy import WHERE, where
-from localsmc.report.groups import Group
+from localsmc.report.groups import ResultGroup
 from localsmc.report.table import Column, Table
 
 NOTE = (
@@ -17,7 +17,7 @@ NOTE = (
 )
 
 
-def spread(groups: Sequence[Group]) -> Table | None:
+def spread(groups: Sequence[ResultGroup]) -> Table | None:
     """The standard deviation of log Ẑ over seeds; None where no method with evidence has several."""
     rows = []
     for group in groups:

@@ -9,14 +9,14 @@ from functools import cached_property
 
 import numpy as np
 
-from localsmc.evals.result_lines import RIGHT, UNGRADED, Line
+from localsmc.evals.result_lines import RIGHT, UNGRADED, ResultRecord
 from localsmc.evals.run_folder import RunRecord
 from localsmc.numerics.statistics import Estimate, mean_share
 from localsmc.selection import BY_LOGP, SELECTORS
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class ResultGroup:
     """All lines of one method on one model and task. `run` is empty where it need not be told.
 
     `machine` and `sources` say where the seconds come from and which folders took part.
@@ -26,7 +26,7 @@ class Group:
     task: str
     model: str
     method: str
-    lines: tuple[Line, ...]
+    lines: tuple[ResultRecord, ...]
     machine: str = ""
     sources: tuple[str, ...] = ()
 
@@ -71,7 +71,7 @@ class Group:
         return (self.main, *(name for name in others if name != self.main))
 
     @cached_property
-    def graded(self) -> tuple[Line, ...]:
+    def graded(self) -> tuple[ResultRecord, ...]:
         """The lines whose answers can be right."""
         return tuple(line for line in self.lines if line.verdict != UNGRADED and line.gold is not None)
 
@@ -80,25 +80,25 @@ class Group:
         """How many seeds there are."""
         return len({line.seed for line in self.lines})
 
-    def of(self, lines: Iterable[Line]) -> Group:
+    def of(self, lines: Iterable[ResultRecord]) -> ResultGroup:
         """The same with some of the lines only."""
         return replace(self, lines=tuple(lines))
 
-    def scored(self, selector: str) -> Scored:
+    def scored(self, selector: str) -> ScoredGroup:
         """The group under one selector."""
         outcomes = {(line.problem, line.seed): line.outcome(selector) for line in self.graded}
-        return Scored(group=self, selector=selector, outcomes=outcomes)
+        return ScoredGroup(group=self, selector=selector, outcomes=outcomes)
 
-    def by_selector(self) -> Iterator[Scored]:
+    def by_selector(self) -> Iterator[ScoredGroup]:
         """The group under each of its selectors."""
         return map(self.scored, self.selectors)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scored:
+class ScoredGroup:
     """A group under a selector: the probability of each verdict, by problem and seed."""
 
-    group: Group
+    group: ResultGroup
     selector: str
     outcomes: dict[tuple[str, int], dict[str, float]]
 
@@ -142,20 +142,20 @@ def means(values: dict[tuple[str, int], float]) -> dict[str, float]:
     return {problem: sum(some) / len(some) for problem, some in by_problem.items()}
 
 
-def grouped(runs: Sequence[RunRecord]) -> list[Group]:
+def grouped(runs: Sequence[RunRecord]) -> list[ResultGroup]:
     """The groups of all runs in the order of their manifests; runs are told apart where they must be."""
     is_apart = _overlap(runs)
     names = _distinct_names(runs)
     versions = _task_versions(runs)
-    found: list[Group] = []
+    found: list[ResultGroup] = []
     for run, name in zip(runs, names, strict=True):
-        by_key: dict[tuple[str, str, str], list[Line]] = {}
+        by_key: dict[tuple[str, str, str], list[ResultRecord]] = {}
         for line in run.lines:
             by_key.setdefault((line.task, line.model, line.method), []).append(line)
         for task in run.manifest.tasks:
             label = f"{task.name} v{task.version}" if len(versions[task.name]) > 1 else task.name
             found += [
-                Group(
+                ResultGroup(
                     run=name if is_apart else "",
                     task=label,
                     model=model,
@@ -171,7 +171,7 @@ def grouped(runs: Sequence[RunRecord]) -> list[Group]:
     return _in_order(found)
 
 
-def _in_order(groups: list[Group]) -> list[Group]:
+def _in_order(groups: list[ResultGroup]) -> list[ResultGroup]:
     """Tasks, models and methods together, each in the order of its first appearance."""
     tasks, models, methods = (
         {name: i for i, name in enumerate(dict.fromkeys(getattr(group, part) for group in groups))}

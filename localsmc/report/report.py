@@ -13,9 +13,9 @@ from localsmc.evals.run_folder import MAKE, RunRecord, read_run
 from localsmc.report import accuracy, agreement, calibration, differences, evidence_variance, trace_tables
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
-from localsmc.report.groups import Group, grouped
+from localsmc.report.groups import ResultGroup, grouped
 from localsmc.report.table import Table, csv_text, markdown, text
-from localsmc.report.trace_file import Trace, read_trace
+from localsmc.report.trace_file import RecordedTrace, read_trace
 from localsmc.version import __version__
 
 
@@ -26,7 +26,7 @@ def report(paths: Sequence[Path], against: str | None = None) -> Report:
     RunError where one cannot be read, and ConfigError where no method has that label.
     """
     runs: list[RunRecord] = []
-    traces: list[Trace] = []
+    traces: list[RecordedTrace] = []
     for path in _each_once(paths):
         if path.is_dir():
             runs.append(read_run(path))
@@ -52,11 +52,11 @@ class Report:
     """What was read, the groups of its lines, and the tables that there is something for."""
 
     runs: tuple[RunRecord, ...]
-    traces: tuple[Trace, ...]
+    traces: tuple[RecordedTrace, ...]
     against: str | None = None
 
     @cached_property
-    def groups(self) -> list[Group]:
+    def groups(self) -> list[ResultGroup]:
         """The lines by task, model and method."""
         return grouped(self.runs)
 

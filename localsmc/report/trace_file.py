@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import RunError
-from localsmc.evals.json_fields import Fields, parsed
+from localsmc.evals.json_fields import JsonReader, read_json
 from localsmc.evals.result_lines import share_of
 from localsmc.results import AnswerShare
 
@@ -43,7 +43,7 @@ class TraceStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class RecordedTrace:
     """A trace that has been read. `outcome` is "cut short" where its last line is not there."""
 
     path: Path
@@ -71,7 +71,7 @@ class Trace:
         return int(self.config.get("particles", 1))
 
 
-def read_trace(path: Path) -> Trace:
+def read_trace(path: Path) -> RecordedTrace:
     """Read a trace. Raises RunError where it is none or is broken in the middle."""
     try:
         texts = path.read_bytes().split(b"\n")
@@ -86,7 +86,7 @@ def read_trace(path: Path) -> Trace:
     start = lines[0]
     end = lines[-1] if lines[-1].values.get("event") == "end" else None
     method, last = start.inner("method"), end or start.around({})
-    return Trace(
+    return RecordedTrace(
         path=path,
         method=method.text("name"),
         config=method.inner("config").values,
@@ -103,14 +103,14 @@ def read_trace(path: Path) -> Trace:
     )
 
 
-def _lines(path: Path, texts: list[bytes]) -> tuple[list[Fields], list[str]]:
+def _lines(path: Path, texts: list[bytes]) -> tuple[list[JsonReader], list[str]]:
     lines, notes = [], []
     for number, text in enumerate(texts, 1):
         place = f"line {number} of `{path}`"
         if not text.strip():
             continue
         try:
-            lines.append(parsed(text, place, f"make the trace again: {MAKE}"))
+            lines.append(read_json(text, place, f"make the trace again: {MAKE}"))
         except RunError:
             # The first line is no cut end but another kind of file, which the caller tells.
             if number < len(texts) or number == 1:
@@ -121,7 +121,7 @@ def _lines(path: Path, texts: list[bytes]) -> tuple[list[Fields], list[str]]:
     return lines, notes
 
 
-def _step(fields: Fields) -> TraceStep:
+def _step(fields: JsonReader) -> TraceStep:
     return TraceStep(
         step=fields.integer("step"),
         alpha=fields.number("alpha"),
@@ -135,7 +135,7 @@ def _step(fields: Fields) -> TraceStep:
     )
 
 
-def _node(fields: Fields) -> Node:
+def _node(fields: JsonReader) -> Node:
     return Node(
         wave=fields.integer("wave"),
         node=fields.integer("node"),

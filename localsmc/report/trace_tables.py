@@ -7,14 +7,14 @@ from typing import Any
 
 from localsmc.report import table
 from localsmc.report.table import Column, Table
-from localsmc.report.trace_file import Trace, TraceStep
+from localsmc.report.trace_file import RecordedTrace, TraceStep
 
 MOST_STEPS = 25
 
 _TRACE = Column("trace", "trace")
 
 
-def account(traces: Sequence[Trace]) -> Table:
+def account(traces: Sequence[RecordedTrace]) -> Table:
     """A row a trace."""
     columns = (
         _TRACE,
@@ -37,7 +37,7 @@ def account(traces: Sequence[Trace]) -> Table:
     return Table(name="traces", title="Traces", columns=columns, rows=tuple(map(_account, traces)))
 
 
-def _account(trace: Trace) -> tuple[Any, ...]:
+def _account(trace: RecordedTrace) -> tuple[Any, ...]:
     steps, n = trace.steps, trace.particles
     rows = sum(step.rows for step in steps)
     head = (
@@ -65,7 +65,7 @@ def _account(trace: Trace) -> tuple[Any, ...]:
     )
 
 
-def shares(traces: Sequence[Trace]) -> Table | None:
+def shares(traces: Sequence[RecordedTrace]) -> Table | None:
     """The answers with their weights; None where no trace has come to its end."""
     rows = tuple(
         (trace.name, share.answer, share.weight, share.count) for trace in traces for share in trace.shares
@@ -81,7 +81,7 @@ def shares(traces: Sequence[Trace]) -> Table | None:
     return Table(name="shares", title="Answers of the traces", columns=columns, rows=rows)
 
 
-def steps(traces: Sequence[Trace]) -> Table | None:
+def steps(traces: Sequence[RecordedTrace]) -> Table | None:
     """Step by step, thinned out but for the steps that resampled; None where there is none."""
     rows = tuple(
         (trace.name, one.step, one.alpha, one.rows, one.histories, one.ess, one.forks, one.resampled)

@@ -12,14 +12,14 @@ from localsmc.errors import ModelError, ModelNotFound
 from localsmc.gguf import reader
 from localsmc.gguf.header import Header
 from localsmc.store import aliases, hub, model_source
-from localsmc.system.json_cache import Memo
+from localsmc.system.json_cache import JsonCache
 
 _SCHEMA = 1  # of what is remembered; raise it with a change of Facts
-_HEADERS = Memo("headers.json")
+_HEADERS = JsonCache("headers.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
+class ModelFacts:
     """What a list tells of a file."""
 
     bytes: int
@@ -30,14 +30,14 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class InventoryEntry:
     """A model by the name that `-m` takes; without facts where the file is none, and `error` says why."""
 
     name: str
     path: Path
     is_embedded: bool
     aliases: tuple[str, ...]
-    facts: Facts | None
+    facts: ModelFacts | None
     error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -52,7 +52,7 @@ class Entry:
         }
 
 
-def inventory() -> list[Entry]:
+def inventory() -> list[InventoryEntry]:
     """Embedded models first, then those of the cache.
 
     A header with a large vocabulary takes 0.2 s to read: facts are remembered until a file changes.
@@ -63,7 +63,9 @@ def inventory() -> list[Entry]:
         facts, error = _facts_of_file(parts, known, new)
         own = short.get(parts[0], ())
         found.append(
-            Entry(name=name, path=parts[0], is_embedded=is_embedded, aliases=own, facts=facts, error=error)
+            InventoryEntry(
+                name=name, path=parts[0], is_embedded=is_embedded, aliases=own, facts=facts, error=error
+            )
         )
     if new:
         _HEADERS.add(new)
@@ -72,12 +74,12 @@ def inventory() -> list[Entry]:
 
 def _facts_of_file(
     parts: Sequence[Path], known: Mapping[str, object], new: dict[str, object]
-) -> tuple[Facts | None, str | None]:
+) -> tuple[ModelFacts | None, str | None]:
     """Facts, or what is wrong with the file; `new` grows by what was not remembered."""
     key, stamp = str(parts[0]), _stamp(parts)
     remembered = known.get(key)
     if isinstance(remembered, list) and remembered[:-1] == stamp:
-        return Facts(**remembered[-1]), None
+        return ModelFacts(**remembered[-1]), None
     try:
         facts = facts_of(reader.read_header(parts[0]))
     except ModelError as error:
@@ -100,7 +102,7 @@ def _stamp(parts: Sequence[Path]) -> list[object]:
 
 def find(name: str) -> Path:
     """The file of a model that is here, by any of its names; raises ModelNotFound."""
-    meant = model_source.meaning(name)
+    meant = model_source.parse_name(name)
     if isinstance(meant, hub.HubName):
         found = hub.cache.find(meant)
         if found is None:
@@ -109,10 +111,10 @@ def find(name: str) -> Path:
     return localsmc_models.path(meant) if isinstance(meant, str) else meant
 
 
-def facts_of(header: Header) -> Facts:
+def facts_of(header: Header) -> ModelFacts:
     """What a list tells of a file."""
     context = header.metadata.get(f"{header.architecture}.context_length")
-    return Facts(
+    return ModelFacts(
         bytes=header.size,
         quantization=header.file_type,
         params=header.n_params,

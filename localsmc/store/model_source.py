@@ -28,7 +28,7 @@ right with this, 32 % with 0.75, 52 % with 0.9, which keeps half as many of the 
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Defaults:
+class ModelDefaults:
     """What `solve` uses where nothing is said: exponent, ramp, token limit, added instruction, strategies."""
 
     alpha: float = 2.0
@@ -51,32 +51,32 @@ class Defaults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class ModelSource:
     """A model file with its defaults; `sha256` where it is known without reading the file."""
 
     path: Path
-    defaults: Defaults
+    defaults: ModelDefaults
     is_embedded: bool = False
     sha256: str | None = None
 
 
-def resolve(model: str | Path | None, access: hub.Access | None = None) -> Source:
+def resolve(model: str | Path | None, access: hub.Access | None = None) -> ModelSource:
     """The file of a model: a path that exists, an embedded model, an alias, or one of the hub.
 
     What is not in the Hugging Face cache is downloaded into it. Raises ModelNotFound, DownloadFailed,
     ConfigError, or RunError where the disk is full.
     """
-    meant = EMBEDDED if model is None else meaning(model)
+    meant = EMBEDDED if model is None else parse_name(model)
     if isinstance(meant, str):
         return embedded(meant)
     path = _of_hub(meant, access) if isinstance(meant, hub.HubName) else meant
     # The Hugging Face cache names its blobs by their SHA-256.
     blob = path.resolve().name
     is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
-    return Source(path=path, defaults=Defaults(), sha256=blob if is_hash else None)
+    return ModelSource(path=path, defaults=ModelDefaults(), sha256=blob if is_hash else None)
 
 
-def meaning(model: str | Path) -> Path | str | hub.HubName:
+def parse_name(model: str | Path) -> Path | str | hub.HubName:
     """What a name stands for, aliases followed: a file, one of the hub, or an embedded model, by its name.
 
     Raises ModelNotFound for a name that nothing has. Downloads nothing.
@@ -90,7 +90,7 @@ def meaning(model: str | Path) -> Path | str | hub.HubName:
     return _existing(name) or hub.parse(name) or _missing(name)
 
 
-def lasting(model: str | None) -> str | None:
+def portable_name(model: str | None) -> str | None:
     """A model's name as it is understood in other folders, too."""
     path = None if model is None else _existing(model)
     return model if path is None else str(path.absolute())
@@ -99,7 +99,7 @@ def lasting(model: str | None) -> str | None:
 def is_embedded(model: str) -> bool:
     """Whether a name means a model that ships with the package; raises nothing for unknown ones."""
     try:
-        return isinstance(meaning(model), str)
+        return isinstance(parse_name(model), str)
     except ModelNotFound:
         return False
 
@@ -139,13 +139,15 @@ def _of_hub(name: hub.HubName, access: hub.Access | None) -> Path:
         raise
 
 
-def embedded(name: str) -> Source:
+def embedded(name: str) -> ModelSource:
     """One of the models that ship with the package."""
     card = localsmc_models.card(name)
-    return Source(path=localsmc_models.path(name), defaults=_from(card), is_embedded=True, sha256=card.sha256)
+    return ModelSource(
+        path=localsmc_models.path(name), defaults=_from(card), is_embedded=True, sha256=card.sha256
+    )
 
 
-def recommended(name: str | None) -> Defaults:
+def recommended(name: str | None) -> ModelDefaults:
     """The defaults for a GGUF by its own name (`general.name`).
 
     The embedded models are known by theirs wherever the file lies, and so are copies of them
@@ -154,11 +156,11 @@ def recommended(name: str | None) -> Defaults:
     for embedded in localsmc_models.names():
         if name == localsmc_models.title(embedded):
             return _from(localsmc_models.card(embedded))
-    return Defaults()
+    return ModelDefaults()
 
 
-def _from(card: localsmc_models.Card) -> Defaults:
-    return Defaults(
+def _from(card: localsmc_models.Card) -> ModelDefaults:
+    return ModelDefaults(
         alpha=card.alpha,
         ramp=card.ramp,
         n_predict=card.n_predict,

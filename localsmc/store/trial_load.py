@@ -18,12 +18,12 @@ from localsmc.errors import ModelLoadFailed, ModelNotFound
 from localsmc.gguf.header import Header
 from localsmc.gguf.refusals import AGAIN
 from localsmc.system.child_process import ChildProcess, sanitize
-from localsmc.system.json_cache import Memo
+from localsmc.system.json_cache import JsonCache
 
 _SECONDS = 60.0  # to start Python, import the binding and load a small file on a busy machine
 _BYTES_PER_SECOND = 20e6  # a slow network disk: the trial reads the whole file once
 _SCHEMA = 1  # of the cache file; raise it when the trial becomes stricter
-_LOADED = Memo("probed.json")
+_LOADED = JsonCache("probed.json")
 
 _SERVE = "from localsmc.llama.trial_load_worker import serve; serve(replies)"
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 
-def readable(n_bytes: float) -> str:
+def format_bytes(n_bytes: float) -> str:
     """A size for people, as "4.6 GiB"."""
     return f"{n_bytes / 2**30:.1f} GiB" if n_bytes >= 2**30 else f"{n_bytes / 2**20:.1f} MiB"
 
 
-def readable_count(n: float) -> str:
+def format_count(n: float) -> str:
     """A number of parameters as model names have it, as "7.6B" or "494M"."""
     for unit, name in (1e9, "B"), (1e6, "M"), (1e3, "k"):
         if n >= unit:

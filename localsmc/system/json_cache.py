@@ -16,7 +16,7 @@ _MAX_ENTRIES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Memo:
+class JsonCache:
     """Text to anything that JSON has, the newest entries; one that cannot be read is an empty one."""
 
     name: str

@@ -27,7 +27,7 @@ def data_folder() -> Path:
     return _folder("LOCALSMC_DATA", "user_data_dir")
 
 
-def expanded(path: str | Path) -> Path:
+def expand_user(path: str | Path) -> Path:
     """A path with the user's home for `~`; a stranger's stays as it is written, and is not found."""
     return Path(os.path.expanduser(path))  # `Path.expanduser` raises for it
 

@@ -14,40 +14,40 @@ MARKS = {"<think>": "</think>", "<thinking>": "</thinking>", "<thought>": "</tho
 _OPENING = re.compile("|".join(map(re.escape, MARKS)))
 
 
-class Part(NamedTuple):
+class TextPart(NamedTuple):
     """A stretch of a text, marks left out."""
 
     text: str
     is_thought: bool
 
 
-def opened_by(prompt: str) -> str:
+def open_block(prompt: str) -> str:
     """The mark that closes the block which a prompt leaves open; empty where it leaves none."""
     end = prompt.rstrip()
     return next((closing for opening, closing in MARKS.items() if end.endswith(opening)), "")
 
 
-def parts(text: str, closing: str = "") -> list[Part]:
+def parts(text: str, end_tag: str = "") -> list[TextPart]:
     """A text in stretches of thought and reply; `closing` where it begins within a block.
 
     A block that is not closed goes on to the end.
     """
-    found: list[Part] = []
+    found: list[TextPart] = []
     while text:
-        if closing:
-            thought, _, text = text.partition(closing)
-            found.append(Part(thought, True))
-            closing = ""
+        if end_tag:
+            thought, _, text = text.partition(end_tag)
+            found.append(TextPart(thought, True))
+            end_tag = ""
             continue
         opening = _OPENING.search(text)
-        found.append(Part(text[: opening.start()] if opening else text, False))
-        text, closing = (text[opening.end() :], MARKS[opening[0]]) if opening else ("", "")
+        found.append(TextPart(text[: opening.start()] if opening else text, False))
+        text, end_tag = (text[opening.end() :], MARKS[opening[0]]) if opening else ("", "")
     return [part for part in found if part.text]
 
 
-def reply(text: str, closing: str = "") -> str:
+def reply(text: str, end_tag: str = "") -> str:
     """What a text says beside its thought."""
-    whole = parts(text, closing)
+    whole = parts(text, end_tag)
     said = "".join(part.text for part in whole if not part.is_thought)
     # The blank lines that part a block from the reply belong to neither.
     return said.lstrip() if whole and whole[0].is_thought else said

@@ -15,7 +15,7 @@ from fractions import Fraction
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WorkStep:
     """One step of work: its lines in detail, its lines in brief, and the steps it builds on."""
 
     detail: tuple[str, ...]
@@ -38,7 +38,7 @@ class Work:
     """Steps in the order in which they were calculated, each written as it is done."""
 
     def __init__(self) -> None:
-        self.steps: list[Step] = []
+        self.steps: list[WorkStep] = []
 
     def note(
         self, detail: Iterable[str], brief: Iterable[str] | None = None, uses: Iterable[int] = ()
@@ -46,7 +46,7 @@ class Work:
         """Write lines of any kind, `brief` ones the same unless given; returns the step's number."""
         lines = tuple(detail)
         short = lines if brief is None else tuple(brief)
-        self.steps.append(Step(lines, short, frozenset(uses)))
+        self.steps.append(WorkStep(lines, short, frozenset(uses)))
         return len(self.steps) - 1
 
     def plus(self, left: int, right: int) -> Found:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from localsmc_models.corpus.calculation import Step
+from localsmc_models.corpus.calculation import WorkStep
 
 Split = Literal["train", "held-out"]
 
@@ -28,7 +28,7 @@ class Problem:
     level: int
     question: str
     answer: str
-    steps: tuple[Step, ...]
+    steps: tuple[WorkStep, ...]
 
     @property
     def split(self) -> Split:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from localsmc_models.corpus.calculation import Step
+from localsmc_models.corpus.calculation import WorkStep
 from localsmc_models.corpus.problem import Problem
 
 STYLES = ("terse", "brief", "worked")
@@ -27,7 +27,7 @@ def solution(problem: Problem, style: str, order: Sequence[int] | None = None) -
     return "\n".join((*work_lines(steps, style), answer_line(problem.answer)))
 
 
-def work_lines(steps: Sequence[Step], style: str) -> list[str]:
+def work_lines(steps: Sequence[WorkStep], style: str) -> list[str]:
     """The lines of work that a style writes for these steps; raises ValueError for no style."""
     if style not in STYLES:
         raise ValueError(f"no style `{style}`; there is: {', '.join(STYLES)}")
@@ -41,7 +41,7 @@ def answer_line(answer: str) -> str:
     return f"Answer: \\boxed{{{answer}}}"
 
 
-def any_order(steps: Sequence[Step], rng: random.Random) -> list[int]:
+def any_order(steps: Sequence[WorkStep], rng: random.Random) -> list[int]:
     """A random order of steps in which each comes after all that it needs."""
     order: list[int] = []
     while len(order) < len(steps):

@@ -30,10 +30,10 @@ from numpy.typing import NDArray
 from localsmc.errors import ConfigError, RunError
 from localsmc.evals.run_folder import RunRecord, read_run
 from localsmc.methods import PowerSMC
-from localsmc.methods.spec import written
+from localsmc.methods.spec import format_value
 from localsmc.numerics.statistics import mean_difference, mean_share
 from localsmc.report import table
-from localsmc.report.groups import Group, grouped, means
+from localsmc.report.groups import ResultGroup, grouped, means
 from localsmc.report.table import Column, Table, markdown
 from localsmc.results import Completion
 from localsmc.selection import ROUND_OFF, SELECTORS, answer_shares, finished
@@ -169,21 +169,21 @@ def grids(source: RunRecord, select: str | None = None, sure: float = 1.0) -> li
     return found
 
 
-def _families(source: RunRecord) -> Iterator[tuple[str, dict[float, Group]]]:
+def _families(source: RunRecord) -> Iterator[tuple[str, dict[float, ResultGroup]]]:
     """The groups by their exponents, for all that is otherwise alike; and what that is."""
-    families: dict[tuple[str, str], dict[float, Group]] = {}
+    families: dict[tuple[str, str], dict[float, ResultGroup]] = {}
     for group in grouped([source]):
         config = dict(source.manifest.methods[group.method])
         alpha, select = config.pop("alpha", None), config.pop("select", None)
         if source.manifest.names[group.method] == PowerSMC.name and isinstance(alpha, int | float):
-            told = ",".join(f"{name}={written(value)}" for name, value in sorted(config.items()))
+            told = ",".join(f"{name}={format_value(value)}" for name, value in sorted(config.items()))
             title = f"{group.task}, {group.model}, {PowerSMC.name}{told and ':'}{told}"
             families.setdefault((title, str(select)), {})[float(alpha)] = group
     for (title, _), by_alpha in families.items():
         yield title, by_alpha
 
 
-def _grid(title: str, by_alpha: dict[float, Group], select: str | None, sure: float) -> Grid:
+def _grid(title: str, by_alpha: dict[float, ResultGroup], select: str | None, sure: float) -> Grid:
     exponents = tuple(sorted(by_alpha))
     selector = select or by_alpha[exponents[0]].main
     columns = [_visits(by_alpha[alpha], selector, sure) for alpha in exponents]
@@ -194,7 +194,7 @@ def _grid(title: str, by_alpha: dict[float, Group], select: str | None, sure: fl
     return Grid(title=title, exponents=exponents, visits=visits, n_left_out=n_left_out)
 
 
-def _visits(group: Group, select: str, sure: float) -> dict[Work, Visit]:
+def _visits(group: ResultGroup, select: str, sure: float) -> dict[Work, Visit]:
     rights, found = group.scored(select).rights, {}
     for line in group.graded:
         drawn = line.drawn

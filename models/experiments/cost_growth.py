@@ -21,7 +21,7 @@ from typing import Any
 import localsmc
 from localsmc import Model, Settings
 from localsmc.bench import cached, parse
-from localsmc.bench.case_summary import Account, accounts
+from localsmc.bench.case_summary import CaseSummary, summaries
 from localsmc.bench.cases import Case, in_rows
 from localsmc.bench.measure import Bench
 from localsmc.evals.tasks import load_task
@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _points(
     curve: Curve, values: Sequence[int], embedded: Model, repetitions: int, *, n_tokens: int
-) -> Iterator[tuple[int, Account]]:
+) -> Iterator[tuple[int, CaseSummary]]:
     """The account at each value; all values take turns within a repetition where they are of one model."""
     n_tokens = n_tokens or curve.n_tokens
     if curve.name == "particles":
@@ -101,16 +101,18 @@ def _points(
             yield from zip(values, _measured(model, embedded, made, repetitions), strict=True)
 
 
-def _measured(model: Model, teller: Model | None, cases: Sequence[Case], repetitions: int) -> list[Account]:
+def _measured(
+    model: Model, teller: Model | None, cases: Sequence[Case], repetitions: int
+) -> list[CaseSummary]:
     """The account of each case, in their order."""
     problems = [item.question for item in load_task(PROBLEMS, limit=repetitions).items]
     bench = Bench(
         model, cases, Settings(n_threads=1), problems=problems, repetitions=repetitions, teller=teller
     )
-    return accounts("", cases, list(bench))
+    return summaries("", cases, list(bench))
 
 
-def table(name: str, points: Sequence[tuple[int, Account]]) -> str:
+def table(name: str, points: Sequence[tuple[int, CaseSummary]]) -> str:
     """One curve in Markdown."""
     lines = [f"| {' | '.join((name, *HEADS[1:]))} |", "| ---: " * len(HEADS) + "|"]
     for at, account in points:

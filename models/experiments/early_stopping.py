@@ -1,4 +1,4 @@
-"""What `--settle` saves and what it changes: Power-SMC with and without it, on the same seeds.
+"""What `--stop-when-decided` saves and what it changes: Power-SMC with and without it, on the same seeds.
 
     python -m localsmc_models.experiments.early_stopping [--problems N] [--seed S] [--particles N]
         [--ess-threshold X]
@@ -27,42 +27,42 @@ from localsmc_models.error_boundary import run
 OFF = "off"
 WAYS: dict[str, dict[str, float | str]] = {
     OFF: {},
-    "0.9": {"settle": 0.9},
-    "0.6": {"settle": 0.6},
-    "0.9, guess": {"settle": 0.9, "settle_by": "guess"},
-    "0.6, guess": {"settle": 0.6, "settle_by": "guess"},
+    "0.9": {"stop_when_decided": 0.9},
+    "0.6": {"stop_when_decided": 0.6},
+    "0.9, guess": {"stop_when_decided": 0.9, "decided_by": "estimate"},
+    "0.6, guess": {"stop_when_decided": 0.6, "decided_by": "estimate"},
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RunOutcome:
     """One run."""
 
     answer: str | None
     is_right: bool
-    is_settled: bool
+    is_decided: bool
     rows: int
     steps: int
     seconds: float
 
 
-def outcome(model: Model, item: Item, method: Method, settings: Settings) -> Outcome:
+def outcome(model: Model, item: Item, method: Method, settings: Settings) -> RunOutcome:
     """A run on one problem, to its end or until it is settled."""
     result = localsmc.solve(model, item.question, method=method, settings=settings)
     usage = result.usage
-    return Outcome(
+    return RunOutcome(
         answer=None if result.answer is None else answers.key(result.answer),
         is_right=answers.same(result.answer, item.gold),
-        is_settled=any(one.finish_reason == "cancelled" for one in result.completions),
+        is_decided=any(one.finish_reason == "cancelled" for one in result.completions),
         rows=usage.rows,
         steps=usage.steps,
         seconds=usage.seconds.decode + usage.seconds.sample,
     )
 
 
-def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[Outcome]]:
+def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[RunOutcome]]:
     """Every way on every problem."""
-    rng, found = np.random.default_rng(options.seed), {name: list[Outcome]() for name in WAYS}
+    rng, found = np.random.default_rng(options.seed), {name: list[RunOutcome]() for name in WAYS}
     methods = {
         name: model.method(
             "power-smc", particles=options.particles, **_resampling(options.ess_threshold), **way
@@ -82,7 +82,7 @@ def _resampling(ess_threshold: float | None) -> dict[str, float | str]:
     return {} if ess_threshold is None else {"resampling": "systematic", "ess_threshold": ess_threshold}
 
 
-def row(runs: Sequence[Outcome], whole: Sequence[Outcome]) -> list[str]:
+def row(runs: Sequence[RunOutcome], whole: Sequence[RunOutcome]) -> list[str]:
     """A way beside the whole runs."""
     right, n = sum(one.is_right for one in runs), len(runs)
     low, high = wilson(right, n)
@@ -91,7 +91,7 @@ def row(runs: Sequence[Outcome], whole: Sequence[Outcome]) -> list[str]:
         for part in ("rows", "steps", "seconds")
     )
     changed = sum(one.answer != other.answer for one, other in zip(runs, whole, strict=True))
-    settled = sum(one.is_settled for one in runs)
+    settled = sum(one.is_decided for one in runs)
     cells = [f"{right / n:.1%}", f"{low:.1%} to {high:.1%}", str(settled), str(changed)]
     return [*cells, *(f"{share:.1%}" for share in saved)]
 
@@ -105,7 +105,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--problems", type=int, default=200, help="held-out problems of `tiny` (200)")
     add("--seed", type=int, default=5, help="of the problems (5)")
     add("--particles", type=int, default=16, help="particles (16)")
-    add("--ess-threshold", type=float, help="systematic resampling below it, 0 for never; by default optimal")
+    add(
+        "--ess-threshold",
+        type=float,
+        help="systematic resampling below it, 0 for never; by default fearnhead-clifford",
+    )
     add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
     options = parser.parse_args(arguments)
     if options.problems < 1:
@@ -113,7 +117,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     items = load_task(f"tiny:seed={options.seed}", limit=options.problems).items
     with localsmc.load() as model:
         found = measured(model, items, options)
-    heads = ("settle", "right", "95 % interval", "settled", "other answer")
+    heads = ("stop_when_decided", "right", "95 % interval", "decided", "other answer")
     heads += ("rows saved", "steps saved", "seconds saved")
     rows = [[name, *row(runs, found[OFF])] for name, runs in found.items()]
     for cells in (heads, ["---"] * len(heads), *rows):

@@ -73,7 +73,7 @@ NO_GPU = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class GpuPart:
     """A command to run, the file for its output, and one for its errors where they are progress only."""
 
     name: str
@@ -87,10 +87,10 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class PartOutcome:
     """How a part ended; `code` is None where its time was over."""
 
-    part: Part
+    part: GpuPart
     code: int | None
     seconds: float
 
@@ -154,30 +154,32 @@ def _said_by(command: Sequence[str]) -> str:
 # --- the parts ------------------------------------------------------------------------------------
 
 
-def parts_of(options: argparse.Namespace) -> list[Part]:
+def parts_of(options: argparse.Namespace) -> list[GpuPart]:
     """What was asked for, the report on devices first."""
     code = f"import sys; from localsmc_models.experiments.gpu import about; sys.exit(about({options.cpu}))"
-    parts = [Part(name="about", command=("-c", code), output="about.txt", is_short=True)]
+    parts = [GpuPart(name="about", command=("-c", code), output="about.txt", is_short=True)]
     if options.only != "bench":
         parts += [_contract(options, flash) for flash in ("on", "off")]
     if options.only != "contract":
         arguments = options.bench or (ON_CPU if options.cpu else ON_GPU)
         command = (*BENCH, *shlex.split(arguments))
-        parts.append(Part(name="bench", command=command, output="bench.md", log="bench.log", is_short=True))
+        parts.append(
+            GpuPart(name="bench", command=command, output="bench.md", log="bench.log", is_short=True)
+        )
     return parts
 
 
-def _contract(options: argparse.Namespace, flash: str) -> Part:
+def _contract(options: argparse.Namespace, flash: str) -> GpuPart:
     name = f"contract-fa-{flash}"
     # Other plugins of a machine's Python may warn, and a warning is an error in these tests.
     command = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--tb=short"]
     command += ["-p", "xdist.plugin", "-n", str(options.workers)] if options.workers > 1 else []
     command += [f"--gpu-layers={0 if options.cpu else -1}", f"--flash-attention={flash}"]
     command += options.tests or CONTRACT
-    return Part(name=name, command=tuple(command), output=f"{name}.txt", share=CONTRACT_SHARE)
+    return GpuPart(name=name, command=tuple(command), output=f"{name}.txt", share=CONTRACT_SHARE)
 
 
-def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | None) -> Outcome:
+def do(part: GpuPart, folder: Path, environment: dict[str, str], seconds: float | None) -> PartOutcome:
     """Run a part to its end or for so long; its output goes straight into the file."""
     began, code = time.perf_counter(), None
     with contextlib.ExitStack() as stack:
@@ -200,7 +202,7 @@ def do(part: Part, folder: Path, environment: dict[str, str], seconds: float | N
             pass
         finally:
             _end(process)
-    return Outcome(part=part, code=code, seconds=time.perf_counter() - began)
+    return PartOutcome(part=part, code=code, seconds=time.perf_counter() - began)
 
 
 def _hear_interrupts() -> None:
@@ -220,7 +222,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def show(outcome: Outcome, folder: Path) -> None:
+def show(outcome: PartOutcome, folder: Path) -> None:
     """Print what a part said, or the end of it, and of its log where it failed."""
     part = outcome.part
     print(f"\n## {part.name}: {outcome.words}, {outcome.seconds:.0f} s", flush=True)
@@ -230,7 +232,7 @@ def show(outcome: Outcome, folder: Path) -> None:
         print(*(folder / part.log).read_text(errors="replace").splitlines()[-TAIL:], sep="\n", flush=True)
 
 
-def write_summary(outcomes: Sequence[Outcome], parts: Sequence[Part], path: Path) -> str:
+def write_summary(outcomes: Sequence[PartOutcome], parts: Sequence[GpuPart], path: Path) -> str:
     """A table of all parts, those not begun included, written anew after each."""
     done = {outcome.part.name: outcome for outcome in outcomes}
     lines = ["| part | outcome | seconds | file |", "| --- | --- | --- | --- |"]
@@ -243,9 +245,11 @@ def write_summary(outcomes: Sequence[Outcome], parts: Sequence[Part], path: Path
     return text
 
 
-def carry_out(parts: Sequence[Part], folder: Path, environment: dict[str, str], limit: float | None) -> str:
+def carry_out(
+    parts: Sequence[GpuPart], folder: Path, environment: dict[str, str], limit: float | None
+) -> str:
     """Every part in its turn; LocalSMCError where one went wrong, at once where there is no GPU."""
-    end, outcomes = None if limit is None else time.perf_counter() + limit, list[Outcome]()
+    end, outcomes = None if limit is None else time.perf_counter() + limit, list[PartOutcome]()
     text = write_summary(outcomes, parts, folder / "summary.md")
     for part in parts:
         left = None
@@ -269,7 +273,7 @@ def carry_out(parts: Sequence[Part], folder: Path, environment: dict[str, str], 
     return text
 
 
-def _refuse(outcome: Outcome, folder: Path) -> None:
+def _refuse(outcome: PartOutcome, folder: Path) -> None:
     if outcome.code == NO_GPU:
         raise ConfigError(
             "llama.cpp sees no GPU here",

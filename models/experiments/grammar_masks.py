@@ -32,7 +32,7 @@ CASES = {
 def measure(model: Model, settings: Settings, n_tokens: int) -> tuple[list[float], list[int]]:
     """Milliseconds a mask, and how many tokens each allows."""
     rng = np.random.default_rng(1)
-    grammar = LlamaGrammar(model.llama, output_format.gbnf_of(settings))
+    grammar = LlamaGrammar(model.llama, output_format.to_gbnf(settings))
     state, times, sizes = grammar.start(), [], []
     while len(times) < n_tokens:
         began = time.perf_counter()

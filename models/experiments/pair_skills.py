@@ -24,7 +24,7 @@ from localsmc import Model
 from localsmc.llama import ContextOptions, open_context
 from localsmc.lm.interface import TokenIds
 from localsmc.methods import Method, Request, Sample
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.statistics import paired, resampled, wilson
 from localsmc.text import answers
 from localsmc.text.stop_rule import StopRule
@@ -43,7 +43,7 @@ LEAST_ACCEPTED = 7
 Doubles = NDArray[np.float64]
 
 
-class Reader:
+class ModelReader:
     """One model with one context: log-probabilities of texts, and replies to prompts."""
 
     def __init__(self, model: Model, n_predict: int) -> None:
@@ -73,7 +73,7 @@ class Reader:
             prompt=self.tokens(prompt),
             n_tokens=self.n_predict,
             stop=StopRule(self.context.pieces),
-            draw=RandomDraw(np.random.default_rng(list(seed))),
+            draw=RandomSampler(np.random.default_rng(list(seed))),
         )
         run = method.start(request)
         for _ in run:
@@ -87,7 +87,7 @@ class Reader:
         return answers.same(answers.extract(text), problem.answer)
 
 
-def agreement(target: Reader, draft: Reader, drawn: Sequence[Problem], seed: int) -> None:
+def agreement(target: ModelReader, draft: ModelReader, drawn: Sequence[Problem], seed: int) -> None:
     """How often the target would accept a token that the draft proposes after the target's own text.
 
     At a position with laws p and q it is Σ min(p, q), the mean acceptance of lossless
@@ -109,7 +109,7 @@ def agreement(target: Reader, draft: Reader, drawn: Sequence[Problem], seed: int
     print(f"tokens of the draft that the target accepts, temperature 1: {_numbers(rate)}", flush=True)
 
 
-def p_accepted(reader: Reader, problem: Problem, step: RatedStep) -> float:
+def p_accepted(reader: ModelReader, problem: Problem, step: RatedStep) -> float:
     """P(rating ≥ 7) among the ten digits."""
     lines = "\n".join((*step.before, step.line))
     ids = reader.tokens(prompt_text(problem.question) + lines + rating_request() + SCORE)
@@ -128,7 +128,7 @@ def auc(right: Doubles, wrong: Doubles) -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class StepScore:
     """A rated step of a style, and P(rating ≥ 7)."""
 
     style: str
@@ -136,7 +136,7 @@ class Scored:
     score: float
 
 
-def ratings(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
+def ratings(reader: ModelReader, drawn: Sequence[Problem], seed: int) -> None:
     """The area under the curve of P(rating ≥ 7), right steps against corrupted ones."""
     rng = random.Random(f"{seed}/ratings")
     scored = []
@@ -144,7 +144,7 @@ def ratings(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
         other = drawn[(i + 1) % len(drawn)]
         for style in STYLES:
             step = rated_step(problem, style, other, rng)
-            scored.append(Scored(style, step.kind, p_accepted(reader, problem, step)))
+            scored.append(StepScore(style, step.kind, p_accepted(reader, problem, step)))
     print(
         f"\n## Ratings of {reader.model.source.path.stem}: one step of {len(drawn)} problems in each style\n"
     )
@@ -155,7 +155,7 @@ def ratings(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
         print("|", " or ".join(kinds), "|", *(f"{cell} |" for cell in cells), flush=True)
 
 
-def _auc_of(scored: Sequence[Scored], kinds: Sequence[str], styles: Sequence[str]) -> str:
+def _auc_of(scored: Sequence[StepScore], kinds: Sequence[str], styles: Sequence[str]) -> str:
     some = [one for one in scored if one.style in styles and one.kind in ("right", *kinds)]
     scores = np.array([one.score for one in some])
     is_right = np.array([one.kind == "right" for one in some])
@@ -163,7 +163,7 @@ def _auc_of(scored: Sequence[Scored], kinds: Sequence[str], styles: Sequence[str
     return f"{_numbers(area)} on {len(some)}"
 
 
-def strategies(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
+def strategies(reader: ModelReader, drawn: Sequence[Problem], seed: int) -> None:
     """One reply at temperature 1 under the strategy that the model chooses, and under a random one.
 
     It chooses from the whole pool twice: listed in its own order, and in a random one.
@@ -190,7 +190,7 @@ def strategies(reader: Reader, drawn: Sequence[Problem], seed: int) -> None:
     print(f"\nchosen minus random, percentage points: {points[0]} ({points[1]} to {points[2]})", flush=True)
 
 
-def choose(reader: Reader, problem: Problem, listed: Sequence[str]) -> int:
+def choose(reader: ModelReader, problem: Problem, listed: Sequence[str]) -> int:
     """The likeliest of the listed strategies to be named first."""
     ids = reader.tokens(prompt_text(choice_request(problem.question, listed, 1)) + BEST)
     codes = [int(reader.tokens(f" {code}")[0]) for code in ascii_uppercase[: len(listed)]]
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         parser.error("--problems needs 2 at least")
     drawn = list(itertools.islice(problems(options.seed, "held-out"), options.problems))
     with localsmc.load(options.model) as model, localsmc.load(options.draft or path("draft")) as small:
-        target, draft = (Reader(one, 256) for one in (model, small))
+        target, draft = (ModelReader(one, 256) for one in (model, small))
         if options.skill in ("agreement", "all"):
             agreement(target, draft, drawn, options.seed)
         if options.skill in ("ratings", "all"):

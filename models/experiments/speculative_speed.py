@@ -25,7 +25,7 @@ import numpy as np
 
 import localsmc
 from localsmc import Model, Settings
-from localsmc.bench import PAIRS, Spec, cached_pair
+from localsmc.bench import PAIRS, FileSpec, cached_pair
 from localsmc.bench.synthetic.gguf_writer import write, write_draft
 from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
 from localsmc.evals.tasks import load_task
@@ -33,8 +33,8 @@ from localsmc.llama import ContextOptions, LlamaModel, default_threads, open_con
 from localsmc.lm.interface import TokenIds
 from localsmc.methods import METHODS, Method, from_options
 from localsmc.methods.spec import parse_method
-from localsmc.methods.speculative.draft_and_verify import Counts
-from localsmc.methods.speculative.two_model_run import TextsRun
+from localsmc.methods.speculative.draft_and_verify import DraftCounts
+from localsmc.methods.speculative.two_model_run import TwoModelRun
 from localsmc.numerics.log_math import Floats
 from localsmc.results import Result
 from localsmc_models.error_boundary import run
@@ -56,7 +56,7 @@ CALIBRATED_ON = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class SpeedOutcome:
     """One run, after its prompt: tokens of the text, seconds of both models and in all, what was drafted."""
 
     tokens: int
@@ -65,7 +65,7 @@ class Outcome:
     seconds: float
     flops: float
     steps: int
-    counts: Counts
+    counts: DraftCounts
 
 
 def ways(lengths: Sequence[int]) -> dict[str, tuple[str, ...]]:
@@ -82,21 +82,21 @@ def _method(label: str) -> Method:
     return from_options(METHODS[spec.name], spec.options)
 
 
-def outcome(model: Model, question: str, method: Method, settings: Settings) -> Outcome:
+def outcome(model: Model, question: str, method: Method, settings: Settings) -> SpeedOutcome:
     """A run on one problem, to its end."""
     with localsmc.start(model, question, method=method, settings=settings) as solving:
         for _ in solving:
             pass
         result, done = solving.result(), solving.run
     usage = result.usage
-    return Outcome(
+    return SpeedOutcome(
         tokens=usage.completion_tokens,
         draft_seconds=0.0 if usage.draft is None else usage.draft.seconds,
         decode_seconds=usage.seconds.decode,
         seconds=usage.seconds.decode + usage.seconds.sample,
         flops=_flops(result),
         steps=usage.steps,
-        counts=done.speculation.counts if isinstance(done, TextsRun) else Counts(),
+        counts=done.decoder.counts if isinstance(done, TwoModelRun) else DraftCounts(),
     )
 
 
@@ -111,15 +111,15 @@ def _flops(result: Result) -> float:
 
 def measured(
     model: Model, questions: Sequence[str], labels: Sequence[str], settings: Settings, n_rounds: int
-) -> dict[str, list[Outcome]]:
+) -> dict[str, list[SpeedOutcome]]:
     """Every method on every problem, the fastest run of each."""
-    rng, found = np.random.default_rng(0), {label: list[Outcome]() for label in labels}
+    rng, found = np.random.default_rng(0), {label: list[SpeedOutcome]() for label in labels}
     methods = {label: _method(label) for label in labels}
     for method in methods.values():  # warms caches
         outcome(model, questions[0], method, replace(settings, n_predict=WARM_TOKENS))
     for number, question in enumerate(questions):
         of_problem = replace(settings, seed=number)
-        runs: dict[str, list[Outcome]] = {label: [] for label in labels}
+        runs: dict[str, list[SpeedOutcome]] = {label: [] for label in labels}
         for k in itertools.chain(*(rng.permutation(len(labels)) for _ in range(n_rounds))):
             runs[labels[k]].append(outcome(model, question, methods[labels[k]], of_problem))
         for label, equal in runs.items():
@@ -128,7 +128,7 @@ def measured(
     return found
 
 
-def row(runs: Sequence[Outcome], alone: Sequence[Outcome]) -> list[str]:
+def row(runs: Sequence[SpeedOutcome], alone: Sequence[SpeedOutcome]) -> list[str]:
     """A method beside the target alone."""
     tokens, seconds = _total(runs, "tokens"), _total(runs, "seconds")
     draft, decode = _total(runs, "draft_seconds"), _total(runs, "decode_seconds")
@@ -144,12 +144,12 @@ def row(runs: Sequence[Outcome], alone: Sequence[Outcome]) -> list[str]:
     return [*cells, f"{next(flops) / next(flops):.2f}"]
 
 
-def seconds_a_token(runs: Sequence[Outcome]) -> float:
+def seconds_a_token(runs: Sequence[SpeedOutcome]) -> float:
     """Of all runs together."""
     return _total(runs, "seconds") / _total(runs, "tokens")
 
 
-def _total(runs: Sequence[Outcome], name: str) -> float:
+def _total(runs: Sequence[SpeedOutcome], name: str) -> float:
     return math.fsum(getattr(one, name) for one in runs)
 
 
@@ -158,7 +158,7 @@ def _total(runs: Sequence[Outcome], name: str) -> float:
 
 def calibrate(shape_name: str, quantization: str, seed: int, n_threads: int) -> Iterator[tuple[float, float]]:
     """Values of `later` and the pair's overlap with each, the last one as near `OVERLAP` as is wanted."""
-    spec = Spec(shape_name, quantization)
+    spec = FileSpec(shape_name, quantization)
     pair, tokens = PAIRS[shape_name], _any_tokens(spec.shape.n_vocab)
     low, high = 0.01, 1.0
     with tempfile.TemporaryDirectory() as folder:
@@ -234,7 +234,7 @@ def _questions(options: argparse.Namespace) -> list[str]:
 def _load(options: argparse.Namespace) -> Model:
     if options.shape is None:
         return localsmc.load()
-    target, draft = cached_pair(Spec(options.shape, options.quantization), seed=options.seed)
+    target, draft = cached_pair(FileSpec(options.shape, options.quantization), seed=options.seed)
     return localsmc.load(target, draft=draft)
 
 

@@ -40,7 +40,7 @@ from localsmc_models.corpus.template import (
     turn,
 )
 from localsmc_models.corpus.trees import rating_request
-from localsmc_models.training.network import RMS_EPSILON, ROPE_BASE, Network, Shape
+from localsmc_models.training.network import RMS_EPSILON, ROPE_BASE, Network, NetworkShape
 from localsmc_models.training.recipe import load_recipe
 from localsmc_models.training.tokenizer import PRE_TOKENIZER, load_tokenizer
 
@@ -101,7 +101,7 @@ def load(name: str, folder: Path) -> Trained:
             hint=f"train it: python -m localsmc_models.training.train {name} --out {folder}",
         )
     tokenizer = load_tokenizer()
-    network = Network(Shape(n_vocab=tokenizer.get_vocab_size(), **recipe["shape"]))
+    network = Network(NetworkShape(n_vocab=tokenizer.get_vocab_size(), **recipe["shape"]))
     state = torch.load(folder / "checkpoint.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state["network"])
     return Trained(name, recipe, tokenizer, network.eval(), state["history"])
@@ -129,7 +129,7 @@ def _gguf_name(name: str) -> str:
     return name.replace(".attn.", ".")
 
 
-def _add_shape(writer: gguf.GGUFWriter, shape: Shape) -> None:
+def _add_shape(writer: gguf.GGUFWriter, shape: NetworkShape) -> None:
     writer.add_vocab_size(shape.n_vocab)
     writer.add_context_length(shape.n_ctx)
     writer.add_embedding_length(shape.n_embd)

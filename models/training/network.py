@@ -17,7 +17,7 @@ ROPE_BASE = 10_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class NetworkShape:
     """The sizes of a network; n_embd and n_ff are multiples of 256 so that K-quants apply."""
 
     n_vocab: int
@@ -45,7 +45,7 @@ class Places:
 class Attention(nn.Module):
     """Grouped-query causal attention with rotary positions."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.n_head, self.n_head_kv = shape.n_head, shape.n_head_kv
         self.width = shape.n_embd // shape.n_head
@@ -66,10 +66,10 @@ class Attention(nn.Module):
         return self.attn_output(mixed.transpose(1, 2).reshape(batch, length, -1))
 
 
-class Block(nn.Module):
+class TransformerBlock(nn.Module):
     """Attention and a SwiGLU feed-forward layer, each behind an RMS norm and a skip."""
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.attn_norm = nn.RMSNorm(shape.n_embd, eps=RMS_EPSILON)
         self.attn = Attention(shape)
@@ -102,11 +102,11 @@ class Network(nn.Module):
     cos: torch.Tensor
     sin: torch.Tensor
 
-    def __init__(self, shape: Shape) -> None:
+    def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape
         self.token_embd = nn.Embedding(shape.n_vocab, shape.n_embd)
-        self.blk = nn.ModuleList(Block(shape) for _ in range(shape.n_layer))
+        self.blk = nn.ModuleList(TransformerBlock(shape) for _ in range(shape.n_layer))
         self.output_norm = nn.RMSNorm(shape.n_embd, eps=RMS_EPSILON)
         width = shape.n_embd // shape.n_head
         frequency = ROPE_BASE ** (-torch.arange(0, width, 2).float() / width)

@@ -30,10 +30,10 @@ from localsmc_models.corpus import problems
 from localsmc_models.corpus.template import END_OF_TEXT
 from localsmc_models.corpus.trees import Mixture, Tree, trees
 from localsmc_models.training.muon import Muon
-from localsmc_models.training.network import Network, Shape
+from localsmc_models.training.network import Network, NetworkShape
 from localsmc_models.training.recipe import load_recipe
 from localsmc_models.training.tokenizer import load_tokenizer
-from localsmc_models.training.tree_batches import Batch, Row, groups, padded, row
+from localsmc_models.training.tree_batches import TreeBatch, TreeRow, groups, padded, row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,7 @@ def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
 
 def batches(
     tokenizer: Tokenizer, training: Training, mixture: Mixture, step: int, seed: int
-) -> Iterator[Batch]:
+) -> Iterator[TreeBatch]:
     """The batches from a step on, endless; rows of similar length share one, so little is padding."""
     rng = random.Random(f"{seed}/batches")
     plain, rated = (corpus(seed, some) for some in (replace(mixture, ratings=0), mixture))
@@ -75,7 +75,7 @@ def batches(
         step += len(mixed)
 
 
-def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[Row]:
+def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[TreeRow]:
     """Trees in tokens. Segments begin where any text's tokens do, so each is encoded by itself."""
     texts = [segment.text for tree in grown for segment in tree.segments]
     encoded = iter(tokenizer.encode_batch(texts))
@@ -83,9 +83,9 @@ def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[Row]:
         yield row(tree, [next(encoded).ids for _ in tree.segments])
 
 
-def on_device(batch: Batch, device: str) -> Batch:
+def on_device(batch: TreeBatch, device: str) -> TreeBatch:
     """The batch as tensors."""
-    return Batch(*(torch.from_numpy(getattr(batch, field.name)).to(device) for field in fields(batch)))
+    return TreeBatch(*(torch.from_numpy(getattr(batch, field.name)).to(device) for field in fields(batch)))
 
 
 def optimizers(network: Network, training: Training) -> list[torch.optim.Optimizer]:
@@ -108,7 +108,7 @@ def schedule(step: int, training: Training) -> float:
     return training.final_fraction + (1 - training.final_fraction) * fall
 
 
-class Run:
+class TrainingRun:
     """One training run in its folder: network, optimizers, step and loss history."""
 
     def __init__(self, recipe: dict[str, Any], folder: Path, device: str) -> None:
@@ -118,7 +118,7 @@ class Run:
         self.folder, self.device = folder, device
         folder.mkdir(parents=True, exist_ok=True)
         self.tokenizer = load_tokenizer()
-        self.shape = Shape(n_vocab=self.tokenizer.get_vocab_size(), **recipe["shape"])
+        self.shape = NetworkShape(n_vocab=self.tokenizer.get_vocab_size(), **recipe["shape"])
         torch.manual_seed(self.seed)
         self.network = Network(self.shape).to(device)
         self.optimizers = optimizers(self.network, self.training)
@@ -158,7 +158,7 @@ class Run:
         torch.save(state, draft)
         draft.replace(self.checkpoint)
 
-    def loss(self, batch: Batch) -> torch.Tensor:
+    def loss(self, batch: TreeBatch) -> torch.Tensor:
         """Weighted mean of the cross-entropy, in nats, over the tokens that are learned."""
         batch = on_device(batch, self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
@@ -166,7 +166,7 @@ class Run:
         losses = functional.cross_entropy(logits.float(), batch.targets, reduction="none")
         return losses @ batch.weights / batch.weights.sum()
 
-    def advance(self, batch: Batch) -> float:
+    def advance(self, batch: TreeBatch) -> float:
         """One optimizer step; returns its loss."""
         share = schedule(self.step, self.training)
         rates = (self.training.matrix_learning_rate, self.training.learning_rate)
@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--steps", type=int, help="instead of the recipe's, for a trial")
     options = parser.parse_args()
-    run = Run(load_recipe(options.name), options.out, options.device)
+    run = TrainingRun(load_recipe(options.name), options.out, options.device)
     if options.steps is not None:
         run.training = replace(run.training, steps=options.steps)
     run.resume()

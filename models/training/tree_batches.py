@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class TreeRow:
     """A tree in T tokens: ids, positions, the place of the token before, loss weights (all T).
 
     `mask` (T, T) is true where the token of the row sees that of the column.
@@ -34,7 +34,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class TreeBatch:
     """Rows padded to one width, as arrays or as tensors.
 
     Token ids and positions (B, T), what each token sees (B, T, T), and of the M tokens that the
@@ -49,7 +49,7 @@ class Batch:
     weights: Any
 
 
-def row(tree: Tree, parts: Sequence[Sequence[int]]) -> Row:
+def row(tree: Tree, parts: Sequence[Sequence[int]]) -> TreeRow:
     """A tree whose segments have these token ids."""
     lengths = [len(part) for part in parts]
     ends = np.cumsum(lengths)
@@ -64,12 +64,12 @@ def row(tree: Tree, parts: Sequence[Sequence[int]]) -> Row:
     segments = np.repeat(np.arange(len(parts)), lengths)
     weights = np.repeat([segment.weight for segment in tree.segments], lengths)
     mask = np.tril(sees[segments][:, segments])
-    return Row(np.concatenate(parts), positions, before, weights.astype(np.float32), mask)
+    return TreeRow(np.concatenate(parts), positions, before, weights.astype(np.float32), mask)
 
 
-def groups(pool: Iterable[Row], budget: int) -> Iterator[list[Row]]:
+def groups(pool: Iterable[TreeRow], budget: int) -> Iterator[list[TreeRow]]:
     """Rows by length, as many together as fit a number of tokens, padding included."""
-    group: list[Row] = []
+    group: list[TreeRow] = []
     for row in sorted(pool, key=lambda row: len(row.ids)):
         if group and (len(group) + 1) * len(row.ids) > budget:
             yield group
@@ -79,7 +79,7 @@ def groups(pool: Iterable[Row], budget: int) -> Iterator[list[Row]]:
         yield group
 
 
-def padded(group: Sequence[Row], padding: int) -> Batch:
+def padded(group: Sequence[TreeRow], padding: int) -> TreeBatch:
     """Rows as one batch of arrays."""
     width = max(len(row.ids) for row in group)
     tokens = np.full((len(group), width), padding)
@@ -95,4 +95,4 @@ def padded(group: Sequence[Row], padding: int) -> Batch:
     before = np.concatenate([i * width + row.before[some] for i, (row, some) in enumerate(chosen)])
     targets = np.concatenate([row.ids[some] for row, some in chosen])
     weights = np.concatenate([row.weights[some] for row, some in chosen])
-    return Batch(tokens, positions, mask, before, targets, weights)
+    return TreeBatch(tokens, positions, mask, before, targets, weights)

@@ -11,16 +11,16 @@ import pytest
 import localsmc
 from localsmc import Settings
 from localsmc.bench import cached, parse
-from localsmc.bench.case_summary import accounts
+from localsmc.bench.case_summary import summaries
 from localsmc.bench.cases import Case, cases
-from localsmc.bench.measure import Bench, Sample
+from localsmc.bench.measure import Bench, Timing
 from localsmc.bench.replay import Endless, Replay
 from localsmc.bench.speed_table import FORMATS
-from localsmc.engine.solve import Solving
+from localsmc.engine.solve import Generation
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.llama import ContextOptions, open_context
 from localsmc.methods.spec import parse_method
-from localsmc.numerics.timing import Stopwatch
+from localsmc.numerics.timing import Timer
 
 PROBLEM = "What is 17 * 23?"
 SETTINGS = Settings(n_threads=1)
@@ -57,7 +57,7 @@ def test_a_replay_has_the_rows_the_forks_and_the_tokens_of_the_models_own_run(em
         own = context_of(embedded)
         front = own if on is None else Replay(context_of(on), own)
         chosen = embedded.method(spec.name, **spec.options)
-        with Solving(embedded, PROBLEM, chosen, settings, context=front) as solving:
+        with Generation(embedded, PROBLEM, chosen, settings, context=front) as solving:
             steps = [(step.rows, step.forks, step.histories, step.cells) for step in solving]
             texts = [(ending.tokens.tolist(), ending.count) for ending in solving.run.endings()]
         found.append((steps, texts))
@@ -87,7 +87,7 @@ def test_a_replay_needs_a_vocabulary_that_holds_the_small_models(embedded, synth
 
 def test_endless_texts_have_the_length_asked_for(embedded):
     front = Endless(context_of(embedded))
-    with Solving(
+    with Generation(
         embedded, PROBLEM, embedded.method("sample"), replace(SETTINGS, seed=0, n_predict=300), context=front
     ) as solving:
         list(solving)
@@ -204,7 +204,7 @@ def test_what_is_stopped_in_its_middle_is_left_out(embedded):
 
 
 def test_a_stopwatch_counts_nested_calls_once_and_calls_that_fail():
-    watch = Stopwatch()
+    watch = Timer()
 
     @watch
     def outer(depth):
@@ -233,7 +233,7 @@ PEER = Case(kind="peer", label="Llama, one text", n_tokens=10)
 
 def sample(case, repetition, seconds, *, steps=10, **given):
     passed = tuple(seconds * (k + 1) / steps for k in range(steps)) if case is PLAIN else ()
-    return Sample(case=case, repetition=repetition, steps=steps, seconds=seconds, passed=passed, **given)
+    return Timing(case=case, repetition=repetition, steps=steps, seconds=seconds, passed=passed, **given)
 
 
 def test_ratios_are_taken_within_a_repetition():
@@ -247,7 +247,7 @@ def test_ratios_are_taken_within_a_repetition():
         sample(METHOD, 0, 2.0, decode_seconds=1.0, numerics_seconds=0.5, rows=10, calls=9, reused=9),
         sample(METHOD, 2, 2.0, decode_seconds=1.0),  # its plain run was not reached
     ]
-    plain, method = accounts("m", [PLAIN, METHOD, PEER], samples)
+    plain, method = summaries("m", [PLAIN, METHOD, PEER], samples)
     assert (method.ratio, method.ratio_sd, plain.ratio) == (2.0, 0.0, 1.0)
     assert method.tokens_per_second == pytest.approx((5 + 10 / 6 + 5) / 3)
     assert method.tokens_per_second_sd == pytest.approx(np.std([5, 10 / 6, 5], ddof=1))
@@ -261,19 +261,19 @@ def test_ratios_are_taken_within_a_repetition():
 def test_a_text_that_ends_early_is_compared_with_as_much_of_plain_decoding():
     """Later tokens cost plain decoding more; a text of 4 tokens has nothing to do with them."""
     plain = replace(sample(PLAIN, 0, 1.0), passed=(0.01, 0.02, 0.03, 0.04, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0))
-    _, method = accounts("m", [PLAIN, METHOD], [plain, sample(METHOD, 0, 0.08, steps=4)])
+    _, method = summaries("m", [PLAIN, METHOD], [plain, sample(METHOD, 0, 0.08, steps=4)])
     assert (method.ratio, method.steps, method.n_tokens) == (2.0, 4, 10)
 
 
 def test_a_peers_parts_are_not_known():
-    (peer,) = accounts("m", [PEER], [sample(PEER, 0, 1.0, rows=10, calls=10)])
+    (peer,) = summaries("m", [PEER], [sample(PEER, 0, 1.0, rows=10, calls=10)])
     assert (peer.decode_share, peer.numerics_ms, peer.reused_share, peer.ratio) == (None,) * 4
 
 
 @pytest.fixture
 def two_accounts():
     samples = [sample(PLAIN, 0, 1.0, decode_seconds=0.5, rows=9, calls=9), sample(PEER, 0, 2.0)]
-    return accounts("a model, of two", [PLAIN, PEER], samples)
+    return summaries("a model, of two", [PLAIN, PEER], samples)
 
 
 def test_tables_say_the_same(two_accounts):
@@ -291,5 +291,5 @@ def test_tables_say_the_same(two_accounts):
 
 
 def test_rules_of_markdown_have_three_characters():
-    _, rule, *_ = FORMATS["md"](accounts("m", [PEER], [sample(PEER, 0, 1.0)])).splitlines()
+    _, rule, *_ = FORMATS["md"](summaries("m", [PEER], [sample(PEER, 0, 1.0)])).splitlines()
     assert all(len(part.strip()) >= 3 for part in rule.strip("|").split("|"))

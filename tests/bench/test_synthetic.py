@@ -13,7 +13,7 @@ import gguf
 import numpy as np
 import pytest
 
-from localsmc.bench import SHAPES, Spec, cached, parse
+from localsmc.bench import SHAPES, FileSpec, cached, parse
 from localsmc.bench.synthetic import gguf_writer
 from localsmc.bench.synthetic.file_spec import MIN_VOCAB
 from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
@@ -27,11 +27,11 @@ from localsmc.llama.quantize import Quantization, quantize
 # --- as it is written -----------------------------------------------------------------------------
 
 WRITTEN = {
-    "test": Spec("test", "Q4_0"),
-    "test:q4_k_m": Spec("test", "Q4_K_M"),
-    "Qwen2.5-7B:Q5_K_M": Spec("qwen2.5-7b", "Q5_K_M"),
-    "test:Q8_0:vocab=65536": Spec("test", "Q8_0", 65_536),
-    "test:vocab=300": Spec("test", "Q4_0", 300),
+    "test": FileSpec("test", "Q4_0"),
+    "test:q4_k_m": FileSpec("test", "Q4_K_M"),
+    "Qwen2.5-7B:Q5_K_M": FileSpec("qwen2.5-7b", "Q5_K_M"),
+    "test:Q8_0:vocab=65536": FileSpec("test", "Q8_0", 65_536),
+    "test:vocab=300": FileSpec("test", "Q4_0", 300),
 }
 
 
@@ -87,7 +87,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("name", [name for name in SHAPES if not name.startswith("test")])
 def test_the_shapes_are_the_real_ones(name):
-    own = gguf_writer.tensors(Spec(name))
+    own = gguf_writer.tensors(FileSpec(name))
     assert sum(tensor.n_out * tensor.n_in for tensor in own) == PARAMETERS[name]
 
 
@@ -137,12 +137,12 @@ def other_test_shape(monkeypatch, architecture, is_tied, n_layer, width):
 @pytest.mark.parametrize("kind", MIXED, ids=str)
 def test_types_are_what_llama_quantize_chooses(kind, tmp_path, monkeypatch):
     name = other_test_shape(monkeypatch, *kind)
-    gguf_writer.write(tmp_path / "F16.gguf", Spec(name, "F16"))
+    gguf_writer.write(tmp_path / "F16.gguf", FileSpec(name, "F16"))
     source = read_header(tmp_path / "F16.gguf")
     for quantization in QUANTIZED:
         options = Quantization(type=quantization, n_threads=1)
         theirs = quantize(source, tmp_path / f"{quantization}.gguf", options).header
-        gguf_writer.write(tmp_path / "ours.gguf", Spec(name, quantization))
+        gguf_writer.write(tmp_path / "ours.gguf", FileSpec(name, quantization))
         ours = read_header(tmp_path / "ours.gguf")
         assert ours.file_type == theirs.file_type == quantization
         assert {t.name: (t.type, t.shape) for t in ours.tensors} == {
@@ -168,7 +168,7 @@ def logits(path):
 @pytest.mark.parametrize("name", ["test", "test-256"])
 @pytest.mark.parametrize("quantization", QUANTIZATIONS)
 def test_every_quantization_decodes(name, quantization, tmp_path):
-    spec, told = Spec(name, quantization), []
+    spec, told = FileSpec(name, quantization), []
     gguf_writer.write(tmp_path / "m.gguf", spec, progress=lambda *numbers: told.append(numbers))
     found = logits(tmp_path / "m.gguf")
     assert found.shape[1] == 512
@@ -184,7 +184,7 @@ def test_every_quantization_decodes(name, quantization, tmp_path):
 @pytest.mark.parametrize("architecture", ["qwen2", "llama"])
 @pytest.mark.parametrize("is_tied", [True, False])
 def test_architectures_decode_with_one_matrix_or_two(architecture, is_tied, tmp_path, monkeypatch):
-    spec = Spec(other_test_shape(monkeypatch, architecture, is_tied, 2, 256), "Q4_K_M")
+    spec = FileSpec(other_test_shape(monkeypatch, architecture, is_tied, 2, 256), "Q4_K_M")
     gguf_writer.write(tmp_path / "m.gguf", spec)
     assert 0.7 < logits(tmp_path / "m.gguf").std() < 1.4
     header = read_header(tmp_path / "m.gguf")
@@ -203,7 +203,7 @@ def test_vocabularies_of_any_size(n_vocab, tmp_path):
 def test_the_header_has_the_published_constants(tmp_path, monkeypatch):
     shape = replace(SHAPES["llama-3-8b"], n_layer=1, n_embd=64, n_head=2, n_head_kv=1, n_ff=64, n_vocab=300)
     monkeypatch.setitem(SHAPES, "other", shape)
-    gguf_writer.write(tmp_path / "m.gguf", Spec("other"))
+    gguf_writer.write(tmp_path / "m.gguf", FileSpec("other"))
     metadata = read_header(tmp_path / "m.gguf").metadata
     assert metadata["llama.context_length"] == 8192
     assert metadata["llama.rope.freq_base"] == 5e5
@@ -212,11 +212,11 @@ def test_the_header_has_the_published_constants(tmp_path, monkeypatch):
 
 def test_the_seed_decides_and_slices_do_not_show(tmp_path, monkeypatch):
     for name, seed in ("some", 1), ("same", 1), ("other", 2):
-        gguf_writer.write(tmp_path / name, Spec("test"), seed=seed)
+        gguf_writer.write(tmp_path / name, FileSpec("test"), seed=seed)
     some, same, other = ((tmp_path / name).read_bytes() for name in ("some", "same", "other"))
     assert some == same != other
     monkeypatch.setattr(gguf_writer, "_SLICE", 3 * 256)  # 24 blocks at once, and a rest
-    gguf_writer.write(tmp_path / "sliced", Spec("test"))
+    gguf_writer.write(tmp_path / "sliced", FileSpec("test"))
     assert len((tmp_path / "sliced").read_bytes()) == len(some)
     assert 0.7 < logits(tmp_path / "sliced").std() < 1.4
 
@@ -231,7 +231,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def test_files_are_written_once(folder):
-    spec, told = Spec("test"), []
+    spec, told = FileSpec("test"), []
     path = cached(spec, progress=lambda *numbers: told.append(numbers))
     stamp, n_told = path.stat().st_mtime_ns, len(told)
     assert cached(spec, progress=lambda *numbers: told.append(numbers)) == path
@@ -259,7 +259,7 @@ def nobody_reads(*_):
 )
 def test_a_failure_leaves_nothing(failure, error, folder):
     with pytest.raises(error) as failed:
-        cached(Spec("test"), progress=failure)
+        cached(FileSpec("test"), progress=failure)
     assert list(folder.iterdir()) == []
     if error is RunError:
         assert str(failed.value).endswith("cannot be written: No space left on device")
@@ -280,7 +280,7 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("LOCALSMC_CACHE", str(tmp_path / "file"))
     with pytest.raises(RunError, match="cannot be written") as failed:
-        cached(Spec("test"))
+        cached(FileSpec("test"))
     assert "LOCALSMC_CACHE" in failed.value.hint
 
 
@@ -288,4 +288,4 @@ def test_a_folder_that_cannot_be_made(tmp_path, monkeypatch):
 def test_a_full_disk_is_noticed_at_the_end_too():
     """What fits into the buffer is written as the file is closed."""
     with pytest.raises(OSError, match="No space left"):
-        gguf_writer.write(Path("/dev/full"), Spec("test"))
+        gguf_writer.write(Path("/dev/full"), FileSpec("test"))

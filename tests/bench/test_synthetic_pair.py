@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 import localsmc
-from localsmc.bench import PAIRS, SHAPES, Pair, Spec, cached, cached_pair
+from localsmc.bench import PAIRS, SHAPES, FileSpec, ShapePair, cached, cached_pair
 from localsmc.bench.synthetic.gguf_writer import write, write_draft
 from localsmc_models.experiments import speculative_speed
 
-TEST, PAIR = Spec("test"), PAIRS["test"]
+TEST, PAIR = FileSpec("test"), PAIRS["test"]
 
 
 @pytest.fixture
@@ -35,9 +35,9 @@ def test_the_draft_is_the_beginning_of_the_target(files):
 
 def test_types_of_a_draft_are_the_targets(tmp_path):
     """Which layers have more bits is up to how many there are."""
-    spec = Spec("test-256", "Q4_K_M")
-    write(tmp_path / "target", spec, pair=Pair(n_layer=3))
-    write_draft(tmp_path / "draft", spec, Pair(n_layer=3))
+    spec = FileSpec("test-256", "Q4_K_M")
+    write(tmp_path / "target", spec, pair=ShapePair(n_layer=3))
+    write_draft(tmp_path / "draft", spec, ShapePair(n_layer=3))
     target, draft = (weights(tmp_path / name) for name in ("target", "draft"))
     assert draft == {name: data for name, data in target.items() if "blk.3." not in name}
 

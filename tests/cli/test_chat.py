@@ -412,8 +412,8 @@ def test_messages(lines, found):
 
 
 def test_every_command_that_takes_nothing_says_so():
-    from localsmc_cli.chat.slash_commands import obey
+    from localsmc_cli.chat.slash_commands import run_command
 
     for name in (name for name, one in COMMANDS.items() if not one.takes):
         with pytest.raises(ConfigError, match=f"`/{name}` takes nothing"):
-            obey(None, f"/{name} x")
+            run_command(None, f"/{name} x")

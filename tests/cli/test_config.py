@@ -147,7 +147,7 @@ METHODS = [
     ('select = "argmax"', ["--method", "power-smc:N=2,select=draw"], {"select": "draw"}),
     ('method = "power-smc:N=2,select=draw"', ["--select", "argmax"], {"select": "argmax"}),
     # What no method has is there for others.
-    ("particles = 2\nalpha = 3\nsettle = 0.9", ["--method", "greedy"], {}),
+    ("particles = 2\nalpha = 3\nstop-when-decided = 0.9", ["--method", "greedy"], {}),
     ("gpu_layers = 0\ntensor-split = [1]\nstop = ['a b', \"\\n\"]", [], {"stop": ["a b", "\n"]}),
 ]
 

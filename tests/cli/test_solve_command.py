@@ -14,7 +14,15 @@ from program import PROGRAM
 import localsmc_models
 from localsmc.errors import ContextFull
 from localsmc.methods import METHODS
-from localsmc.methods.spec import clause, defaults_of, describe, parse_method, sections, title, written
+from localsmc.methods.spec import (
+    defaults_of,
+    describe,
+    first_clause,
+    format_value,
+    parse_method,
+    sections,
+    title,
+)
 from localsmc.results import AnswerShare
 from localsmc_cli.options import choices
 from localsmc_cli.root import COMMANDS
@@ -99,22 +107,31 @@ MISTAKES = [
     (["x", "--particles", "0"], 2, "`particles` is 0"),
     (["x", "--ess-threshold", "2"], 2, "`ess_threshold` is 2"),
     (["x", "--resampling", "fair"], 2, "`--resampling`: 'fair'"),
-    (["x", "--settle", "0.5"], 2, "`settle` is 0.5, but must be above 0.5, up to 1, or 0", "try 0.9"),
-    (["x", "--settle", "nan"], 2, "`settle` is nan"),
-    (["x", "--settle", "often"], 2, "`--settle`: 'often'"),
     (
-        ["x", "--settle", "0.9", "--method", "greedy"],
+        ["x", "--stop-when-decided", "0.5"],
         2,
-        "`--settle` does not apply to `--method greedy`",
+        "`stop_when_decided` is 0.5, but must be above 0.5, up to 1, or 0",
+        "try 0.9",
+    ),
+    (["x", "--stop-when-decided", "nan"], 2, "`stop_when_decided` is nan"),
+    (["x", "--stop-when-decided", "often"], 2, "`--stop-when-decided`: 'often'"),
+    (
+        ["x", "--stop-when-decided", "0.9", "--method", "greedy"],
+        2,
+        "`--stop-when-decided` does not apply to `--method greedy`",
         "leave it out, or use `--method power-smc`",
     ),
     (
-        ["x", "--method", "power-smc:settle=0.9,settle_by=hope"],
+        ["x", "--method", "power-smc:stop_when_decided=0.9,decided_by=hope"],
         2,
-        "`settle_by` is `hope`",
-        "there is: bound, guess",
+        "`decided_by` is `hope`",
+        "there is: bound, estimate",
     ),
-    (["x", "--method", "power-smc:islands=2", "--settle", "0.9"], 2, "`settle` is for one island"),
+    (
+        ["x", "--method", "power-smc:islands=2", "--stop-when-decided", "0.9"],
+        2,
+        "`stop_when_decided` works with one island",
+    ),
     (["x", "-n", "0"], 2, "`--predict`: '0'"),
     (["x", "-n", "-2"], 2, "`--predict`: '-2'"),
     (["x", "--seed", "abc"], 2, "`--seed`: 'abc'"),
@@ -476,29 +493,31 @@ SETTLED = ["What is 17 * 23?", "-t", "1", "-N", "4", "-s", "20", "--resampling",
 
 def test_a_settled_solve_stops_and_says_so(tmp_path):
     trace = tmp_path / "trace.jsonl"
-    code, out, err = process("solve", *SETTLED, "--settle", "0.8", "--json", "--trace", trace)
+    code, out, err = process("solve", *SETTLED, "--stop-when-decided", "0.8", "--json", "--trace", trace)
     result = json.loads(out)
     assert code == 0
-    assert "settled after 10 steps: one answer has 80 % of the weight or more, 3 unfinished texts of 4" in err
+    assert "decided after 10 steps: one answer has 80 % of the weight or more, 3 unfinished texts of 4" in err
     assert result["usage"]["steps"] == 10
     assert result["log_z"] is None
     assert result["answers"][0]["weight"] >= 0.8
     reasons = [completion["finish_reason"] for completion in result["completions"]]
     assert reasons == ["stop", "cancelled", "cancelled", "cancelled"]
     *_, step, end = map(json.loads, trace.read_text(encoding="utf-8").splitlines())
-    assert (end["outcome"], step["rows"]) == ("settled", 0)
+    assert (end["outcome"], step["rows"]) == ("decided", 0)
     assert sorted(history["state"] for history in step["population"]) == ["live", "live", "live", "stop"]
     # Asked for more certainty it goes on, with the same tokens.
-    code, out, err = process("solve", *SETTLED, "--settle", "0.95")
+    code, out, err = process("solve", *SETTLED, "--stop-when-decided", "0.95")
     assert code == 0
-    assert "settled after" not in err
+    assert "decided after" not in err
     assert process("solve", *SETTLED)[:2] == (0, out)
 
 
 def test_a_settled_method_beside_others():
-    code, out, _ = process("solve", *SETTLED, "--method", "power-smc:settle=0.8", "--method", "greedy")
+    code, out, _ = process(
+        "solve", *SETTLED, "--method", "power-smc:stop_when_decided=0.8", "--method", "greedy"
+    )
     assert code == 0
-    assert [row.endswith(" settled early") for row in out.splitlines()] == [False, True, False]
+    assert [row.endswith(" decided early") for row in out.splitlines()] == [False, True, False]
 
 
 # --- several methods -----------------------------------------------------------------------------
@@ -595,8 +614,8 @@ def test_every_method_documents_what_it_targets_and_costs():
         told = describe(method)
         assert told.target
         assert told.cost
-        assert " " in clause(told.target)
-        assert not clause(told.target).endswith((".", ";"))
+        assert " " in first_clause(told.target)
+        assert not first_clause(told.target).endswith((".", ";"))
     assert describe(METHODS["greedy"]).target.startswith("none")
     assert describe(METHODS["greedy"]).proposal == ""
     assert describe(METHODS["sample"]).proposal == "the target itself, N independent draws."
@@ -627,7 +646,7 @@ def test_ssr_says_how_it_ended_and_what_became_of_the_draft(cli):
     [("a, b; c. d.", "a, b"), ("one at 0.5, e.g.this. two", "one at 0.5, e.g.this"), ("", ""), ("a.", "a")],
 )
 def test_a_clause_ends_at_the_first_stop(text, beginning):
-    assert clause(text) == beginning
+    assert first_clause(text) == beginning
 
 
 def test_methods_lists_all_of_them(cli):
@@ -638,7 +657,7 @@ def test_methods_lists_all_of_them(cli):
     assert [row.split()[0] for row in rows] == list(METHODS)
     for row, method in zip(rows, METHODS.values(), strict=True):
         told = describe(method)
-        for cell in (clause(told.target), clause(told.cost), method().select):
+        for cell in (first_clause(told.target), first_clause(told.cost), method().select):
             assert f"  {cell}" in row
 
 
@@ -651,14 +670,14 @@ def test_methods_tells_everything_of_one(cli, name):
     for heading, words in sections(method).items():
         assert any(line.startswith(f"{heading} ") and line.endswith(f" {words}") for line in lines)
     for option, default in defaults_of(method).items():
-        assert f"{option} = {written(default)}" in lines
+        assert f"{option} = {format_value(default)}" in lines
     assert f"select = {method().select}" in lines
     assert lines[-1].startswith("for solve and eval: --method ")
     spec = parse_method(lines[-1].split()[-1])
     assert spec.name == name
     assert spec.options == {option: defaults_of(method)[option] for option in spec.options}
     assert len(spec.options) == min(2, len(defaults_of(method)))
-    everything = ",".join(f"{option}={written(value)}" for option, value in defaults_of(method).items())
+    everything = ",".join(f"{option}={format_value(value)}" for option, value in defaults_of(method).items())
     assert parse_method(f"{name}:{everything}").options == defaults_of(method)
 
 
@@ -672,7 +691,7 @@ def test_methods_tells_what_is_recommended_for_the_embedded_model(cli):
         for option, value in defaults_of(method).items():
             if getattr(chosen, option) != value:
                 assert (
-                    f"{option} = {written(getattr(chosen, option))}"
+                    f"{option} = {format_value(getattr(chosen, option))}"
                     in told.split("for the embedded model: ")[1]
                 )
     assert "\nfor the embedded model: alpha = 4, ramp = 40\n" in cli("methods", "power-smc")[1]
@@ -798,7 +817,7 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
     from localsmc import llama, methods, selection
     from localsmc.methods.base import options_of
     from localsmc.numerics import resampling
-    from localsmc.store.model_source import Defaults
+    from localsmc.store.model_source import ModelDefaults
 
     assert choices.METHODS == tuple(methods.METHODS)
     known = {option for method in methods.METHODS.values() for option in options_of(method)}
@@ -809,13 +828,13 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
         "self-consistency": "majority",
         "ssr": "majority",
     }
-    assert sorted(choices.RESAMPLING) == sorted((*resampling.SCHEMES, "optimal"))
+    assert sorted(choices.RESAMPLING) == sorted((*resampling.SCHEMES, "fearnhead-clifford"))
     assert choices.SELECT == tuple(selection.SELECTORS)
     assert set(choices.KV_TYPES) == set(llama.KV_TYPES)
     assert choices.SPLIT_MODES == tuple(llama.SPLIT_MODES)
-    assert (Defaults().alpha, Defaults().ramp, Defaults().n_predict) == (2, 100, 1024)
+    assert (ModelDefaults().alpha, ModelDefaults().ramp, ModelDefaults().n_predict) == (2, 100, 1024)
     smc, sample = methods.PowerSMC(), methods.Sample()
-    assert (smc.particles, smc.ess_threshold, smc.resampling) == (16, 0.5, "optimal")
+    assert (smc.particles, smc.ess_threshold, smc.resampling) == (16, 0.5, "fearnhead-clifford")
     assert (sample.particles, sample.temperature, sample.top_k, sample.top_p, sample.min_p) == (1, 1, 0, 1, 0)
 
 

@@ -10,11 +10,11 @@ from tolerances import ON_CPU
 
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.llama import ContextOptions, LlamaModel
-from localsmc.lm.kv_slots import Sequences
-from localsmc.lm.prefix_cache import Kept
+from localsmc.lm.kv_slots import KVSlots
+from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerSMC, Request
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.log_math import log_sum_exp
 from localsmc.text.stop_rule import StopRule
 
@@ -64,7 +64,7 @@ def request(model, n_tokens):
         prompt=np.array(PROMPT, dtype=np.int32),
         n_tokens=n_tokens,
         stop=StopRule(model.pieces),
-        draw=RandomDraw(np.random.default_rng(1)),
+        draw=RandomSampler(np.random.default_rng(1)),
     )
 
 
@@ -140,15 +140,15 @@ def test_cutting_back_restores_or_refuses(kind, open_model, close_to):
 
 def test_a_kept_prompt_goes_on_like_a_fresh_prefill(open_model, close_to):
     model = open_model()
-    kept = Kept(model)
+    kept = PrefixCache(model)
     for prompt in ([*PROMPT, 5], [*PROMPT, 5, 6, 7], [*PROMPT, 4, 3], [2, 1]):
-        _, logits = Sequences(kept, 4).prompt(np.array(prompt, dtype=np.int32))
+        _, logits = KVSlots(kept, 4).prefill(np.array(prompt, dtype=np.int32))
         found = logits[0].copy()
         model.clear()
         expected = feed(model, 0, prompt)
         model.clear()
-        kept = Kept(model)
-        Sequences(kept, 4).prompt(np.array(prompt, dtype=np.int32))
+        kept = PrefixCache(model)
+        KVSlots(kept, 4).prefill(np.array(prompt, dtype=np.int32))
         close_to(found, expected)
 
 
@@ -218,8 +218,8 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
         pytest.skip("its sequences share no cells")
     model = open_model(n_cells=256, n_seq_max=8)
     rng = np.random.default_rng(8)
-    sequences = Sequences(model, 100)
-    slot, _ = sequences.prompt(np.array(PROMPT, dtype=np.int32))
+    sequences = KVSlots(model, 100)
+    slot, _ = sequences.prefill(np.array(PROMPT, dtype=np.int32))
     slots = [slot]
     for _ in range(30):
         while len(slots) < 8 and rng.random() < 0.5:
@@ -227,12 +227,12 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
             length = int(rng.integers(sequences._length[source] + 1)) if rng.random() < 0.5 else None
             slots.append(sequences.fork(source, length))
         if rng.random() < 0.3 and sequences.cells_used + 5 <= model.n_cells:
-            sequences.replay(slots[0], rng.integers(1, 9, size=5))
+            sequences.refill(slots[0], rng.integers(1, 9, size=5))
         while len(slots) > 1 and rng.random() < 0.4:
             sequences.release(slots.pop(int(rng.integers(len(slots)))))
-        if not sequences.can_append(len(slots)):
+        if not sequences.can_decode(len(slots)):
             break
-        sequences.append(np.array(slots), rng.integers(1, 9, size=len(slots)))
+        sequences.decode(np.array(slots), rng.integers(1, 9, size=len(slots)))
         if kind == "toy":
             assert sequences.cells_used == model.n_used
     # Exactly as many tokens as the book says are free can still be decoded, and not one more.
@@ -248,19 +248,19 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
 
 def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(kind, open_model, close_to):
     model, fresh = open_model(n_cells=256, n_seq_max=4), open_model(n_cells=256, n_seq_max=1)
-    sequences = Sequences(model, 100)
-    slot, _ = sequences.prompt(np.array(PROMPT, dtype=np.int32))
+    sequences = KVSlots(model, 100)
+    slot, _ = sequences.prefill(np.array(PROMPT, dtype=np.int32))
     root = sequences.fork(slot)
     for token in (3, 4, 2, 7):
-        sequences.append(np.array([slot]), np.array([token]))
+        sequences.decode(np.array([slot]), np.array([token]))
     if kind == "mamba":
         with pytest.raises(SequenceError, match="cannot forget"):
             sequences.fork(slot, 2)
         other = root
-        sequences.replay(other, np.array([3, 4]))
+        sequences.refill(other, np.array([3, 4]))
     else:
         other = sequences.fork(slot, 2)
-    logits = sequences.append(np.array([other, slot]), np.array([5, 6])).copy()
+    logits = sequences.decode(np.array([other, slot]), np.array([5, 6])).copy()
     close_to(logits[0], feed(fresh, 0, [*PROMPT, 3, 4, 5]))
     fresh.clear()
     close_to(logits[1], feed(fresh, 0, [*PROMPT, 3, 4, 2, 7, 6]))
@@ -290,7 +290,7 @@ RUNS = {
     "shared": (4, {}),
     "unshared": (4, {"share": False}),
     "chopthin": (4, {"resampling": "chopthin"}),
-    "optimal": (4, {"resampling": "optimal"}),
+    "optimal": (4, {"resampling": "fearnhead-clifford"}),
     "rollouts": (40, {"rollouts": 2, "block": 2, "particles": 10}),
     "moves": (13, {"rejuvenate": 2, "particles": 6}),
 }

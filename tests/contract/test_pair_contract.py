@@ -16,12 +16,12 @@ import localsmc
 import localsmc_models
 from localsmc import Settings
 from localsmc.engine import prompting
-from localsmc.engine.prompting import ModelWording
+from localsmc.engine.prompting import ModelPrompts
 from localsmc.errors import ConfigError
 from localsmc.llama import ContextOptions, LlamaModel, open_context, shared_tokens
 from localsmc.lm.toy import ToyModel
-from localsmc.methods import Cascade, Draft, DraftSMC, Request, Speculative
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods import Cascade, DraftModel, DraftSMC, Request, Speculative
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.text.stop_rule import StopRule
 
 PROMPT = np.array([5, 7, 6, 8], dtype=np.int32)
@@ -56,8 +56,8 @@ def asked(models, n_tokens, seed=1, prompt=PROMPT):
         prompt=prompt,
         n_tokens=n_tokens,
         stop=StopRule(target.pieces),
-        draw=RandomDraw(np.random.default_rng(seed)),
-        draft=Draft(model=draft, prompt=prompt, cost=0.25),
+        draw=RandomSampler(np.random.default_rng(seed)),
+        draft=DraftModel(model=draft, prompt=prompt, cost=0.25),
     )
 
 
@@ -108,7 +108,7 @@ def test_both_memories_hold_the_histories_of_particles(models, close_to, own):
         for i, row in zip(particles.histories.live.tolist(), pending.copy(), strict=True):
             tokens = particles.genealogy.tokens(int(particles.histories.node[i])).tolist()
             close_to(row, fresh_logits(models[2], tokens))
-            found = logits_behind(run.drafts, int(particles.histories.origin[i]), tokens)
+            found = logits_behind(run.drafts, int(particles.histories.source[i]), tokens)
             close_to(found, fresh_logits(models[3], tokens))
     assert forks > 0
     assert all(ending.finish_reason != "cancelled" for ending in run.endings())
@@ -154,7 +154,7 @@ def pair(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return prompting.put(embedded, "Compute", Settings(raw=True))[1]
+    return prompting.build_prompt(embedded, "Compute", Settings(raw=True))[1]
 
 
 def counts_of(method, pair, prompt, n_runs):
@@ -188,7 +188,7 @@ def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, 
 
 def test_drafted_power_smc_estimates_the_evidence_without_bias(embedded, pair, law_tolerance):
     """Behind a problem, where the draft gives likely texts a chance: else no 100 runs would draw them."""
-    prompt = prompting.put(embedded, "Compute 3 + 4 * 5.", Settings())[1]
+    prompt = prompting.build_prompt(embedded, "Compute 3 + 4 * 5.", Settings())[1]
     law, omitted = law_above(pair[0], prompt, alpha=1.5, floor=1e-6)
     method = DraftSMC(
         particles=128,
@@ -280,7 +280,7 @@ def test_a_text_goes_on_in_sentencepiece_without_a_blank(tmp_path, text):
     """llama.cpp puts one before every text that is tokenized by itself, a step that crosses as well."""
     with localsmc.load(write_llama(tmp_path / "spm.gguf", sentencepiece=True)) as model:
         assert model.llama.text(model.llama.tokenize("ab", special=False)) == b" ab"
-        wording = ModelWording(model, "x", Settings())
+        wording = ModelPrompts(model, "x", Settings())
         assert wording.text(wording.tokens(text)) == text
 
 

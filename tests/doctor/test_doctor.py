@@ -18,10 +18,10 @@ from program import PROGRAM
 
 import localsmc_models
 from localsmc.doctor import Verdict, examine, model_checks, network_checks, system_checks
-from localsmc.doctor.llama_build import Engine, install, pip
+from localsmc.doctor.llama_build import LlamaBuild, install, pip
 from localsmc.errors import ConfigError
 from localsmc.memory import host
-from localsmc.memory.host import Memory
+from localsmc.memory.host import HostMemory
 from localsmc_cli.main import run
 
 GIB = 2**30
@@ -79,7 +79,7 @@ def test_a_check_that_fails_has_found_something(check, found):
 
 
 def engine(*, devices=(), build="llama-cpp-python 1 (CPU : AVX = 1 | FMA = 0)", **others):
-    found = Engine()
+    found = LlamaBuild()
     facts = {"build": build, "devices": [*devices], "can_offload": bool(devices), "threads": [1, 8]}
     found.__dict__["told"] = {"engine": facts} | others
     return found
@@ -162,7 +162,7 @@ def test_the_embedded_model_answers(others, status, line):
 
 
 def test_a_build_that_does_not_start_leaves_the_rest_unknown():
-    dead = Engine()
+    dead = LlamaBuild()
     dead.__dict__["told"] = {"failed": "the process ended with a signal 4: illegal"}
     assert dead.build() == Verdict("broken", "the process ended with a signal 4: illegal", dead.build().hint)
     assert "pip install --force-reinstall" in dead.build().hint
@@ -191,14 +191,14 @@ def test_the_child_may_end_in_any_way(monkeypatch, code, reason):
 
     monkeypatch.setattr(module, "_CHILD", code)
     monkeypatch.setattr(module, "SECONDS", 1.0)
-    assert Engine().told["failed"].startswith(reason)
+    assert LlamaBuild().told["failed"].startswith(reason)
 
 
 # --- the system ---------------------------------------------------------------------------------------
 
 
 def test_memory_is_a_containers_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: Memory(4 * GIB, 3 * GIB, True))
+    monkeypatch.setattr(host, "memory", lambda: HostMemory(4 * GIB, 3 * GIB, True))
     assert system_checks.memory().line == "3.0 GiB of 4.0 GiB free (a container's limit)"
 
 
@@ -380,11 +380,11 @@ def test_a_model_that_is_none_is_said_once(name, line, random_llama, tmp_path):
 
 
 def test_a_model_that_does_not_fit(random_llama, monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: Memory(2**18, 2**18))
+    monkeypatch.setattr(host, "memory", lambda: HostMemory(2**18, 2**18))
     assert given(random_llama)["model memory"].status == "broken"
-    monkeypatch.setattr(host, "memory", lambda: Memory(GIB, 2**18))
+    monkeypatch.setattr(host, "memory", lambda: HostMemory(GIB, 2**18))
     assert given(random_llama)["model memory"].status == "warning"
-    dead = model_checks.GivenModel(str(random_llama), Engine())
+    dead = model_checks.GivenModel(str(random_llama), LlamaBuild())
     dead._engine.__dict__["told"] = {"failed": "x"}
     assert examine("file", dead.file).status == "ok"
     assert dead.memory().status == "warning"

@@ -11,10 +11,10 @@ from localsmc.engine.transcript import Exchange
 from localsmc.errors import PromptTooLong
 from localsmc.llama import LlamaContext
 from localsmc.lm.interface import common_prefix
-from localsmc.lm.prefix_cache import Kept
+from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC, Request
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.text.chat_template import ChatTemplate
 from localsmc.text.stop_rule import StopRule
 
@@ -106,21 +106,21 @@ def test_the_memory_is_not_shared_with_what_was_said_otherwise(embedded):
 def test_the_keeper_holds_the_last_prompt_and_nothing_else(can_forget):
     toy = ToyModel(5, seed=1, n_cells=64, n_seq_max=6)
     toy.can_forget = can_forget
-    kept = Kept(toy)
+    kept = PrefixCache(toy)
 
     def run(prompt):
         prompt = np.array(prompt, dtype=np.int32)
         run = PowerSMC(particles=3, ramp=0, alpha=2.0).start(
             Request(
                 model=kept, prompt=prompt, n_tokens=4, stop=StopRule(toy.pieces),
-                draw=RandomDraw(np.random.default_rng(0)),
+                draw=RandomSampler(np.random.default_rng(0)),
             )
         )  # fmt: skip
         assert toy.history(5) == prompt.tolist()
         assert run._root_logits[0] == pytest.approx(toy.logits(prompt.tolist()))
         for _ in run:
             assert run.sequences.cells_used == toy.n_used
-        return run.sequences.n_recalled
+        return run.sequences.n_cached
 
     recalled = [run(prompt) for prompt in ([1, 2], [1, 2, 3, 1], [1, 2, 4], [1, 2, 4], [3])]
     assert recalled == ([0, 2, 2, 2, 0] if can_forget else [0, 2, 0, 0, 0])
@@ -128,13 +128,13 @@ def test_the_keeper_holds_the_last_prompt_and_nothing_else(can_forget):
 
 def test_nothing_is_known_of_a_keeper_that_was_interrupted(monkeypatch):
     toy = ToyModel(5, seed=1, n_cells=64, n_seq_max=6)
-    kept, tokens = Kept(toy), np.array([1, 2, 3], dtype=np.int32)
+    kept, tokens = PrefixCache(toy), np.array([1, 2, 3], dtype=np.int32)
 
     def remember(prompt):
         kept.clear()
-        n = kept.recall(0, prompt)
+        n = kept.match_prefix(0, prompt)
         kept.decode(prompt[n:].astype(int), np.arange(n, len(prompt)), np.zeros(len(prompt) - n, dtype=int))
-        kept.remember(0, prompt)
+        kept.store_prefix(0, prompt)
         return n
 
     def interrupt(*_):
@@ -145,7 +145,7 @@ def test_nothing_is_known_of_a_keeper_that_was_interrupted(monkeypatch):
         with monkeypatch.context() as patch:
             patch.setattr(toy, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
-                kept.remember(0, tokens)
+                kept.store_prefix(0, tokens)
         assert remember(tokens) == 0
         assert toy.history(5) == tokens.tolist()
 

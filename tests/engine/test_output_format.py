@@ -285,7 +285,9 @@ def test_no_instruction_stands_below_a_problem_that_has_a_grammar(embedded):
     source = replace(embedded.source, defaults=boxed)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "source", source)
-        texts = [prompting.put(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))]
+        texts = [
+            prompting.build_prompt(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))
+        ]
     assert [("in a box" in text) for text in texts] == [True, False]
 
 
@@ -332,7 +334,7 @@ def test_methods_that_take_no_grammar_say_why(embedded, name):
 )
 def test_a_schema_that_makes_no_grammar_is_one_sentence(schema, message):
     with pytest.raises(ConfigError, match=re.escape(message)) as refused:
-        output_format.gbnf_of(Settings(json_schema=schema))
+        output_format.to_gbnf(Settings(json_schema=schema))
     assert refused.value.hint
     assert "\n" not in str(refused.value)
 
@@ -340,7 +342,7 @@ def test_a_schema_that_makes_no_grammar_is_one_sentence(schema, message):
 def test_a_recursive_schema_is_one_for_recursive_texts(embedded):
     node = {"type": "object", "properties": {"of": {"anyOf": [{"$ref": "#/$defs/N"}, {"type": "null"}]}}}
     schema = json.dumps({"$defs": {"N": {**node, "required": ["of"]}}, "$ref": "#/$defs/N"})
-    grammar = LlamaGrammar(embedded.llama, output_format.gbnf_of(Settings(json_schema=schema)))
+    grammar = LlamaGrammar(embedded.llama, output_format.to_gbnf(Settings(json_schema=schema)))
     tokens = embedded.llama.tokenize('{"of": {"of": null}}', special=False)
     assert grammar.allowed([fed(grammar, tokens)])[0][embedded.llama.is_eog].all()
 
@@ -355,7 +357,7 @@ def test_a_recursive_schema_is_one_for_recursive_texts(embedded):
     ],
 )
 def test_long_repetitions_of_a_schema_are_no_deep_nesting(embedded, schema, longest):
-    grammar = LlamaGrammar(embedded.llama, output_format.gbnf_of(Settings(json_schema=json.dumps(schema))))
+    grammar = LlamaGrammar(embedded.llama, output_format.to_gbnf(Settings(json_schema=json.dumps(schema))))
     text = json.dumps(longest)
     written = fed(grammar, embedded.llama.tokenize(text, special=False))
     assert grammar.allowed([written])[0][embedded.llama.is_eog].all()
@@ -370,8 +372,11 @@ def test_keywords_that_nobody_heeds_are_told():
         "properties": {"minimum": {"type": "integer", "maximum": 9}, "a": {"enum": [{"not": 1}]}},
         "anyOf": [{"multipleOf": 2}],
     }
-    assert output_format.unheeded(Settings(json_schema=json.dumps(schema))) == ["maximum", "multipleOf"]
-    assert output_format.unheeded(Settings(grammar=LINE)) == []
+    assert output_format.unsupported_keywords(Settings(json_schema=json.dumps(schema))) == [
+        "maximum",
+        "multipleOf",
+    ]
+    assert output_format.unsupported_keywords(Settings(grammar=LINE)) == []
 
 
 @pytest.mark.parametrize(

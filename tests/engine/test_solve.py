@@ -23,7 +23,7 @@ from localsmc.methods import (
     SelfConsistency,
     from_options,
 )
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import AnswerShare, Completion
 from localsmc.text.stop_rule import StopRule
 
@@ -178,7 +178,7 @@ def golden_request(embedded, check):
         prompt=embedded.llama.tokenize(check["start"], special=True),
         n_tokens=160,
         stop=StopRule(embedded.llama.pieces),
-        draw=RandomDraw(np.random.default_rng(0)),
+        draw=RandomSampler(np.random.default_rng(0)),
     )
 
 
@@ -202,7 +202,7 @@ BAD_METHODS = [
     (PowerSMC, {"alpha": 0.5}), (PowerSMC, {"alpha": 65}), (PowerSMC, {"particles": 0}),
     (PowerSMC, {"ramp": -1}),
     (PowerSMC, {"ess_threshold": 1.5}), (PowerSMC, {"resampling": "magic"}),
-    (PowerSMC, {"settle": 0.5}), (PowerSMC, {"settle_by": "hope"}), (Sample, {"temperature": 0}),
+    (PowerSMC, {"stop_when_decided": 0.5}), (PowerSMC, {"decided_by": "hope"}), (Sample, {"temperature": 0}),
     (Sample, {"top_p": 1.5}), (Sample, {"min_p": -0.1}), (Sample, {"top_k": -1}),
 ]  # fmt: skip
 
@@ -295,7 +295,7 @@ def test_selectors():
 
 
 @pytest.mark.parametrize(
-    ("weight", "sharpness", "word"),
+    ("weight", "weight_exponent", "word"),
     [
         (0.5, 1.0, "high"),
         (0.45, 1.0, "medium"),
@@ -309,12 +309,12 @@ def test_selectors():
         (0.3, 1 / 64, "low"),
     ],
 )
-def test_confidence_is_a_word_for_the_weight(weight, sharpness, word):
+def test_confidence_is_a_word_for_the_weight(weight, weight_exponent, word):
     shares = (
         AnswerShare(answer="1/2", weight=weight, count=3),
         AnswerShare(answer="7", weight=1 - weight, count=2),
     )
-    assert selection.confidence("0.5", shares, sharpness) == word
+    assert selection.confidence("0.5", shares, weight_exponent) == word
 
 
 def test_one_text_and_no_answer_have_no_confidence():
@@ -322,9 +322,9 @@ def test_one_text_and_no_answer_have_no_confidence():
     assert selection.confidence(None, one, 1.0) is None
     assert selection.confidence("8", one, 1.0) == "low"
     # What is left of 16 after optimal resampling, too, says something; what is alone from the start, not.
-    assert selection.confidence("7", one, PowerSMC().sharpness) == "high"
+    assert selection.confidence("7", one, PowerSMC().weight_exponent) == "high"
     for method in (PowerSMC(particles=1), Sample(), Greedy(), PowerMH(), PowerTempering(), BestOfN()):
-        assert selection.confidence("7", one, method.sharpness) is None
+        assert selection.confidence("7", one, method.weight_exponent) is None
 
 
 DRAWN = [
@@ -369,7 +369,7 @@ def test_a_selector_that_looks_at_all_samples_gets_them_all(embedded):
         PowerTempering(particles=2, steps=3),
         BestOfN(),
         SelfConsistency(),
-        PowerSMC(alpha=4, settle=0.6, settle_by="guess"),
+        PowerSMC(alpha=4, stop_when_decided=0.6, decided_by="estimate"),
     ],
 )
 def test_every_method_has_a_result_at_every_step_and_observing_changes_nothing(embedded, method):

@@ -271,7 +271,7 @@ def test_folders_that_are_not_runs(tmp_path):
         ("greedy", "greedy", {}, None),
         ("power-smc:N=16, alpha=4", "power-smc", {"particles": 16, "alpha": 4.0}, None),
         ("sample:temp=0.7,top-k=5,select=majority", "sample", {"temperature": 0.7, "top_k": 5}, "majority"),
-        ("power-smc:settle=1", "power-smc", {"settle": 1.0}, None),
+        ("power-smc:stop_when_decided=1", "power-smc", {"stop_when_decided": 1.0}, None),
     ],
 )
 def test_methods_as_they_are_written(text, name, options, select):

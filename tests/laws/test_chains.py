@@ -19,8 +19,8 @@ from localsmc.errors import ContextFull
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerTempering
 from localsmc.methods.mcmc import metropolis
-from localsmc.methods.mcmc.parallel_tempering import spaced_anew
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods.mcmc.parallel_tempering import respaced
+from localsmc.numerics.categorical import RandomSampler
 
 
 def toy(**options):
@@ -103,7 +103,7 @@ def test_the_rule_of_the_papers_code_is_not_invariant(monkeypatch):
                 sum(float(row[0]) for row in text.log_powers[parted : len(proposal)])
                 for text in (proposal, current)
             )
-            is_accepted = self._run.toss(ours - theirs)
+            is_accepted = self._run.accept(ours - theirs)
             self._writer.release(current if is_accepted else proposal)
             self.current, self.proposal = proposal if is_accepted else current, None
 
@@ -210,7 +210,7 @@ def test_every_slot_is_given_back(method, options):
 def test_thinking_can_be_stopped():
     """Steps that decode nothing hand control back every now and then."""
     model = toy(laws={PROMPT: (1, 0, 0)})
-    run = mh(steps=1000, collect=0.0).start(request(model, 3, RandomDraw(np.random.default_rng(0))))
+    run = mh(steps=1000, collect=0.0).start(request(model, 3, RandomSampler(np.random.default_rng(0))))
     steps = list(run)
     assert len(steps) > 10
     assert run.proposals == 1000
@@ -219,7 +219,7 @@ def test_thinking_can_be_stopped():
 
 
 def test_a_chain_remembers_no_more_than_is_asked_for():
-    run = mh(steps=200, collect=0.05).start(request(toy(), 3, RandomDraw(np.random.default_rng(0))))
+    run = mh(steps=200, collect=0.05).start(request(toy(), 3, RandomSampler(np.random.default_rng(0))))
     for _ in run:
         assert len(run.chains[0].history) <= 11
     assert sum(ending.count for ending in run.endings()) == 10
@@ -237,7 +237,7 @@ def test_a_chain_remembers_no_more_than_is_asked_for():
 )
 def test_what_does_not_fit_is_said_before_the_first_step(method, options, message, hint):
     with pytest.raises(ContextFull, match=message) as caught:
-        method.start(request(toy(**options), 3, RandomDraw(np.random.default_rng(0))))
+        method.start(request(toy(**options), 3, RandomSampler(np.random.default_rng(0))))
     assert hint in caught.value.hint
 
 
@@ -245,7 +245,7 @@ def test_a_node_never_changes_its_parent():
     """A trace is read as one tree, the warm-up's texts included."""
     parents = {}
     method = PowerTempering(particles=3, steps=3, warmup=3)
-    run = method.start(request(toy(), 3, RandomDraw(np.random.default_rng(2))))
+    run = method.start(request(toy(), 3, RandomSampler(np.random.default_rng(2))))
     for _ in run:
         for told in run.population():
             assert parents.setdefault((told.wave, told.node), told.parent) == told.parent
@@ -307,7 +307,7 @@ def test_one_chain_of_a_ladder_is_a_metropolis_chain():
 
 def test_pairs_take_turns():
     method = PowerTempering(particles=4, steps=5)
-    run = method.start(request(toy(), 3, RandomDraw(np.random.default_rng(0))))
+    run = method.start(request(toy(), 3, RandomSampler(np.random.default_rng(0))))
     for _ in run:
         pass
     assert run._swap_tries.tolist() == [3, 2, 3]
@@ -336,7 +336,7 @@ def test_a_warm_up_is_discarded(monkeypatch):
 @pytest.mark.parametrize("refusals", [[0.2, 0.2, 0.2], [0.0, 0.0, 0.0], [0.0, 0.0, 0.6], [0.3, 0.3, 0.6]])
 def test_ladders_are_spaced_by_refusals(refusals):
     ladder = np.array([1.0, 2.0, 4.0, 8.0])
-    found = spaced_anew(ladder, np.array(refusals))
+    found = respaced(ladder, np.array(refusals))
     assert (np.diff(found) > 0).all()
     assert (found[0], found[-1]) == (1, 8)
     barrier = np.interp(found, ladder, np.concatenate(([0], np.cumsum(refusals))))

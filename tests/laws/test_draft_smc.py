@@ -13,13 +13,17 @@ from test_pairs import pair, run_pair
 from test_toy_laws import PROMPT, request, stopped_texts
 
 from localsmc.errors import ConfigError, PromptTooLong
-from localsmc.lm.vocab_subset import narrowed
-from localsmc.methods import Draft, DraftSMC
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.lm.vocab_subset import vocab_subset
+from localsmc.methods import DraftModel, DraftSMC
+from localsmc.numerics.categorical import RandomSampler
 
 
 def smc(**options):
-    own = {} if options.get("resampling") == "optimal" else {"resampling": "systematic", "ess_threshold": 1.0}
+    own = (
+        {}
+        if options.get("resampling") == "fearnhead-clifford"
+        else {"resampling": "systematic", "ess_threshold": 1.0}
+    )
     return DraftSMC(**{"particles": 2, "alpha": 2.5, "ramp": 2, "n_max": 2, "p_min": 0.0, **own, **options})
 
 
@@ -33,10 +37,10 @@ CASES = {
     "blocks longer than the text": (smc(particles=1, n_max=9, ramp=9), {}, 3, ()),
     "only where the draft is sure": (smc(p_min=0.6), {}, 3, ()),
     "never sure": (smc(p_min=1.0, particles=1), {}, 3, ()),
-    "optimal": (smc(resampling="optimal", n_max=1), {}, 3, ()),
-    "optimal, early end": (smc(resampling="optimal", particles=3), {"eog": (0, 1)}, 4, ()),
-    "optimal, no end, only where sure": (smc(resampling="optimal", p_min=0.5), {"eog": ()}, 3, ()),
-    "optimal, a stop string": (smc(resampling="optimal", n_max=1), {"eog": ()}, 3, ("bc", "cc")),
+    "optimal": (smc(resampling="fearnhead-clifford", n_max=1), {}, 3, ()),
+    "optimal, early end": (smc(resampling="fearnhead-clifford", particles=3), {"eog": (0, 1)}, 4, ()),
+    "optimal, no end, only where sure": (smc(resampling="fearnhead-clifford", p_min=0.5), {"eog": ()}, 3, ()),
+    "optimal, a stop string": (smc(resampling="fearnhead-clifford", n_max=1), {"eog": ()}, 3, ("bc", "cc")),
     "early end": (smc(), {"eog": (0, 1)}, 3, ()),
     "no end": (smc(n_max=1), {"eog": ()}, 2, ()),
     "no ramp, alpha 1": (smc(alpha=1.0, ramp=0, n_max=1), {}, 3, ()),
@@ -93,7 +97,7 @@ def test_a_draft_that_is_the_target_has_weights_that_do_not_vary():
 
     def spread(models):
         runs = [
-            run_pair(smc(particles=8, ramp=0, n_max=3), models, 8, RandomDraw(np.random.default_rng(seed)))
+            run_pair(smc(particles=8, ramp=0, n_max=3), models, 8, RandomSampler(np.random.default_rng(seed)))
             for seed in range(30)
         ]
         return np.std([run.log_z for run in runs])
@@ -102,7 +106,7 @@ def test_a_draft_that_is_the_target_has_weights_that_do_not_vary():
 
 
 def test_what_it_drafted_is_accounted_for():
-    run = run_pair(smc(particles=6, n_max=3), pair(n_vocab=6), 14, RandomDraw(np.random.default_rng(7)))
+    run = run_pair(smc(particles=6, n_max=3), pair(n_vocab=6), 14, RandomSampler(np.random.default_rng(7)))
     texts = {tuple(ending.tokens.tolist()) for ending in run.endings()}
     prefixes = {text[: n + 1] for text in texts for n in range(len(text))}
     assert run.n_drafted >= run.n_kept > 0
@@ -113,8 +117,8 @@ def test_what_it_drafted_is_accounted_for():
 
 def test_every_token_of_the_texts_is_told_for_a_trace():
     target, draft = pair(n_vocab=6)
-    asked = request(target, 10, RandomDraw(np.random.default_rng(9)))
-    run = smc(particles=5, n_max=3).start(replace(asked, draft=Draft(model=draft, prompt=asked.prompt)))
+    asked = request(target, 10, RandomSampler(np.random.default_rng(9)))
+    run = smc(particles=5, n_max=3).start(replace(asked, draft=DraftModel(model=draft, prompt=asked.prompt)))
     told = {0: ()}
     for _ in run:
         for history in run.population():
@@ -126,8 +130,8 @@ def test_every_token_of_the_texts_is_told_for_a_trace():
 def test_looking_changes_nothing():
     def texts(looks):
         target, draft = pair(n_vocab=6)
-        asked = request(target, 10, RandomDraw(np.random.default_rng(9)))
-        run = smc(particles=5).start(replace(asked, draft=Draft(model=draft, prompt=asked.prompt)))
+        asked = request(target, 10, RandomSampler(np.random.default_rng(9)))
+        run = smc(particles=5).start(replace(asked, draft=DraftModel(model=draft, prompt=asked.prompt)))
         for _ in run:
             for _ in range(looks):
                 run.population()
@@ -144,8 +148,8 @@ def test_looking_changes_nothing():
         ({"sharpening": 1.5}, "`sharpening` is 1.5"),
         ({"resampling": "best"}, "`resampling` is `best`, which is no scheme"),
         (
-            {"resampling": "optimal", "ess_threshold": 1.0},
-            "`ess_threshold` has no say where `resampling` is `optimal`",
+            {"resampling": "fearnhead-clifford", "ess_threshold": 1.0},
+            "`ess_threshold` has no say where `resampling` is `fearnhead-clifford`",
         ),
         ({"alpha": 0.5}, "`alpha` is 0.5"),
         ({"ess_threshold": 2.0}, "`ess_threshold` is 2"),
@@ -158,13 +162,13 @@ def test_a_value_out_of_range_is_refused(options, message):
 
 def test_no_room_for_one_text_is_said():
     with pytest.raises(PromptTooLong):
-        run_pair(smc(), pair(n_cells=4), 3, RandomDraw(np.random.default_rng(1)))
+        run_pair(smc(), pair(n_cells=4), 3, RandomSampler(np.random.default_rng(1)))
 
 
 def test_a_narrowed_model_is_the_same_one_without_its_last_tokens():
     target, _ = pair(n_vocab=5)
-    model = narrowed(target, 3)
+    model = vocab_subset(target, 3)
     assert model.n_vocab == len(model.is_eog) == 3
-    assert narrowed(target, 5) is target
+    assert vocab_subset(target, 5) is target
     logits = model.decode(np.array([1]), np.array([0]), np.array([0]))
     np.testing.assert_array_equal(logits[0], target.logits([1])[:3])

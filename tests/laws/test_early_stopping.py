@@ -13,13 +13,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from enumeration import outcomes
-from test_toy_laws import OPTIMAL, PROMPT, request, smc, toy
+from test_toy_laws import FEARNHEAD_CLIFFORD, PROMPT, request, smc, toy
 
 from localsmc.errors import ConfigError
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC
-from localsmc.methods.smc.early_stopping import Settling
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods.smc.early_stopping import EarlyStopping
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import Completion
 from localsmc.selection import choose
 
@@ -55,7 +55,7 @@ def watcher(method, answer, name):
     def only(tokens):
         return name if answer(tokens) == name else None
 
-    return Settling(only, alpha=method.alpha, share=0.0, by="bound")
+    return EarlyStopping(only, alpha=method.alpha, share=0.0, by="bound")
 
 
 def watched(method, model, n_tokens, draw, answer, strings=()):
@@ -83,13 +83,19 @@ CASES = {
     "alpha 1": (smc(alpha=1.0), {}, 3, (), last),
     "large alpha": (smc(alpha=12.0, ramp=5), {"scale": 0.3}, 3, (), first),
     "stop string": (smc(), {}, 3, ("b",), last),
-    "optimal with room for all": (smc(resampling=OPTIMAL, particles=10_000, ramp=9), {}, 3, (), last),
+    "optimal with room for all": (
+        smc(resampling=FEARNHEAD_CLIFFORD, particles=10_000, ramp=9),
+        {},
+        3,
+        (),
+        last,
+    ),
 }
 
 
 def assert_bounded(method, options, n_tokens, strings, answer):
     """Every share that was known is kept; returns the greatest one that was known before the end."""
-    method = method if method.resampling == OPTIMAL else replace(method, ess_threshold=0.0)
+    method = method if method.resampling == FEARNHEAD_CLIFFORD else replace(method, ess_threshold=0.0)
     model, top = toy(**options), 0.0
     for _, (run, known) in outcomes(lambda draw: watched(method, model, n_tokens, draw, answer, strings)):
         assert run.resamples == run.reductions == 0
@@ -163,7 +169,7 @@ def pairs(method, model, n_tokens, answer):
 
     def program(draw):
         recorder = Recorder(draw)
-        whole = to_its_end(start(replace(method, settle=0.0), model, n_tokens, recorder, answer))
+        whole = to_its_end(start(replace(method, stop_when_decided=0.0), model, n_tokens, recorder, answer))
         return whole, to_its_end(start(method, model, n_tokens, recorder.again(), answer))
 
     return [pair for _, pair in outcomes(program)]
@@ -190,14 +196,16 @@ def told(run):
 @pytest.mark.parametrize("settle", [0.51, 0.8])
 @pytest.mark.parametrize("ramp", [0, 9])
 @pytest.mark.parametrize(
-    "options", [{"ess_threshold": 0.0}, {"resampling": OPTIMAL, "particles": 10_000}], ids=["drawn", "all"]
+    "options",
+    [{"ess_threshold": 0.0}, {"resampling": FEARNHEAD_CLIFFORD, "particles": 10_000}],
+    ids=["drawn", "all"],
 )
 def test_a_settled_run_shows_what_the_whole_one_would(options, ramp, settle):
-    method = smc(ramp=ramp, settle=settle, **options)
+    method = smc(ramp=ramp, stop_when_decided=settle, **options)
     found = pairs(method, toy(scale=2.0), 4, first)
     for whole, run in found:
         assert run.is_done
-        if not run.is_settled:
+        if not run.is_decided:
             assert (told(run), run.log_z) == (told(whole), whole.log_z)
             continue
         name = chosen(run, first)
@@ -207,12 +215,12 @@ def test_a_settled_run_shows_what_the_whole_one_would(options, ramp, settle):
         )
         assert settle <= finished <= shares(whole, first)[name] + TINY
     if settle == 0.51:
-        assert {run.is_settled for _, run in found} >= {True}
+        assert {run.is_decided for _, run in found} >= {True}
 
 
 def test_a_settled_run_decodes_nothing_more_and_keeps_what_is_unfinished():
-    method = smc(ess_threshold=0.0, settle=0.51, ramp=9)
-    settled = [pair for pair in pairs(method, toy(scale=2.0), 4, first) if pair[1].is_settled]
+    method = smc(ess_threshold=0.0, stop_when_decided=0.51, ramp=9)
+    settled = [pair for pair in pairs(method, toy(scale=2.0), 4, first) if pair[1].is_decided]
     assert settled
     for whole, run in settled:
         assert run.rows == [*whole.rows[: run.steps - 1], 0]
@@ -230,20 +238,26 @@ def test_watching_for_the_settled_answer_changes_no_draw():
     """Resampling and reductions included: what is looked at is not touched until the end."""
     model = toy(n_seq_max=2, eog=(0, 1))
     for seed in range(40):
-        method = smc(particles=6, ramp=5, ess_threshold=0.7, settle=1.0)
+        method = smc(particles=6, ramp=5, ess_threshold=0.7, stop_when_decided=1.0)
         plain, watching = (
             to_its_end(
-                start(replace(method, settle=settle), model, 5, RandomDraw(np.random.default_rng(seed)), last)
+                start(
+                    replace(method, stop_when_decided=settle),
+                    model,
+                    5,
+                    RandomSampler(np.random.default_rng(seed)),
+                    last,
+                )
             )
             for settle in (0.0, 1.0)
         )
-        assert not watching.is_settled
+        assert not watching.is_decided
         assert told(watching) == told(plain)
 
 
 def test_it_is_off_unless_asked_for():
-    run = start(PowerSMC(), toy(), 3, RandomDraw(np.random.default_rng(0)), pytest.fail)
-    assert not to_its_end(run).is_settled
+    run = start(PowerSMC(), toy(), 3, RandomSampler(np.random.default_rng(0)), pytest.fail)
+    assert not to_its_end(run).is_decided
 
 
 # --- the guess -----------------------------------------------------------------------------------
@@ -255,9 +269,9 @@ def always_looking(monkeypatch):
 
 
 def by_both(model, n_tokens, answer):
-    method = smc(ramp=0, ess_threshold=0.0, settle=0.7, alpha=2.0)
+    method = smc(ramp=0, ess_threshold=0.0, stop_when_decided=0.7, alpha=2.0)
     bound = pairs(method, model, n_tokens, answer)
-    guess = pairs(replace(method, settle_by="guess"), model, n_tokens, answer)
+    guess = pairs(replace(method, decided_by="estimate"), model, n_tokens, answer)
     return bound, guess
 
 
@@ -278,39 +292,41 @@ def test_a_guess_may_be_wrong():
     _, guess = by_both(ToyModel(3, laws=laws), 3, last)
     wrong = [run for whole, run in guess if chosen(run, last) != chosen(whole, last)]
     assert wrong
-    assert all(run.is_settled for run in wrong)
+    assert all(run.is_decided for run in wrong)
 
 
 @pytest.mark.usefixtures("always_looking")
 def test_a_guess_shows_the_answer_that_it_is_about():
     """Of a and b, finished and equally heavy, the likelier b would be shown where a live text gives a."""
     laws = {PROMPT: (0, 0.4, 0.6), (*PROMPT, 1): (0.5, 0.5, 0), (*PROMPT, 2): (0.5, 0, 0.5)}
-    method = smc(particles=3, ramp=0, alpha=2.0, ess_threshold=0.0, settle=0.6, settle_by="guess")
-    settled = [run for _, run in pairs(method, ToyModel(3, laws=laws), 3, first) if run.is_settled]
+    method = smc(
+        particles=3, ramp=0, alpha=2.0, ess_threshold=0.0, stop_when_decided=0.6, decided_by="estimate"
+    )
+    settled = [run for _, run in pairs(method, ToyModel(3, laws=laws), 3, first) if run.is_decided]
     assert settled
-    assert all(shares(run, first)[chosen(run, first)] >= method.settle for run in settled)
+    assert all(shares(run, first)[chosen(run, first)] >= method.stop_when_decided for run in settled)
 
 
 @pytest.mark.usefixtures("always_looking")
 def test_a_guess_needs_a_finished_text_that_leads():
     """Unfinished texts alone settle nothing, however sure: there is no text to show."""
-    method = smc(particles=1, ess_threshold=0.0, settle=0.6, settle_by="guess")
-    assert not any(run.is_settled for _, run in pairs(method, toy(), 3, first))
+    method = smc(particles=1, ess_threshold=0.0, stop_when_decided=0.6, decided_by="estimate")
+    assert not any(run.is_decided for _, run in pairs(method, toy(), 3, first))
 
 
 # --- mistakes ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("settle", [-0.1, 0.3, 0.5, 1.01, float("nan")])
-def test_a_share_that_settles_nothing(settle):
-    with pytest.raises(ConfigError, match="`settle` is") as caught:
-        PowerSMC(settle=settle)
+def test_a_share_that_settles_nothing(share):
+    with pytest.raises(ConfigError, match="`stop_when_decided` is") as caught:
+        PowerSMC(stop_when_decided=share)
     assert caught.value.hint
 
 
 def test_another_way_and_several_islands_are_refused():
-    with pytest.raises(ConfigError, match="`settle_by` is `hope`"):
-        PowerSMC(settle=0.9, settle_by="hope")
+    with pytest.raises(ConfigError, match="`decided_by` is `hope`"):
+        PowerSMC(stop_when_decided=0.9, decided_by="hope")
     with pytest.raises(ConfigError, match="one island"):
-        PowerSMC(settle=0.9, islands=2)
+        PowerSMC(stop_when_decided=0.9, islands=2)
     PowerSMC(islands=2)

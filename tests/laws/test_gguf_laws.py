@@ -16,7 +16,7 @@ from localsmc import Settings
 from localsmc.engine import prompting
 from localsmc.llama import ContextOptions, open_context
 from localsmc.methods import PowerMH, PowerSMC, PowerTempering, Request
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.log_math import log_sum_exp
 from localsmc.text.stop_rule import StopRule
 
@@ -43,7 +43,7 @@ def context(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return prompting.put(embedded, BEGINNING, Settings(raw=True))[1]
+    return prompting.build_prompt(embedded, BEGINNING, Settings(raw=True))[1]
 
 
 def log_softmax(logits):
@@ -95,7 +95,7 @@ def runs(method, context, prompt, n, seed=1):
                 prompt=prompt,
                 n_tokens=N_TOKENS,
                 stop=StopRule(context.pieces),
-                draw=RandomDraw(rng),
+                draw=RandomSampler(rng),
             )
         )
         for _ in run:
@@ -151,7 +151,7 @@ OPTIONS = {
     "plain": {"lookahead": False},
     "looking ahead": {},
     "chopthin": {"resampling": "chopthin"},
-    "optimal": {"resampling": "optimal"},
+    "optimal": {"resampling": "fearnhead-clifford"},
     "adaptive ramp": {"ramp_ess": 0.8},
     "moves": {"rejuvenate": 2},
     "rollouts": {"rollouts": 1, "block": 1},

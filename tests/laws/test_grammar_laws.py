@@ -14,10 +14,10 @@ from test_toy_laws import PROMPT, request, smc, stopped_texts, tempered, toy, wi
 
 from localsmc.errors import NothingAllowed
 from localsmc.lm.constrained import _show
-from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods import (
     BestOfN,
-    Draft,
+    DraftModel,
     DraftSMC,
     Greedy,
     PowerMH,
@@ -26,10 +26,10 @@ from localsmc.methods import (
     SelfConsistency,
 )
 from localsmc.methods.mcmc import metropolis
-from localsmc.methods.smc.schedule import OPTIMAL
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.resampling import SCHEMES
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.tempered_logits import TemperedLogits
 
 
 class Beginnings:
@@ -77,7 +77,7 @@ def run(method, model, case, draw, strings=(), draft=None):
     texts, n_tokens = GRAMMARS[case]
     asked = replace(request(model, n_tokens, draw, strings), grammar=Beginnings(*texts))
     if draft is not None:
-        asked = replace(asked, draft=Draft(model=draft, prompt=asked.prompt))
+        asked = replace(asked, draft=DraftModel(model=draft, prompt=asked.prompt))
     try:
         begun = method.start(asked)
         for _ in begun:
@@ -114,8 +114,8 @@ OPTIONS = {
     "islands": smc(particles=1, islands=2),
     "moves": smc(rejuvenate=2, particles=1),
     "rollouts": smc(rollouts=1, block=1),
-    "optimal, three": smc(resampling=OPTIMAL, particles=3),
-    "optimal, all": smc(resampling=OPTIMAL, particles=99),
+    "optimal, three": smc(resampling=FEARNHEAD_CLIFFORD, particles=3),
+    "optimal, all": smc(resampling=FEARNHEAD_CLIFFORD, particles=99),
 }
 
 
@@ -126,7 +126,7 @@ def test_power_smc_estimates_the_sum_over_the_allowed(option, case):
 
 
 @pytest.mark.parametrize("share", [True, False], ids=["shared", "unshared"])
-@pytest.mark.parametrize("scheme", [*SCHEMES, OPTIMAL])
+@pytest.mark.parametrize("scheme", [*SCHEMES, FEARNHEAD_CLIFFORD])
 def test_every_scheme_keeps_the_law(scheme, share):
     method = smc(particles=3 if share else 2)
     assert_properly_weighted(with_scheme(method, scheme, share), toy(), "dead ends")
@@ -141,11 +141,11 @@ def test_a_stop_rule_ends_texts_that_the_grammar_would_let_go_on():
     assert_properly_weighted(smc(), toy(), "cut at the horizon", ("cc",))
 
 
-@pytest.mark.parametrize("resampling", ["systematic", OPTIMAL])
+@pytest.mark.parametrize("resampling", ["systematic", FEARNHEAD_CLIFFORD])
 @pytest.mark.parametrize("p_min", [0.0, 0.6])
 @pytest.mark.parametrize("case", GRAMMARS)
 def test_blocks_of_a_draft_keep_the_law(case, p_min, resampling):
-    own = {} if resampling == OPTIMAL else {"ess_threshold": 1.0}
+    own = {} if resampling == FEARNHEAD_CLIFFORD else {"ess_threshold": 1.0}
     method = DraftSMC(particles=2, alpha=2.5, ramp=2, n_max=2, p_min=p_min, resampling=resampling, **own)
     target, draft = pair()
     assert_properly_weighted(method, target, case, draft=draft)
@@ -156,9 +156,9 @@ def test_a_narrowed_model_is_restricted_as_well():
     target, draft = pair(n_vocab=4, n_draft=3)
     texts = [(0,), *((a, b) for a in (1, 2) for b in range(3))]
     asked = replace(
-        request(target, 2, RandomDraw(np.random.default_rng(1))),
+        request(target, 2, RandomSampler(np.random.default_rng(1))),
         grammar=Beginnings(*texts, n_vocab=4),
-        draft=Draft(model=draft, prompt=np.array(PROMPT, dtype=np.int32)),
+        draft=DraftModel(model=draft, prompt=np.array(PROMPT, dtype=np.int32)),
     )
     begun = DraftSMC(particles=99, alpha=2.0, ramp=0).start(asked)
     for _ in begun:
@@ -174,7 +174,7 @@ def test_a_narrowed_model_is_restricted_as_well():
 
 def test_a_local_normaliser_would_be_caught(monkeypatch):
     """Masked and renormalised token by token, as everybody does, is another law."""
-    monkeypatch.setattr(Sequences, "tempered", lambda _, logits, alpha: Tempered(logits[:, :-1], alpha))
+    monkeypatch.setattr(KVSlots, "tempered", lambda _, logits, alpha: TemperedLogits(logits[:, :-1], alpha))
     with pytest.raises(AssertionError):
         assert_properly_weighted(smc(), toy(), "some")
 
@@ -224,7 +224,7 @@ def test_a_sweep_of_tempering_leaves_the_joint_law_as_it_is():
 def test_chains_leave_dead_ends_behind(kernel, block):
     """Given that every text of a chain is allowed, its frequencies go to the law."""
     method = PowerMH(alpha=2.0, steps=500, collect=1.0, kernel=kernel, block=block)
-    ended = run(method, toy(), "dead ends", RandomDraw(np.random.default_rng(4)))
+    ended = run(method, toy(), "dead ends", RandomSampler(np.random.default_rng(4)))
     law = allowed_law(toy(), "dead ends")
     z = sum(p**2.0 for p in law.values())
     found = {tuple(ending.tokens.tolist()): ending.weight for ending in ended.endings()}
@@ -268,7 +268,7 @@ def test_samples_that_meet_a_dead_end_are_dropped(method):
     law = allowed_law(toy(), "dead ends")
     n_dropped = 0
     for seed in range(30):
-        ended = run(method, toy(), "dead ends", RandomDraw(np.random.default_rng(seed)))
+        ended = run(method, toy(), "dead ends", RandomSampler(np.random.default_rng(seed)))
         if ended is None:
             continue
         endings = ended.endings()
@@ -280,8 +280,8 @@ def test_samples_that_meet_a_dead_end_are_dropped(method):
 
 @pytest.mark.parametrize("truncation", [{"top_k": 1}, {"top_p": 0.1}, {"min_p": 0.999}])
 def test_a_truncation_looks_at_what_is_allowed(truncation):
-    greedy = run(Greedy(), toy(), "some", RandomDraw(np.random.default_rng(0)))
-    cut = run(Sample(**truncation), toy(), "some", RandomDraw(np.random.default_rng(0)))
+    greedy = run(Greedy(), toy(), "some", RandomSampler(np.random.default_rng(0)))
+    cut = run(Sample(**truncation), toy(), "some", RandomSampler(np.random.default_rng(0)))
     assert cut.endings()[0].tokens.tolist() == greedy.endings()[0].tokens.tolist()
 
 
@@ -297,10 +297,10 @@ def test_rows_of_a_large_vocabulary_have_the_same_sums(n_vocab):
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     for alpha in (1.0, 2.0, 3.3, 64.0):
-        found = Tempered(rows, alpha, has_rest=True)
+        found = TemperedLogits(rows, alpha, has_rest=True)
         with np.errstate(divide="ignore"):
             expected = np.log(np.where(allowed, p**alpha, 0).sum(axis=1))
         np.testing.assert_allclose(found.log_power, expected, atol=1e-6)
         np.testing.assert_allclose(found.logp(np.arange(3), np.zeros(3, int)), np.log(p[:3, 0]), atol=1e-6)
-        drawn = found.take(np.arange(3)).draw(RandomDraw(rng), np.full(3, 500))
+        drawn = found.take(np.arange(3)).sample(RandomSampler(rng), np.full(3, 500))
         assert allowed[drawn.rows, drawn.tokens].all()

@@ -14,14 +14,14 @@ from test_toy_laws import PROMPT, request, run_to_end, stopped_texts
 
 from localsmc.errors import ConfigError, ContextFull, DecodeFailed, PromptTooLong
 from localsmc.lm.toy import ToyModel
-from localsmc.methods import METHODS, Cascade, Draft, Greedy, Sample, Speculative
+from localsmc.methods import METHODS, Cascade, DraftModel, Greedy, Sample, Speculative
 from localsmc.methods.sampling.sample import lowest_logit
 from localsmc.methods.speculative import deferral_rules
-from localsmc.methods.speculative.deferral_rules import RULES, Law
-from localsmc.methods.speculative.draft_and_verify import Speculation
+from localsmc.methods.speculative.deferral_rules import RULES, RuleDistribution
+from localsmc.methods.speculative.draft_and_verify import SpeculativeDecoder
 from localsmc.methods.speculative.speculative_run import best_length
-from localsmc.methods.speculative.token_laws import Tempering
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods.speculative.token_laws import TokenDistributions
+from localsmc.numerics.categorical import RandomSampler
 
 EVERY_RULE = (*RULES, "bild")
 WHOLE = pytest.approx(1.0, abs=1e-12)
@@ -37,7 +37,7 @@ def pair(n_vocab=3, n_draft=None, **options):
 def run_pair(method, models, n_tokens, draw, strings=()):
     target, draft = models
     asked = request(target, n_tokens, draw, strings)
-    drafting = Draft(model=draft, prompt=asked.prompt, cost=0.25)
+    drafting = DraftModel(model=draft, prompt=asked.prompt, cost=0.25)
     run = method.start(replace(asked, draft=drafting))
     for _ in run:
         pass
@@ -111,7 +111,7 @@ def test_speculation_has_the_law_of_samples_with_the_same_options(options):
 
 def test_at_temperature_0_it_writes_what_greedy_writes():
     models = pair(n_vocab=5, seed=3)
-    draw = RandomDraw(np.random.default_rng(1))
+    draw = RandomSampler(np.random.default_rng(1))
     greedy = run_to_end(Greedy(), models[0], 12, draw)
     [ending] = run_pair(speculative(temperature=0.0), models, 12, draw).endings()
     assert ending.tokens.tolist() == greedy.endings()[0].tokens.tolist()
@@ -131,7 +131,7 @@ def test_texts_side_by_side_are_independent():
 
 def test_texts_that_do_not_fit_together_come_in_waves():
     target, draft = pair(n_vocab=5, n_seq_max=3)
-    run = run_pair(speculative(particles=5), (target, draft), 6, RandomDraw(np.random.default_rng(2)))
+    run = run_pair(speculative(particles=5), (target, draft), 6, RandomSampler(np.random.default_rng(2)))
     assert sum(ending.count for ending in run.endings()) == 5
     assert run.ess == 5
     assert run.n_drafted >= run.n_kept > 0
@@ -142,8 +142,8 @@ def test_texts_that_do_not_fit_together_come_in_waves():
 
 def laws(rng, n_vocab, temperature=1.0):
     """Two random laws (1, V), at a temperature and at 1."""
-    tempering = Tempering(temperature, None, n_vocab)
-    return [tempering.law(rng.normal(size=(1, n_vocab)) * rng.uniform(0.1, 4)) for _ in range(2)]
+    tempering = TokenDistributions(temperature, None, n_vocab)
+    return [tempering.distribution(rng.normal(size=(1, n_vocab)) * rng.uniform(0.1, 4)) for _ in range(2)]
 
 
 def induced(rule, q, p, lenience):
@@ -171,7 +171,7 @@ def test_a_rule_gives_a_law_that_rejection_draws_from(rule, temperature):
 
 def test_the_rules_are_those_of_the_paper():
     """Each rule at one position, worked out by hand: max q = .6, max p = .5, TV = .4."""
-    q, p = (Law(law, law) for law in (np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.5, 0.3]])))
+    q, p = (RuleDistribution(law, law) for law in (np.array([[0.6, 0.3, 0.1]]), np.array([[0.2, 0.5, 0.3]])))
     for rule, lenience, pi in (
         ("chow", 0.3, p.drawn), ("chow", 0.5, q.drawn), ("diff", -0.2, p.drawn), ("diff", 0.0, q.drawn),
         ("opt", -0.3, p.drawn), ("opt", -0.2, q.drawn),
@@ -213,7 +213,7 @@ def test_a_rule_reaches_both_models_at_its_limits(rule, lenience, which):
 
 def text_law(models, n_tokens, rule, lenience, temperature=1.0):
     """The probability of each text, a token at a time from the rule's law: no draft, no rejection."""
-    tempering = Tempering(temperature, None, models[0].n_vocab)
+    tempering = TokenDistributions(temperature, None, models[0].n_vocab)
     pending, law = [((), 1.0)], {}
     while pending:
         text, p_text = pending.pop()
@@ -221,8 +221,8 @@ def text_law(models, n_tokens, rule, lenience, temperature=1.0):
             law[text] = p_text
             continue
         known = [min(token, models[1].n_vocab - 1) for token in text]
-        p = tempering.law(models[0].logits([*PROMPT, *text])[None, :])
-        q = tempering.law(models[1].logits([*PROMPT, *known])[None, :])
+        p = tempering.distribution(models[0].logits([*PROMPT, *text])[None, :])
+        q = tempering.distribution(models[1].logits([*PROMPT, *known])[None, :])
         pi = induced(rule, q, p, lenience)[0]
         pending += [((*text, v), p_text * float(pi[v])) for v in np.flatnonzero(pi).tolist()]
     return law
@@ -261,14 +261,14 @@ def test_a_cascade_keeps_its_law_with_its_options(rule, options, model):
 @pytest.mark.parametrize(("rule", "lenience"), [("opt", 4.0), ("token-v3", 0.6)])
 def test_a_token_behind_the_block_drawn_from_the_target_would_be_an_error(rule, lenience, monkeypatch):
     """Row 16's common mistake."""
-    right = Speculation._pi
+    right = SpeculativeDecoder._pi
 
     def from_target(self, block, target):
         pi = right(self, block, target).copy()
         pi[len(block.tokens) :] = target.drawn[len(block.tokens) :]
         return pi
 
-    monkeypatch.setattr(Speculation, "_pi", from_target)
+    monkeypatch.setattr(SpeculativeDecoder, "_pi", from_target)
     models = pair()
     found, wanted = law_of(cascade(rule, lenience), models, 3), text_law(models, 3, rule, lenience)
     assert sum(abs(found[text] - wanted.get(text, 0.0)) for text in found) / 2 > 0.01
@@ -279,7 +279,7 @@ def test_the_sequential_cascade_has_the_same_law_without_asking_the_target_for_e
     models = pair()
     found = law_of(cascade("chow", lenience, sequential=True), models, 3)
     assert_same_law(found, text_law(models, 3, "chow", lenience))
-    draw = RandomDraw(np.random.default_rng(3))
+    draw = RandomSampler(np.random.default_rng(3))
     run = run_pair(cascade("chow", 0.5, sequential=True, particles=3), pair(n_vocab=6), 12, draw)
     assert 0 < run.sequences.decode_calls < run.drafts.decode_calls
     assert all(ending.logp is None for ending in run.endings())
@@ -287,7 +287,7 @@ def test_the_sequential_cascade_has_the_same_law_without_asking_the_target_for_e
 
 def test_a_token_of_the_draft_alone_is_never_drafted():
     target, draft = pair(n_vocab=3, n_draft=6)
-    run = run_pair(speculative(particles=20), (target, draft), 8, RandomDraw(np.random.default_rng(5)))
+    run = run_pair(speculative(particles=20), (target, draft), 8, RandomSampler(np.random.default_rng(5)))
     assert max(ending.tokens.max() for ending in run.endings()) < 3
 
 
@@ -296,7 +296,7 @@ def test_a_token_of_the_draft_alone_is_never_drafted():
 
 @pytest.mark.parametrize("method", [speculative(particles=3), cascade("token-v3", 0.5, particles=3)])
 def test_what_was_drafted_is_accounted_for(method):
-    run = run_pair(method, pair(n_vocab=6), 14, RandomDraw(np.random.default_rng(7)))
+    run = run_pair(method, pair(n_vocab=6), 14, RandomSampler(np.random.default_rng(7)))
     n_tokens = sum(len(ending.tokens) * ending.count for ending in run.endings())
     assert run.n_kept + run.n_rewritten == n_tokens
     assert run.n_drafted >= run.n_kept > 0
@@ -307,7 +307,7 @@ def test_what_was_drafted_is_accounted_for(method):
 
 def test_the_log_probabilities_are_those_of_the_target():
     models = pair(n_vocab=6)
-    run = run_pair(cascade("diff", 0.1, particles=4), models, 9, RandomDraw(np.random.default_rng(8)))
+    run = run_pair(cascade("diff", 0.1, particles=4), models, 9, RandomSampler(np.random.default_rng(8)))
     for ending in run.endings():
         text = [*PROMPT, *ending.tokens.tolist()]
         steps = range(len(PROMPT), len(text))
@@ -317,8 +317,8 @@ def test_the_log_probabilities_are_those_of_the_target():
 
 def test_every_token_is_told_once_for_a_trace():
     target, draft = pair(n_vocab=6)
-    asked = request(target, 10, RandomDraw(np.random.default_rng(9)))
-    run = speculative(particles=3).start(replace(asked, draft=Draft(model=draft, prompt=asked.prompt)))
+    asked = request(target, 10, RandomSampler(np.random.default_rng(9)))
+    run = speculative(particles=3).start(replace(asked, draft=DraftModel(model=draft, prompt=asked.prompt)))
     told = [history.node for _ in run for history in run.population()]
     n_tokens = sum(len(ending.tokens) * ending.count for ending in run.endings())
     assert set(told) == set(range(1, n_tokens + 1))
@@ -364,7 +364,7 @@ def test_a_model_that_cannot_take_tokens_back_is_refused(which):
     target, draft = pair()
     {"target": target, "draft": draft}[which].can_forget = False
     with pytest.raises(ConfigError, match=f"the {which} is recurrent"):
-        run_pair(speculative(), (target, draft), 3, RandomDraw(np.random.default_rng(1)))
+        run_pair(speculative(), (target, draft), 3, RandomSampler(np.random.default_rng(1)))
 
 
 def test_a_prompt_beyond_the_drafts_vocabulary_changes_no_law():
@@ -373,7 +373,7 @@ def test_a_prompt_beyond_the_drafts_vocabulary_changes_no_law():
     law = defaultdict(float)
 
     def program(draw):
-        drafting = Draft(model=draft, prompt=asked.prompt)
+        drafting = DraftModel(model=draft, prompt=asked.prompt)
         run = speculative(n_max=1).start(replace(asked, draw=draw, draft=drafting))
         for _ in run:
             pass
@@ -387,20 +387,20 @@ def test_a_prompt_beyond_the_drafts_vocabulary_changes_no_law():
 
 def test_the_sequential_cascade_takes_nothing_back():
     models = pair(n_vocab=6, can_forget=False)
-    run_pair(cascade("chow", 0.5, sequential=True), models, 8, RandomDraw(np.random.default_rng(1)))
+    run_pair(cascade("chow", 0.5, sequential=True), models, 8, RandomSampler(np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("name", ["speculative", "cascade"])
 def test_without_a_draft_it_is_refused(name):
     target, _ = pair()
     with pytest.raises(ConfigError, match="needs a second model"):
-        METHODS[name]().start(request(target, 3, RandomDraw(np.random.default_rng(1))))
+        METHODS[name]().start(request(target, 3, RandomSampler(np.random.default_rng(1))))
 
 
 @pytest.mark.parametrize("sizes", [{"n_seq_max": 1}, {"n_cells": 4}])
 def test_too_little_memory_is_said_at_the_start(sizes):
     with pytest.raises((ContextFull, PromptTooLong)):
-        run_pair(speculative(), pair(**sizes), 4, RandomDraw(np.random.default_rng(1)))
+        run_pair(speculative(), pair(**sizes), 4, RandomSampler(np.random.default_rng(1)))
 
 
 @pytest.mark.parametrize("which", [0, 1])
@@ -409,7 +409,7 @@ def test_logits_that_are_no_numbers_are_said(which, bad):
     models = pair()
     models[which].decode = lambda tokens, *_, **__: np.full((len(tokens), 3), bad)
     with pytest.raises(DecodeFailed, match="not numbers"):
-        run_pair(speculative(), models, 3, RandomDraw(np.random.default_rng(1)))
+        run_pair(speculative(), models, 3, RandomSampler(np.random.default_rng(1)))
 
 
 def test_a_truncation_looks_at_the_law_at_temperature_1():

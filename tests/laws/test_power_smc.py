@@ -26,9 +26,9 @@ from test_toy_laws import (
 )
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods.smc.power_smc import raised
-from localsmc.methods.smc.schedule import OPTIMAL
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods.smc.power_smc import next_exponent
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.log_math import normalised
 from localsmc.numerics.resampling import SCHEMES
 
@@ -42,7 +42,7 @@ CASES = {
     "adaptive ramp": (smc(ramp_ess=0.8, ramp=0), {}, 3),
     "adaptive ramp, no faster than the other": (smc(ramp_ess=0.8, ramp=4), {}, 3),
     "adaptive ramp, three": (smc(ramp_ess=0.9, particles=3, ess_threshold=0.7), {}, 2),
-    "adaptive ramp, optimal": (smc(ramp_ess=0.8, resampling=OPTIMAL, particles=3), {}, 3),
+    "adaptive ramp, optimal": (smc(ramp_ess=0.8, resampling=FEARNHEAD_CLIFFORD, particles=3), {}, 3),
     "adaptive ramp, short of memory": (smc(ramp_ess=0.8), {"n_seq_max": 1, "eog": ()}, 3),
     "moves of one": (smc(rejuvenate=1, particles=1), {}, 2),
     "moves of one, within the ramp": (smc(rejuvenate=2, particles=1, ramp=3), {}, 3),
@@ -67,7 +67,7 @@ def test_every_option_is_properly_weighted(case):
 OPTIONS = {
     "drawn first": {"lookahead": False},
     "chopthin": {"resampling": "chopthin"},
-    "optimal": {"resampling": OPTIMAL},
+    "optimal": {"resampling": FEARNHEAD_CLIFFORD},
     "never resampled": {"ess_threshold": 0.0},
     "adaptive ramp": {"ramp_ess": 0.8},
     "moves": {"rejuvenate": 2},
@@ -150,14 +150,14 @@ def test_values_that_are_not_taken_out_of_the_weights_would_be_caught(monkeypatc
 
 
 def ended(method, model, n_tokens, seed=0):
-    return run_to_end(method, model, n_tokens, RandomDraw(np.random.default_rng(seed)))
+    return run_to_end(method, model, n_tokens, RandomSampler(np.random.default_rng(seed)))
 
 
 def test_moves_need_room_for_a_proposal_beside_every_text():
     method = smc(particles=3, rejuvenate=2)
     for model in (toy(n_seq_max=6), toy(n_cells=2 + 2 * 3 * 4 - 1)):
         with pytest.raises(ContextFull, match="rejuvenate"):
-            method.start(request(model, 4, RandomDraw(np.random.default_rng(0))))
+            method.start(request(model, 4, RandomSampler(np.random.default_rng(0))))
     assert ended(method, toy(n_seq_max=7, n_cells=2 + 2 * 3 * 4), 4).is_done
 
 
@@ -188,9 +188,9 @@ def test_rejuvenation_waits_for_texts_that_ended_early():
 def test_the_adaptive_ramp_takes_no_more_of_the_ess_than_it_may():
     run = ended(smc(alpha=1.0, particles=50), toy(eog=()), 3)
     histories = run.particles.histories
-    low, high = raised(histories, 1.0, 64.0, 0.95), raised(histories, 1.0, 64.0, 0.6)
+    low, high = next_exponent(histories, 1.0, 64.0, 0.95), next_exponent(histories, 1.0, 64.0, 0.6)
     assert 1.0 < low < high < 64.0
-    assert raised(histories, 1.0, 1.01, 0.6) == 1.01
+    assert next_exponent(histories, 1.0, 1.01, 0.6) == 1.01
     for share, alpha in ((0.95, low), (0.6, high)):
         logw = histories.logw + (alpha - 1.0) * histories.logp
         ess = float(np.exp(2 * np.logaddexp.reduce(logw + np.log(histories.count)))) / float(

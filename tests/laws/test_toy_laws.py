@@ -17,8 +17,8 @@ from enumeration import outcomes
 from localsmc.errors import DecodeFailed, SequenceError
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import Greedy, PowerSMC, Request, Sample
-from localsmc.methods.smc.schedule import OPTIMAL
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.text.stop_rule import StopRule
 
@@ -85,14 +85,18 @@ def assert_properly_weighted(method, model, n_tokens, strings=()):
 
 
 def smc(**options):
-    own = {} if options.get("resampling") == OPTIMAL else {"resampling": "systematic", "ess_threshold": 1.0}
+    own = (
+        {}
+        if options.get("resampling") == FEARNHEAD_CLIFFORD
+        else {"resampling": "systematic", "ess_threshold": 1.0}
+    )
     return PowerSMC(**{"particles": 2, "alpha": 2.5, "ramp": 2, **own, **options})
 
 
 def with_scheme(method, scheme, share):
     """The method with another scheme; the optimal one has neither threshold nor a choice to share."""
-    if scheme == OPTIMAL:
-        return replace(method, resampling=OPTIMAL, ess_threshold=0.5)
+    if scheme == FEARNHEAD_CLIFFORD:
+        return replace(method, resampling=FEARNHEAD_CLIFFORD, ess_threshold=0.5)
     return replace(method, resampling=scheme, share=share)
 
 
@@ -121,9 +125,11 @@ EVERY_SCHEME = ("three particles", "ramp longer than the text")
 ROWS = [
     (case, scheme, share)
     for case in CASES
-    for scheme in (*SCHEMES, OPTIMAL)
-    for share in ("shared", "unshared")[: 1 if scheme == OPTIMAL else 2]
-    if scheme == "systematic" or case in EVERY_SCHEME or (scheme == OPTIMAL and "rounding" not in case)
+    for scheme in (*SCHEMES, FEARNHEAD_CLIFFORD)
+    for share in ("shared", "unshared")[: 1 if scheme == FEARNHEAD_CLIFFORD else 2]
+    if scheme == "systematic"
+    or case in EVERY_SCHEME
+    or (scheme == FEARNHEAD_CLIFFORD and "rounding" not in case)
 ]
 
 
@@ -147,12 +153,12 @@ PRESSURE = {
 }
 
 
-@pytest.mark.parametrize("scheme", [*SCHEMES, OPTIMAL, "unshared"])
+@pytest.mark.parametrize("scheme", [*SCHEMES, FEARNHEAD_CLIFFORD, "unshared"])
 @pytest.mark.parametrize("case", PRESSURE)
 def test_reduction_under_memory_pressure_keeps_the_law(case, scheme):
     method, memory, n_tokens = PRESSURE[case]
     model = toy(**{"eog": (), **memory})
-    if scheme == OPTIMAL:  # which has fewer histories: more of them, to be short of memory
+    if scheme == FEARNHEAD_CLIFFORD:  # which has fewer histories: more of them, to be short of memory
         method = replace(method, particles=method.particles + 20)
     is_shared = scheme != "unshared"
     method = with_scheme(method, scheme if is_shared else "systematic", is_shared)
@@ -163,7 +169,9 @@ def test_reduction_under_memory_pressure_keeps_the_law(case, scheme):
 def test_optimal_resampling_holds_no_text_twice_and_no_more_than_its_share(n):
     model, seen = toy(), set()
     law = {text: p**2.5 for text, p in stopped_texts(model, 3).items()}
-    for _, run in outcomes(lambda draw: run_to_end(smc(particles=n, resampling=OPTIMAL), model, 3, draw)):
+    for _, run in outcomes(
+        lambda draw: run_to_end(smc(particles=n, resampling=FEARNHEAD_CLIFFORD), model, 3, draw)
+    ):
         endings = run.endings()
         assert {ending.count for ending in endings} == {1}
         assert len({ending.tokens.tobytes() for ending in endings}) == len(endings)
@@ -181,7 +189,7 @@ def test_optimal_resampling_has_the_least_error_of_the_evidence():
         mean = sum(p * z for p, z in found)
         return sum(p * (z - mean) ** 2 for p, z in found)
 
-    assert variance(OPTIMAL) < 0.5 * min(map(variance, SCHEMES))
+    assert variance(FEARNHEAD_CLIFFORD) < 0.5 * min(map(variance, SCHEMES))
 
 
 def test_dropping_the_light_children_would_be_caught(monkeypatch):
@@ -191,7 +199,7 @@ def test_dropping_the_light_children_would_be_caught(monkeypatch):
         lambda lumps, draw: (np.zeros(len(lumps), dtype=np.int64), 0.0),
     )
     with pytest.raises((AssertionError, ValueError)):
-        assert_properly_weighted(smc(particles=3, resampling=OPTIMAL), toy(), 3)
+        assert_properly_weighted(smc(particles=3, resampling=FEARNHEAD_CLIFFORD), toy(), 3)
 
 
 def test_islands_of_equal_weight_would_be_caught(monkeypatch):
@@ -375,7 +383,7 @@ def test_the_tempered_proposal_has_no_variance_and_others_have():
 def test_a_failed_step_ends_the_run_and_keeps_what_it_had(monkeypatch):
     """Going on would draw from the logits of an earlier step."""
     model = toy(eog=())
-    run = Sample(particles=2).start(request(model, 5, RandomDraw(np.random.default_rng(0))))
+    run = Sample(particles=2).start(request(model, 5, RandomSampler(np.random.default_rng(0))))
     next(run)
     monkeypatch.setattr(model, "decode", lambda *_, **__: (_ for _ in ()).throw(DecodeFailed("broken")))
     with pytest.raises(DecodeFailed):

@@ -14,7 +14,7 @@ from test_toy_laws import PROMPT, request, tempered
 
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import BestOfN, Sample, SelfConsistency
-from localsmc.methods.base import suited
+from localsmc.methods.base import checked_for
 from localsmc.results import Completion
 from localsmc.selection import choose
 
@@ -140,6 +140,6 @@ def test_giving_up_is_left_to_the_methods_own_selector(select):
     """Another selector looks at all samples: what cannot be the most probable may well be the majority."""
     for method in (BestOfN(), BestOfN(mean=True), SelfConsistency()):
         expected = method if select == method.select else replace(method, early=False)
-        assert suited(method, select) == expected
-        assert suited(method, None) == method
-    assert suited(Sample(), select) == Sample()
+        assert checked_for(method, select) == expected
+        assert checked_for(method, None) == method
+    assert checked_for(Sample(), select) == Sample()

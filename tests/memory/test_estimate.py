@@ -59,7 +59,7 @@ def test_as_llama_cpp_reserves_it(kind, sizes, reserved, request):
     import localsmc_models
 
     path = localsmc_models.path("tiny") if kind == "tiny" else request.getfixturevalue(kind)
-    found = estimate.need(
+    found = estimate.estimate(
         reader.read_header(path),
         n_cells=sizes["n_ctx"],
         n_sequences=sizes["n_seq_max"],
@@ -133,7 +133,7 @@ MAMBA = {"ssm.conv_kernel": 4, "ssm.inner_size": 128, "ssm.state_size": 16, "ssm
 def test_states_of_a_sequence(values, states):
     head = header(**values)
     assert [layer.state for layer in estimate.layers(head)] == states
-    one, nine = (estimate.need(head, n_cells=256, n_sequences=n).cache for n in (1, 9))
+    one, nine = (estimate.estimate(head, n_cells=256, n_sequences=n).cache for n in (1, 9))
     assert nine - one == 8 * sum(states)
 
 
@@ -141,18 +141,18 @@ def test_weights_of_layers():
     tensors = [("blk.0.a", 1), ("blk.3.a", 10), ("blk.0.b", 100), ("output", 1000), ("blk.9.a", 10_000)]
     head = header(tensors=tensors)
     assert [layer.weights for layer in estimate.layers(head)] == [101, 0, 0, 10]
-    assert estimate.need(head, n_cells=1).weights == 11_111
+    assert estimate.estimate(head, n_cells=1).weights == 11_111
 
 
 def test_logits_of_every_sequence_and_cells_in_full_pages():
-    few, many = (estimate.need(header(), n_cells=300, n_sequences=n) for n in (1, 201))
+    few, many = (estimate.estimate(header(), n_cells=300, n_sequences=n) for n in (1, 201))
     assert many.compute - few.compute == 200 * N_VOCAB * 4
     assert few.cache == 512 * estimate.bytes_per_cell(header(), "f16", "f16")
 
 
 def test_experts_that_a_token_uses():
     used = {"expert_used_count": 8, "expert_feed_forward_length": 10_000}
-    dense, sparse = (estimate.need(header(**values), n_cells=256).compute for values in ({}, used))
+    dense, sparse = (estimate.estimate(header(**values), n_cells=256).compute for values in ({}, used))
     assert sparse - dense > 256 * 4 * 80_000
 
 
@@ -163,7 +163,7 @@ def test_experts_that_a_token_uses():
     + ["attention.key_length", "feed_forward_length", "full_attention_interval", "ssm.state_size"],
 )
 def test_nonsense_is_some_number(key, value):
-    found = estimate.need(header(**{key: value}), n_cells=512, n_sequences=4)
+    found = estimate.estimate(header(**{key: value}), n_cells=512, n_sequences=4)
     assert min(found.weights, found.cache, found.compute) >= 0
 
 

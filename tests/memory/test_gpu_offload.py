@@ -15,7 +15,7 @@ from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
 from localsmc.llama import ALL_LAYERS, AUTO_LAYERS, ContextOptions, Device, LoadOptions
 from localsmc.memory import estimate, gpu_offload, host
 from localsmc.memory.gpu_offload import CPU, MARGIN
-from localsmc.memory.host import Memory
+from localsmc.memory.host import HostMemory
 from localsmc.methods import METHODS, from_options
 
 GIB = 2**30
@@ -70,13 +70,17 @@ def test_as_many_layers_as_fit(free, n_on_gpu):
     assert placed.where == (CPU,) * (33 - n_on_gpu) + (0,) * n_on_gpu
     if 0 < n_on_gpu < 33:
         layers = (n_on_gpu - 1) * (LAYER + 4096 * CELL // N_LAYER)
-        assert placed.taken == (layers + OUTPUT + compute(),)
-        assert placed.taken[0] + MARGIN <= free * GIB < placed.taken[0] + MARGIN + LAYER + CELL * 4096 // 32
+        assert placed.planned_bytes == (layers + OUTPUT + compute(),)
+        assert (
+            placed.planned_bytes[0] + MARGIN
+            <= free * GIB
+            < placed.planned_bytes[0] + MARGIN + LAYER + CELL * 4096 // 32
+        )
 
 
 def test_without_a_gpu_all_is_on_the_cpu():
     placed = gpu_offload.place(header(), context(), [])
-    assert (placed.n_gpu_layers, placed.taken, str(placed)) == (0, (), "all 33 layers on the CPU")
+    assert (placed.n_gpu_layers, placed.planned_bytes, str(placed)) == (0, (), "all 33 layers on the CPU")
 
 
 def test_the_cache_takes_room_from_layers():
@@ -130,8 +134,8 @@ def test_layers_are_split_as_llama_cpp_splits_them(free, shares, expected):
     placed = gpu_offload.place(header(), context(), gpus, tensor_split=shares)
     assert counts(placed) == expected
     used = [i for i, n in enumerate(expected) if n]
-    assert all((placed.taken[i] > 0) == (i in used) for i in range(len(gpus)))
-    assert all(placed.taken[i] + MARGIN <= gpus[i].free for i in used)
+    assert all((placed.planned_bytes[i] > 0) == (i in used) for i in range(len(gpus)))
+    assert all(placed.planned_bytes[i] + MARGIN <= gpus[i].free for i in used)
 
 
 @pytest.mark.parametrize("free", [0, 1.2, 1.4])
@@ -193,7 +197,7 @@ def test_nothing_left_is_no_cells():
 
 def plan(n_predict=1024, settings=None, **options):
     method = from_options(METHODS["power-smc"], options)
-    return context_plan.planned(header(), n_predict, [method], settings or Settings())
+    return context_plan.plan_context(header(), n_predict, [method], settings or Settings())
 
 
 def test_cells_are_planned_for_particles_and_tokens():
@@ -211,7 +215,7 @@ def test_a_planned_cache_is_no_larger_than_the_weights():
 
 # --- whether there is enough --------------------------------------------------------------------------
 
-RAM = Memory(total=64 * GIB, free=60 * GIB)
+RAM = HostMemory(total=64 * GIB, free=60 * GIB)
 
 
 def large(n_gib):
@@ -231,7 +235,7 @@ def check(head, gpus=(), ram=RAM, asked=None):
         (80, (gpu(30),), RAM),
         (4, (gpu(0.1, total=24),), RAM),
         (30, (gpu(40, is_shared=True),), RAM),
-        (4, (), Memory(8 * GIB, 8 * GIB, True)),
+        (4, (), HostMemory(8 * GIB, 8 * GIB, True)),
     ],
 )
 def test_what_fits_is_loaded_without_a_word(size, gpus, ram):
@@ -244,7 +248,7 @@ def test_what_fits_is_loaded_without_a_word(size, gpus, ram):
         (62, (), RAM, "there are 60.8 GiB in this machine"),
         (90, (gpu(24),), RAM, "there are 84.8 GiB in this machine with its GPUs"),
         (62, (gpu(40, is_shared=True),), RAM, "there are 60.8 GiB in this machine"),
-        (8, (), Memory(6 * GIB, 6 * GIB, True), "there are 5.7 GiB in this container"),
+        (8, (), HostMemory(6 * GIB, 6 * GIB, True), "there are 5.7 GiB in this container"),
     ],
 )
 def test_what_no_memory_holds_is_refused(size, gpus, ram, there):
@@ -267,16 +271,16 @@ def test_what_fits_is_named():
 
 def test_a_smaller_model_where_no_quantization_would_do():
     with pytest.raises(ModelLoadFailed) as refusal:
-        check(large(62), ram=Memory(2 * GIB, 2 * GIB))
+        check(large(62), ram=HostMemory(2 * GIB, 2 * GIB))
     assert refusal.value.hint.startswith("take a smaller model")
 
 
 def test_less_free_than_needed_is_a_warning():
-    (notice,) = check(large(30), ram=Memory(64 * GIB, 10 * GIB))
+    (notice,) = check(large(30), ram=HostMemory(64 * GIB, 10 * GIB))
     assert "`x.gguf` needs 3" in notice
     assert "10.0 GiB are free" in notice
     # On the GPU it does not take the machine's.
-    assert check(large(30), [gpu(40)], Memory(64 * GIB, 10 * GIB)) == []
+    assert check(large(30), [gpu(40)], HostMemory(64 * GIB, 10 * GIB)) == []
 
 
 def test_a_cache_that_is_larger_than_what_is_free_is_refused():
@@ -346,20 +350,20 @@ def test_a_draft_takes_its_memory_first(machine_with, random_llama):
 def test_what_is_too_large_is_not_loaded(machine_with, random_llama, monkeypatch):
     from localsmc.engine import load
 
-    machine_with(ram=Memory(2**18, 2**18))
+    machine_with(ram=HostMemory(2**18, 2**18))
     monkeypatch.setattr(load.probe, "ensure_loadable", lambda *_: pytest.fail("it was loaded"))
     with pytest.raises(ModelLoadFailed, match="needs 0"):
         localsmc.load(random_llama)
 
 
 def test_unless_that_is_wanted(machine_with, random_llama):
-    machine_with(ram=Memory(2**18, 2**18))
+    machine_with(ram=HostMemory(2**18, 2**18))
     with localsmc.load(random_llama, LoadOptions(check_memory=False)) as model:
         assert model.notices == []
 
 
 def test_little_free_memory_is_a_notice(machine_with, random_llama):
-    machine_with(ram=Memory(GIB, 2**18))
+    machine_with(ram=HostMemory(GIB, 2**18))
     with localsmc.load(random_llama, settings=Settings(n_ctx=16, n_ubatch=16)) as model:
         (notice,) = model.notices
     assert "are free" in notice
@@ -372,7 +376,7 @@ def test_a_context_takes_what_is_left(machine_with):
         for free in (GIB, 4 * 2**20, 0):
             machine_with(ram=replace(RAM, free=free))
             method = model.method("power-smc", particles=64)
-            cells.append(context_size.cells(model, method, 20, 256, Settings()))
+            cells.append(context_size.n_ctx(model, method, 20, 256, Settings()))
     per_cell = estimate.bytes_per_cell(model.header, "f16", "f16")
     # Half of 4 MiB; and a text at least.
     assert cells[1:] == [estimate.padded(int(2 * 2**20 / per_cell)), 512]

@@ -69,7 +69,7 @@ CACHING = "anon 5\ninactive_file 1048576\n"
     ids=["version 2", "nested", "version 1", "overdrawn"],
 )
 def test_a_container_has_less(tmp_path, files, total, free):
-    found = host.memory(write(tmp_path, files))
+    found = host.available(write(tmp_path, files))
     assert (found.total, found.free, found.is_limited) == (total * MIB, free * MIB, True)
 
 
@@ -89,7 +89,7 @@ def test_a_container_has_less(tmp_path, files, total, free):
     ids=["none", "no files", "max", "huge", "nonsense"],
 )
 def test_without_a_limit_it_is_the_machines(tmp_path, files):
-    found = host.memory(write(tmp_path, files))
+    found = host.available(write(tmp_path, files))
     assert (found.total, found.is_limited) == (psutil.virtual_memory().total, False)
     assert 0 < found.free <= found.total
 

@@ -17,7 +17,7 @@ import pytest
 from localsmc.errors import ConfigError, LocalSMCError
 from localsmc.llama import devices
 from localsmc_models.experiments import gpu, gpu_offline_bundle
-from localsmc_models.experiments.gpu import Part
+from localsmc_models.experiments.gpu import GpuPart
 
 LIBRARIES = [f"{name}.so.0" for name in (*gpu_offline_bundle.LEAST, "libggml-cuda")]
 
@@ -146,7 +146,7 @@ def test_a_full_folder_is_not_packed_into(tmp_path):
 
 
 def part(name, code, **own):
-    return Part(name=name, command=("-c", code), output=f"{name}.txt", **own)
+    return GpuPart(name=name, command=("-c", code), output=f"{name}.txt", **own)
 
 
 def carried_out(parts, folder, limit=None):

@@ -23,13 +23,13 @@ from localsmc_models.experiments import pair_skills
 @pytest.fixture(scope="module")
 def target():
     with localsmc.load() as model:
-        yield pair_skills.Reader(model, 64)
+        yield pair_skills.ModelReader(model, 64)
 
 
 @pytest.fixture(scope="module")
 def draft():
     with localsmc.load(path("draft")) as model:
-        yield pair_skills.Reader(model, 64)
+        yield pair_skills.ModelReader(model, 64)
 
 
 @pytest.mark.parametrize(

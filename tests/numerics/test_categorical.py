@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from localsmc.numerics.categorical import BLOCK, RandomDraw, draw_one, inverse_cdf
+from localsmc.numerics.categorical import BLOCK, RandomSampler, inverse_cdf, sample_one
 
 POINTS = np.array([0.0, 1e-12, 0.25, 0.5, 0.999999, np.nextafter(1.0, 0.0)])
 
@@ -37,15 +37,15 @@ def test_agrees_with_a_plain_cumulative_search(n_vocab, n_rows, n_draws):
 
 
 def test_counts_give_that_many_draws_row_by_row():
-    draw = RandomDraw(np.random.default_rng(0))
+    draw = RandomSampler(np.random.default_rng(0))
     mass = np.eye(4)[[2, 0, 3]]
     np.testing.assert_array_equal(draw(mass, np.array([2, 0, 3])), [2, 2, 3, 3, 3])
-    assert draw_one(draw, np.array([0.0, 0.0, 5.0])) == 2
+    assert sample_one(draw, np.array([0.0, 0.0, 5.0])) == 2
 
 
 def test_the_same_seed_draws_the_same_and_others_do_not():
     mass, counts = np.ones((2, 900)), np.array([20, 20])
-    first, again, other = (RandomDraw(np.random.default_rng(s))(mass, counts) for s in (1, 1, 2))
+    first, again, other = (RandomSampler(np.random.default_rng(s))(mass, counts) for s in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).any()
 
@@ -53,6 +53,6 @@ def test_the_same_seed_draws_the_same_and_others_do_not():
 def test_frequencies():
     """5 standard errors at 40,000 draws: a false alarm once in 600,000 seeds; this one is fixed."""
     p = np.array([0.5, 0.2, 0.0, 0.3])
-    drawn = RandomDraw(np.random.default_rng(3))(p[None, :].astype(np.float32), np.array([40_000]))
+    drawn = RandomSampler(np.random.default_rng(3))(p[None, :].astype(np.float32), np.array([40_000]))
     share = np.bincount(drawn, minlength=4) / 40_000
     assert (np.abs(share - p) <= 5 * np.sqrt(p * (1 - p) / 40_000)).all()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from enumeration import outcomes
 
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.resampling import CHOPTHIN_RATIO, COUNTING, SCHEMES, apportion, chopthin, thin
 
 RNG = np.random.default_rng(11)
@@ -64,7 +64,7 @@ def test_chopthin_holds_its_bound_for_any_weights(seed):
         weights[rng.random(n_histories) < 0.1] = 0.0
         if not weights.any():
             continue
-        counts, new = chopthin(weights / weights.sum(), n, RandomDraw(rng))
+        counts, new = chopthin(weights / weights.sum(), n, RandomSampler(rng))
         alive = new[counts > 0]
         assert counts.sum() == n
         assert alive.max() <= CHOPTHIN_RATIO * alive.min() * (1 + 1e-9)
@@ -74,7 +74,7 @@ def test_chopthin_holds_its_bound_for_any_weights(seed):
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_counts_add_up_and_the_dead_stay_dead(scheme):
     rng = np.random.default_rng(2)
-    draw = RandomDraw(rng)
+    draw = RandomSampler(rng)
     for _ in range(300):
         weights = rng.dirichlet(np.full(6, 0.3))
         weights[rng.integers(6)] = 0

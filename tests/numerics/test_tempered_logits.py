@@ -10,10 +10,10 @@ from enumeration import outcomes
 
 from localsmc.errors import DecodeFailed
 from localsmc.numerics import tempered_logits, threads
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM
-from localsmc.numerics.optimal_resampling import branch
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.optimal_resampling import fearnhead_clifford
+from localsmc.numerics.tempered_logits import TemperedLogits
 
 ALPHAS = [1.0, 1.25, 2.0, 4.0, 64.0]
 BOUND = {np.float64: 1e-12, np.float32: 300 * 2.0**-24}
@@ -50,7 +50,7 @@ def test_sums_are_right_to_the_stated_bound(dtype, alpha, shape, spread):
     """A spread of 12 puts logits of a large vocabulary 100 apart: what is squared would be denormal."""
     logits = (np.random.default_rng(1).normal(size=shape) * spread + 40).astype(dtype)
     before = logits.copy()
-    found = Tempered(logits, alpha)
+    found = TemperedLogits(logits, alpha)
     log_norm, log_power = reference(logits, alpha)
     # Subtracting the top rounds a logit far from it to its own last bit, of float32.
     rounding = np.finfo(dtype).eps * 64
@@ -64,10 +64,10 @@ def test_sums_are_right_to_the_stated_bound(dtype, alpha, shape, spread):
 def test_impossible_tokens_and_far_logits(dtype, n_vocab):
     logits = np.full((3, n_vocab), -np.inf, dtype)
     logits[:, :3] = [[-np.inf, 0, 1], [1e4, -1e4, -np.inf], [-3e4, -3e4, -3e4]]
-    found = Tempered(logits, 64.0)
+    found = TemperedLogits(logits, 64.0)
     expected = [64 * (1 - np.log1p(np.e)), 0.0, -63 * np.log(3)]
     np.testing.assert_allclose(found.log_power, expected, rtol=0, atol=64 * BOUND[dtype])
-    drawn = found.draw(RandomDraw(np.random.default_rng(0)), np.full(3, 100))
+    drawn = found.sample(RandomSampler(np.random.default_rng(0)), np.full(3, 100))
     assert np.isfinite(logits[drawn.rows, drawn.tokens]).all()
     assert drawn.counts.sum() == 300
 
@@ -80,13 +80,13 @@ def test_rows_that_are_no_distribution_raise(bad, n_vocab):
     logits = np.full((2, n_vocab), -np.inf)
     logits[:, -3:] = [[0.0, 1.0, 2.0], bad]
     with pytest.raises(DecodeFailed):
-        Tempered(logits, 2.0)
+        TemperedLogits(logits, 2.0)
 
 
 def test_alpha_one_is_exactly_neutral():
     for n_vocab in (9, FOLDED_FROM):
         logits = np.random.default_rng(0).normal(size=(5, n_vocab)).astype(np.float32)
-        assert (Tempered(logits, 1.0).log_power == 0).all()
+        assert (TemperedLogits(logits, 1.0).log_power == 0).all()
 
 
 @pytest.mark.parametrize("alpha", [0.5, 2.0, 4.0])
@@ -94,14 +94,16 @@ def test_renyi_identity(alpha):
     """Row 2: log Σ p^α = (1 − α)·H_α, with H_α from its definition as a limit-free sum."""
     p = np.random.default_rng(2).dirichlet(np.ones(8))
     renyi = np.log((p * p ** (alpha - 1)).sum()) / (1 - alpha)
-    assert Tempered(np.log(p)[None, :], alpha).log_power[0] == pytest.approx((1 - alpha) * renyi, abs=1e-12)
+    assert TemperedLogits(np.log(p)[None, :], alpha).log_power[0] == pytest.approx(
+        (1 - alpha) * renyi, abs=1e-12
+    )
 
 
 @pytest.mark.parametrize("n_vocab", [20, FOLDED_FROM + 9])
 def test_increments_are_at_most_zero_above_one(n_vocab):
     logits = np.random.default_rng(3).normal(size=(50, n_vocab)) * 10
     for alpha in (1.0, 1.5, 8.0):
-        assert (Tempered(logits, alpha).log_power <= 1e-12).all()
+        assert (TemperedLogits(logits, alpha).log_power <= 1e-12).all()
 
 
 @pytest.mark.parametrize("n_vocab", [6, FOLDED_FROM + 6])
@@ -109,15 +111,15 @@ def test_logp_of_tokens_and_the_likeliest(n_vocab):
     logits = np.random.default_rng(4).normal(size=(4, n_vocab))
     expected = logits - reference(logits, 1.0)[0][:, None]
     rows, tokens = np.array([0, 2, 2]), np.array([5, 0, n_vocab - 1])
-    found = Tempered(logits, 3.0).take(np.array([0, 1, 3]))
+    found = TemperedLogits(logits, 3.0).take(np.array([0, 1, 3]))
     np.testing.assert_allclose(found.logp(rows, tokens), expected[[0, 3, 3], tokens], atol=1e-12)
-    np.testing.assert_array_equal(found.likeliest(), logits.argmax(axis=1)[[0, 1, 3]])
+    np.testing.assert_array_equal(found.argmax(), logits.argmax(axis=1)[[0, 1, 3]])
 
 
 def test_threads_change_no_bit():
     logits = np.random.default_rng(2).normal(size=(7, 40_000)).astype(np.float32) * 3
     for alpha in ALPHAS:
-        alone, together = Tempered(logits, alpha, 1), Tempered(logits, alpha, 4)
+        alone, together = TemperedLogits(logits, alpha, 1), TemperedLogits(logits, alpha, 4)
         for name in ("top", "log_norm", "log_power", "totals"):
             np.testing.assert_array_equal(getattr(alone, name), getattr(together, name))
 
@@ -138,7 +140,7 @@ def test_nobody_works_on_after_an_error():
     time_to_fail = threading.Event()
     threading.Timer(0.05, time_to_fail.set).start()
     with pytest.raises(MemoryError):
-        threads.share_out(work, 500, 3)
+        threads.map_rows(work, 500, 3)
     failed.append(True)
     assert len(at_work) == 1
 
@@ -147,7 +149,7 @@ def test_threads_are_as_many_as_cores_whatever_the_rows():
     before = threading.active_count()
     logits = np.zeros((9, 40_000), np.float32)
     for n in range(1, 10):
-        Tempered(logits[:n], 2.0, 64)
+        TemperedLogits(logits[:n], 2.0, 64)
     assert threading.active_count() - before <= (os.cpu_count() or 1)
 
 
@@ -155,7 +157,7 @@ def test_an_error_in_another_thread_is_not_lost():
     logits = np.zeros((4, 40_000), np.float32)
     logits[3] = np.nan
     with pytest.raises(DecodeFailed):
-        Tempered(logits, 2.0, 4)
+        TemperedLogits(logits, 2.0, 4)
 
 
 # --- laws ---------------------------------------------------------------------------------------
@@ -166,8 +168,8 @@ def law_of_two_draws(logits, alpha, barred=((), ())):
     law = {}
 
     def program(draw):
-        rows = Tempered(logits, alpha).without(*(np.array(part, dtype=np.int64) for part in barred))
-        found = rows.take(np.array([1, 0])).draw(draw, np.array([1, 2]))
+        rows = TemperedLogits(logits, alpha).masked(*(np.array(part, dtype=np.int64) for part in barred))
+        found = rows.take(np.array([1, 0])).sample(draw, np.array([1, 2]))
         return tuple(zip(*(part.tolist() for part in found), strict=True))
 
     for probability, outcome in outcomes(program):
@@ -206,7 +208,7 @@ def test_draws_above_a_bar_have_the_law_that_is_cut_there(folds, n_vocab):
     law = np.zeros(logits.shape)
 
     def program(draw):
-        return Tempered(logits, 1.7).draw(draw, np.array([1, 1]), bars)
+        return TemperedLogits(logits, 1.7).sample(draw, np.array([1, 1]), bars)
 
     for probability, found in outcomes(program):
         law[found.rows, found.tokens] += probability
@@ -217,7 +219,7 @@ def test_draws_above_a_bar_have_the_law_that_is_cut_there(folds, n_vocab):
 def test_tokens_above_a_bar_are_found_in_folds(folds):
     logits = np.random.default_rng(5).normal(size=(4, 11))
     bars = np.array([-1.0, 0.5, logits[2, 7], 9.0])
-    rows, tokens = Tempered(logits, 2.0).at_least(bars)
+    rows, tokens = TemperedLogits(logits, 2.0).above(bars)
     found = np.zeros(logits.shape, dtype=bool)
     found[rows, tokens] = True
     np.testing.assert_array_equal(found, logits >= bars[:, None])
@@ -229,7 +231,7 @@ def weights_after_branching(logits, live, finished, n):
     children, ended = np.zeros(logits.shape), np.zeros(len(finished))
 
     def program(draw):
-        return branch(Tempered(logits, 1.5), live, finished, n, draw)
+        return fearnhead_clifford(TemperedLogits(logits, 1.5), live, finished, n, draw)
 
     for probability, found in outcomes(program):
         np.add.at(children, (found.rows, found.tokens), probability * np.exp(found.logw))

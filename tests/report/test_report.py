@@ -17,15 +17,15 @@ import pytest
 import run_folder
 
 import localsmc
-from localsmc.evals.json_fields import Fields
-from localsmc.evals.result_lines import line_of
+from localsmc.evals.json_fields import JsonReader
+from localsmc.evals.result_lines import result_record
 from localsmc.evals.run_folder import read_run
 from localsmc.numerics import statistics
 from localsmc.report import page, report, table
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.trace_file import read_trace
 from localsmc_cli.main import run
-from localsmc_cli.ui.trace_writer import Trace
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 POWER = "power-smc:N=16,alpha=4,select=majority"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -52,7 +52,7 @@ def small(tmp_path):
 @pytest.fixture(scope="module")
 def trace_file(tmp_path_factory):
     path = tmp_path_factory.mktemp("traces") / "run.jsonl"
-    with localsmc.load() as model, Trace(path) as trace:
+    with localsmc.load() as model, TraceWriter(path) as trace:
         settings = localsmc.Settings(seed=3)
         method = model.method("power-smc", particles=16, alpha=4.0, resampling="systematic")
         with localsmc.start(model, "What is 47 * 6 + 112?", method=method, settings=settings) as solving:
@@ -137,14 +137,16 @@ def one_line(**changes):
 
 
 def test_selectors_are_computed_from_the_weighted_set():
-    line = line_of(Fields(one_line(), "here", "hint"))
+    line = result_record(JsonReader(one_line(), "here", "hint"))
     assert line.outcome("majority") == {"right": 1.0}
     assert line.outcome("argmax") == {"wrong": 1.0}
     assert line.outcome("draw") == pytest.approx({"right": 0.6, "wrong": 0.4})
 
 
 def test_each_spelling_has_the_verdict_of_its_own():
-    line = line_of(Fields(one_line(verdicts={"7": "right", "14/2": "wrong", "9": "wrong"}), "here", "hint"))
+    line = result_record(
+        JsonReader(one_line(verdicts={"7": "right", "14/2": "wrong", "9": "wrong"}), "here", "hint")
+    )
     assert line.outcome("draw") == pytest.approx({"right": 0.3, "wrong": 0.7})
 
 
@@ -237,7 +239,7 @@ def test_one_text_a_problem_has_nothing_to_select(tmp_path):
 def test_a_draw_that_was_made_is_taken_as_it_is():
     raw = one_line(answer="9", verdict="wrong")
     raw["result"]["method"]["config"]["select"] = "draw"
-    line = line_of(Fields(raw, "here", "hint"))
+    line = result_record(JsonReader(raw, "here", "hint"))
     assert line.outcome("draw") == {"wrong": 1.0}
     assert line.outcome("majority") == {"right": 1.0}
 
@@ -245,7 +247,7 @@ def test_a_draw_that_was_made_is_taken_as_it_is():
 def test_what_is_cut_off_or_was_not_graded_counts_under_its_name():
     raw = one_line(verdicts={"9": "wrong"})
     raw["result"]["completions"].append(run_folder.completion(None, ["d"], 1.0, 1, "length"))
-    line = line_of(Fields(raw, "here", "hint"))
+    line = result_record(JsonReader(raw, "here", "hint"))
     assert line.outcome("draw") == pytest.approx({"wrong": 0.2, "grader-failed": 0.3, "truncated": 0.5})
 
 
@@ -580,7 +582,7 @@ def test_a_trace_of_two_models_ends_with_every_text_alive(embedded, tmp_path, na
     path = tmp_path / "trace.jsonl"
     with (
         localsmc.start(embedded, "What is 17 * 23?", method=method, settings=settings) as solving,
-        Trace(path) as trace,
+        TraceWriter(path) as trace,
     ):
         trace.start(solving)
         for step in solving:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from localsmc.numerics.categorical import Draw
+from localsmc.numerics.categorical import CategoricalSampler
 
 
-def outcomes(program: Callable[[Draw], object]) -> Iterator[tuple[float, object]]:
+def outcomes(program: Callable[[CategoricalSampler], object]) -> Iterator[tuple[float, object]]:
     """(probability, result) for every path of `program(draw)`; branches of probability 0 are not entered."""
     pending: list[list[int]] = [[]]
     while pending:

@@ -3,7 +3,7 @@
 import pytest
 
 from localsmc.text import reasoning
-from localsmc.text.reasoning import Part
+from localsmc.text.reasoning import TextPart
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from localsmc.text.reasoning import Part
     ],
 )  # fmt: skip
 def test_parts(text, closing, found):
-    assert reasoning.parts(text, closing) == [Part(*part) for part in found]
+    assert reasoning.parts(text, closing) == [TextPart(*part) for part in found]
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
     ],
 )
 def test_a_prompt_may_open_a_block(prompt, closing):
-    assert reasoning.opened_by(prompt) == closing
+    assert reasoning.open_block(prompt) == closing
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from localsmc.bench.synthetic.file_spec import Spec
+from localsmc.bench.synthetic.file_spec import FileSpec
 from localsmc.bench.synthetic.gguf_writer import OnProgress, file_bytes, write, write_draft
 from localsmc.bench.synthetic.shapes import PAIRS
 from localsmc.errors import RunError
@@ -20,7 +20,7 @@ VERSION = 3
 _ELSEWHERE = "set LOCALSMC_CACHE to a folder on another disk"
 
 
-def cached(spec: Spec, *, seed: int = 1, progress: OnProgress | None = None) -> Path:
+def cached(spec: FileSpec, *, seed: int = 1, progress: OnProgress | None = None) -> Path:
     """The file in the cache folder (`LOCALSMC_CACHE`, or the user's), written where it is not there.
 
     `progress` is told the bytes of tensors that are written, and of all; where the file is there, nothing.
@@ -29,7 +29,7 @@ def cached(spec: Spec, *, seed: int = 1, progress: OnProgress | None = None) -> 
     return _in_cache(_stem(spec, seed), spec, lambda path: write(path, spec, seed=seed, progress=progress))
 
 
-def cached_pair(spec: Spec, *, seed: int = 1) -> tuple[Path, Path]:
+def cached_pair(spec: FileSpec, *, seed: int = 1) -> tuple[Path, Path]:
     """Target and draft in the cache folder, as `cached`; KeyError for a shape that has no pair."""
     pair = PAIRS[spec.name]
     stem = f"{_stem(spec, seed)}-{pair.n_layer}-{pair.later:g}-{pair.sharpness:g}"
@@ -38,11 +38,11 @@ def cached_pair(spec: Spec, *, seed: int = 1) -> tuple[Path, Path]:
     return target, draft
 
 
-def _stem(spec: Spec, seed: int) -> str:
+def _stem(spec: FileSpec, seed: int) -> str:
     return f"{spec.name}-{spec.quantization}-{spec.shape.n_vocab}-{seed}"
 
 
-def _in_cache(stem: str, spec: Spec, write_to: Callable[[Path], None]) -> Path:
+def _in_cache(stem: str, spec: FileSpec, write_to: Callable[[Path], None]) -> Path:
     path = cache_folder() / "synthetic" / f"{stem}-v{VERSION}.gguf"
     # Another process may do the same: each writes a file of its own, and the last one stays.
     partial = path.with_suffix(f".{os.getpid()}.partial")

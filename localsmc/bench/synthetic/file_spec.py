@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from localsmc.bench.synthetic.quant_mix import QUANTIZATIONS
-from localsmc.bench.synthetic.shapes import SHAPES, Shape
+from localsmc.bench.synthetic.shapes import SHAPES, ModelShape
 from localsmc.errors import ConfigError
 
 MIN_VOCAB = 258
@@ -21,7 +21,7 @@ _FORM = "write it as SHAPE[:QUANT][:vocab=N], such as qwen2.5-7b:Q4_K_M"
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class FileSpec:
     """A shape by its name, its quantization, and how many tokens it has, where not as many as the real one.
 
     Raises ConfigError for unknown names, with what may have been meant, and for vocabularies out of range.
@@ -45,20 +45,20 @@ class Spec:
         return f"{self.name}:{self.quantization}{vocab}"
 
     @property
-    def shape(self) -> Shape:
+    def shape(self) -> ModelShape:
         """The sizes, with the vocabulary that is asked for."""
         real = SHAPES[self.name]
         return real if self.n_vocab is None else replace(real, n_vocab=self.n_vocab)
 
 
-def parse(text: str) -> Spec:
+def parse(text: str) -> FileSpec:
     """Read `SHAPE[:QUANT][:vocab=N]`, names in any case; raises ConfigError as `Spec` and for other forms."""
     name, *rest = text.split(":")
     n_vocab = _number(rest.pop()) if rest and rest[-1].lower().startswith(_VOCAB) else None
     quantization = rest.pop(0) if rest else "Q4_0"
     if rest:
         raise ConfigError(f"`{text}` is no model of random weights", hint=_FORM)
-    return Spec(name.strip().lower(), quantization.strip().upper(), n_vocab)
+    return FileSpec(name.strip().lower(), quantization.strip().upper(), n_vocab)
 
 
 def _number(option: str) -> int:

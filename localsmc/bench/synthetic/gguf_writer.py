@@ -15,10 +15,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from localsmc.bench.synthetic.file_spec import Spec
+from localsmc.bench.synthetic.file_spec import FileSpec
 from localsmc.bench.synthetic.quant_mix import tensor_type
 from localsmc.bench.synthetic.random_blocks import Bytes, block_bytes, block_size, random_blocks
-from localsmc.bench.synthetic.shapes import Pair, Shape
+from localsmc.bench.synthetic.shapes import ModelShape, ShapePair
 
 END = "<|im_end|>"
 
@@ -59,17 +59,17 @@ class Tensor:
         return (self.n_out,) if self.type == "F32" else (self.n_out, self.n_in)
 
 
-def tensors(spec: Spec, pair: Pair | None = None) -> list[Tensor]:
+def tensors(spec: FileSpec, pair: ShapePair | None = None) -> list[Tensor]:
     """Every tensor of a model, or of a pair's target, in file order."""
     shape = spec.shape
-    pair = Pair(n_layer=shape.n_layer) if pair is None else pair
+    pair = ShapePair(n_layer=shape.n_layer) if pair is None else pair
     found = list(_ends(spec, pair.sharpness))
     for layer in range(shape.n_layer):
         found += _layer(spec, layer, 1.0 if layer < pair.n_layer else pair.later)
     return found
 
 
-def _ends(spec: Spec, sharpness: float) -> Iterator[Tensor]:
+def _ends(spec: FileSpec, sharpness: float) -> Iterator[Tensor]:
     """What stands before and behind the layers."""
     shape = spec.shape
     for part in ("token_embd",) if shape.is_tied else ("token_embd", "output"):
@@ -78,7 +78,7 @@ def _ends(spec: Spec, sharpness: float) -> Iterator[Tensor]:
     yield Tensor(name="output_norm.weight", n_out=shape.n_embd, scale=sharpness)
 
 
-def _layer(spec: Spec, layer: int, scale: float) -> Iterator[Tensor]:
+def _layer(spec: FileSpec, layer: int, scale: float) -> Iterator[Tensor]:
     """A layer whose two outputs are scaled."""
     shape = spec.shape
     n_embd, n_kv, n_ff = shape.n_embd, shape.n_kv, shape.n_ff
@@ -100,17 +100,17 @@ def _layer(spec: Spec, layer: int, scale: float) -> Iterator[Tensor]:
         yield Tensor(name=f"blk.{layer}.{part}.weight", n_out=n_embd, layer=layer)
 
 
-def file_bytes(spec: Spec) -> int:
+def file_bytes(spec: FileSpec) -> int:
     """About how many bytes the file has: those of all tensors, and a little more for the tokens."""
     return sum(tensor.n_bytes for tensor in tensors(spec)) + _TOKEN_BYTES * spec.shape.n_vocab
 
 
 def write(
     path: Path,
-    spec: Spec,
+    spec: FileSpec,
     *,
     seed: int = 1,
-    pair: Pair | None = None,
+    pair: ShapePair | None = None,
     progress: OnProgress | None = None,
 ) -> None:
     """Write the model, or a pair's target; the same arguments give the same weights.
@@ -120,7 +120,7 @@ def write(
     _write(path, f"{spec}, random weights", spec, tensors(spec, pair), seed, progress)
 
 
-def write_draft(path: Path, spec: Spec, pair: Pair, *, seed: int = 1) -> None:
+def write_draft(path: Path, spec: FileSpec, pair: ShapePair, *, seed: int = 1) -> None:
     """Write the draft of the target that `write` makes of the same arguments."""
     # Weights are drawn in file order: those of the first layers come out the same.
     own = [tensor for tensor in tensors(spec, pair) if tensor.layer < pair.n_layer]
@@ -128,7 +128,7 @@ def write_draft(path: Path, spec: Spec, pair: Pair, *, seed: int = 1) -> None:
 
 
 def _write(
-    path: Path, name: str, spec: Spec, own: list[Tensor], seed: int, progress: OnProgress | None
+    path: Path, name: str, spec: FileSpec, own: list[Tensor], seed: int, progress: OnProgress | None
 ) -> None:
     import gguf  # only those who write need it
 
@@ -175,7 +175,7 @@ def _data(tensor: Tensor, rng: np.random.Generator) -> Iterator[Bytes]:
         yield random_blocks(tensor.type, min(at_once, n_blocks - start), rms, rng)
 
 
-def _add_shape(writer: Any, shape: Shape, n_layer: int) -> None:
+def _add_shape(writer: Any, shape: ModelShape, n_layer: int) -> None:
     writer.add_context_length(shape.n_ctx)
     writer.add_embedding_length(shape.n_embd)
     writer.add_block_count(n_layer)

@@ -7,7 +7,7 @@ this is the part that plain qwen2 and llama models need; `tests/test_synthetic.p
 from __future__ import annotations
 
 from localsmc.bench.synthetic.random_blocks import block_size
-from localsmc.bench.synthetic.shapes import Shape
+from localsmc.bench.synthetic.shapes import ModelShape
 
 QUANTIZATIONS = {
     "Q4_0": "Q4_0",
@@ -22,7 +22,7 @@ QUANTIZATIONS = {
 _FALLBACKS = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}  # where the width is no multiple of 256
 
 
-def tensor_type(quantization: str, shape: Shape, part: str, n_in: int, layer: int = 0) -> str:
+def tensor_type(quantization: str, shape: ModelShape, part: str, n_in: int, layer: int = 0) -> str:
     """The ggml type of a matrix with rows of `n_in` weights.
 
     `part` is its name without the layer, such as "attn_v", "token_embd" or "output".

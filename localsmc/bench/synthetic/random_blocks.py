@@ -18,7 +18,7 @@ Bytes = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
+class QuantBlock:
     """A block of `n_weights` levels, each of them of `bits` bits.
 
     A level q stands for scale · (q - 2^(bits-1)), or where the block has a minimum of its own for
@@ -50,26 +50,26 @@ _SCALE, _MINIMUM = ("scale", 0), ("minimum", 0)
 _ONES_OF_6_BITS = (1,) * 8 + (0x11,) * 4
 
 BLOCKS = {
-    "Q4_0": Block(n_weights=32, bits=4, layout=_layout(_SCALE, ("levels", 16))),
-    "Q8_0": Block(n_weights=32, bits=8, layout=_layout(_SCALE, ("levels", 32))),
-    "Q5_0": Block(n_weights=32, bits=5, layout=_layout(_SCALE, ("levels", 20))),
+    "Q4_0": QuantBlock(n_weights=32, bits=4, layout=_layout(_SCALE, ("levels", 16))),
+    "Q8_0": QuantBlock(n_weights=32, bits=8, layout=_layout(_SCALE, ("levels", 32))),
+    "Q5_0": QuantBlock(n_weights=32, bits=5, layout=_layout(_SCALE, ("levels", 20))),
     # The one type whose minimum is added.
-    "Q5_1": Block(n_weights=32, bits=5, layout=_layout(_SCALE, _MINIMUM, ("levels", 20)), minimum=-15.5),
-    "Q4_K": Block(
+    "Q5_1": QuantBlock(n_weights=32, bits=5, layout=_layout(_SCALE, _MINIMUM, ("levels", 20)), minimum=-15.5),
+    "Q4_K": QuantBlock(
         n_weights=256,
         bits=4,
         layout=_layout(_SCALE, _MINIMUM, ("inner_scales", 12), ("levels", 128)),
         minimum=7.5,
         inner_scales=_ONES_OF_6_BITS,
     ),
-    "Q5_K": Block(
+    "Q5_K": QuantBlock(
         n_weights=256,
         bits=5,
         layout=_layout(_SCALE, _MINIMUM, ("inner_scales", 12), ("levels", 160)),
         minimum=15.5,
         inner_scales=_ONES_OF_6_BITS,
     ),
-    "Q6_K": Block(
+    "Q6_K": QuantBlock(
         n_weights=256,
         bits=6,
         layout=_layout(("levels", 192), ("inner_scales", 16), _SCALE),

@@ -12,7 +12,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shape:
+class ModelShape:
     """A model's sizes: layers, widths, heads, tokens, and the constants of its rotations and norms.
 
     `is_tied` says whether embedding and output matrix are one. Llama 3.2 stretches its rotations by a
@@ -42,21 +42,21 @@ class Shape:
         return self.architecture == "qwen2"
 
 
-_llama_3 = functools.partial(Shape, architecture="llama", n_vocab=128_256, rope_base=5e5, rms_eps=1e-5)
+_llama_3 = functools.partial(ModelShape, architecture="llama", n_vocab=128_256, rope_base=5e5, rms_eps=1e-5)
 
 SHAPES = {
     # https://huggingface.co/Qwen/Qwen2.5-0.5B-Instruct/blob/main/config.json
-    "qwen2.5-0.5b": Shape(n_layer=24, n_embd=896, n_head=14, n_head_kv=2, n_ff=4864, n_vocab=151_936),
+    "qwen2.5-0.5b": ModelShape(n_layer=24, n_embd=896, n_head=14, n_head_kv=2, n_ff=4864, n_vocab=151_936),
     # https://huggingface.co/Qwen/Qwen2.5-1.5B-Instruct/blob/main/config.json
-    "qwen2.5-1.5b": Shape(n_layer=28, n_embd=1536, n_head=12, n_head_kv=2, n_ff=8960, n_vocab=151_936),
+    "qwen2.5-1.5b": ModelShape(n_layer=28, n_embd=1536, n_head=12, n_head_kv=2, n_ff=8960, n_vocab=151_936),
     # https://huggingface.co/Qwen/Qwen2.5-3B-Instruct/blob/main/config.json
-    "qwen2.5-3b": Shape(n_layer=36, n_embd=2048, n_head=16, n_head_kv=2, n_ff=11_008, n_vocab=151_936),
+    "qwen2.5-3b": ModelShape(n_layer=36, n_embd=2048, n_head=16, n_head_kv=2, n_ff=11_008, n_vocab=151_936),
     # https://huggingface.co/Qwen/Qwen2.5-7B-Instruct/blob/main/config.json
-    "qwen2.5-7b": Shape(
+    "qwen2.5-7b": ModelShape(
         n_layer=28, n_embd=3584, n_head=28, n_head_kv=4, n_ff=18_944, n_vocab=152_064, is_tied=False
     ),
     # https://huggingface.co/Qwen/Qwen2.5-14B-Instruct/blob/main/config.json
-    "qwen2.5-14b": Shape(
+    "qwen2.5-14b": ModelShape(
         n_layer=48, n_embd=5120, n_head=40, n_head_kv=8, n_ff=13_824, n_vocab=152_064, is_tied=False
     ),
     # https://huggingface.co/meta-llama/Llama-3.2-1B-Instruct/blob/main/config.json
@@ -88,13 +88,13 @@ SHAPES = {
         n_ctx=8192,
     ),
     # Two for tests: blocks of 256 weights do not fit into the first, and do into the second.
-    "test": Shape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=4096),
-    "test-256": Shape(n_layer=4, n_embd=256, n_head=4, n_head_kv=2, n_ff=512, n_vocab=512, n_ctx=4096),
+    "test": ModelShape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=4096),
+    "test-256": ModelShape(n_layer=4, n_embd=256, n_head=4, n_head_kv=2, n_ff=512, n_vocab=512, n_ctx=4096),
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class ShapePair:
     """How a target and its draft come from a shape: the draft has the first `n_layer` layers.
 
     `later` scales what the layers behind them add, `sharpness` all logits of both models.
@@ -110,6 +110,6 @@ PAIRS = {
     # ends with. Random weights give logits with a standard deviation of 1: nearly uniform distributions, on
     # whose likeliest token two models never agree. Eight times that leaves an entropy of 1.4 nats, as in a
     # language model.
-    "qwen2.5-1.5b": Pair(n_layer=6, later=0.075, sharpness=8.0),
-    "test": Pair(n_layer=1, later=0.154, sharpness=6.0),
+    "qwen2.5-1.5b": ShapePair(n_layer=6, later=0.075, sharpness=8.0),
+    "test": ShapePair(n_layer=1, later=0.154, sharpness=6.0),
 }

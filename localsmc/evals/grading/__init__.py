@@ -7,7 +7,7 @@ Importing this is cheap: SymPy and math-verify are imported by the worker alone.
 """
 
 from localsmc.evals.grading.grader import Grader
-from localsmc.evals.grading.grading_rules import GRADERS, Rule
+from localsmc.evals.grading.grading_rules import GRADERS, GradingRule
 from localsmc.evals.grading.verdict import Grade, Verdict
 
-__all__ = ["GRADERS", "Grade", "Grader", "Rule", "Verdict"]
+__all__ = ["GRADERS", "Grade", "Grader", "GradingRule", "Verdict"]

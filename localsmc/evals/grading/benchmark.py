@@ -111,7 +111,7 @@ DIFFERENT: dict[str, Rewrite] = {
 
 
 @dataclass(slots=True)
-class Count:
+class CheckCount:
     """How often one kind of comparison came out as wanted, and where it did not."""
 
     name: str
@@ -143,7 +143,7 @@ def golds(path: Path) -> list[str]:
         raise TaskError(message, hint="give JSON or JSONL with a field `answer`") from error
 
 
-def measure(grader: Grader, wanted: list[str]) -> Iterator[Count]:
+def measure(grader: Grader, wanted: list[str]) -> Iterator[CheckCount]:
     """Each kind of comparison in turn."""
     for name, rewrite in SAME.items():
         yield _count(grader, name, "right", [(gold, rewrite(gold)) for gold in wanted], name == "itself")
@@ -156,9 +156,9 @@ def measure(grader: Grader, wanted: list[str]) -> Iterator[Count]:
 
 def _count(
     grader: Grader, name: str, wanted: Verdict, pairs: list[tuple[str, str]], is_whole: bool = False
-) -> Count:
+) -> CheckCount:
     """Grade the pairs that differ in text; equal values among other problems' answers are no mistake."""
-    count = Count(name, wanted)
+    count = CheckCount(name, wanted)
     for gold, answer in dict.fromkeys(pairs) if not is_whole else pairs:
         if (gold == answer and not is_whole) or (wanted == "wrong" and _are_same_text(gold, answer)):
             continue

@@ -10,7 +10,7 @@ import contextlib
 import threading
 
 from localsmc.errors import ConfigError, TaskError
-from localsmc.evals.grading.grading_rules import GRADERS, Rule
+from localsmc.evals.grading.grading_rules import GRADERS, GradingRule
 from localsmc.evals.grading.verdict import Grade
 from localsmc.system.child_process import ChildProcess
 
@@ -98,7 +98,7 @@ class Grader:
 class _Worker:
     """One child process that grades."""
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: GradingRule) -> None:
         try:
             # Detached: Ctrl-C while Python starts would kill it.
             self._child = ChildProcess(_SERVE, rule.name, is_detached=True)

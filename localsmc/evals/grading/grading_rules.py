@@ -30,7 +30,7 @@ _FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)"
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class GradingRule:
     """One way of grading; `is_slow` says that its first use imports SymPy, `has_numbers` that 07 is 7."""
 
     name: str
@@ -89,10 +89,10 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        Rule("math", 1, math_equal.grade, is_slow=True, has_numbers=True),
-        Rule("numeric", 1, numeric, has_numbers=True),
-        Rule("exact", 1, exact),
-        Rule("choice", 1, choice),
+        GradingRule("math", 1, math_equal.grade, is_slow=True, has_numbers=True),
+        GradingRule("numeric", 1, numeric, has_numbers=True),
+        GradingRule("exact", 1, exact),
+        GradingRule("choice", 1, choice),
     )
 }
 """By name."""

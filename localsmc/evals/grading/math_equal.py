@@ -15,7 +15,7 @@ import re
 from collections.abc import Sequence
 
 from localsmc.evals.grading.latex_normalise import lettered, spelled, worded
-from localsmc.evals.grading.structure import Shape, shape
+from localsmc.evals.grading.structure import Structure, shape
 from localsmc.evals.grading.units import joined, quantity, value
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, told
 from localsmc.text import answers
@@ -99,7 +99,7 @@ def _unnamed(gold: str, answer: str) -> tuple[str, str] | None:
     return sides[0][-1], sides[1][-1]
 
 
-def _is_set(text: str, *shapes: Shape) -> bool:
+def _is_set(text: str, *shapes: Structure) -> bool:
     r"""Whether SymPy may find two sets equal that look different: an inequality, a union, `\setminus`."""
     has_relation = any(_RELATION.search(part.parts[0]) for part in shapes)
     return (has_relation or any(part.kind == "union" for part in shapes)) and bool(
@@ -107,7 +107,7 @@ def _is_set(text: str, *shapes: Shape) -> bool:
     )
 
 
-def _are_matched(one: Shape, other: Shape) -> bool:
+def _are_matched(one: Structure, other: Structure) -> bool:
     if len(one.parts) != len(other.parts):
         return False
     if one.is_ordered and other.is_ordered:
@@ -126,13 +126,13 @@ def _have_same_parts(gold: Sequence[str], answer: Sequence[str]) -> bool:
     return True
 
 
-def _values_of_names(found: Shape) -> Shape | None:
+def _values_of_names(found: Structure) -> Structure | None:
     """(1, 2) for "x=1, y=2"; None for any other list."""
     links = [_links(part) for part in found.parts]
     if found.kind != "list" or not all(len(link) == 2 and _NAME.fullmatch(link[0]) for link in links):
         return None
     names = [link[0] for link in links]
-    return Shape("()", tuple(link[1] for link in links)) if len(set(names)) == len(names) else None
+    return Structure("()", tuple(link[1] for link in links)) if len(set(names)) == len(names) else None
 
 
 def _links(text: str) -> list[str]:

@@ -15,7 +15,7 @@ _ELEMENT = re.compile(r"^[a-zA-Z]\s*\\in(?![a-zA-Z])\s*(?=[\[(\\])")
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Structure:
     """A kind ("one", "list", "union", a matrix's size, or a tuple's two brackets) and its parts."""
 
     kind: str
@@ -27,22 +27,22 @@ class Shape:
         return self.kind not in ("list", "union")
 
 
-def shape(text: str) -> Shape:
+def shape(text: str) -> Structure:
     """The outermost structure of an answer."""
     text = _bare(_ELEMENT.sub("", text.strip()))
     if found := _MATRIX.fullmatch(text):
         return _matrix(found[2])
     if len(union := split(text, r"\cup")) > 1:
-        return Shape("union", tuple(union))
+        return Structure("union", tuple(union))
     if len(parts := split(text, ",", ";")) > 1:
-        return Shape("list", _signed(parts))
+        return Structure("list", _signed(parts))
     if text.startswith(r"\{") and text.endswith(r"\}") and not re.search(r"\\mid|\||:", text):
-        return Shape("list", _signed(split(text[2:-2], ",", ";")))
+        return Structure("list", _signed(split(text[2:-2], ",", ";")))
     if _is_wrapped(text) and len(parts := split(text[1:-1], ",", ";")) > 1:
-        return Shape(text[0] + text[-1], tuple(parts))
+        return Structure(text[0] + text[-1], tuple(parts))
     if len(parts := list(_signed([text]))) > 1:
-        return Shape("list", tuple(parts))
-    return Shape("one", (text,))
+        return Structure("list", tuple(parts))
+    return Structure("one", (text,))
 
 
 def split(text: str, *marks: str) -> list[str]:
@@ -86,7 +86,7 @@ def _signed(parts: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _matrix(body: str) -> Shape:
+def _matrix(body: str) -> Structure:
     rows = [split(row, "&") for row in re.split(r"\\\\|\\cr(?![a-zA-Z])", body.strip().removesuffix("\\\\"))]
     widths = "+".join(str(len(row)) for row in rows)
-    return Shape(f"matrix {widths}", tuple(cell for row in rows for cell in row))
+    return Structure(f"matrix {widths}", tuple(cell for row in rows for cell in row))

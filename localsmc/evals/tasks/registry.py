@@ -29,7 +29,7 @@ ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standard:
+class StandardTask:
     """A data set of the hub: the first of the field names that a row has is taken."""
 
     description: str
@@ -61,8 +61,8 @@ def letter(text: str) -> str | None:
     return match[1] if match else None
 
 
-STANDARD: dict[str, Standard] = {
-    "gsm8k": Standard(
+STANDARD: dict[str, StandardTask] = {
+    "gsm8k": StandardTask(
         description="grade school mathematics, 1,319 word problems",
         version=1,
         repository="openai/gsm8k",
@@ -72,7 +72,7 @@ STANDARD: dict[str, Standard] = {
         answer=("answer",),
         gold=_after_hashes,
     ),
-    "math-500": Standard(
+    "math-500": StandardTask(
         description="500 problems of the MATH competition set",
         version=1,
         repository="HuggingFaceH4/MATH-500",
@@ -82,7 +82,7 @@ STANDARD: dict[str, Standard] = {
         answer=("answer",),
         family="subject",
     ),
-    "aime-2024": Standard(
+    "aime-2024": StandardTask(
         description="30 problems of AIME 2024, answers are whole numbers",
         version=1,
         repository="HuggingFaceH4/aime_2024",
@@ -91,7 +91,7 @@ STANDARD: dict[str, Standard] = {
         question=("problem",),
         answer=("answer",),
     ),
-    "aime-2025": Standard(
+    "aime-2025": StandardTask(
         description="30 problems of AIME 2025, answers are whole numbers",
         version=1,
         repository="math-ai/aime25",
@@ -100,7 +100,7 @@ STANDARD: dict[str, Standard] = {
         question=("problem",),
         answer=("answer",),
     ),
-    "gpqa": Standard(
+    "gpqa": StandardTask(
         description="198 multiple-choice questions of GPQA Diamond (terms to accept on the hub)",
         version=1,
         repository="Idavidrein/gpqa",
@@ -163,7 +163,7 @@ def user_task(
 ) -> Task:
     """The problems of a file of the user's; without answers they are not graded."""
     rows = read_rows(data)
-    known = Standard(
+    known = StandardTask(
         description="",
         version=1,
         repository="",
@@ -186,7 +186,7 @@ class _NoField(TaskError):
     """A row without a field that is needed."""
 
 
-def _items(rows: Sequence[Row], known: Standard, path: Path) -> Iterator[Item]:
+def _items(rows: Sequence[Row], known: StandardTask, path: Path) -> Iterator[Item]:
     for i, row in enumerate(rows):
         gold = known.gold(_field(row, known.answer, i, path, "answer"))
         if not gold:
@@ -194,7 +194,7 @@ def _items(rows: Sequence[Row], known: Standard, path: Path) -> Iterator[Item]:
         yield _with_choices(row, i, known, path) if known.choices else _item(row, i, known, path, gold=gold)
 
 
-def _item(row: Row, i: int, known: Standard, path: Path, *, gold: str | None) -> Item:
+def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None) -> Item:
     question = _field(row, known.question, i, path, "question").strip()
     if not question:
         raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="mend or remove the row")
@@ -209,7 +209,7 @@ def _item(row: Row, i: int, known: Standard, path: Path, *, gold: str | None) ->
     )
 
 
-def _with_choices(row: Row, i: int, known: Standard, path: Path) -> Item:
+def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
     """The options in an order that depends on the row alone, lettered."""
     right = _field(row, known.answer, i, path, "answer").strip()
     wrong = [_field(row, (field,), i, path, "answer").strip() for field in known.choices]

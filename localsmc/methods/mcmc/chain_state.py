@@ -12,17 +12,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.methods.token_tree import ROOT, Genealogy
-from localsmc.numerics.categorical import Draw
+from localsmc.lm.kv_slots import KVSlots
+from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, PRUNED, STOPPED
+from localsmc.methods.token_tree import ROOT, TokenTree
+from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.numerics.log_math import Doubles, Floats, Ints
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.tempered_logits import TemperedLogits
 from localsmc.text.stop_rule import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
-class Text:
+class ChainState:
     """A text as far as it is written, at most `horizon` tokens; lists have an entry a token.
 
     `rung` is the exponent, by its number, that its next tokens are drawn at. `avoid` is a token
@@ -32,7 +32,7 @@ class Text:
     slot: int
     """Holds all of its tokens but the last."""
     horizon: int
-    rung: int
+    temperature_index: int
     tokens: list[int]
     nodes: list[int]
     """Its tokens in the genealogy."""
@@ -43,7 +43,7 @@ class Text:
     stops: list[StopState]
     """What the stop rule remembers after each token."""
     finish: int = LIVE
-    avoid: int = -1
+    excluded_token: int = -1
 
     @property
     def logp(self) -> float:
@@ -60,19 +60,19 @@ class Text:
         return len(self.tokens)
 
 
-class Writer:
+class ChainWriter:
     """Begins texts at the prompt's end, branches them off others, and writes all of them at once."""
 
     def __init__(
         self,
-        sequences: Sequences,
+        sequences: KVSlots,
         root: int,
         root_logits: Floats,
-        genealogy: Genealogy,
+        genealogy: TokenTree,
         *,
         alphas: Sequence[float],
         stop: StopRule,
-        draw: Draw,
+        draw: CategoricalSampler,
     ) -> None:
         self.alphas = tuple(alphas)
         self.genealogy = genealogy
@@ -80,12 +80,12 @@ class Writer:
         self._stop, self._draw_tokens = stop, draw
         self._is_eog = sequences.model.is_eog
 
-    def begin(self, rung: int, horizon: int) -> Text:
+    def begin(self, rung: int, horizon: int) -> ChainState:
         """An empty text."""
-        return Text(
+        return ChainState(
             slot=self._sequences.fork(self._root),
             horizon=horizon,
-            rung=rung,
+            temperature_index=rung,
             tokens=[],
             nodes=[],
             logps=[],
@@ -93,59 +93,59 @@ class Writer:
             stops=[],
         )
 
-    def branch(self, text: Text, keep: int, *, rung: int, horizon: int, avoid: int = -1) -> Text:
+    def branch(self, text: ChainState, keep: int, *, rung: int, horizon: int, avoid: int = -1) -> ChainState:
         """Another text with the first `keep` tokens of this one; the next is not `avoid`."""
-        return Text(
+        return ChainState(
             slot=self._slot(text, keep - 1) if keep else self._sequences.fork(self._root),
             horizon=horizon,
-            rung=rung,
+            temperature_index=rung,
             tokens=text.tokens[:keep],
             nodes=text.nodes[:keep],
             logps=text.logps[:keep],
             log_powers=text.log_powers[:keep],
             stops=text.stops[:keep],
-            avoid=avoid,
+            excluded_token=avoid,
         )
 
-    def _slot(self, text: Text, length: int) -> int:
+    def _slot(self, text: ChainState, length: int) -> int:
         """A slot of its own with the first tokens of a text."""
         if self._sequences.model.can_forget:
             return self._sequences.fork(text.slot, length)
         slot = self._sequences.fork(self._root)
-        self._sequences.replay(slot, np.array(text.tokens[:length], dtype=np.int64))
+        self._sequences.refill(slot, np.array(text.tokens[:length], dtype=np.int64))
         return slot
 
-    def reopen(self, text: Text, horizon: int) -> None:
+    def reopen(self, text: ChainState, horizon: int) -> None:
         """Let a text that was cut at its horizon go on."""
         text.horizon = horizon
         if text.finish == OUT_OF_LENGTH and len(text) < horizon:
             text.finish = LIVE
 
-    def release(self, text: Text) -> None:
+    def release(self, text: ChainState) -> None:
         """Give its slot back: nothing is written or branched off it any more."""
         self._sequences.release(text.slot)
 
-    def write(self, texts: Sequence[Text]) -> None:
+    def write(self, texts: Sequence[ChainState]) -> None:
         """One token more for each of them; one that no token may follow is CUT."""
         empty, begun = [one for one in texts if not one.tokens], [one for one in texts if one.tokens]
         if empty:
             self._draw(empty, np.repeat(self._root_logits, len(empty), axis=0))
         if begun:
             slots = np.array([one.slot for one in begun])
-            self._draw(begun, self._sequences.append(slots, np.array([one.tokens[-1] for one in begun])))
+            self._draw(begun, self._sequences.decode(slots, np.array([one.tokens[-1] for one in begun])))
 
-    def _draw(self, texts: Sequence[Text], logits: Floats) -> None:
-        dead = self._sequences.are_dead(logits)
+    def _draw(self, texts: Sequence[ChainState], logits: Floats) -> None:
+        dead = self._sequences.no_token_allowed(logits)
         for i in np.flatnonzero(dead).tolist():
-            texts[i].finish = CUT
+            texts[i].finish = PRUNED
         if dead.any():
             texts, logits = [text for text in texts if text.finish == LIVE], logits[~dead]
         if texts:
             self._draw_next(texts, logits)
 
-    def _draw_next(self, texts: Sequence[Text], logits: Floats) -> None:
-        rungs = np.array([one.rung for one in texts])
-        avoid = np.array([one.avoid for one in texts])
+    def _draw_next(self, texts: Sequence[ChainState], logits: Floats) -> None:
+        rungs = np.array([one.temperature_index for one in texts])
+        avoid = np.array([one.excluded_token for one in texts])
         log_powers = np.empty((len(texts), len(self.alphas)))
         tokens = np.empty(len(texts), dtype=np.int64)
         logps = np.empty(len(texts))
@@ -161,16 +161,18 @@ class Writer:
         for i, text in enumerate(texts):
             self._append(text, int(tokens[i]), int(nodes[i]), float(logps[i]), log_powers[i])
 
-    def _drawn(self, tempered: Tempered, avoid: Ints) -> Ints:
+    def _drawn(self, tempered: TemperedLogits, avoid: Ints) -> Ints:
         barred = np.flatnonzero(avoid >= 0)
-        rest = tempered.without(barred, avoid[barred]) if len(barred) else tempered
+        rest = tempered.masked(barred, avoid[barred]) if len(barred) else tempered
         # Where rounding leaves nothing beside the token to avoid, there is nothing else to take.
         tokens, free = avoid.copy(), np.flatnonzero(rest.totals > 0)
         if len(free):
-            tokens[free] = rest.take(free).draw(self._draw_tokens, np.ones(len(free), dtype=np.int64)).tokens
+            tokens[free] = (
+                rest.take(free).sample(self._draw_tokens, np.ones(len(free), dtype=np.int64)).tokens
+            )
         return tokens
 
-    def _append(self, text: Text, token: int, node: int, logp: float, log_powers: Doubles) -> None:
+    def _append(self, text: ChainState, token: int, node: int, logp: float, log_powers: Doubles) -> None:
         state = text.stops[-1] if text.stops else self._stop.start()
         state = self._stop.advance(state, token) if self._stop.is_active else state
         text.tokens.append(token)
@@ -178,7 +180,7 @@ class Writer:
         text.logps.append(logp)
         text.log_powers.append(log_powers)
         text.stops.append(state)
-        text.avoid = -1
+        text.excluded_token = -1
         if self._is_eog[token] or state.hit:
             text.finish = STOPPED
         elif len(text) == text.horizon:

@@ -29,27 +29,27 @@ from typing import NamedTuple
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH
-from localsmc.methods.mcmc.chain_state import Text, Writer
-from localsmc.methods.request import Ending, Request
-from localsmc.methods.run import REASONS, Move, Run, nothing_allowed, require_texts
-from localsmc.methods.token_tree import ROOT, Genealogy
-from localsmc.numerics.categorical import draw_one
+from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, PRUNED
+from localsmc.methods.mcmc.chain_state import ChainState, ChainWriter
+from localsmc.methods.request import Request, WeightedText
+from localsmc.methods.run import REASONS, SamplingRun, StepOutcome, nothing_allowed, require_capacity
+from localsmc.methods.token_tree import ROOT, TokenTree
+from localsmc.numerics.categorical import sample_one
 from localsmc.results import FinishReason, HistoryInfo
 
 KERNELS = ("length", "horizon")
 
-Program = Iterator[Text | None]
+ChainProgram = Iterator[ChainState | None]
 """A chain at work: gives the text that is to be one token longer when it is asked again.
 
 None at times where it is busy with steps for which nothing has to be decoded: a run that is only
 thinking can be stopped, too.
 """
 
-PATIENCE = 64
+MAX_REDRAWS = 64
 """Steps without anything to decode between two looks at the clock and at Ctrl-C."""
 
-BEGINNINGS = 100
+MAX_STARTS = 100
 """Texts that a chain may begin and lose where a grammar has dead ends."""
 
 
@@ -67,11 +67,11 @@ def require_kernel(kernel: str) -> None:
         raise ConfigError(f"`kernel` is `{kernel}`", hint=f"there is: {', '.join(KERNELS)}")
 
 
-def _visited(text: Text) -> Visited:
+def _visited(text: ChainState) -> Visited:
     return Visited(tuple(text.tokens), text.logp, text.finish)
 
 
-def log_ratio(current: Text, proposal: Text, parted: int, rung: int) -> float:
+def log_ratio(current: ChainState, proposal: ChainState, parted: int, rung: int) -> float:
     """Σ log Σ p^α of the proposal minus that of the current text, over the tokens after `parted`.
 
     Before it, and at it, both have the same past and so the same terms.
@@ -91,43 +91,43 @@ class Chain:
     def __init__(self, run: ChainRun, rung: int, *, kernel: str, retrace: bool, n_kept: int) -> None:
         self._run, self._writer, self._rung = run, run.writer, rung
         self._kernel, self._retrace = kernel, retrace
-        self.current: Text | None = None
-        self.proposal: Text | None = None
+        self.current: ChainState | None = None
+        self.proposal: ChainState | None = None
         self.history: deque[Visited] = deque(maxlen=n_kept + 1)
         self._n_idle = 0
 
-    def begin(self, horizon: int) -> Program:
+    def begin(self, horizon: int) -> ChainProgram:
         """A first text, drawn from the proposal."""
         self.current = self._writer.begin(self._rung, horizon)
         yield from self.finish(horizon)
 
-    def finish(self, horizon: int) -> Program:
+    def finish(self, horizon: int) -> ChainProgram:
         """The current text, written up to an end or a horizon; the stage begins with it."""
         self._writer.reopen(self.text, horizon)
         yield from self._write(self.text)
         n_lost = 0
-        while self.text.finish == CUT:
+        while self.text.finish == PRUNED:
             n_lost += 1
-            if n_lost == BEGINNINGS:
-                raise nothing_allowed(f"behind any of {BEGINNINGS} texts that a chain has begun")
+            if n_lost == MAX_STARTS:
+                raise nothing_allowed(f"behind any of {MAX_STARTS} texts that a chain has begun")
             self._writer.release(self.text)
             self.current = self._writer.begin(self._rung, horizon)
             yield from self._write(self.current)
         self.history.clear()
-        self.settle()
+        self.adopt()
 
-    def _write(self, text: Text) -> Program:
+    def _write(self, text: ChainState) -> ChainProgram:
         while text.finish == LIVE:
             yield text
 
-    def step(self, horizon: int) -> Program:
+    def step(self, horizon: int) -> ChainProgram:
         """One Metropolis step, to be settled."""
         self._run.proposals += 1
         current = self.text
         parted = self._parted(current, self._cut(current, horizon))
         if parted >= len(current):
             self._n_idle += 1
-            if self._n_idle % PATIENCE == 0:
+            if self._n_idle % MAX_REDRAWS == 0:
                 yield None
             return
         avoid = current.tokens[parted] if self._retrace else -1
@@ -138,37 +138,37 @@ class Chain:
         self._decide(current, proposal, parted)
 
     @property
-    def text(self) -> Text:
+    def text(self) -> ChainState:
         """Its text now."""
         assert self.current is not None  # noqa: S101 - `begin` comes first
         return self.current
 
-    def _cut(self, current: Text, horizon: int) -> int:
+    def _cut(self, current: ChainState, horizon: int) -> int:
         n = len(current) if self._kernel == "length" else horizon
-        return draw_one(self._run.draw, np.ones(n))
+        return sample_one(self._run.draw, np.ones(n))
 
-    def _parted(self, current: Text, keep: int) -> int:
+    def _parted(self, current: ChainState, keep: int) -> int:
         """How many tokens the proposal has from the current text; all of them where it is the same."""
         if not self._retrace or keep >= len(current):
             return keep
         stays = current.stays(keep, self._rung, self._run.alphas[self._rung])
         reach = np.concatenate(([1.0], np.cumprod(stays)))
-        return keep + draw_one(self._run.draw, reach * np.concatenate((1.0 - stays, [1.0])))
+        return keep + sample_one(self._run.draw, reach * np.concatenate((1.0 - stays, [1.0])))
 
-    def _decide(self, current: Text, proposal: Text, parted: int) -> None:
-        is_accepted = proposal.finish != CUT and self._run.toss(self._log_r(current, proposal, parted))
+    def _decide(self, current: ChainState, proposal: ChainState, parted: int) -> None:
+        is_accepted = proposal.finish != PRUNED and self._run.accept(self._log_r(current, proposal, parted))
         self._run.accepted += is_accepted and proposal.tokens != current.tokens
         self._writer.release(current if is_accepted else proposal)
         self.current = proposal if is_accepted else current
         self.proposal = None
 
-    def _log_r(self, current: Text, proposal: Text, parted: int) -> float:
+    def _log_r(self, current: ChainState, proposal: ChainState, parted: int) -> float:
         log_r = log_ratio(current, proposal, parted, self._rung)
         if self._kernel == "length":
             log_r += float(np.log(len(current)) - np.log(len(proposal)))
         return log_r
 
-    def settle(self) -> None:
+    def adopt(self) -> None:
         """The step is over: note the text."""
         self.history.append(_visited(self.text))
 
@@ -182,21 +182,21 @@ class Chain:
         self._writer.release(self.text)
 
 
-class ChainRun(Run):
+class ChainRun(SamplingRun):
     """A run that writes whatever its program asks for, one batch a step."""
 
     def __init__(self, request: Request, alphas: Sequence[float]) -> None:
         super().__init__(request)
         self.draw = request.draw
         self.chains: list[Chain] = []
-        self.genealogy = Genealogy()
-        self.climb(alphas)
+        self.genealogy = TokenTree()
+        self.burn_in_ladder(alphas)
 
-    def climb(self, alphas: Sequence[float]) -> None:
+    def burn_in_ladder(self, alphas: Sequence[float]) -> None:
         """Write at other exponents from now on; texts so far cannot be branched any more."""
         request = self._request
         self.alphas = tuple(alphas)
-        self.writer = Writer(
+        self.writer = ChainWriter(
             self.sequences,
             self._root,
             self._root_logits,
@@ -206,33 +206,33 @@ class ChainRun(Run):
             draw=request.draw,
         )
 
-    def start(self, program: Iterator[list[Text]]) -> None:
+    def start(self, program: Iterator[list[ChainState]]) -> None:
         """Begin with a program, which says what is to be written next."""
         self._program = program
         self._texts = next(program, None)
-        self._stand()
+        self._finish_prefill()
 
-    def together(self, n_chains: int, at_least: int = 1) -> int:
+    def chains_that_fit(self, n_chains: int, at_least: int = 1) -> int:
         """How many of some chains, a text and a proposal each, fit at a time; ContextFull if too few."""
         model, request = self._request.model, self._request
-        require_texts(2 * at_least, request, f"{at_least} chains take")
+        require_capacity(2 * at_least, request, f"{at_least} chains take")
         by_slots = (model.n_seq_max - 1) // 2
         by_cells = (model.n_cells - len(request.prompt)) // (2 * request.n_tokens)
         return min(n_chains, by_slots, by_cells)
 
-    def toss(self, log_r: float) -> bool:
+    def accept(self, log_r: float) -> bool:
         """True with probability min(1, exp(log_r))."""
         p = float(np.exp(min(log_r, 0.0)))
-        return draw_one(self.draw, np.array([p, 1.0 - p])) == 0
+        return sample_one(self.draw, np.array([p, 1.0 - p])) == 0
 
-    def _step(self) -> Move:
+    def _step(self) -> StepOutcome:
         assert self._texts is not None  # noqa: S101 - `is_done` comes first
         if self._texts:
             self.writer.write(self._texts)
         self._texts = next(self._program, None)
-        return Move(self.alphas[-1], self.ess)
+        return StepOutcome(self.alphas[-1], self.ess)
 
-    def _standing(self) -> tuple[int, int, float | None]:
+    def _progress(self) -> tuple[int, int, float | None]:
         texts = [chain.current for chain in self.chains if chain.current is not None]
         return len(texts), sum(one.finish != LIVE for one in texts), None
 
@@ -241,9 +241,9 @@ class ChainRun(Run):
         """See `Run.is_done`."""
         return self._texts is None
 
-    def ending(self, text: Visited, weight: float) -> Ending:
+    def ending(self, text: Visited, weight: float) -> WeightedText:
         """A text of the outcome."""
-        return Ending(
+        return WeightedText(
             tokens=np.array(text.tokens, dtype=np.int32),
             count=1,
             weight=weight,
@@ -267,7 +267,7 @@ class ChainRun(Run):
         texts += [(chain.current, self.weight_of(chain)) for chain in self.chains]
         return [self._told(text, weight) for text, weight in texts if text is not None and text.tokens]
 
-    def _told(self, text: Text, weight: float) -> HistoryInfo:
+    def _told(self, text: ChainState, weight: float) -> HistoryInfo:
         parent = text.nodes[-2] if len(text) > 1 else ROOT
         return self._history(
             0, text.nodes[-1], parent, text.tokens[-1], count=int(weight > 0), weight=weight,
@@ -275,18 +275,18 @@ class ChainRun(Run):
         )  # fmt: skip
 
 
-def n_kept(collect: float, n_steps: int) -> int:
+def n_collected(collect: float, n_steps: int) -> int:
     """How many of some steps a share of them is, at least one where it is above 0."""
     return math.ceil(collect * n_steps)
 
 
-def side_by_side(programs: Iterable[Program], at_most: int) -> Iterator[list[Text]]:
+def run_together(programs: Iterable[ChainProgram], at_most: int) -> Iterator[list[ChainState]]:
     """Programs that run together, so many at a time: the texts of all that wait for a token.
 
     None of them where all are busy with steps that decode nothing.
     """
     waiting = iter(programs)
-    active: list[tuple[Program, Text | None]] = []
+    active: list[tuple[ChainProgram, ChainState | None]] = []
     while True:
         while len(active) < at_most and (program := next(waiting, None)) is not None:
             active += _advanced(program)
@@ -296,7 +296,7 @@ def side_by_side(programs: Iterable[Program], at_most: int) -> Iterator[list[Tex
         active = [one for program, _ in active for one in _advanced(program)]
 
 
-def _advanced(program: Program) -> list[tuple[Program, Text | None]]:
+def _advanced(program: ChainProgram) -> list[tuple[ChainProgram, ChainState | None]]:
     """The program with what it gives next; nothing where it is over."""
     try:
         return [(program, next(program))]

@@ -29,11 +29,11 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import require
-from localsmc.methods.mcmc.chain_state import Text
-from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_kept, require_kernel, side_by_side
-from localsmc.methods.request import Ending, Request, Room
-from localsmc.methods.run import Run, merged
+from localsmc.methods.base import require_between
+from localsmc.methods.mcmc.chain_state import ChainState
+from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_collected, require_kernel, run_together
+from localsmc.methods.request import KVDemand, Request, WeightedText
+from localsmc.methods.run import SamplingRun, merged
 from localsmc.numerics.log_math import Doubles
 
 
@@ -43,7 +43,7 @@ class PowerTempering:
 
     name: ClassVar[str] = "power-tempering"
     select: ClassVar[str] = "draw"
-    sharpness: ClassVar[None] = None
+    weight_exponent: ClassVar[None] = None
 
     particles: int = 4
     alpha: float = 4.0
@@ -55,22 +55,22 @@ class PowerTempering:
     retrace: bool = True
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, 127)
-        require("alpha", self.alpha, 1.0, 64.0)
-        require("low", self.low, 1.0, self.alpha)
-        require("steps", self.steps, 0, 1_000_000)
-        require("warmup", self.warmup, 0, 1_000_000)
+        require_between("particles", self.particles, 1, 127)
+        require_between("alpha", self.alpha, 1.0, 64.0)
+        require_between("low", self.low, 1.0, self.alpha)
+        require_between("steps", self.steps, 0, 1_000_000)
+        require_between("warmup", self.warmup, 0, 1_000_000)
         if self.warmup == 1:
             raise ConfigError("`warmup` is 1, but a sweep tries every other pair only", hint="give 2 or more")
-        require("collect", self.collect, 0.0, 1.0)
+        require_between("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """A text and a proposal for each chain, and the prompt."""
-        return Room(2 * self.particles + 1, 2 * self.particles, 2 * self.particles)
+        return KVDemand(2 * self.particles + 1, 2 * self.particles, 2 * self.particles)
 
-    def start(self, request: Request) -> Run:
+    def start(self, request: Request) -> SamplingRun:
         """See `Method.start`."""
         return _TemperingRun(self, request)
 
@@ -88,38 +88,38 @@ class _TemperingRun(ChainRun):
     def __init__(self, method: PowerTempering, request: Request) -> None:
         super().__init__(request, method.ladder.tolist())
         self._method = method
-        self.together(method.particles, method.particles)
+        self.chains_that_fit(method.particles, method.particles)
         self._refusals = np.zeros(method.particles - 1)
         self._swap_tries = np.zeros(method.particles - 1)
         self.start(self._program_of_all())
 
-    def _program_of_all(self) -> Iterator[list[Text]]:
+    def _program_of_all(self) -> Iterator[list[ChainState]]:
         if self._method.warmup and self._method.particles > 2:
             yield from self._phase(self._method.warmup)
             for chain in self.chains:
                 chain.release()
             rates = self._refusals / self._swap_tries
-            self.climb(spaced_anew(np.array(self.alphas), rates).tolist())
+            self.burn_in_ladder(respaced(np.array(self.alphas), rates).tolist())
             self.proposals = self.accepted = self.swap_proposals = self.swaps = 0
         yield from self._phase(self._method.steps)
         for chain in self.chains:
             chain.release()
 
-    def _phase(self, n_sweeps: int) -> Iterator[list[Text]]:
+    def _phase(self, n_sweeps: int) -> Iterator[list[ChainState]]:
         """First texts for all chains, then sweeps of steps and exchanges."""
         method, horizon = self._method, self._request.n_tokens
-        n_chains, kept = method.particles, n_kept(method.collect, n_sweeps)
+        n_chains, kept = method.particles, n_collected(method.collect, n_sweeps)
         self.chains = [
             Chain(self, rung, kernel=method.kernel, retrace=method.retrace, n_kept=kept)
             for rung in range(n_chains)
         ]
-        yield from side_by_side([chain.begin(horizon) for chain in self.chains], n_chains)
+        yield from run_together([chain.begin(horizon) for chain in self.chains], n_chains)
         for sweep in range(n_sweeps):
-            yield from side_by_side([chain.step(horizon) for chain in self.chains], n_chains)
+            yield from run_together([chain.step(horizon) for chain in self.chains], n_chains)
             for lower in range(sweep % 2, n_chains - 1, 2):
                 self._exchange(lower)
             for chain in self.chains:
-                chain.settle()
+                chain.adopt()
 
     def _exchange(self, lower: int) -> None:
         """Exchange the texts of a chain and the next higher one, or refuse to."""
@@ -128,7 +128,7 @@ class _TemperingRun(ChainRun):
         self.swap_proposals += 1
         self._swap_tries[lower] += 1
         self._refusals[lower] += 1.0 - math.exp(min(log_r, 0.0))
-        if self.toss(log_r):
+        if self.accept(log_r):
             self.swaps += 1
             one.current, other.current = other.current, one.current
 
@@ -141,13 +141,13 @@ class _TemperingRun(ChainRun):
         """Only the text at α counts."""
         return float(chain is self.chains[-1])
 
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         """See `Run.endings`."""
         texts = self.chains[-1].collected() if self.chains else []
         return merged(self.ending(text, 1 / len(texts)) for text in texts)
 
 
-def spaced_anew(alphas: Doubles, refusals: Doubles) -> Doubles:
+def respaced(alphas: Doubles, refusals: Doubles) -> Doubles:
     """A ladder (K,) with the same ends whose neighbours refuse equally often, by linear interpolation.
 
     `refusals` (K − 1,) are the mean refusals between neighbours of `alphas` (K,); where none is

@@ -24,11 +24,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import require
+from localsmc.methods.base import require_between
 from localsmc.methods.finish_state import STOPPED
-from localsmc.methods.mcmc.metropolis import Chain, ChainRun, Program, n_kept, require_kernel, side_by_side
-from localsmc.methods.request import Ending, Request, Room
-from localsmc.methods.run import Run, merged
+from localsmc.methods.mcmc.metropolis import (
+    Chain,
+    ChainProgram,
+    ChainRun,
+    n_collected,
+    require_kernel,
+    run_together,
+)
+from localsmc.methods.request import KVDemand, Request, WeightedText
+from localsmc.methods.run import SamplingRun, merged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,24 +54,24 @@ class PowerMH:
     retrace: bool = True
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, 1_000_000)
-        require("alpha", self.alpha, 1.0, 64.0)
-        require("steps", self.steps, 0, 1_000_000)
-        require("block", self.block, 1, 10_000_000)
-        require("collect", self.collect, 0.0, 1.0)
+        require_between("particles", self.particles, 1, 1_000_000)
+        require_between("alpha", self.alpha, 1.0, 64.0)
+        require_between("steps", self.steps, 0, 1_000_000)
+        require_between("block", self.block, 1, 10_000_000)
+        require_between("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """None for one chain: that it stays where it is says little."""
         return self.alpha if self.particles > 1 else None
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """A text and a proposal for each chain, and the prompt."""
-        return Room(2 * self.particles + 1, 2 * self.particles, 2)
+        return KVDemand(2 * self.particles + 1, 2 * self.particles, 2)
 
-    def start(self, request: Request) -> Run:
+    def start(self, request: Request) -> SamplingRun:
         """See `Method.start`."""
         return _MHRun(self, request)
 
@@ -77,17 +84,17 @@ class _MHRun(ChainRun):
     def __init__(self, method: PowerMH, request: Request) -> None:
         super().__init__(request, [method.alpha])
         self._method = method
-        self.start(side_by_side(self._programs(), self.together(method.particles)))
+        self.start(run_together(self._programs(), self.chains_that_fit(method.particles)))
 
-    def _programs(self) -> Iterator[Program]:
+    def _programs(self) -> Iterator[ChainProgram]:
         method = self._method
-        kept = n_kept(method.collect, method.steps)
+        kept = n_collected(method.collect, method.steps)
         for _ in range(method.particles):
             chain = Chain(self, 0, kernel=method.kernel, retrace=method.retrace, n_kept=kept)
             self.chains.append(chain)
             yield self._program_of(chain)
 
-    def _program_of(self, chain: Chain) -> Program:
+    def _program_of(self, chain: Chain) -> ChainProgram:
         horizons = self._method.horizons(self._request.n_tokens)
         yield from chain.begin(horizons[0])
         for horizon in horizons:
@@ -96,7 +103,7 @@ class _MHRun(ChainRun):
                 continue
             for _ in range(self._method.steps):
                 yield from chain.step(horizon)
-                chain.settle()
+                chain.adopt()
         chain.release()
 
     @property
@@ -104,7 +111,7 @@ class _MHRun(ChainRun):
         """One for each chain: they are independent, the texts of one are not."""
         return float(len(self.chains))
 
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         """See `Run.endings`."""
         return merged(
             self.ending(text, self.weight_of(chain) / len(texts))

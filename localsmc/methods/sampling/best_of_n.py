@@ -19,7 +19,7 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.methods.request import Request
-from localsmc.methods.run import Move
+from localsmc.methods.run import StepOutcome
 from localsmc.methods.sampling.sample import Sample
 from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles
@@ -41,9 +41,9 @@ class BestOfN(Sample):
         return "best-mean" if self.mean else "best"
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """None where losers are given up: what is left of the samples is no sample."""
-        return None if self.early else super(BestOfN, self).sharpness
+        return None if self.early else super(BestOfN, self).weight_exponent
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
@@ -57,11 +57,11 @@ class _Contest:
         self._method, self._n_tokens = method, n_tokens
         self._best = -np.inf
 
-    def advance(self, particles: Particles) -> Move:
+    def advance(self, particles: Particles) -> StepOutcome:
         move = self._method.advance(particles)
         histories, mean = particles.histories, self._method.mean
         scores = histories.logp[particles.ended] / (particles.length if mean else 1)
         self._best = max(self._best, scores.max(initial=-np.inf))
         bounds = histories.logp[histories.live] / (self._n_tokens if mean else 1)
-        particles.cut(histories.live[bounds < self._best])
+        particles.prune(histories.live[bounds < self._best])
         return move

@@ -26,9 +26,9 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.methods.base import require
-from localsmc.methods.request import Request, Room
-from localsmc.methods.run import Move
+from localsmc.methods.base import require_between
+from localsmc.methods.request import KVDemand, Request
+from localsmc.methods.run import StepOutcome
 from localsmc.methods.smc.particle_run import Advance, ParticleRun, token_by_token
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Floats
@@ -50,21 +50,21 @@ class Sample:
     share: bool = True
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, 1_000_000)
+        require_between("particles", self.particles, 1, 1_000_000)
         if self.temperature == 0:
             raise ConfigError("`temperature` 0 is greedy decoding", hint="use `--method greedy`")
-        require("temperature", self.temperature, 1 / 64, 64.0)
+        require_between("temperature", self.temperature, 1 / 64, 64.0)
         require_truncation(self.top_k, self.top_p, self.min_p)
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """That of every token; it is not quite that of a text. None for one sample."""
         return 1.0 / self.temperature if self.particles > 1 else None
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """Independent texts may share nothing."""
-        return Room(self.particles, self.particles)
+        return KVDemand(self.particles, self.particles)
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
@@ -72,15 +72,15 @@ class Sample:
 
     def run(self, request: Request, advance: Advance) -> ParticleRun:
         """Independent particles in waves, moved by `advance`."""
-        waves = wave_sizes(self.particles, request)
+        waves = batch_sizes(self.particles, request)
         return ParticleRun(request, waves, token_by_token(advance), share=self.share, has_evidence=False)
 
-    def advance(self, particles: Particles) -> Move:
+    def advance(self, particles: Particles) -> StepOutcome:
         """One token for every live particle."""
         alpha = 1.0 / self.temperature
         cuts = self.top_k > 0 or self.top_p < 1.0 or self.min_p > 0.0
-        particles.extend(Proposal(alpha, self.lowest if cuts else None))
-        return Move(alpha, particles.ess, False)
+        particles.propose(Proposal(alpha, self.lowest if cuts else None))
+        return StepOutcome(alpha, particles.ess, False)
 
     def lowest(self, logits: Floats) -> float:
         """The lowest logit of a row (V,) that top-k, top-p and min-p leave; the highest one stays."""
@@ -93,24 +93,24 @@ class Greedy:
 
     name: ClassVar[str] = "greedy"
     select: ClassVar[str] = "draw"
-    room: ClassVar[Room] = Room(1, 1)
-    sharpness: ClassVar[None] = None
+    room: ClassVar[KVDemand] = KVDemand(1, 1)
+    weight_exponent: ClassVar[None] = None
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
         return ParticleRun(request, [1], token_by_token(self.advance), share=True, has_evidence=False)
 
-    def advance(self, particles: Particles) -> Move:
+    def advance(self, particles: Particles) -> StepOutcome:
         """The most probable token."""
-        particles.follow()
-        return Move(1.0, particles.ess, False)
+        particles.greedy_step()
+        return StepOutcome(1.0, particles.ess, False)
 
 
 def require_truncation(top_k: int, top_p: float, min_p: float) -> None:
     """Raise ConfigError for values out of range; 0, 1 and 0 cut nothing off."""
-    require("top_k", top_k, 0, 10_000_000)
-    require("top_p", top_p, 0.0, 1.0)
-    require("min_p", min_p, 0.0, 1.0)
+    require_between("top_k", top_k, 0, 10_000_000)
+    require_between("top_p", top_p, 0.0, 1.0)
+    require_between("min_p", min_p, 0.0, 1.0)
 
 
 @numerics_time
@@ -130,7 +130,7 @@ def lowest_logit(logits: Floats, top_k: int, top_p: float, min_p: float) -> floa
     return lowest
 
 
-def wave_sizes(n: int, request: Request) -> list[int]:
+def batch_sizes(n: int, request: Request) -> list[int]:
     """How many of n independent particles to run at a time, so that none can run out of memory."""
     model = request.model
     together = min(model.n_seq_max, (model.n_cells - len(request.prompt)) // request.n_tokens)

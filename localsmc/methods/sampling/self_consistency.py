@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from localsmc.methods.request import Request
-from localsmc.methods.run import Move
+from localsmc.methods.run import StepOutcome
 from localsmc.methods.sampling.sample import Sample
 from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles
@@ -35,9 +35,9 @@ class SelfConsistency(Sample):
     early: bool = True
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """None where the vote ends early: the votes that are in are those of short texts."""
-        return None if self.early else super(SelfConsistency, self).sharpness
+        return None if self.early else super(SelfConsistency, self).weight_exponent
 
     def start(self, request: Request) -> ParticleRun:
         """See `Method.start`."""
@@ -52,7 +52,7 @@ class _Vote:
         self._to_come = method.particles
         self._votes: Counter[str] = Counter()
 
-    def advance(self, particles: Particles) -> Move:
+    def advance(self, particles: Particles) -> StepOutcome:
         move = self._method.advance(particles)
         ended = particles.histories.take(particles.ended)
         for node, n in zip(ended.node.tolist(), ended.count.tolist(), strict=True):
@@ -62,8 +62,8 @@ class _Vote:
                 self._votes[answer] += n
         if not self._is_decided():
             return move
-        particles.cut(particles.histories.live)
-        return move._replace(is_settled=True)
+        particles.prune(particles.histories.live)
+        return move._replace(is_decided=True)
 
     def _is_decided(self) -> bool:
         (_, first), (_, second) = [*self._votes.most_common(2), ("", 0), ("", 0)][:2]

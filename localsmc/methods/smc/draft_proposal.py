@@ -18,16 +18,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.finish_state import LIVE
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
-class Drafter:
+class DraftProposal:
     """Particles on a draft's memory that write for others on the same tree; `slot` holds its prompt."""
 
-    def __init__(self, particles: Particles, sequences: Sequences, slot: int, logits: Floats) -> None:
+    def __init__(self, particles: Particles, sequences: KVSlots, slot: int, logits: Floats) -> None:
         self._particles = particles
         self._writers = Particles(
             sequences, slot, logits, particles.n, n_tokens=particles.n_tokens, stop=particles.stop,
@@ -36,7 +36,7 @@ class Drafter:
         self._writers.genealogy, self._writers.is_eog = particles.genealogy, particles.is_eog
         self.written: set[int] = set()
         """The nodes of all tokens that the draft drew."""
-        particles.histories = replace(particles.histories, origin=self._writers.histories.slot)
+        particles.histories = replace(particles.histories, source=self._writers.histories.slot)
 
     @property
     def reductions(self) -> int:
@@ -48,7 +48,7 @@ class Drafter:
         """Tokens of the live histories, the block's included."""
         return self._writers.length
 
-    def write(self, n_tokens: int, beta: float, least_sure: float) -> Iterator[None]:
+    def propose(self, n_tokens: int, beta: float, least_sure: float) -> Iterator[None]:
         """Draft up to so many tokens for each live particle, one batch decoded between two stops.
 
         The block ends where the draft gives no token that probability behind one of the histories: what
@@ -59,12 +59,12 @@ class Drafter:
         for _ in range(min(n_tokens, writers.n_tokens - writers.length)):
             if not writers.n_live:
                 return
-            writers.evaluate()
+            writers.decode()
             yield
-            if not writers.n_live or (least_sure and writers.least_top() < least_sure):
+            if not writers.n_live or (least_sure and writers.min_top_probability() < least_sure):
                 return
             n_nodes = len(writers.genealogy)
-            writers.extend(Proposal(beta))
+            writers.propose(Proposal(beta))
             self.written.update(range(n_nodes, len(writers.genealogy)))
 
     def _take_over(self) -> None:
@@ -72,18 +72,18 @@ class Drafter:
         main, writers = self._particles, self._writers
         live = main.histories.take(main.histories.live)
         # From here on a writer's origin is the number of the history that it writes for.
-        writers.stand_on(replace(live, slot=live.origin, origin=np.arange(len(live))), main.length)
+        writers.set_histories(replace(live, slot=live.source, source=np.arange(len(live))), main.length)
 
-    def hand_over(self, alpha: float) -> None:
+    def verify(self, alpha: float) -> None:
         """Have the target read the block; its particles stand on the leaves then, weighed for p^alpha."""
         main, leaves = self._particles, self._writers.histories
-        starts = main.histories.take(main.histories.live).take(leaves.origin)
+        starts = main.histories.take(main.histories.live).take(leaves.source)
         lengths = self._lengths(leaves.node, starts.node)
         log_q = (main.genealogy.logs(leaves.node) - main.genealogy.logs(starts.node))[:, 1]
         # All of them are still to be read, those that have ended as well.
-        unread = replace(leaves, logp=starts.logp, finish=starts.finish, slot=starts.slot, origin=leaves.slot)
+        unread = replace(leaves, logp=starts.logp, finish=starts.finish, slot=starts.slot, source=leaves.slot)
         done = main.histories.take(main.histories.finish != LIVE)
-        main.stand_on(done.followed_by(unread), main.length)
+        main.set_histories(done.append_children(unread), main.length)
         if not main.n_live:
             return
         main.make_room(1 + self._writers.length - main.length)
@@ -110,22 +110,22 @@ class Drafter:
             main.genealogy.endings(np.array([node]), 1 + length)[0]
             for node, length in zip(main.histories.node[live].tolist(), lengths.tolist(), strict=True)
         ]
-        logits = main.read([block[:n] for block, n in zip(blocks, n_read.tolist(), strict=True)])
+        logits = main.verify([block[:n] for block, n in zip(blocks, n_read.tolist(), strict=True)])
         ends = np.cumsum(n_read)
         rows = np.delete(np.arange(len(logits)), ends[is_live] - 1)
         logp = main.log_probabilities(logits, rows, np.concatenate([block[1:] for block in blocks]))
         gained = np.bincount(np.repeat(np.arange(len(blocks)), lengths), logp, len(blocks))
 
-        main.raise_to(alpha)
+        main.set_exponent(alpha)
         histories = main.histories
         logps, logws, finishes = histories.logp.copy(), histories.logw.copy(), histories.finish.copy()
         logps[live] += gained
         logws[live] += alpha * gained - log_q
         finishes[live] = finish
         read = replace(histories, logp=logps, logw=logws, finish=finishes)
-        main.stand_on(read, self._writers.length, logits[ends[is_live] - 1])
+        main.set_histories(read, self._writers.length, logits[ends[is_live] - 1])
 
     def close(self) -> None:
         """Give back what is held in the draft's memory."""
         nothing = np.zeros(0, dtype=np.int64)
-        self._writers.stand_on(self._writers.histories.take(nothing), self._writers.length)
+        self._writers.set_histories(self._writers.histories.take(nothing), self._writers.length)

@@ -9,8 +9,8 @@ Weight    of a block's history h: (α_t − α_s)·log p(h), and α_t·Σ log p(
           tokens y; log Σ_v p(v|h)^α_t for the target's. Heavy where the draft gives little to what the
           target likes: E[Ẑ] = Z for any draft that gives every token some chance, but Ẑ varies with it.
 Resample  once a block, before the target's token is drawn, when the effective sample size falls below
-          `ess_threshold`·N. `optimal` draws no token of the target's: every child of every history is
-          weighed, and thinned as for `power-smc`. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+          `ess_threshold`·N. `fearnhead-clifford` draws no token from the target: it weighs every child of
+          every history and thins them as `power-smc` does. E[Ẑ] = Z for every scheme, ramp, threshold and N.
 Grammar   as for `power-smc`; the draft keeps to it, too.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
 Cost      a row of the draft a distinct history and token; rows of the target for each distinct leaf of a
@@ -27,16 +27,16 @@ from typing import ClassVar
 
 import numpy as np
 
-from localsmc.lm.kv_slots import Sequences
-from localsmc.lm.vocab_subset import narrowed
-from localsmc.methods.base import TOKENS, require
+from localsmc.lm.kv_slots import KVSlots
+from localsmc.lm.vocab_subset import vocab_subset
+from localsmc.methods.base import TOKENS, require_between
 from localsmc.methods.finish_state import LIVE
-from localsmc.methods.request import Draft, Request, Room
-from localsmc.methods.run import Move, require_draft
-from localsmc.methods.smc.draft_proposal import Drafter
+from localsmc.methods.request import DraftModel, KVDemand, Request
+from localsmc.methods.run import StepOutcome, require_draft
+from localsmc.methods.smc.draft_proposal import DraftProposal
 from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles, Proposal
-from localsmc.methods.smc.schedule import OPTIMAL, ramped, require_scheme
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.results import HistoryInfo
 
@@ -60,103 +60,103 @@ class DraftSMC:
     p_min: float = 0.98
     sharpening: float = 1.0
     ess_threshold: float = 0.5
-    resampling: str = OPTIMAL
+    resampling: str = FEARNHEAD_CLIFFORD
     share: bool = True
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, 1_000_000)
-        require("alpha", self.alpha, 1.0, 64.0)
-        require("ramp", self.ramp, 0, 1_000_000)
-        require("n_max", self.n_max, 1, 64)
-        require("p_min", self.p_min, 0.0, 1.0)
-        require("sharpening", self.sharpening, 0.0, 1.0)
-        require("ess_threshold", self.ess_threshold, 0.0, 1.0)
+        require_between("particles", self.particles, 1, 1_000_000)
+        require_between("alpha", self.alpha, 1.0, 64.0)
+        require_between("ramp", self.ramp, 0, 1_000_000)
+        require_between("n_max", self.n_max, 1, 64)
+        require_between("p_min", self.p_min, 0.0, 1.0)
+        require_between("sharpening", self.sharpening, 0.0, 1.0)
+        require_between("ess_threshold", self.ess_threshold, 0.0, 1.0)
         require_scheme(self, idle=("ess_threshold", "share"))
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """None for one particle, which has nothing beside it."""
         return self.alpha if self.particles > 1 else None
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
-        return Room(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
+        return KVDemand(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
 
-    def start(self, request: Request) -> DraftSweep:
+    def start(self, request: Request) -> DraftSMCRun:
         """See `Method.start`."""
         draft = require_draft(request)
         n_shared = min(request.model.n_vocab, draft.model.n_vocab)
-        return DraftSweep(
+        return DraftSMCRun(
             self,
             replace(
                 request,
-                model=narrowed(request.model, n_shared),
-                draft=replace(draft, model=narrowed(draft.model, n_shared)),
+                model=vocab_subset(request.model, n_shared),
+                draft=replace(draft, model=vocab_subset(draft.model, n_shared)),
             ),
         )
 
     def exponent(self, step: int) -> float:
         """α_t for the token at 0-based position t."""
-        return ramped(self.alpha, self.ramp, step)
+        return alpha_at(self.alpha, self.ramp, step)
 
 
-class DraftSweep(ParticleRun):
+class DraftSMCRun(ParticleRun):
     """A run: blocks until every particle has ended."""
 
-    drafts: Sequences
+    drafts: KVSlots
 
     def __init__(self, method: DraftSMC, request: Request) -> None:
         self._method = method
         self._first_new = 1
         """The first node that a step has added to the histories."""
         super().__init__(request, [method.particles], self._program, share=method.share, has_evidence=True)
-        draft: Draft = require_draft(request)
-        self.drafts = Sequences(draft.model, request.n_tokens, request.grammar)
-        slot, logits = self.drafts.prompt(draft.prompt, request.check)
-        self._drafter = Drafter(self.particles, self.drafts, slot, logits)
-        self._stand()
+        draft: DraftModel = require_draft(request)
+        self.drafts = KVSlots(draft.model, request.n_tokens, request.grammar)
+        slot, logits = self.drafts.prefill(draft.prompt, request.check)
+        self._drafter = DraftProposal(self.particles, self.drafts, slot, logits)
+        self._finish_prefill()
 
-    def _program(self, particles: Particles) -> Iterator[Move]:
+    def _program(self, particles: Particles) -> Iterator[StepOutcome]:
         method = self._method
         while particles.n_live:
-            particles.raise_to(method.exponent(particles.length))
+            particles.set_exponent(method.exponent(particles.length))
             self._first_new = len(particles.genealogy)
             move = self._own_token(particles)
             if not particles.n_live:
-                particles.raise_to(method.alpha)
+                particles.set_exponent(method.alpha)
                 self._drafter.close()
                 yield move
                 return
             yield from self._block(particles, move)
 
-    def _own_token(self, particles: Particles) -> Move:
+    def _own_token(self, particles: Particles) -> StepOutcome:
         """The target's token of a block, its weight, and resampling where it is due."""
         method = self._method
-        if method.resampling == OPTIMAL:
-            particles.branch(method.particles)
-            return Move(particles.alpha, particles.ess)
-        particles.weigh()
-        move = Move(particles.alpha, particles.ess)
+        if method.resampling == FEARNHEAD_CLIFFORD:
+            particles.resample_children(method.particles)
+            return StepOutcome(particles.alpha, particles.ess)
+        particles.add_token_weight()
+        move = StepOutcome(particles.alpha, particles.ess)
         if move.ess < method.ess_threshold * method.particles:
             particles.resample(SCHEMES[method.resampling])
             move = move._replace(resampled=True)
         if particles.n_live:
-            particles.extend(Proposal(particles.alpha))
+            particles.propose(Proposal(particles.alpha))
         return move
 
-    def _block(self, particles: Particles, move: Move) -> Iterator[Move]:
+    def _block(self, particles: Particles, move: StepOutcome) -> Iterator[StepOutcome]:
         """Written by the draft, read by the target; a step of the run for each batch."""
         method = self._method
         last = min(particles.length + method.n_max, particles.n_tokens) - 1
         beta = 1.0 + method.sharpening * (method.exponent(last) - 1.0)
-        for _ in self._drafter.write(method.n_max, beta, method.p_min):
-            yield move._replace(goes_on=True)
+        for _ in self._drafter.propose(method.n_max, beta, method.p_min):
+            yield move._replace(has_more=True)
             move = move._replace(resampled=False)
             self._first_new = max(self._first_new, int(particles.histories.node.max()) + 1)
-        self._drafter.hand_over(method.exponent(self._drafter.length - 1))
+        self._drafter.verify(method.exponent(self._drafter.length - 1))
         if not particles.n_live:
-            particles.raise_to(method.alpha)
+            particles.set_exponent(method.alpha)
             self._drafter.close()
         yield move
 

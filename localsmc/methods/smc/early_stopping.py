@@ -8,7 +8,7 @@ Bound     Let b(h) = w(h)·p(h)^(α − α_t) for the particles on a history h t
           give it and B that of all. F never falls and B never rises, so the bound never falls.
 Not       Resampling or a reduction to come makes the weights at the end random, with these totals in
           expectation only: the bound is then that of a run without any. It holds for certain with
-          `ess_threshold` 0, and for `optimal` as long as nothing is thinned.
+          `ess_threshold` 0, and for `fearnhead-clifford` as long as nothing is thinned.
 Guess     A live history that gives an answer already counts as if it kept it, whole b(h). Nothing
           bounds that: it may think better of it, or weigh less. The leader is that of the finished
           texts, which `majority` shows; one that ties is left at the bound.
@@ -37,28 +37,28 @@ from localsmc.methods.smc.particles import Particles
 from localsmc.numerics.log_math import Doubles, Ints, normalised
 from localsmc.selection import ROUND_OFF
 
-BOUND, GUESS = "bound", "guess"
+BOUND, ESTIMATE = "bound", "estimate"
 
-LOOK = 8
+CHECK_EVERY = 8
 """Tokens between two looks at unfinished texts. Reading them after each took a fifth to a quarter of what
 a step takes beside decoding (embedded model, N = 16 and 256), and answers come at the texts' ends."""
 
 NO_ANSWER = 0
 
 
-def require_settling(share: float, by: str, islands: int) -> None:
+def check_parameters(share: float, by: str, islands: int) -> None:
     """Raise ConfigError unless the share is 0 or a majority, on one island, in a way that there is."""
     if share != 0.0 and not 0.5 < share <= 1.0:
         raise ConfigError(
-            f"`settle` is {share:g}, but must be above 0.5, up to 1, or 0 for off",
+            f"`stop_when_decided` is {share:g}, but must be above 0.5, up to 1, or 0 for off",
             hint="with half of the weight or less another answer may win; try 0.9",
         )
-    if by not in (BOUND, GUESS):
-        raise ConfigError(f"`settle_by` is `{by}`", hint=f"there is: {BOUND}, {GUESS}")
+    if by not in (BOUND, ESTIMATE):
+        raise ConfigError(f"`decided_by` is `{by}`", hint=f"there is: {BOUND}, {ESTIMATE}")
     if share and islands > 1:
         raise ConfigError(
-            f"`settle` is for one island, but there are {islands}: those to come can weigh anything",
-            hint="leave `settle` or `islands` out",
+            f"`stop_when_decided` works with one island, not {islands}: later ones can have any weight",
+            hint="leave `stop_when_decided` or `islands` out",
         )
 
 
@@ -70,7 +70,7 @@ def final_totals(histories: Histories, rest: float) -> Doubles:
     return histories.log_totals + rest * histories.logp
 
 
-class Settling:
+class EarlyStopping:
     """Knows when an answer has a share of what particles weigh at the exponent `alpha`, at their ends."""
 
     def __init__(
@@ -94,7 +94,7 @@ class Settling:
         """
         weights = normalised(final_totals(particles.histories, self._alpha - particles.alpha))
         is_live = particles.histories.finish == LIVE
-        looks = self._by == GUESS and particles.length % LOOK == 0
+        looks = self._by == ESTIMATE and particles.length % CHECK_EVERY == 0
         if not looks and weights[~is_live].sum() < self._share:
             return 0.0  # All answers together have no more: no text need be read.
         answers = self._answers(particles, is_live.tolist(), looks)

@@ -31,7 +31,7 @@ class Histories:
     """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
     stop: tuple[StopState, ...]
     """What the stop rule remembers of it."""
-    origin: Ints
+    source: Ints
     """What its children inherit: scouts the number of the history they were sent out from, a history with a
     draft its slot in the draft's memory; 0 for others."""
 
@@ -61,10 +61,10 @@ class Histories:
             finish=self.finish[index],
             slot=self.slot[index],
             stop=tuple(self.stop[i] for i in index.tolist()),
-            origin=self.origin[index],
+            source=self.source[index],
         )
 
-    def followed_by(self, other: Histories) -> Histories:
+    def append_children(self, other: Histories) -> Histories:
         """These histories and then the others."""
         return Histories(
             node=np.concatenate((self.node, other.node)),
@@ -74,7 +74,7 @@ class Histories:
             finish=np.concatenate((self.finish, other.finish)),
             slot=np.concatenate((self.slot, other.slot)),
             stop=self.stop + other.stop,
-            origin=np.concatenate((self.origin, other.origin)),
+            source=np.concatenate((self.source, other.source)),
         )
 
     def __len__(self) -> int:

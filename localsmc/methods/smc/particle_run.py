@@ -6,35 +6,42 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from localsmc.methods.finish_state import CUT
-from localsmc.methods.request import Ending, Request
-from localsmc.methods.run import REASONS, Move, Run, effective_texts, merged, nothing_allowed
+from localsmc.methods.finish_state import PRUNED
+from localsmc.methods.request import Request, WeightedText
+from localsmc.methods.run import (
+    REASONS,
+    SamplingRun,
+    StepOutcome,
+    effective_completions,
+    merged,
+    nothing_allowed,
+)
 from localsmc.methods.smc.particles import Particles
 from localsmc.numerics.log_math import log_sum_exp, normalised
 from localsmc.results import HistoryInfo
 
-Advance = Callable[[Particles], Move]
+Advance = Callable[[Particles], StepOutcome]
 """Moves particles by one token, not yet decoded."""
 
 
-Program = Callable[[Particles], Iterator[Move]]
+StepProgram = Callable[[Particles], Iterator[StepOutcome]]
 """Moves particles from the prompt to their ends, one batch decoded a move."""
 
 
-def token_by_token(advance: Advance) -> Program:
+def token_by_token(advance: Advance) -> StepProgram:
     """The program that advances particles until all have ended."""
 
-    def program(particles: Particles) -> Iterator[Move]:
+    def program(particles: Particles) -> Iterator[StepOutcome]:
         while particles.n_live:
             move = advance(particles)
-            if not move.is_settled:
-                particles.evaluate()
+            if not move.is_decided:
+                particles.decode()
             yield move
 
     return program
 
 
-class ParticleRun(Run):
+class ParticleRun(SamplingRun):
     """A run over one or several waves of particles, each from the end of the same prompt.
 
     Several waves are for independent particles that do not fit into the memory together, or islands of
@@ -45,7 +52,7 @@ class ParticleRun(Run):
         self,
         request: Request,
         waves: Sequence[int],
-        program: Program,
+        program: StepProgram,
         *,
         share: bool,
         has_evidence: bool,
@@ -57,13 +64,13 @@ class ParticleRun(Run):
         self._waves = list(waves)
         self.finished: list[Particles] = []
         self._start_wave()
-        self._stand()
+        self._finish_prefill()
 
     def _start_wave(self) -> None:
         n = self._waves.pop(0)
         # Where waves follow, the prompt's slot is kept; else the last one has it for its first history.
         keeps_prompt = self._keeps_prompt or bool(self._waves)
-        self.sequences.n_kept = int(keeps_prompt)
+        self.sequences.n_pinned = int(keeps_prompt)
         request = self._request
         self.particles = Particles(
             self.sequences,
@@ -78,15 +85,15 @@ class ParticleRun(Run):
         )
         self._moves, self._goes_on = self._begin(self.particles), False
 
-    def _step(self) -> Move:
+    def _step(self) -> StepOutcome:
         if self.particles.n_live == 0 and not self._goes_on:
             self.finished.append(self.particles)
             self._start_wave()
         move = next(self._moves)
-        self._goes_on = move.goes_on
-        if move.is_settled:
+        self._goes_on = move.has_more
+        if move.is_decided:
             self._waves.clear()
-            self.is_settled = self.particles.n_live > 0
+            self.is_decided = self.particles.n_live > 0
         if self.is_done and not any(len(wave.histories) for wave in self._all):
             raise nothing_allowed(f"behind any of the texts after {self.particles.length} of theirs")
         return move
@@ -96,7 +103,7 @@ class ParticleRun(Run):
         """The waves so far."""
         return (*self.finished, self.particles)
 
-    def _standing(self) -> tuple[int, int, float | None]:
+    def _progress(self) -> tuple[int, int, float | None]:
         n_histories = len(self.particles.histories)
         log_z = self.particles.log_z if self._has_evidence else None
         return n_histories, n_histories - self.particles.n_live, log_z
@@ -105,7 +112,7 @@ class ParticleRun(Run):
     def is_done(self) -> bool:
         """Whether every particle of every wave has ended, or need not."""
         is_over = self.particles.n_live == 0 and not self._goes_on and not self._waves
-        return self.is_settled or is_over
+        return self.is_decided or is_over
 
     @property
     def reductions(self) -> int:  # type: ignore[override]
@@ -115,7 +122,7 @@ class ParticleRun(Run):
     @property
     def log_z(self) -> float | None:
         """See `Run.log_z`."""
-        if not self._has_evidence or not self.is_done or self.is_settled:
+        if not self._has_evidence or not self.is_done or self.is_decided:
             return None
         return log_sum_exp(np.array([wave.log_z for wave in self._all])) - float(np.log(len(self._all)))
 
@@ -124,14 +131,14 @@ class ParticleRun(Run):
         """All of them where they are independent; else particles on one text count once."""
         endings = self.endings()
         if self._has_evidence:
-            return effective_texts(endings)
+            return effective_completions(endings)
         return float(sum(ending.count for ending in endings))
 
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         """See `Run.endings`; what the method itself has given up is left out."""
         waves = [(wave, wave.weights * share) for wave, share in self._shares()]
-        kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != CUT)]
-        weights = np.concatenate([weights[wave.histories.finish != CUT] for wave, weights in waves])
+        kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != PRUNED)]
+        weights = np.concatenate([weights[wave.histories.finish != PRUNED] for wave, weights in waves])
         return merged(
             self._ending(wave, int(i), float(weight))
             for (wave, i), weight in zip(kept, weights / weights.sum(), strict=True)
@@ -142,8 +149,8 @@ class ParticleRun(Run):
         totals = [wave.log_z if self._has_evidence else wave.log_count for wave in self._all]
         return list(zip(self._all, normalised(np.array(totals)).tolist(), strict=True))
 
-    def _ending(self, wave: Particles, i: int, weight: float) -> Ending:
-        return Ending(
+    def _ending(self, wave: Particles, i: int, weight: float) -> WeightedText:
+        return WeightedText(
             tokens=wave.genealogy.tokens(int(wave.histories.node[i])),
             count=int(wave.histories.count[i]),
             weight=weight,

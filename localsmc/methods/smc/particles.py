@@ -15,15 +15,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from localsmc.errors import ContextFull
-from localsmc.lm.kv_slots import Sequences
-from localsmc.methods.finish_state import CUT, LIVE, OUT_OF_LENGTH, STOPPED
+from localsmc.lm.kv_slots import KVSlots
+from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, PRUNED, STOPPED
 from localsmc.methods.smc.histories import Histories
-from localsmc.methods.token_tree import ROOT, Genealogy
-from localsmc.numerics.categorical import Draw
+from localsmc.methods.token_tree import ROOT, TokenTree
+from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.numerics.log_math import Doubles, Floats, Ints, Lowest, log_sum_exp, normalised
-from localsmc.numerics.optimal_resampling import branch
+from localsmc.numerics.optimal_resampling import fearnhead_clifford
 from localsmc.numerics.resampling import Scheme, apportion, thin
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.tempered_logits import TemperedLogits
 from localsmc.text.stop_rule import StopRule
 
 
@@ -45,19 +45,19 @@ class Particles:
 
     def __init__(
         self,
-        sequences: Sequences,
+        sequences: KVSlots,
         slot: int,
         logits: Floats,
         n: int,
         *,
         n_tokens: int,
         stop: StopRule,
-        draw: Draw,
+        draw: CategoricalSampler,
         share: bool = True,
         keeps_prompt: bool = False,
     ) -> None:
         self.sequences, self.n, self.n_tokens = sequences, n, n_tokens
-        self.genealogy = Genealogy()
+        self.genealogy = TokenTree()
         self.reductions = 0
         self.length = 0
         self.alpha = 1.0
@@ -71,7 +71,7 @@ class Particles:
         """(R, V) of the histories evaluated last, until tokens are drawn."""
         self._rows: Ints | None = None
         """Which of them are the live histories', where some have gone since."""
-        self._tempered: Tempered | None = None
+        self._tempered: TemperedLogits | None = None
         """What is known of the live histories' logits, at the exponent that was asked for last."""
         self.is_eog = sequences.model.is_eog
         one = np.ones(1, dtype=np.int64)
@@ -83,7 +83,7 @@ class Particles:
             finish=np.zeros(1, dtype=np.int8),
             slot=one * (sequences.fork(slot) if keeps_prompt else slot),
             stop=(stop.start(),),
-            origin=one * 0,
+            source=one * 0,
         )
 
     # --- questions -----------------------------------------------------------------------------
@@ -116,13 +116,13 @@ class Particles:
 
     # --- one step ------------------------------------------------------------------------------
 
-    def raise_to(self, alpha: float) -> None:
+    def set_exponent(self, alpha: float) -> None:
         """Weigh all histories for p^alpha from now on."""
         if alpha != self.alpha:
             self.reweight((alpha - self.alpha) * self.histories.logp)
             self.alpha = alpha
 
-    def weigh(self) -> None:
+    def add_token_weight(self) -> None:
         """Add log Σ_v p(v)^alpha to each live history: what a token drawn from p^alpha weighs, whichever."""
         increments = np.zeros(len(self.histories))
         increments[self.histories.live] = self._at(self.alpha).log_power
@@ -138,27 +138,27 @@ class Particles:
         """Of the live histories, or of none of them yet."""
         self._logits, self._rows, self._tempered = logits, None, None
 
-    def _at(self, alpha: float) -> Tempered:
+    def _at(self, alpha: float) -> TemperedLogits:
         """The live histories' logits at an exponent, looked at anew unless it was the last one asked for."""
         if self._tempered is None or self._tempered.alpha != alpha:
             self._tempered = self.sequences.tempered(self._pending, alpha)
         return self._tempered
 
-    def _bury(self) -> None:
+    def _drop_dead_ends(self) -> None:
         """Give up the live histories that no token may follow: no text of a grammar goes on there."""
-        dead = self.sequences.are_dead(self._pending)
+        dead = self.sequences.no_token_allowed(self._pending)
         if dead.any():
             counts = self.histories.count.copy()
             counts[self.histories.live[dead]] = 0
-            self._keep(counts, self.histories.logw)
+            self._select(counts, self.histories.logw)
 
-    def extend(self, proposal: Proposal) -> None:
+    def propose(self, proposal: Proposal) -> None:
         """Draw the next token of every live particle and group equal ones into children."""
         live = self.histories.live
         tempered, counts, bars = self._at(proposal.alpha), self.histories.count[live], None
         if proposal.lowest is not None:
-            bars = np.array([proposal.lowest(row) for row in self.sequences.of_tokens(self._pending)])
-        rows, tokens, counts = tempered.draw(self.draw, counts, bars)
+            bars = np.array([proposal.lowest(row) for row in self.sequences.token_columns(self._pending)])
+        rows, tokens, counts = tempered.sample(self.draw, counts, bars)
         if not self.share:
             rows, tokens = np.repeat(rows, counts), np.repeat(tokens, counts)
             counts = np.ones_like(tokens)
@@ -169,10 +169,10 @@ class Particles:
             logs[:, 1] = np.nan  # The sum is not that of what is drawn from.
         self._replace_live(live[rows], tokens, counts, logs)
 
-    def follow(self) -> None:
+    def greedy_step(self) -> None:
         """Every live history goes on with its likeliest token."""
         live, plain = self.histories.live, self._at(1.0)
-        tokens = plain.likeliest()
+        tokens = plain.argmax()
         logs = np.zeros((len(live), 2))
         logs[:, 0] = plain.logp(np.arange(len(live)), tokens)
         self._replace_live(live, tokens, self.histories.count[live], logs)
@@ -200,14 +200,14 @@ class Particles:
             finish=finish.astype(np.int8),
             slot=old.slot[parents],
             stop=stop,
-            origin=old.origin[parents],
+            source=old.source[parents],
         )
-        self.histories = old.take(done).followed_by(children) if done.any() else children
+        self.histories = old.take(done).append_children(children) if done.any() else children
         self.ended = int(done.sum()) + np.flatnonzero(children.finish != LIVE)
         self._set_logits(None)
         self._release_except(children, old.slot[~done])
 
-    def branch(self, n: int) -> None:
+    def resample_children(self, n: int) -> None:
         """All children of all live histories, weighed by p^alpha and thinned without bias to about n.
 
         In the place of drawing tokens, weighing and resampling; every history has one particle then.
@@ -215,14 +215,14 @@ class Particles:
         before, live = self.histories, self.histories.live
         totals = before.log_totals
         done = totals[before.finish != LIVE]
-        found = branch(self._at(self.alpha), totals[live], done, n, self.draw)
+        found = fearnhead_clifford(self._at(self.alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
         # A child that was weighed and thinned was not proposed: what proposes its own children begins at 0.
         logs = np.zeros((len(found.logps), 2))
         logs[:, 0] = found.logps
         self._replace_live(live[found.rows], found.tokens, one_each, logs)
         logw = np.concatenate((found.finished, found.logw))
-        self._keep((logw > -np.inf).astype(np.int64), logw)
+        self._select((logw > -np.inf).astype(np.int64), logw)
 
     def reweight(self, increments: Doubles) -> None:
         """Add increments (H,) to the log-weights."""
@@ -236,11 +236,11 @@ class Particles:
         """
         totals = self.histories.log_totals + log_value
         offspring = scheme(normalised(totals), self.n, self.draw)
-        self._keep(offspring.counts, log_sum_exp(totals) + np.log(offspring.weights) - log_value)
+        self._select(offspring.counts, log_sum_exp(totals) + np.log(offspring.weights) - log_value)
 
     # --- others beside them ----------------------------------------------------------------------
 
-    def scouts(self, histories: Histories, length: int, logits: Floats | None = None) -> Particles:
+    def lookahead_copy(self, histories: Histories, length: int, logits: Floats | None = None) -> Particles:
         """Other particles on the same tree and sequences, which stand on histories of some length.
 
         They begin with the logits of these, or are to be evaluated first.
@@ -250,13 +250,13 @@ class Particles:
         other._set_logits(logits)
         return other
 
-    def hold_logits(self) -> Floats:
+    def pin_logits(self) -> Floats:
         """The live histories' logits, which from now on outlast what others decode."""
         held = self._pending.copy()
         self._set_logits(held)
         return held
 
-    def stand_on(self, histories: Histories, length: int, logits: Floats | None = None) -> None:
+    def set_histories(self, histories: Histories, length: int, logits: Floats | None = None) -> None:
         """Stand on these histories from now on; slots on which none of the live ones stands are given back.
 
         The live ones have so many tokens, and these logits, or are to be evaluated first.
@@ -266,14 +266,14 @@ class Particles:
         self._set_logits(logits)
         self._release_except(histories, before.slot[before.live])
         if logits is not None:
-            self._bury()
+            self._drop_dead_ends()
 
-    def take_in(self, histories: Histories) -> None:
+    def merge_histories(self, histories: Histories) -> None:
         """Stand on these histories from now on, some of them without particles; equal texts are one."""
         self.histories = histories
         self._set_logits(None)
         if not self.share:
-            self._keep(histories.count, histories.logw)
+            self._select(histories.count, histories.logw)
             return
         texts = [self.genealogy.tokens(node).tobytes() for node in histories.node.tolist()]
         first = {text: i for i, text in reversed(list(enumerate(texts)))}
@@ -282,19 +282,19 @@ class Particles:
         totals = np.full(len(texts), -np.inf)
         with np.errstate(divide="ignore"):
             np.logaddexp.at(totals, into, histories.logw + np.log(histories.count))
-            self._keep(counts, totals - np.log(np.maximum(counts, 1)))
+            self._select(counts, totals - np.log(np.maximum(counts, 1)))
 
-    def cut(self, index: Ints) -> None:
+    def prune(self, index: Ints) -> None:
         """Give up some live histories; their particles stay on them as they are."""
         if not len(index):
             return
         before = self.histories
         finish = before.finish.copy()
-        finish[index] = CUT
+        finish[index] = PRUNED
         self.histories = replace(before, finish=finish)
         self._release_except(self.histories, before.slot[before.live])
 
-    def evaluate(self) -> None:
+    def decode(self) -> None:
         """Give every live history a slot of its own and decode the tokens that it does not hold yet.
 
         Those that no token may follow are gone then.
@@ -304,25 +304,25 @@ class Particles:
             return
         held = self.sequences.lengths(self.histories.slot[live[:1]])
         n_behind = self.length - int(held[0])
-        self._fit(n_behind)
+        self._reduce_to_fit(n_behind)
         live = self.histories.live
         slots = self._fork(live)
         tokens = self.genealogy.endings(self.histories.node[live], n_behind)
         if n_behind == 1:
-            self._set_logits(self.sequences.append(slots, tokens[:, 0]))
+            self._set_logits(self.sequences.decode(slots, tokens[:, 0]))
         else:
-            self._set_logits(self.sequences.append_blocks(slots, list(tokens), last_only=True))
-        self._bury()
+            self._set_logits(self.sequences.decode_blocks(slots, list(tokens), last_only=True))
+        self._drop_dead_ends()
 
-    def read(self, blocks: Sequence[Ints]) -> Floats:
+    def verify(self, blocks: Sequence[Ints]) -> Floats:
         """Decode blocks (H,) of tokens that the live histories do not hold; the logits of all, in order.
 
         Each history has a slot of its own then. Needs room for them: `make_room` comes first.
         """
         live = self.histories.live
-        return self.sequences.append_blocks(self._fork(live), blocks)
+        return self.sequences.decode_blocks(self._fork(live), blocks)
 
-    def least_top(self) -> float:
+    def min_top_probability(self) -> float:
         """The probability of the likeliest next token, of the live history that has the least of it."""
         plain = self._at(1.0)
         return float(np.exp(plain.top - plain.log_norm).min())
@@ -333,7 +333,7 @@ class Particles:
 
     def make_room(self, n_each: int) -> None:
         """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory."""
-        self._fit(n_each)
+        self._reduce_to_fit(n_each)
 
     def _fork(self, live: Ints) -> Ints:
         """The live histories' slots, each with one of its own now."""
@@ -350,13 +350,13 @@ class Particles:
             self.histories = replace(self.histories, slot=slots)
         return slots[live]
 
-    def _fit(self, n_each: int) -> None:
+    def _reduce_to_fit(self, n_each: int) -> None:
         """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory.
 
         Whether and how far to reduce depends on the past alone (what is held, not what it
         weighs), and `thin` keeps E[weight] for each history; so E[Ẑ] = Z stays.
         """
-        while not self.sequences.can_append(self.n_live, n_each):
+        while not self.sequences.can_decode(self.n_live, n_each):
             n_live = self.n_live
             if n_live == 1:
                 raise ContextFull("one history alone does not fit into the context")
@@ -374,9 +374,9 @@ class Particles:
         with np.errstate(divide="ignore"):
             logw[live] = np.log(kept) + top - np.log(np.maximum(counts[live], 1))
         self.reductions += 1
-        self._keep(counts, logw)
+        self._select(counts, logw)
 
-    def _keep(self, counts: Ints, logw: Doubles) -> None:
+    def _select(self, counts: Ints, logw: Doubles) -> None:
         """Set counts and log-weights; histories without particles go, and their slots with them."""
         before = replace(self.histories, count=counts, logw=logw)
         self.histories = before

@@ -13,8 +13,8 @@ Resample  when the effective sample size falls below `ess_threshold`·N, looked 
           A token's weight is known before it is drawn, so it is drawn after resampling, by each
           copy for itself; with `lookahead` off before, as the paper has it.
           `chopthin` leaves weights as they are within a bounded ratio.
-          `optimal` draws no tokens first: every child of every history is weighed, those that have
-          an N-th of the weight stay, the others are thinned without bias (branching.py); then no
+          `fearnhead-clifford` draws no tokens first: every child of every history is weighed, those that have
+          an N-th of the weight stay, the others are thinned without bias (optimal_resampling.py); then no
           text is held twice, there is no ESS to fall, and threshold, look-ahead and sharing have no say.
 Rollouts  with `rollouts` K, resampling is every `block` tokens only, and chooses a history as if it
           weighed what K scouts find `block` tokens ahead of it (rollouts.py). Unbiased all the same.
@@ -26,13 +26,14 @@ Islands   one after the other, independent, each with N particles; a text weighs
 Grammar   y is in the allowed tree A: π(y|x) ∝ p(y|x)^α·1{y ∈ A}, p over the full vocabulary. Tokens are
           drawn among the allowed ones, and Σ_v p^α goes over these: E[Ẑ] = Σ_A p^α with every option.
           Where no token is allowed a history weighs nothing; where all are gone, Ẑ = 0 is an error.
-Stops     when every particle has ended: end token, stop rule or n_tokens; with `settle`, when an answer
-          will have that share of the weight, by the bound or the guess of settling.py. The bound is
-          certain where nothing is resampled later; what is live is left unfinished, without evidence.
+Stops     when every particle has ended: end token, stop rule or n_tokens; with `stop_when_decided`, when
+          an answer is sure to have that share of the weight, by the bound or the estimate of
+          early_stopping.py. The bound is certain if nothing is resampled later. Live particles stay
+          unfinished, and there is no evidence then.
 Cost      one row a distinct live history and step; with `share` off one a live particle. Rollouts have
           up to K rows a history and step more; a move up to t rows a particle, in at most t steps.
 Source    Power-SMC, arXiv 2602.10273. Evidence carried, proposal at 1/α_t throughout the ramp:
-          both differ from the authors' code. `optimal`: Fearnhead and Clifford (2003). `chopthin`:
+          both differ from the authors' code. `fearnhead-clifford`: Fearnhead and Clifford (2003). `chopthin`:
           Gandy and Lau (2016), used so by CCPS. Rollouts: Pitt and Shephard's auxiliary filter (1999),
           used so by APPS, arXiv 2605.02427. Moves: Gilks and Berzuini (2001).
 """
@@ -48,16 +49,16 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import require
-from localsmc.methods.request import Request, Room
-from localsmc.methods.run import Move, Run, require_texts
-from localsmc.methods.smc.early_stopping import BOUND, Settling, require_settling
+from localsmc.methods.base import require_between
+from localsmc.methods.request import KVDemand, Request
+from localsmc.methods.run import SamplingRun, StepOutcome, require_capacity
+from localsmc.methods.smc.early_stopping import BOUND, EarlyStopping, check_parameters
 from localsmc.methods.smc.histories import Histories
 from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.methods.smc.rejuvenation import rejuvenate
 from localsmc.methods.smc.rollouts import future_values
-from localsmc.methods.smc.schedule import OPTIMAL, ramped, require_scheme
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme
 from localsmc.numerics.log_math import effective_sample_size
 from localsmc.numerics.resampling import SCHEMES
 
@@ -69,11 +70,12 @@ BISECTIONS = 12
 class PowerSMC:
     """Parameters, all of them checked, and together: ConfigError with a hint.
 
-    N particles on each island, with the scheme `optimal` N texts at most. Exponent 1 to 64, reached
-    after `ramp` tokens or, with `ramp_ess`, the share of the ESS that a token's rise must leave,
+    N particles on each island, with the scheme `fearnhead-clifford` N texts at most. Exponent 1 to 64,
+    reached after `ramp` tokens or, with `ramp_ess`, the share of the ESS that a token's rise must leave,
     later; 0 is for never waiting. Threshold 0 (never) to 1. `rejuvenate` is the tokens before the
     first move, `rollouts` how many a history and `block` the tokens between them; 0 is for none.
-    `settle` is 0 (off) or the share, above 0.5, that settles the answer, by the "bound" or the "guess".
+    `stop_when_decided` is 0 (off) or the share of the weight, above 0.5, that decides the answer, by the
+    "bound" or the "estimate".
     """
 
     name: ClassVar[str] = "power-smc"
@@ -84,39 +86,39 @@ class PowerSMC:
     ramp: int = 100
     ramp_ess: float = 0.0
     ess_threshold: float = 0.5
-    resampling: str = OPTIMAL
+    resampling: str = FEARNHEAD_CLIFFORD
     lookahead: bool = True
     share: bool = True
     islands: int = 1
     rejuvenate: int = 0
     rollouts: int = 0
     block: int = 16
-    settle: float = 0.0
-    settle_by: str = BOUND
+    stop_when_decided: float = 0.0
+    decided_by: str = BOUND
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, 1_000_000)
-        require("alpha", self.alpha, 1.0, 64.0)
-        require("ramp", self.ramp, 0, 1_000_000)
-        require("ramp_ess", self.ramp_ess, 0.0, 1.0)
-        require("ess_threshold", self.ess_threshold, 0.0, 1.0)
-        require("islands", self.islands, 1, 10_000)
-        require("rejuvenate", self.rejuvenate, 0, 1_000_000)
-        require("rollouts", self.rollouts, 0, 10_000)
-        require("block", self.block, 1, 1_000_000)
-        require_settling(self.settle, self.settle_by, self.islands)
+        require_between("particles", self.particles, 1, 1_000_000)
+        require_between("alpha", self.alpha, 1.0, 64.0)
+        require_between("ramp", self.ramp, 0, 1_000_000)
+        require_between("ramp_ess", self.ramp_ess, 0.0, 1.0)
+        require_between("ess_threshold", self.ess_threshold, 0.0, 1.0)
+        require_between("islands", self.islands, 1, 10_000)
+        require_between("rejuvenate", self.rejuvenate, 0, 1_000_000)
+        require_between("rollouts", self.rollouts, 0, 10_000)
+        require_between("block", self.block, 1, 1_000_000)
+        check_parameters(self.stop_when_decided, self.decided_by, self.islands)
         require_scheme(self, idle=("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate"))
-        self._refuse_what_is_not_right()
+        self._check_combinations()
 
-    def _refuse_what_is_not_right(self) -> None:
+    def _check_combinations(self) -> None:
         if self.rejuvenate and self.ramp_ess:
             raise ConfigError(
                 "`rejuvenate` with `ramp_ess` has a biased evidence: moves need exponents fixed beforehand",
                 hint="leave one of them out",
             )
-        if self.rejuvenate and self.settle:
+        if self.rejuvenate and self.stop_when_decided:
             raise ConfigError(
-                "`settle` with `rejuvenate` has no bound: finished texts may still be moved",
+                "`stop_when_decided` with `rejuvenate` has no bound: finished texts may still be moved",
                 hint="leave one of them out",
             )
         if self.rollouts and not self.lookahead:
@@ -131,27 +133,29 @@ class PowerSMC:
             )
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """None for one particle, which has nothing beside it."""
         return self.alpha if self.particles * self.islands > 1 else None
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
         # Where islands follow, or moves are made, one sequence stays with the prompt.
         n_sequences = self.particles * (1 + self.rollouts) + (self.islands > 1)
         n_texts = math.ceil(self.particles * (1 + self.rollouts) / 2)
         if self.rejuvenate:  # Moves cannot wait, and a population reduced for them would be biased.
-            return Room(n_sequences + self.particles + 1, n_texts + 2 * self.particles, 2 * self.particles)
-        return Room(n_sequences, max(min(self.particles, 4), n_texts))
+            return KVDemand(
+                n_sequences + self.particles + 1, n_texts + 2 * self.particles, 2 * self.particles
+            )
+        return KVDemand(n_sequences, max(min(self.particles, 4), n_texts))
 
-    def start(self, request: Request) -> Run:
+    def start(self, request: Request) -> SamplingRun:
         """See `Method.start`."""
-        return Sweep(self, request)
+        return PowerSMCRun(self, request)
 
     def exponent(self, step: int) -> float:
         """α_t for the token at 0-based position t."""
-        return ramped(self.alpha, self.ramp, step)
+        return alpha_at(self.alpha, self.ramp, step)
 
     def moves_after(self, n_tokens: int) -> list[int]:
         """After how many tokens particles are moved, up to the horizon."""
@@ -163,24 +167,24 @@ class PowerSMC:
         return times
 
 
-class Sweep(ParticleRun):
+class PowerSMCRun(ParticleRun):
     """A run of Power-SMC, on all its islands."""
 
     def __init__(self, method: PowerSMC, request: Request) -> None:
         self._method = method
-        self._settling = Settling(
-            request.answer, alpha=method.alpha, share=method.settle, by=method.settle_by
+        self._settling = EarlyStopping(
+            request.answer, alpha=method.alpha, share=method.stop_when_decided, by=method.decided_by
         )
         is_moved = bool(method.moves_after(request.n_tokens))
         if is_moved:
-            require_texts(method.room.least, request, "`rejuvenate` takes")
+            require_capacity(method.room.least, request, "`rejuvenate` takes")
         waves = [method.particles] * method.islands
         super().__init__(
             request, waves, self._program, share=method.share, has_evidence=True,
             keeps_prompt=is_moved,
         )  # fmt: skip
 
-    def _program(self, particles: Particles) -> Iterator[Move]:
+    def _program(self, particles: Particles) -> Iterator[StepOutcome]:
         method = self._method
         moves_after = deque(method.moves_after(particles.n_tokens))
         while particles.n_live or moves_after:
@@ -191,30 +195,30 @@ class Sweep(ParticleRun):
             if moves_after and particles.length == moves_after[0]:
                 moves_after.popleft()
                 yield from self._rejuvenate(particles, move)
-            if method.settle and self._settling.is_reached(particles):
+            if method.stop_when_decided and self._settling.is_reached(particles):
                 # Weights for the whole exponent, so that the share shown is the one that settled it.
-                particles.raise_to(method.alpha)
-                yield move._replace(is_settled=True)
+                particles.set_exponent(method.alpha)
+                yield move._replace(is_decided=True)
                 return
-            particles.evaluate()
+            particles.decode()
             # Asked now: resampling may leave finished histories only, and so may a grammar.
             if not particles.n_live and not moves_after:
-                particles.raise_to(method.alpha)
-            yield move._replace(goes_on=bool(moves_after))
+                particles.set_exponent(method.alpha)
+            yield move._replace(has_more=bool(moves_after))
 
-    def _advance(self, particles: Particles) -> Generator[Move, None, Move]:
+    def _advance(self, particles: Particles) -> Generator[StepOutcome, None, StepOutcome]:
         """One token for every live particle, its weight, and resampling where it is due."""
         method = self._method
-        particles.raise_to(self._next_exponent(particles))
-        if method.resampling == OPTIMAL:
-            particles.branch(method.particles)
-            return Move(particles.alpha, particles.ess)
-        particles.weigh()
+        particles.set_exponent(self._next_exponent(particles))
+        if method.resampling == FEARNHEAD_CLIFFORD:
+            particles.resample_children(method.particles)
+            return StepOutcome(particles.alpha, particles.ess)
+        particles.add_token_weight()
         if not method.lookahead:
-            particles.extend(Proposal(particles.alpha))
+            particles.propose(Proposal(particles.alpha))
         move = yield from self._resample(particles)
         if method.lookahead and particles.n_live:
-            particles.extend(Proposal(particles.alpha))
+            particles.propose(Proposal(particles.alpha))
         return move
 
     def _next_exponent(self, particles: Particles) -> float:
@@ -224,11 +228,11 @@ class Sweep(ParticleRun):
         if not particles.length:
             return 1.0
         highest = method.exponent(particles.length)
-        return raised(particles.histories, particles.alpha, highest, method.ramp_ess)
+        return next_exponent(particles.histories, particles.alpha, highest, method.ramp_ess)
 
-    def _resample(self, particles: Particles) -> Generator[Move, None, Move]:
+    def _resample(self, particles: Particles) -> Generator[StepOutcome, None, StepOutcome]:
         method, histories = self._method, particles.histories
-        move, log_value = Move(particles.alpha, particles.ess), np.zeros(len(histories))
+        move, log_value = StepOutcome(particles.alpha, particles.ess), np.zeros(len(histories))
         if method.rollouts:
             if particles.length % method.block or len(histories) == 1:
                 return move
@@ -245,15 +249,15 @@ class Sweep(ParticleRun):
         """As far as it is known now."""
         return (lambda _: particles.alpha) if self._method.ramp_ess else self._method.exponent
 
-    def _wait(self, particles: Particles, n_tokens: int) -> Move:
+    def _wait(self, particles: Particles, n_tokens: int) -> StepOutcome:
         """All have ended, and are moved when texts may have so many tokens."""
         particles.length = n_tokens
-        particles.raise_to(self._method.exponent(n_tokens - 1))
-        return Move(particles.alpha, particles.ess)
+        particles.set_exponent(self._method.exponent(n_tokens - 1))
+        return StepOutcome(particles.alpha, particles.ess)
 
-    def _rejuvenate(self, particles: Particles, move: Move) -> Generator[Move, None, None]:
+    def _rejuvenate(self, particles: Particles, move: StepOutcome) -> Generator[StepOutcome, None, None]:
         moves = yield from _meanwhile(
-            rejuvenate(particles, self._method.exponent), move._replace(resampled=False, goes_on=True)
+            rejuvenate(particles, self._method.exponent), move._replace(resampled=False, has_more=True)
         )
         self.proposals += moves.proposals
         self.accepted += moves.accepted
@@ -262,7 +266,9 @@ class Sweep(ParticleRun):
 OutcomeT = TypeVar("OutcomeT")
 
 
-def _meanwhile(batches: Generator[None, None, OutcomeT], move: Move) -> Generator[Move, None, OutcomeT]:
+def _meanwhile(
+    batches: Generator[None, None, OutcomeT], move: StepOutcome
+) -> Generator[StepOutcome, None, OutcomeT]:
     """A step of the run for each batch that something else decodes."""
     while True:
         try:
@@ -273,7 +279,7 @@ def _meanwhile(batches: Generator[None, None, OutcomeT], move: Move) -> Generato
         yield move
 
 
-def raised(histories: Histories, alpha: float, highest: float, share: float) -> float:
+def next_exponent(histories: Histories, alpha: float, highest: float, share: float) -> float:
     """The highest exponent that leaves this share of the ESS to histories that are weighed for p^alpha."""
     if alpha == highest:
         return highest

@@ -23,7 +23,7 @@ from localsmc.methods.finish_state import LIVE
 from localsmc.methods.smc.histories import Histories
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.methods.token_tree import ROOT
-from localsmc.numerics.categorical import draw_one
+from localsmc.numerics.categorical import sample_one
 from localsmc.numerics.log_math import Doubles, Ints
 from localsmc.text.stop_rule import StopState
 
@@ -40,7 +40,7 @@ def rejuvenate(particles: Particles, exponent: Callable[[int], float]) -> Genera
 
     `exponent` gives that of the token at a position. The prompt's slot must have been kept.
     """
-    keep = draw_one(particles.draw, np.ones(particles.length))
+    keep = sample_one(particles.draw, np.ones(particles.length))
     paths = [particles.genealogy.path(node) for node in particles.histories.node.tolist()]
     movable = np.array([i for i, path in enumerate(paths) if len(path) > keep], dtype=np.int64)
     if not len(movable):
@@ -48,10 +48,10 @@ def rejuvenate(particles: Particles, exponent: Callable[[int], float]) -> Genera
     scouts = _scouts(particles, movable, paths, keep)
     while scouts.n_live and scouts.length < particles.length:
         if scouts.length:
-            scouts.evaluate()
+            scouts.decode()
             yield
         if scouts.n_live:
-            scouts.extend(Proposal(exponent(scouts.length)))
+            scouts.propose(Proposal(exponent(scouts.length)))
     taken = _taken(particles, scouts.histories, movable)
     n_proposals = int(particles.histories.count[movable].sum())
     _take_in(particles, scouts.histories, movable, taken)
@@ -71,10 +71,10 @@ def _scouts(particles: Particles, movable: Ints, paths: Sequence[Ints], keep: in
         finish=np.full(len(movable), LIVE, dtype=np.int8),
         slot=np.array([slots.of(prefix) for prefix in prefixes]),
         stop=tuple(_stop_state(particles, prefix) for prefix in prefixes),
-        origin=np.arange(len(movable)),
+        source=np.arange(len(movable)),
     )
     logits = None if keep else np.repeat(particles.prompt_logits, len(movable), axis=0)
-    return particles.scouts(starts, keep, logits)
+    return particles.lookahead_copy(starts, keep, logits)
 
 
 class _Slots:
@@ -101,7 +101,7 @@ class _Slots:
             return sequences.fork(self._holders[node], self._keep - 1)
         slot = sequences.fork(particles.prompt_slot)
         if len(prefix) > 1:
-            sequences.replay(slot, particles.genealogy.last_tokens(prefix[:-1]))
+            sequences.refill(slot, particles.genealogy.last_tokens(prefix[:-1]))
         return slot
 
 
@@ -114,7 +114,7 @@ def _stop_state(particles: Particles, prefix: Ints) -> StopState:
 
 def _taken(particles: Particles, proposed: Histories, movable: Ints) -> Ints:
     """How many of the particles on each proposed text take it."""
-    tree, current = particles.genealogy, particles.histories.node[movable][proposed.origin]
+    tree, current = particles.genealogy, particles.histories.node[movable][proposed.source]
     gain = _score(particles, proposed.node) - _score(particles, current)
     chance = np.exp(np.minimum(gain, 0.0))
     same = [
@@ -138,11 +138,11 @@ def _take_in(particles: Particles, proposed: Histories, movable: Ints, taken: In
     """Move so many particles from their texts to the proposed ones, each with its weight."""
     texts = particles.histories
     left = texts.count.copy()
-    np.subtract.at(left, movable[proposed.origin], taken)
+    np.subtract.at(left, movable[proposed.source], taken)
     moved = replace(
         proposed,
         count=taken,
-        logw=texts.logw[movable][proposed.origin],
-        origin=texts.origin[movable][proposed.origin],
+        logw=texts.logw[movable][proposed.source],
+        source=texts.source[movable][proposed.source],
     )
-    particles.take_in(replace(texts, count=left).followed_by(moved))
+    particles.merge_histories(replace(texts, count=left).append_children(moved))

@@ -31,29 +31,29 @@ def future_values(
     alpha = exponent(particles.length + n_steps)
     # A finished history goes on as well, by what the rising exponent takes from it.
     log_values: Doubles = (alpha - particles.alpha) * histories.logp
-    n_kept, n_live = sequences.n_kept, particles.n_live
+    n_kept, n_live = sequences.n_pinned, particles.n_live
     if 2 * n_live > sequences.n_usable:
         particles.reductions += 1
         return np.zeros(len(histories))
-    logits = particles.hold_logits()
-    scouts = particles.scouts(_starts(particles, n_each), particles.length, logits)
-    sequences.n_kept += n_live
+    logits = particles.pin_logits()
+    scouts = particles.lookahead_copy(_starts(particles, n_each), particles.length, logits)
+    sequences.n_pinned += n_live
     try:
         for _ in range(n_steps):
             if not scouts.n_live:
                 break
-            scouts.extend(Proposal(scouts.alpha))
-            scouts.evaluate()
+            scouts.propose(Proposal(scouts.alpha))
+            scouts.decode()
             yield
             _weigh(scouts, exponent)
-        scouts.raise_to(alpha)
+        scouts.set_exponent(alpha)
         log_values[histories.live] = _by_origin(scouts.histories, n_live)
     except ContextFull:
         log_values = np.zeros(len(histories))
         particles.reductions += 1
     particles.reductions += scouts.reductions
-    sequences.n_kept = n_kept
-    scouts.cut(scouts.histories.live)
+    sequences.n_pinned = n_kept
+    scouts.prune(scouts.histories.live)
     return log_values
 
 
@@ -65,21 +65,21 @@ def _starts(particles: Particles, n_each: int) -> Histories:
         count=np.full(len(live), n_each),
         logw=np.full(len(live), -np.log(n_each)),
         slot=np.array([particles.sequences.fork(slot) for slot in live.slot.tolist()]),
-        origin=np.arange(len(live)),
+        source=np.arange(len(live)),
     )
 
 
 def _weigh(scouts: Particles, exponent: Callable[[int], float]) -> None:
     """For their next token."""
     if scouts.n_live:
-        scouts.raise_to(exponent(scouts.length))
-        scouts.weigh()
+        scouts.set_exponent(exponent(scouts.length))
+        scouts.add_token_weight()
 
 
 def _by_origin(histories: Histories, n: int) -> Doubles:
     """log of the weight (n,) of all scouts from each origin; the least of them where none is left."""
     totals = np.full(n, -np.inf)
-    np.logaddexp.at(totals, histories.origin, histories.log_totals)
+    np.logaddexp.at(totals, histories.source, histories.log_totals)
     lost = totals == -np.inf
     totals[lost] = 0.0 if lost.all() else totals[~lost].min()
     return totals

@@ -6,25 +6,25 @@ from collections.abc import Sequence
 from typing import Any
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import refuse_idle
+from localsmc.methods.base import reject_unused
 from localsmc.numerics.resampling import SCHEMES
 
-OPTIMAL = "optimal"
+FEARNHEAD_CLIFFORD = "fearnhead-clifford"
 """The scheme that takes the place of drawing, weighing and resampling."""
 
 
-def ramped(alpha: float, ramp: int, step: int) -> float:
+def alpha_at(alpha: float, ramp: int, step: int) -> float:
     """α_t for the token at 0-based position t: from 1 in even steps to alpha over `ramp` tokens."""
     return 1.0 + (alpha - 1.0) * min(1.0, (step + 1) / max(1, ramp))
 
 
 def require_scheme(method: Any, idle: Sequence[str]) -> None:
     """Raise ConfigError for an unknown `resampling`, and for what is `idle` where it is the optimal one."""
-    if method.resampling not in (*SCHEMES, OPTIMAL):
+    if method.resampling not in (*SCHEMES, FEARNHEAD_CLIFFORD):
         raise ConfigError(
             f"`resampling` is `{method.resampling}`, which is no scheme",
-            hint=f"there is: {', '.join((*SCHEMES, OPTIMAL))}",
+            hint=f"there is: {', '.join((*SCHEMES, FEARNHEAD_CLIFFORD))}",
         )
-    if method.resampling == OPTIMAL:
+    if method.resampling == FEARNHEAD_CLIFFORD:
         hint = "add `--resampling systematic`, or another scheme"
-        refuse_idle(method, idle, "`resampling` is `optimal`", hint)
+        reject_unused(method, idle, "`resampling` is `fearnhead-clifford`", hint)

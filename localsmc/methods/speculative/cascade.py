@@ -22,11 +22,11 @@ from functools import partial
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import refuse_idle, require
+from localsmc.methods.base import reject_unused, require_between
 from localsmc.methods.request import Request
 from localsmc.methods.speculative.deferral_rules import RULES, bild, is_unsure
-from localsmc.methods.speculative.draft_and_verify import Alternation
-from localsmc.methods.speculative.speculative_run import Drafting, Induced, SpeculativeRun
+from localsmc.methods.speculative.draft_and_verify import SequentialCascade
+from localsmc.methods.speculative.speculative_run import SpeculativeConfig, SpeculativeRun, TargetRule
 
 BILD = "bild"
 SEQUENTIAL = "chow"
@@ -34,7 +34,7 @@ SEQUENTIAL = "chow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cascade(Drafting):
+class Cascade(SpeculativeConfig):
     """Parameters of `Drafting`, `rule` and its `lenience`, −64 to 64: for bild in nats, else a share.
 
     `fallback` 0 to 1 is bild's alone, `sequential` is for the rule chow.
@@ -56,8 +56,8 @@ class Cascade(Drafting):
             raise ConfigError(
                 f"`rule` is `{self.rule}`, which is no rule", hint=f"there is: {', '.join((*RULES, BILD))}"
             )
-        require("lenience", self.lenience, -64.0, 64.0)
-        require("fallback", self.fallback, 0.0, 1.0)
+        require_between("lenience", self.lenience, -64.0, 64.0)
+        require_between("fallback", self.fallback, 0.0, 1.0)
         if self.sequential and self.rule != SEQUENTIAL:
             raise ConfigError(
                 f"`sequential` cannot be with `rule` {self.rule}, which looks at the large model's law first",
@@ -65,10 +65,10 @@ class Cascade(Drafting):
             )
 
         if self.rule != BILD:
-            refuse_idle(self, ["fallback"], f"`rule` is `{self.rule}`", f"use `rule={BILD}`")
+            reject_unused(self, ["fallback"], f"`rule` is `{self.rule}`", f"use `rule={BILD}`")
         if self.sequential:
             idle = ("n_max", "adaptive", "p_min")
-            refuse_idle(self, idle, "`sequential` writes a token at a time", "leave `sequential` out")
+            reject_unused(self, idle, "`sequential` writes a token at a time", "leave `sequential` out")
 
     @property
     def knows_logp(self) -> bool:
@@ -79,10 +79,10 @@ class Cascade(Drafting):
         """See `Method.start`."""
         if self.sequential:
             return SequentialRun(self, request)
-        return SpeculativeRun(self, request, induced=self.induced)
+        return SpeculativeRun(self, request, induced=self.target_rule)
 
     @property
-    def induced(self) -> Induced:
+    def target_rule(self) -> TargetRule:
         """π from q and p."""
         if self.rule == BILD:
             return partial(bild, lenience=self.lenience, fallback=self.fallback)
@@ -96,5 +96,5 @@ class SequentialRun(SpeculativeRun):
     takes_back = False
 
     def __init__(self, method: Cascade, request: Request) -> None:
-        writers = partial(Alternation, defers=partial(is_unsure, lenience=method.lenience))
+        writers = partial(SequentialCascade, defers=partial(is_unsure, lenience=method.lenience))
         super().__init__(method, request, induced=None, writers=writers)

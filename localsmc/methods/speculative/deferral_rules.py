@@ -29,54 +29,54 @@ from localsmc.numerics.log_math import Doubles, Floats
 
 
 @dataclass(frozen=True, slots=True)
-class Law:
+class RuleDistribution:
     """Next-token probabilities (R, V), at the temperature at hand and at temperature 1."""
 
     drawn: Floats
     plain: Floats
 
 
-Rule = Callable[[Law, Law, float], Floats]
+DeferralRule = Callable[[RuleDistribution, RuleDistribution, float], Floats]
 """(q, p, lenience) → π (R, V)."""
 
 
-def chow(q: Law, p: Law, lenience: float) -> Floats:
+def chow(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """Defers where the small model is unsure: max q < 1 − lenience (2)."""
     return _either(is_unsure(q, lenience), q, p)
 
 
-def is_unsure(q: Law, lenience: float) -> NDArray[np.bool_]:
+def is_unsure(q: RuleDistribution, lenience: float) -> NDArray[np.bool_]:
     """Whether Chow's rule defers: it asks the small model alone."""
     return np.asarray(_top(q) < 1.0 - lenience)
 
 
-def diff(q: Law, p: Law, lenience: float) -> Floats:
+def diff(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """Defers where the large model is surer: max q < max p − lenience (5)."""
     return _either(_top(q) < _top(p) - lenience, q, p)
 
 
-def opt(q: Law, p: Law, lenience: float) -> Floats:
+def opt(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """Defers where that is worth the tokens refused: max q < max p − lenience·TV(p, q) (10)."""
     distance = np.maximum(q.drawn - p.drawn, 0.0).sum(axis=1, dtype=np.float64)
     return _either(_top(q) < _top(p) - lenience * distance, q, p)
 
 
-def token_v1(q: Law, p: Law, lenience: float) -> Floats:
+def token_v1(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """A: tokens with q ≥ max p − lenience (13)."""
     return _within(q.plain >= (_top(p) - lenience)[:, None], q, p)
 
 
-def token_v2(q: Law, p: Law, lenience: float) -> Floats:
+def token_v2(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """A: tokens with p ≥ max p − lenience (14)."""
     return _within(p.plain >= (_top(p) - lenience)[:, None], q, p)
 
 
-def token_v3(q: Law, p: Law, lenience: float) -> Floats:
+def token_v3(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """A: tokens with p ≥ (1 − lenience)·max p (15): a min-p of 1 − lenience."""
     return _within(p.plain >= ((1.0 - lenience) * _top(p))[:, None], q, p)
 
 
-def lossy(q: Law, p: Law, lenience: float) -> Floats:
+def lossy(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
     """Lossy speculative sampling: a draft is accepted with min(1, p / ((1 − lenience)·q)).
 
     What is refused is drawn anew from max(0, p − q), as lossless sampling does; written as a law,
@@ -92,7 +92,7 @@ def lossy(q: Law, p: Law, lenience: float) -> Floats:
     return np.asarray(kept + short * _column(np.maximum(share, 0.0), short))
 
 
-def bild(q: Law, p: Law, lenience: float, fallback: float) -> Floats:
+def bild(q: RuleDistribution, p: RuleDistribution, lenience: float, fallback: float) -> Floats:
     """Falls back where max q < fallback; rolls a draft back where −log p of its token is above lenience.
 
     At fallbacks π = p, elsewhere A: tokens with p ≥ exp(−lenience).
@@ -101,7 +101,7 @@ def bild(q: Law, p: Law, lenience: float, fallback: float) -> Floats:
     return np.where(_column(_top(q) < fallback), p.drawn, kept)
 
 
-RULES: dict[str, Rule] = {
+RULES: dict[str, DeferralRule] = {
     "chow": chow,
     "diff": diff,
     "opt": opt,
@@ -113,7 +113,7 @@ RULES: dict[str, Rule] = {
 """Those that lenience alone decides on."""
 
 
-def _top(law: Law) -> Doubles:
+def _top(law: RuleDistribution) -> Doubles:
     return np.asarray(law.plain.max(axis=1), dtype=np.float64)
 
 
@@ -121,11 +121,11 @@ def _column(values: NDArray[Any], like: Floats | None = None) -> NDArray[Any]:
     return values[:, None] if like is None else values[:, None].astype(like.dtype)
 
 
-def _either(defers: NDArray[np.bool_], q: Law, p: Law) -> Floats:
+def _either(defers: NDArray[np.bool_], q: RuleDistribution, p: RuleDistribution) -> Floats:
     return np.where(_column(defers), p.drawn, q.drawn)
 
 
-def _within(allowed: NDArray[np.bool_], q: Law, p: Law) -> Floats:
+def _within(allowed: NDArray[np.bool_], q: RuleDistribution, p: RuleDistribution) -> Floats:
     kept = np.where(allowed, q.drawn, 0.0).astype(q.drawn.dtype)
     rest = np.maximum(0.0, 1.0 - kept.sum(axis=1, dtype=np.float64))
     return np.asarray(kept + p.drawn * _column(rest, kept))

@@ -22,18 +22,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.methods.speculative.deferral_rules import Law
-from localsmc.methods.speculative.token_laws import Tempering
-from localsmc.methods.token_tree import ROOT, Genealogy
-from localsmc.numerics.categorical import Draw
+from localsmc.methods.speculative.deferral_rules import RuleDistribution
+from localsmc.methods.speculative.token_laws import TokenDistributions
+from localsmc.methods.token_tree import ROOT, TokenTree
+from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.numerics.log_math import Doubles, Floats
 from localsmc.text.stop_rule import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False)
-class Text:
+class DraftedText:
     """A text and the slots that hold it in both memories, up to a token or two at its end."""
 
     target: int
@@ -48,13 +48,13 @@ class Text:
 
 
 @dataclass(slots=True, eq=False)
-class Block:
+class DraftBlock:
     """What a draft adds to a text in a round."""
 
     limit: int
     """Tokens that it may have."""
     tokens: list[int] = field(default_factory=list)
-    laws: list[Law] = field(default_factory=list)
+    laws: list[RuleDistribution] = field(default_factory=list)
     """q before each token, and behind the last one where that is wanted: one row each."""
     is_closed: bool = False
     is_ended: bool = False
@@ -62,7 +62,7 @@ class Block:
 
 
 @dataclass(slots=True)
-class Counts:
+class DraftCounts:
     """What became of tokens: see `methods.runs.Run`."""
 
     drafted: int = 0
@@ -73,7 +73,7 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class _TargetRows:
     """What the target says at a block's positions and behind it: logits and π, (R, V) each."""
 
     logits: Floats
@@ -86,7 +86,7 @@ class _Reading:
         return np.asarray(self.logits[rows, list(tokens)].astype(np.float64) - self.log_norm[rows])
 
 
-class Speculation:
+class SpeculativeDecoder:
     """Writes texts, round by round, all of them side by side: one batch a drafted token, one to read all.
 
     `induced` gives π from q and p; with None π is p, and q is not asked for behind a block.
@@ -94,33 +94,33 @@ class Speculation:
 
     def __init__(
         self,
-        target: Sequences,
-        draft: Sequences,
+        target: KVSlots,
+        draft: KVSlots,
         roots: tuple[tuple[int, Floats], tuple[int, Floats]],
         *,
-        induced: Callable[[Law, Law], Floats] | None,
-        tempering: Tempering,
+        induced: Callable[[RuleDistribution, RuleDistribution], Floats] | None,
+        tempering: TokenDistributions,
         least_sure: float,
         n_tokens: int,
         stop: StopRule,
-        draw: Draw,
+        draw: CategoricalSampler,
     ) -> None:
         self._target, self._draft, self._roots = target, draft, roots
         self._induced, self._tempering, self._least_sure = induced, tempering, least_sure
         self._n_tokens, self._stop, self._draw = n_tokens, stop, draw
         self._is_eog = target.model.is_eog
-        self.genealogy = Genealogy()
-        self.counts = Counts()
+        self.genealogy = TokenTree()
+        self.counts = DraftCounts()
 
-    def begin(self) -> Text:
+    def begin(self) -> DraftedText:
         """An empty text."""
         (target, _), (draft, _) = self._roots
-        return Text(self._target.fork(target), self._draft.fork(draft), self._stop.start())
+        return DraftedText(self._target.fork(target), self._draft.fork(draft), self._stop.start())
 
-    def advance(self, texts: Sequence[Text], n_draft: int) -> None:
+    def advance(self, texts: Sequence[DraftedText], n_draft: int) -> None:
         """A round: at most so many drafted tokens and one more for each of these live texts."""
         # A token behind the block must fit as well.
-        blocks = [Block(min(n_draft, self._n_tokens - len(text.tokens) - 1)) for text in texts]
+        blocks = [DraftBlock(min(n_draft, self._n_tokens - len(text.tokens) - 1)) for text in texts]
         self._write(texts, blocks)
         logits = self._read(texts, blocks)
         self._decide(texts, blocks, logits)
@@ -129,14 +129,14 @@ class Speculation:
 
     # --- drafting ---
 
-    def _write(self, texts: Sequence[Text], blocks: Sequence[Block]) -> None:
+    def _write(self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock]) -> None:
         """Draw the blocks from the draft, a token of each at a time."""
         open_ = [i for i, block in enumerate(blocks) if self._goes_on(block)]
         while open_:
-            law = self._tempering.law(self._drafted(texts, blocks, open_))
+            law = self._tempering.distribution(self._drafted(texts, blocks, open_))
             tops = law.plain.max(axis=1)
             for row, i in enumerate(open_):
-                blocks[i].laws.append(Law(law.drawn[row], law.plain[row]))
+                blocks[i].laws.append(RuleDistribution(law.drawn[row], law.plain[row]))
                 blocks[i].is_closed = len(blocks[i].tokens) == blocks[i].limit or tops[row] < self._least_sure
             writing = [row for row, i in enumerate(open_) if not blocks[i].is_closed]
             if not writing:
@@ -149,10 +149,12 @@ class Speculation:
             self.counts.drafted += len(open_)
             open_ = [i for i in open_ if not blocks[i].is_ended and self._goes_on(blocks[i])]
 
-    def _goes_on(self, block: Block) -> bool:
+    def _goes_on(self, block: DraftBlock) -> bool:
         return len(block.tokens) < block.limit or self._induced is not None
 
-    def _drafted(self, texts: Sequence[Text], blocks: Sequence[Block], which: Sequence[int]) -> Floats:
+    def _drafted(
+        self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock], which: Sequence[int]
+    ) -> Floats:
         """The draft's logits behind what there is of some texts and their blocks."""
         slots = np.array([texts[i].draft for i in which])
         # What the draft's vocabulary lacks it reads as the last token that it has.
@@ -164,11 +166,11 @@ class Speculation:
             pending.append(np.minimum(np.array(behind, dtype=np.int64), last_id))
         if not len(pending[0]):  # the first round of all
             return np.repeat(self._roots[1][1], len(which), axis=0)
-        return self._draft.append_blocks(slots, pending, last_only=True)
+        return self._draft.decode_blocks(slots, pending, last_only=True)
 
     # --- reading ---
 
-    def _read(self, texts: Sequence[Text], blocks: Sequence[Block]) -> list[Floats]:
+    def _read(self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock]) -> list[Floats]:
         """The target's logits at each block's positions, and behind it where it has not ended."""
         slots = np.array([text.target for text in texts])
         held = self._target.lengths(slots)
@@ -180,23 +182,25 @@ class Speculation:
         some = [i for i, tokens in enumerate(pending) if len(tokens)]
         if not some:
             return [self._roots[0][1]] * len(texts)
-        found = self._target.append_blocks(slots[some], [pending[i] for i in some])
+        found = self._target.decode_blocks(slots[some], [pending[i] for i in some])
         ends = np.cumsum([len(tokens) for tokens in pending])
         rows = np.split(found, ends[:-1])
         return [np.concatenate((self._roots[0][1], part)) for part in rows] if is_first else rows
 
     # --- deciding ---
 
-    def _decide(self, texts: Sequence[Text], blocks: Sequence[Block], logits: Sequence[Floats]) -> None:
+    def _decide(
+        self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock], logits: Sequence[Floats]
+    ) -> None:
         """Append to each text what is accepted of its block, and the token that comes behind."""
         readings = []
         masses = np.zeros((len(texts), 1 + max(len(block.tokens) for block in blocks)))
         for i, (block, rows) in enumerate(zip(blocks, logits, strict=True)):
             target, log_norm = self._tempering.read(rows)
-            readings.append(_Reading(rows, log_norm, self._pi(block, target)))
+            readings.append(_TargetRows(rows, log_norm, self._pi(block, target)))
             masses[i, : len(block.tokens) + 1] = _accepted(readings[i].pi, block)
         n_accepted = self._draw(masses, np.ones(len(texts), dtype=np.int64)).tolist()
-        lasts: list[tuple[Text, _Reading, int, Floats]] = []
+        lasts: list[tuple[DraftedText, _TargetRows, int, Floats]] = []
         for text, block, reading, n in zip(texts, blocks, readings, n_accepted, strict=True):
             self._count(block, n, self._keep(text, block.tokens[:n], reading.logp(0, block.tokens[:n])))
             if text.finish == LIVE and n < len(reading.pi):
@@ -209,19 +213,19 @@ class Speculation:
             self._keep(text, [token], reading.logp(n, [token]))
         self.counts.rewritten += len(lasts)
 
-    def _pi(self, block: Block, target: Law) -> Floats:
+    def _pi(self, block: DraftBlock, target: RuleDistribution) -> Floats:
         if self._induced is None:
             return target.drawn
         drawn, plain = (np.stack([getattr(law, part) for law in block.laws]) for part in ("drawn", "plain"))
-        return self._induced(Law(drawn, plain), target)
+        return self._induced(RuleDistribution(drawn, plain), target)
 
-    def _count(self, block: Block, n_accepted: int, n_kept: int) -> None:
+    def _count(self, block: DraftBlock, n_accepted: int, n_kept: int) -> None:
         n_fed = len(block.tokens) - block.is_ended
         self.counts.kept += n_kept
         self.counts.refused += n_accepted < len(block.tokens)
         self.counts.wasted += max(0, n_fed - n_kept)
 
-    def _keep(self, text: Text, tokens: Sequence[int], logp: Doubles) -> int:
+    def _keep(self, text: DraftedText, tokens: Sequence[int], logp: Doubles) -> int:
         """Append tokens, up to where the text ends; returns how many there are."""
         for n, token in enumerate(tokens):
             parent = text.nodes[-1] if text.nodes else ROOT
@@ -237,7 +241,7 @@ class Speculation:
                 return n + 1
         return len(tokens)
 
-    def _settle(self, text: Text, block: Block) -> None:
+    def _settle(self, text: DraftedText, block: DraftBlock) -> None:
         """Forget what was refused; a finished text is forgotten whole."""
         if text.finish != LIVE:
             self.release(text)
@@ -246,30 +250,34 @@ class Speculation:
         self._target.truncate(text.target, len(text.tokens) - 1)
         self._draft.truncate(text.draft, len(text.tokens) - 1)
 
-    def release(self, text: Text) -> None:
+    def release(self, text: DraftedText) -> None:
         """Give its slots back."""
         self._target.release(text.target)
         self._draft.release(text.draft)
 
 
-class Alternation(Speculation):
+class SequentialCascade(SpeculativeDecoder):
     """The models take turns: the draft writes a token, or leaves it to the target where `defers` says so.
 
     The target reads what it has not read yet only then; what the draft wrote behind it is never read,
     so the log-probabilities of texts are not known.
     """
 
-    def __init__(self, *args: Any, defers: Callable[[Law], NDArray[np.bool_]], **options: Any) -> None:
+    def __init__(
+        self, *args: Any, defers: Callable[[RuleDistribution], NDArray[np.bool_]], **options: Any
+    ) -> None:
         super().__init__(*args, **options)
         self._defers = defers
 
-    def advance(self, texts: Sequence[Text], _n_draft: int = 1) -> None:
+    def advance(self, texts: Sequence[DraftedText], _n_draft: int = 1) -> None:
         """One token for each of these live texts."""
-        nothing = [Block(0) for _ in texts]
-        q = self._tempering.law(self._drafted(texts, nothing, range(len(texts))))
+        nothing = [DraftBlock(0) for _ in texts]
+        q = self._tempering.distribution(self._drafted(texts, nothing, range(len(texts))))
         mass, deferred = q.drawn.copy(), np.flatnonzero(self._defers(q))
         if len(deferred):
-            mass[deferred] = self._tempering.law(self._answered([texts[i] for i in deferred.tolist()])).drawn
+            mass[deferred] = self._tempering.distribution(
+                self._answered([texts[i] for i in deferred.tolist()])
+            ).drawn
         self.counts.rewritten += len(deferred)
         self.counts.drafted += len(texts) - len(deferred)
         self.counts.kept += len(texts) - len(deferred)
@@ -279,17 +287,17 @@ class Alternation(Speculation):
             if text.finish != LIVE:
                 self.release(text)
 
-    def _answered(self, texts: Sequence[Text]) -> Floats:
+    def _answered(self, texts: Sequence[DraftedText]) -> Floats:
         """The target's logits behind some texts."""
         slots = np.array([text.target for text in texts])
         held = self._target.lengths(slots).tolist()
         pending = [np.array(text.tokens[n:], dtype=np.int64) for text, n in zip(texts, held, strict=True)]
         if not len(pending[0]):  # at the prompt's end
             return np.repeat(self._roots[0][1], len(texts), axis=0)
-        return self._target.append_blocks(slots, pending, last_only=True)
+        return self._target.decode_blocks(slots, pending, last_only=True)
 
 
-def _accepted(pi: Floats, block: Block) -> Doubles:
+def _accepted(pi: Floats, block: DraftBlock) -> Doubles:
     """(γ + 1,) the probability that so many of the block's tokens are accepted."""
     n, places = len(block.tokens), np.arange(len(block.tokens))
     wanted = pi[places, block.tokens].astype(np.float64)
@@ -299,7 +307,7 @@ def _accepted(pi: Floats, block: Block) -> Doubles:
     return np.asarray(reach * np.concatenate((1.0 - accepts, [1.0])))
 
 
-def _residual(pi: Floats, block: Block, n: int) -> Floats:
+def _residual(pi: Floats, block: DraftBlock, n: int) -> Floats:
     """The mass (V,) of the token behind n accepted ones: what of π the draft has not covered."""
     if n == len(block.tokens):
         return pi

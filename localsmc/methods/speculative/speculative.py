@@ -18,15 +18,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import refuse_idle
+from localsmc.methods.base import reject_unused
 from localsmc.methods.request import Request
 from localsmc.methods.sampling.sample import lowest_logit, require_truncation
-from localsmc.methods.speculative.speculative_run import Drafting, SpeculativeRun
+from localsmc.methods.speculative.speculative_run import SpeculativeConfig, SpeculativeRun
 from localsmc.numerics.log_math import Floats
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Speculative(Drafting):
+class Speculative(SpeculativeConfig):
     """Parameters of `Drafting`, and the truncations of `Sample`, off by default."""
 
     name: ClassVar[str] = "speculative"
@@ -41,7 +41,9 @@ class Speculative(Drafting):
         require_truncation(self.top_k, self.top_p, self.min_p)
         if not self.temperature:
             idle = ("top_k", "top_p", "min_p")
-            refuse_idle(self, idle, "`temperature` is 0: the likeliest token stays", "raise the temperature")
+            reject_unused(
+                self, idle, "`temperature` is 0: the likeliest token stays", "raise the temperature"
+            )
 
     def start(self, request: Request) -> SpeculativeRun:
         """See `Method.start`."""

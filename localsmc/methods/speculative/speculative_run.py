@@ -6,20 +6,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import TOKENS, require
-from localsmc.methods.request import Request, Room
-from localsmc.methods.speculative.deferral_rules import Law
-from localsmc.methods.speculative.draft_and_verify import Speculation, Text
-from localsmc.methods.speculative.token_laws import Tempering
-from localsmc.methods.speculative.two_model_run import TextsRun, require_forgetting
+from localsmc.methods.base import TOKENS, require_between
+from localsmc.methods.request import KVDemand, Request
+from localsmc.methods.speculative.deferral_rules import RuleDistribution
+from localsmc.methods.speculative.draft_and_verify import DraftedText, SpeculativeDecoder
+from localsmc.methods.speculative.token_laws import TokenDistributions
+from localsmc.methods.speculative.two_model_run import TwoModelRun, require_can_forget
 from localsmc.numerics.log_math import Floats, Lowest
 
-Induced = Callable[[Law, Law], Floats]
+TargetRule = Callable[[RuleDistribution, RuleDistribution], Floats]
 """π from q and p."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drafting:
+class SpeculativeConfig:
     """N texts at a temperature, 0 for the likeliest tokens; `n_max` 1 to 64 a block, `p_min` 0 to 1."""
 
     select: ClassVar[str] = "draw"
@@ -32,24 +32,24 @@ class Drafting:
     p_min: float = 0.0
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, 1_000_000)
+        require_between("particles", self.particles, 1, 1_000_000)
         if self.temperature:
-            require("temperature", self.temperature, 1 / 64, 64.0)
-        require("n_max", self.n_max, 1, 64)
-        require("p_min", self.p_min, 0.0, 1.0)
+            require_between("temperature", self.temperature, 1 / 64, 64.0)
+        require_between("n_max", self.n_max, 1, 64)
+        require_between("p_min", self.p_min, 0.0, 1.0)
 
     @property
-    def sharpness(self) -> float | None:
+    def weight_exponent(self) -> float | None:
         """That of every token, as for `sample`; None for one text, and where there is no chance."""
         return 1.0 / self.temperature if self.particles > 1 and self.temperature else None
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """Independent texts may share nothing; the prompt keeps a sequence."""
-        return Room(self.particles + 1, self.particles)
+        return KVDemand(self.particles + 1, self.particles)
 
 
-class SpeculativeRun(TextsRun):
+class SpeculativeRun(TwoModelRun):
     """Rounds of blocks by `writers`; `induced` as in `Speculation`, `lowest` as in `Tempering`."""
 
     takes_back: ClassVar[bool] = True
@@ -57,41 +57,41 @@ class SpeculativeRun(TextsRun):
 
     def __init__(
         self,
-        method: Drafting,
+        method: SpeculativeConfig,
         request: Request,
         *,
-        induced: Induced | None,
+        induced: TargetRule | None,
         lowest: Lowest | None = None,
-        writers: Callable[..., Speculation] = Speculation,
+        writers: Callable[..., SpeculativeDecoder] = SpeculativeDecoder,
     ) -> None:
         if self.takes_back:
-            require_forgetting(request)
+            require_can_forget(request)
         super().__init__(request, method.particles)
         self._method = method
-        self.speculation = writers(
+        self.decoder = writers(
             self.sequences,
             self.drafts,
             self.roots,
             induced=induced,
-            tempering=Tempering(method.temperature, lowest, request.model.n_vocab),
+            tempering=TokenDistributions(method.temperature, lowest, request.model.n_vocab),
             least_sure=method.p_min,
             n_tokens=request.n_tokens,
             stop=request.stop,
             draw=request.draw,
         )
         self._begin_wave()
-        self._stand()
+        self._finish_prefill()
 
     @property
     def _exponent(self) -> float:
         return 1.0 / self._method.temperature if self._method.temperature else 1.0
 
-    def _advance(self, texts: Sequence[Text]) -> None:
-        n_max, counts = self._method.n_max, self.speculation.counts
+    def _advance(self, texts: Sequence[DraftedText]) -> None:
+        n_max, counts = self._method.n_max, self.decoder.counts
         if self._method.adaptive:
             accepted = (counts.kept + 1) / (counts.kept + counts.refused + 2)
             n_max = best_length(accepted, self._draft.cost, n_max)
-        self.speculation.advance(texts, n_max)
+        self.decoder.advance(texts, n_max)
 
 
 def best_length(accepted: float, cost: float, n_max: int) -> int:

@@ -4,44 +4,44 @@ from __future__ import annotations
 
 import numpy as np
 
-from localsmc.methods.speculative.deferral_rules import Law
+from localsmc.methods.speculative.deferral_rules import RuleDistribution
 from localsmc.numerics.log_math import Doubles, Floats, Lowest, require_numbers
 
 
-class Tempering:
+class TokenDistributions:
     """From logits to laws: a temperature, 0 for the likeliest token, and a truncation for what is drawn."""
 
     def __init__(self, temperature: float, lowest: Lowest | None, n_vocab: int) -> None:
         self.temperature = temperature
         self._lowest, self._n_vocab = lowest, n_vocab
 
-    def law(self, logits: Floats) -> Law:
+    def distribution(self, logits: Floats) -> RuleDistribution:
         """The law of each row (R, W), over the target's vocabulary: what the draft lacks has q = 0."""
         return self.read(logits)[0]
 
-    def read(self, logits: Floats) -> tuple[Law, Doubles]:
+    def read(self, logits: Floats) -> tuple[RuleDistribution, Doubles]:
         """The same, and the log-sum-exp (R,) of each row."""
         logits = logits[:, : self._n_vocab]
-        found, log_norm = _softmax(logits)
+        found, log_norm = softmax(logits)
         plain = self._widened(found)
         if self.temperature == 1.0 and self._lowest is None:
-            return Law(plain, plain), log_norm
+            return RuleDistribution(plain, plain), log_norm
         if self.temperature == 0.0:
             drawn = np.zeros_like(plain)
             drawn[np.arange(len(logits)), logits.argmax(axis=1)] = 1.0
-            return Law(drawn, plain), log_norm
+            return RuleDistribution(drawn, plain), log_norm
         if self._lowest is not None:
             lowest = np.array([self._lowest(row) for row in logits])[:, None]
             logits = np.where(logits < lowest, -np.inf, logits).astype(logits.dtype)
-        drawn, _ = _softmax(logits / logits.dtype.type(self.temperature))
-        return Law(self._widened(drawn), plain), log_norm
+        drawn, _ = softmax(logits / logits.dtype.type(self.temperature))
+        return RuleDistribution(self._widened(drawn), plain), log_norm
 
     def _widened(self, probabilities: Floats) -> Floats:
         missing = self._n_vocab - probabilities.shape[1]
         return np.pad(probabilities, ((0, 0), (0, missing))) if missing else probabilities
 
 
-def _softmax(logits: Floats) -> tuple[Floats, Doubles]:
+def softmax(logits: Floats) -> tuple[Floats, Doubles]:
     """Probabilities (R, V), and the log-sum-exp of each row."""
     top = logits.max(axis=1)
     require_numbers(top)

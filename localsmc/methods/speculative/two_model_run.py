@@ -8,11 +8,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from localsmc.errors import ConfigError, ContextFull
-from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.finish_state import LIVE
-from localsmc.methods.request import Ending, Request
-from localsmc.methods.run import REASONS, Move, Run, merged, require_draft
-from localsmc.methods.speculative.draft_and_verify import Speculation, Text
+from localsmc.methods.request import Request, WeightedText
+from localsmc.methods.run import REASONS, SamplingRun, StepOutcome, merged, require_draft
+from localsmc.methods.speculative.draft_and_verify import DraftedText, SpeculativeDecoder
 from localsmc.numerics.log_math import Floats
 from localsmc.results import HistoryInfo
 
@@ -20,7 +20,7 @@ Root = tuple[int, Floats]
 """The slot that holds the prompt, and the logits behind it."""
 
 
-def require_forgetting(request: Request) -> None:
+def require_can_forget(request: Request) -> None:
     """Raise ConfigError where one of the models cannot take tokens back."""
     draft = require_draft(request)
     for name, model in (("target", request.model), ("draft", draft.model)):
@@ -31,23 +31,23 @@ def require_forgetting(request: Request) -> None:
             )
 
 
-class TextsRun(Run):
+class TwoModelRun(SamplingRun):
     """Independent texts, as many at a time as fit, moved together by `_advance`."""
 
-    drafts: Sequences
-    speculation: Speculation
+    drafts: KVSlots
+    decoder: SpeculativeDecoder
     """Who writes them; set by the method's own run before it stands."""
 
     def __init__(self, request: Request, n_texts: int) -> None:
         self._draft = require_draft(request)
         super().__init__(request)
-        self.drafts = Sequences(self._draft.model, request.n_tokens)
-        slot, logits = self.drafts.prompt(self._draft.prompt, request.check)
+        self.drafts = KVSlots(self._draft.model, request.n_tokens)
+        slot, logits = self.drafts.prefill(self._draft.prompt, request.check)
         self.roots: tuple[Root, Root] = (self._root, self._root_logits), (slot, logits.copy())
         self._size = self._at_a_time(n_texts)
         self._n_left = n_texts
-        self.texts: list[Text] = []
-        self._done: list[Text] = []
+        self.texts: list[DraftedText] = []
+        self._done: list[DraftedText] = []
         self._n_told: dict[int, int] = {}
 
     def _at_a_time(self, n_texts: int) -> int:
@@ -65,22 +65,22 @@ class TextsRun(Run):
         self._done += self.texts
         n = min(self._size, self._n_left)
         self._n_left -= n
-        self.texts = [self.speculation.begin() for _ in range(n)]
+        self.texts = [self.decoder.begin() for _ in range(n)]
 
     @property
-    def live(self) -> list[Text]:
+    def live(self) -> list[DraftedText]:
         """The texts at work that are not finished."""
         return [text for text in self.texts if text.finish == LIVE]
 
-    def _step(self) -> Move:
+    def _step(self) -> StepOutcome:
         if not self.live:
             self._begin_wave()
         self._n_told = {id(text): len(text.nodes) for text in self.texts}
         self._advance(self.live)
-        counts = self.speculation.counts
+        counts = self.decoder.counts
         self.n_drafted, self.n_kept = counts.drafted, counts.kept
         self.n_rewritten, self.n_wasted = counts.rewritten, counts.wasted
-        return Move(self._exponent, self.ess)
+        return StepOutcome(self._exponent, self.ess)
 
     @property
     @abstractmethod
@@ -88,10 +88,10 @@ class TextsRun(Run):
         """That of a token's law."""
 
     @abstractmethod
-    def _advance(self, texts: Sequence[Text]) -> None:
+    def _advance(self, texts: Sequence[DraftedText]) -> None:
         """Some tokens more for each of them."""
 
-    def _standing(self) -> tuple[int, int, float | None]:
+    def _progress(self) -> tuple[int, int, float | None]:
         n_texts = len(self._done) + len(self.texts)
         return n_texts, n_texts - len(self.live), None
 
@@ -105,13 +105,13 @@ class TextsRun(Run):
         """All that were begun: they are independent."""
         return float(len(self._done) + len(self.texts))
 
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         """See `Run.endings`."""
         texts = [*self._done, *self.texts]
         return merged(self._ending(text, 1 / len(texts)) for text in texts)
 
-    def _ending(self, text: Text, weight: float) -> Ending:
-        return Ending(
+    def _ending(self, text: DraftedText, weight: float) -> WeightedText:
+        return WeightedText(
             tokens=np.array(text.tokens, dtype=np.int32),
             count=1,
             weight=weight,
@@ -125,7 +125,7 @@ class TextsRun(Run):
         return [
             history
             for text in texts
-            for history in self._text_told(
+            for history in self._trace_rows(
                 text.nodes, text.tokens, self._n_told.get(id(text), len(text.nodes)), weight=1 / len(texts),
                 logp=None if np.isnan(text.logp) else text.logp, finish=text.finish,
             )

@@ -15,7 +15,7 @@ from localsmc.lm.interface import TokenIds, common_prefix
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
-class Question(NamedTuple):
+class MultipleChoice(NamedTuple):
     """Tokens up to where the replies part, and the token (K,) that each goes on with."""
 
     tokens: TokenIds
@@ -36,7 +36,7 @@ class Question(NamedTuple):
         return len(np.unique(self.replies)) == len(self.replies)
 
 
-def question(texts: Sequence[TokenIds]) -> Question:
+def multiple_choice(texts: Sequence[TokenIds]) -> MultipleChoice:
     """From the whole text with each of the replies; ConfigError where one text begins another."""
     tokens = common_prefix(texts)
     if len(texts) > 1 and len(tokens) == min(map(len, texts)):
@@ -45,4 +45,4 @@ def question(texts: Sequence[TokenIds]) -> Question:
             hint="give the pool's strategies codes of one letter",
         )
     n = min(len(tokens), len(texts[0]) - 1)
-    return Question(texts[0][:n], np.array([text[n] for text in texts], dtype=np.int64))
+    return MultipleChoice(texts[0][:n], np.array([text[n] for text in texts], dtype=np.int64))

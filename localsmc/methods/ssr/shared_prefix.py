@@ -9,14 +9,14 @@ from localsmc.errors import ConfigError, ContextFull, PromptTooLong
 from localsmc.lm.interface import LanguageModel, TokenIds, common_prefix
 
 
-class Prompts(NamedTuple):
+class SharedPrefixPrompts(NamedTuple):
     """The prompts of all tracks in one model: how all begin, and how each goes on."""
 
     prefix: TokenIds
-    rests: list[list[int]]
+    suffixes: list[list[int]]
 
     @classmethod
-    def of(cls, prompts: Sequence[TokenIds]) -> Prompts:
+    def of(cls, prompts: Sequence[TokenIds]) -> SharedPrefixPrompts:
         """From whole prompts; ConfigError where they have no beginning in common."""
         prefix = common_prefix(prompts)
         if not len(prefix):
@@ -29,18 +29,18 @@ class Prompts(NamedTuple):
     @property
     def longest(self) -> int:
         """Tokens of the longest rest."""
-        return max(map(len, self.rests))
+        return max(map(len, self.suffixes))
 
     def require_fit(self, model: LanguageModel, who: str, n_each: int, n_slots: int) -> None:
         """Raise ContextError unless each track may have so many tokens and slots beside its prompt."""
-        n, room = len(self.rests), min(model.n_length, model.n_cells)
+        n, room = len(self.suffixes), min(model.n_length, model.n_cells)
         n_longest = len(self.prefix) + self.longest + n_each
         if n_longest > room:
             raise PromptTooLong(
                 f"a track of the {who} takes {n_longest} tokens, but the context holds {room}",
                 hint="raise `--ctx-size`, lower `--predict`, or shorten the problem",
             )
-        n_cells = len(self.prefix) + sum(map(len, self.rests)) + n * n_each
+        n_cells = len(self.prefix) + sum(map(len, self.suffixes)) + n * n_each
         if n_cells > model.n_cells:
             raise ContextFull(
                 f"the tracks of the {who} take {n_cells} cells, but there are {model.n_cells}",

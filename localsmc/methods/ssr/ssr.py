@@ -31,16 +31,16 @@ from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
-from localsmc.methods.base import TEXTS, require
-from localsmc.methods.request import Request, Room
+from localsmc.methods.base import COMPLETIONS, require_between
+from localsmc.methods.request import KVDemand, Request
 from localsmc.methods.run import require_draft
 from localsmc.methods.sampling.sample import Sample, require_truncation
-from localsmc.methods.ssr.multiple_choice import Question, question
-from localsmc.methods.ssr.shared_prefix import Prompts
-from localsmc.methods.ssr.step_writer import Manner
-from localsmc.methods.ssr.strategy_choice import Choice, choose, require_words
+from localsmc.methods.ssr.multiple_choice import MultipleChoice, multiple_choice
+from localsmc.methods.ssr.shared_prefix import SharedPrefixPrompts
+from localsmc.methods.ssr.step_writer import StepSampling
+from localsmc.methods.ssr.strategy_choice import ChosenStrategies, choose, require_prompts
 from localsmc.methods.ssr.strategy_pool import NONE, Pool, Strategy, load_pool
-from localsmc.methods.ssr.tracks import Rule, TracksRun
+from localsmc.methods.ssr.tracks import TrackRules, TracksRun
 
 SAME, GENERAL = "same", "general"
 PROBABILITY, DIGIT = "probability", "digit"
@@ -55,8 +55,8 @@ class SSR:
     name: ClassVar[str] = "ssr"
     no_grammar: ClassVar[str] = "steps are drafted, rated and rewritten as free text"
     select: ClassVar[str] = "majority"
-    pair: ClassVar[str] = TEXTS
-    sharpness: ClassVar[None] = None
+    pair: ClassVar[str] = COMPLETIONS
+    weight_exponent: ClassVar[None] = None
     knows_logp: ClassVar[bool] = False
 
     particles: int = 3
@@ -72,17 +72,17 @@ class SSR:
     words: str = SAME
 
     def __post_init__(self) -> None:
-        require("particles", self.particles, 1, MOST_TRACKS)
-        require("threshold", self.threshold, -64.0, 64.0)
+        require_between("particles", self.particles, 1, MOST_TRACKS)
+        require_between("threshold", self.threshold, -64.0, 64.0)
         if self.rating not in (PROBABILITY, DIGIT):
             raise ConfigError(f"`rating` is `{self.rating}`", hint=f"there is: {PROBABILITY}, {DIGIT}")
-        require("sure", self.sure, 0.0, 1.0)
-        require("temperature", self.temperature, 1 / 64, 64.0)
+        require_between("sure", self.sure, 0.0, 1.0)
+        require_between("temperature", self.temperature, 1 / 64, 64.0)
         require_truncation(0, self.top_p, 0.0)
-        require("step_tokens", self.step_tokens, 1, 1_000_000)
+        require_between("step_tokens", self.step_tokens, 1, 1_000_000)
         if self.rewrite_score != -1.0:
-            require("rewrite_score", self.rewrite_score, 0.0, 9.0)
-        require("fast", self.fast, 0, 2)
+            require_between("rewrite_score", self.rewrite_score, 0.0, 9.0)
+        require_between("fast", self.fast, 0, 2)
         self._pools()
 
     def _pools(self) -> tuple[Pool | None, Pool]:
@@ -93,7 +93,7 @@ class SSR:
         return pool, pool or load_pool(GENERAL)
 
     @property
-    def room(self) -> Room:
+    def room(self) -> KVDemand:
         """A sequence for each track, another for the step at work, and one for what the prompts share."""
         pool, words = self._pools()
         n_bytes = words.n_bytes
@@ -101,7 +101,7 @@ class SSR:
             n_choice = len(pool.choose("", self.particles).encode())
             n_bytes = max(n_bytes, pool.n_bytes, -(-n_choice // self.particles))
         # No language has fewer bytes a token, but for tiny vocabularies; a template's turns take some more.
-        return Room(2 * self.particles + 1, self.particles, self.particles, n_bytes // 2 + 32)
+        return KVDemand(2 * self.particles + 1, self.particles, self.particles, n_bytes // 2 + 32)
 
     def start(self, request: Request) -> TracksRun:
         """See `Method.start`."""
@@ -118,9 +118,9 @@ class SSR:
         if pool is not None:
             choice = choose(pool, self.particles, request)
             prompts, n_before = _under(pool, choice, request), choice.rows
-        ours, theirs = (Prompts.of(list(islice(cycle(some), self.particles))) for some in prompts)
+        ours, theirs = (SharedPrefixPrompts.of(list(islice(cycle(some), self.particles))) for some in prompts)
         sample = Sample(temperature=self.temperature, top_p=self.top_p)
-        manner = Manner(
+        manner = StepSampling(
             alpha=1.0 / self.temperature,
             lowest=sample.lowest if self.top_p < 1.0 else None,
             separator=words.separator.encode(),
@@ -137,8 +137,8 @@ class SSR:
             began=began,
         )
 
-    def _rule(self, n_tokens: int) -> Rule:
-        return Rule(
+    def _rule(self, n_tokens: int) -> TrackRules:
+        return TrackRules(
             threshold=self.threshold,
             sure=self.sure,
             is_greedy=self.rating == DIGIT,
@@ -149,10 +149,12 @@ class SSR:
         )
 
 
-def _rating(words: Pool, request: Request) -> Question:
+def _rating(words: Pool, request: Request) -> MultipleChoice:
     """The request to rate a step, up to where the digit stands."""
-    wording = require_words(request.wording)
-    found = question([wording.follow_up(words.rating, f"{words.rating_reply}{digit}") for digit in range(10)])
+    wording = require_prompts(request.prompts)
+    found = multiple_choice(
+        [wording.follow_up(words.rating, f"{words.rating_reply}{digit}") for digit in range(10)]
+    )
     if not found.are_apart:
         raise ConfigError(
             "the model does not write the digits 0 to 9 as tokens of their own, so it cannot rate",
@@ -161,9 +163,9 @@ def _rating(words: Pool, request: Request) -> Question:
     return found
 
 
-def _under(pool: Pool, choice: Choice, request: Request) -> tuple[list[TokenIds], list[TokenIds]]:
+def _under(pool: Pool, choice: ChosenStrategies, request: Request) -> tuple[list[TokenIds], list[TokenIds]]:
     """The problem under each chosen strategy, as the target and as the draft read it."""
-    ours, theirs = require_words(request.wording), require_words(require_draft(request).wording)
+    ours, theirs = require_prompts(request.prompts), require_prompts(require_draft(request).prompts)
 
     def put(strategy: Strategy) -> str:
         return pool.under(strategy, ours.problem)

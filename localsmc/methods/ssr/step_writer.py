@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from localsmc.lm.kv_slots import Sequences
-from localsmc.numerics.categorical import Draw
+from localsmc.lm.kv_slots import KVSlots
+from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.numerics.log_math import Floats, Lowest
-from localsmc.numerics.tempered_logits import Tempered
+from localsmc.numerics.tempered_logits import TemperedLogits
 from localsmc.text.stop_rule import StopRule, StopState
 
 
 @dataclass(slots=True, eq=False)
-class Stand:
+class DecodingState:
     """Where a text stands in a model's memory."""
 
     slot: int
@@ -30,7 +30,7 @@ class Stand:
 
 
 @dataclass(slots=True, eq=False)
-class Step:
+class WrittenStep:
     """A step as far as it is written, by the model whose tokens these are."""
 
     limit: int
@@ -43,56 +43,56 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Manner:
+class StepSampling:
     """How tokens are drawn, from p^alpha down to a row's `lowest` logit; and what ends a step."""
 
     alpha: float
     lowest: Lowest | None
     separator: bytes
-    draw: Draw
+    draw: CategoricalSampler
 
 
-class Hand:
+class StepWriter:
     """One model that reads and writes texts. Generators yield before each batch.
 
     `n_known` are the ids that it may write, of its vocabulary's V.
     """
 
-    def __init__(self, sequences: Sequences, stop: StopRule, manner: Manner, n_known: int) -> None:
+    def __init__(self, sequences: KVSlots, stop: StopRule, manner: StepSampling, n_known: int) -> None:
         self.sequences, self.stop = sequences, stop
         self._manner, self._n_known = manner, n_known
         model = sequences.model
         self._pieces, self._is_eog = model.pieces, model.is_eog
         self._n_threads = model.n_threads
 
-    def stands(self, root: int, logits: Floats, rests: Sequence[Sequence[int]]) -> list[Stand]:
+    def states(self, root: int, logits: Floats, rests: Sequence[Sequence[int]]) -> list[DecodingState]:
         """Texts that stand at the root, with the logits (1, V) behind it, each with a rest to read first."""
-        return [Stand(self.sequences.fork(root), [*rest], logits[0].copy()) for rest in rests]
+        return [DecodingState(self.sequences.fork(root), [*rest], logits[0].copy()) for rest in rests]
 
-    def held(self, stand: Stand) -> int:
+    def n_held(self, stand: DecodingState) -> int:
         """How many tokens the slot holds behind where all prompts part."""
         return int(self.sequences.lengths(np.array([stand.slot]))[0])
 
-    def pending(self, stand: Stand) -> list[int]:
+    def pending(self, stand: DecodingState) -> list[int]:
         """What the slot is still to read."""
-        return stand.tokens[self.held(stand) :]
+        return stand.tokens[self.n_held(stand) :]
 
-    def fork(self, stand: Stand) -> Stand:
+    def fork(self, stand: DecodingState) -> DecodingState:
         """Another text that stands at the same place."""
-        return Stand(self.sequences.fork(stand.slot), [*stand.tokens], stand.logits)
+        return DecodingState(self.sequences.fork(stand.slot), [*stand.tokens], stand.logits)
 
-    def read(self, stands: Sequence[Stand]) -> Iterator[None]:
+    def read(self, stands: Sequence[DecodingState]) -> Iterator[None]:
         """Catch up with the texts, so that the logits behind them are known."""
         behind = [stand for stand in stands if self.pending(stand)]
         if not behind:
             return
         yield
         blocks = [np.array(self.pending(stand), dtype=np.int64) for stand in behind]
-        rows = self.sequences.append_blocks(np.array([one.slot for one in behind]), blocks, last_only=True)
+        rows = self.sequences.decode_blocks(np.array([one.slot for one in behind]), blocks, last_only=True)
         for stand, row in zip(behind, rows, strict=True):
             stand.logits = row.copy()
 
-    def write(self, stands: Sequence[Stand], steps: Sequence[Step]) -> Iterator[None]:
+    def write(self, stands: Sequence[DecodingState], steps: Sequence[WrittenStep]) -> Iterator[None]:
         """Write a step of each text; its last token is still to be read then."""
         open_ = [pair for pair in zip(stands, steps, strict=True) if pair[1].limit > 0]
         while open_:
@@ -109,11 +109,11 @@ class Hand:
         logits[:, self._n_known :] = -np.inf
         lowest = self._manner.lowest
         bars = None if lowest is None else np.array([lowest(row) for row in logits])
-        rows = Tempered(logits, self._manner.alpha, self._n_threads)
-        drawn = rows.draw(self._manner.draw, np.ones(len(logits), dtype=np.int64), bars)
+        rows = TemperedLogits(logits, self._manner.alpha, self._n_threads)
+        drawn = rows.sample(self._manner.draw, np.ones(len(logits), dtype=np.int64), bars)
         return [int(token) for token in drawn.tokens]
 
-    def _append(self, step: Step, token: int) -> None:
+    def _append(self, step: WrittenStep, token: int) -> None:
         step.tokens.append(token)
         step.text += self._pieces[token]
         if self.stop.is_active:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import ConfigError
-from localsmc.system.user_dirs import expanded
+from localsmc.system.user_dirs import expand_user
 
 NONE = "none"
 """In the place of a pool's name: no strategies."""
@@ -80,7 +80,7 @@ def shipped() -> tuple[str, ...]:
 
 def load_pool(name: str) -> Pool:
     """A pool by the name of a shipped one or by its file's path; raises ConfigError where it is broken."""
-    path = _SHIPPED / f"{name}.json" if name in shipped() else expanded(name)
+    path = _SHIPPED / f"{name}.json" if name in shipped() else expand_user(name)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

@@ -13,25 +13,25 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsmc.lm.kv_slots import Sequences
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, STOPPED
-from localsmc.methods.request import Draft, Ending, Request, Wording
-from localsmc.methods.run import REASONS, Move, Run, merged
-from localsmc.methods.ssr.multiple_choice import Question
-from localsmc.methods.ssr.shared_prefix import Prompts
-from localsmc.methods.ssr.step_writer import Hand, Manner, Stand, Step
-from localsmc.methods.ssr.strategy_choice import require_words
-from localsmc.methods.token_tree import ROOT, Genealogy
+from localsmc.methods.request import DraftModel, PromptBuilder, Request, WeightedText
+from localsmc.methods.run import REASONS, SamplingRun, StepOutcome, merged
+from localsmc.methods.ssr.multiple_choice import MultipleChoice
+from localsmc.methods.ssr.shared_prefix import SharedPrefixPrompts
+from localsmc.methods.ssr.step_writer import DecodingState, StepSampling, StepWriter, WrittenStep
+from localsmc.methods.ssr.strategy_choice import require_prompts
+from localsmc.methods.token_tree import ROOT, TokenTree
 from localsmc.numerics.log_math import Doubles, Floats, Ints
 from localsmc.results import HistoryInfo
 from localsmc.text.stop_rule import StopState
 
-PATIENCE = 2
+MAX_EMPTY_STEPS = 2
 """A step that repeats the one before it ends a track that has more steps than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
+class TrackRules:
     """Which steps are kept, and when all is over; see the parameters of `methods.ssr.SSR`."""
 
     threshold: float
@@ -65,9 +65,9 @@ class Rule:
 class Track:
     """One text and where it stands in both memories; `tokens` are the target's."""
 
-    target: Stand
+    target: DecodingState
     stop: StopState
-    draft: Stand | None = None
+    draft: DecodingState | None = None
     n_prompt: int = 0
     """Tokens of the draft's `Stand` that are its prompt's."""
     tokens: list[int] = field(default_factory=list)
@@ -86,20 +86,20 @@ class Track:
         return float(np.mean(self.scores)) if self.scores else None
 
 
-class Proposed(NamedTuple):
+class ProposedStep(NamedTuple):
     """A step that the draft has written, where it stands behind it, and the step in the target's tokens.
 
     The target reads them up to the last word: a blank behind it would stand oddly before a request.
     """
 
     track: Track
-    stand: Stand
-    step: Step
+    stand: DecodingState
+    step: WrittenStep
     tokens: list[int]
     n_words: int
 
 
-class Rated(NamedTuple):
+class StepRating(NamedTuple):
     """The probabilities (10,) of a step's rating; the logits (V,) before the step and behind its words."""
 
     shares: Doubles
@@ -107,18 +107,18 @@ class Rated(NamedTuple):
     behind: Floats | None
 
 
-class TracksRun(Run):
+class TracksRun(SamplingRun):
     """A track on each of the prompts; `prompts` are the target's and the draft's."""
 
     def __init__(
         self,
         request: Request,
-        draft: Draft,
-        prompts: tuple[Prompts, Prompts],
+        draft: DraftModel,
+        prompts: tuple[SharedPrefixPrompts, SharedPrefixPrompts],
         *,
-        manner: Manner,
-        rule: Rule,
-        rating: Question | None,
+        manner: StepSampling,
+        rule: TrackRules,
+        rating: MultipleChoice | None,
         n_before: int,
         began: float,
     ) -> None:
@@ -132,25 +132,25 @@ class TracksRun(Run):
         # Choosing the strategies is part of the prompts' cost.
         self.sequences.prompt_rows += n_before
         self._began = began
-        self._judge = Hand(self.sequences, request.stop, manner, request.model.n_vocab)
-        self.genealogy = Genealogy()
-        roots = self._judge.stands(self._root, self._root_logits, ours.rests)
+        self._judge = StepWriter(self.sequences, request.stop, manner, request.model.n_vocab)
+        self.genealogy = TokenTree()
+        roots = self._judge.states(self._root, self._root_logits, ours.suffixes)
         self.tracks = [Track(target=root, stop=request.stop.start()) for root in roots]
         if rule.drafts:
             self._give_drafts(theirs)
         self._is_over = False
         self._batches = self._rounds()
         next(self._batches)
-        self._stand()
+        self._finish_prefill()
 
-    def _give_drafts(self, prompts: Prompts) -> None:
+    def _give_drafts(self, prompts: SharedPrefixPrompts) -> None:
         """Let the draft stand at the end of its prompts, too."""
         draft, request = self._draft, self._request
-        self.drafts = Sequences(draft.model, prompts.longest + self._rule.n_tokens)
+        self.drafts = KVSlots(draft.model, prompts.longest + self._rule.n_tokens)
         n_known = request.model.n_vocab if draft.shares_tokens else draft.model.n_vocab
         stop = replace(request.stop, pieces=draft.model.pieces)
-        self._writer = Hand(self.drafts, stop, self._manner, n_known)
-        stands = self._writer.stands(*self.drafts.prompt(prompts.prefix, request.check), prompts.rests)
+        self._writer = StepWriter(self.drafts, stop, self._manner, n_known)
+        stands = self._writer.states(*self.drafts.prefill(prompts.prefix, request.check), prompts.suffixes)
         for track, stand in zip(self.tracks, stands, strict=True):
             track.draft, track.n_prompt = stand, len(stand.tokens)
 
@@ -159,7 +159,7 @@ class TracksRun(Run):
     @property
     def live(self) -> list[Track]:
         """The tracks at work."""
-        return [] if self.is_settled else [track for track in self.tracks if track.finish == LIVE]
+        return [] if self.is_decided else [track for track in self.tracks if track.finish == LIVE]
 
     def _rounds(self) -> Iterator[None]:
         """Yields before each batch."""
@@ -173,7 +173,7 @@ class TracksRun(Run):
                 yield from self._rewritten(refused)
             self._conclude(live)
 
-    def _drafted(self, tracks: Sequence[Track]) -> Generator[None, None, list[Proposed]]:
+    def _drafted(self, tracks: Sequence[Track]) -> Generator[None, None, list[ProposedStep]]:
         """A step of each track from the draft."""
         stands = [track.draft for track in tracks if track.draft is not None]
         yield from self._writer.read(stands)
@@ -184,22 +184,22 @@ class TracksRun(Run):
         self.n_drafted += sum(len(step.tokens) for step in steps)
         return [self._proposed(*parts) for parts in zip(tracks, forks, steps, strict=True)]
 
-    def _begun(self, track: Track) -> Step:
+    def _begun(self, track: Track) -> WrittenStep:
         """An empty step, as long as both models have room for."""
         n_drafted = 0 if track.draft is None else len(track.draft.tokens) - track.n_prompt
         left = self._rule.n_tokens - max(len(track.tokens), n_drafted)
-        return Step(min(self._rule.step_tokens, left), track.stop)
+        return WrittenStep(min(self._rule.step_tokens, left), track.stop)
 
-    def _proposed(self, track: Track, stand: Stand, step: Step) -> Proposed:
+    def _proposed(self, track: Track, stand: DecodingState, step: WrittenStep) -> ProposedStep:
         tokens = step.tokens
         if not self._draft.shares_tokens:
-            tokens = _translated(tokens, self._draft.wording, self._request.wording)
+            tokens = _translated(tokens, self._draft.prompts, self._request.prompts)
             left = self._rule.n_tokens - len(track.tokens)
             if len(tokens) > left:  # in these tokens it is too long, so it does not end here
                 tokens, step.is_last = tokens[:left], False
-        return Proposed(track, stand, step, tokens, self._judge.words(tokens))
+        return ProposedStep(track, stand, step, tokens, self._judge.words(tokens))
 
-    def _judged(self, proposed: Sequence[Proposed]) -> Generator[None, None, list[Track]]:
+    def _judged(self, proposed: Sequence[ProposedStep]) -> Generator[None, None, list[Track]]:
         """Keep or drop each of the steps; returns the tracks whose step is refused."""
         if self._rating is None:
             for one in proposed:
@@ -213,7 +213,7 @@ class TracksRun(Run):
             self.n_rated += len(self._rating.tokens) + one.n_words
             self.n_wasted += n_back
             target = one.track.target
-            self.sequences.truncate(target.slot, self._judge.held(target) - n_back)
+            self.sequences.truncate(target.slot, self._judge.n_held(target) - n_back)
             # The next token is drawn from these, where nothing else comes before it.
             target.logits = rated.behind if is_kept else rated.before
             if is_kept:
@@ -224,7 +224,7 @@ class TracksRun(Run):
                 refused.append(one.track)
         return refused
 
-    def _rated(self, proposed: Sequence[Proposed], rating: Question) -> list[Rated]:
+    def _rated(self, proposed: Sequence[ProposedStep], rating: MultipleChoice) -> list[StepRating]:
         """Each step's rating, all of them read in one batch."""
         blocks: list[Ints] = []
         places: list[list[int | None]] = []
@@ -239,7 +239,7 @@ class TracksRun(Run):
             start += len(tokens)
         rows = np.unique([row for ends in places for row in ends if row is not None])
         slots = np.array([one.track.target.slot for one in proposed])
-        logits = self.sequences.append_blocks(slots, blocks, rows=rows)
+        logits = self.sequences.decode_blocks(slots, blocks, rows=rows)
         found = []
         for one, found_at in zip(proposed, places, strict=True):
             known = one.track.target.logits
@@ -247,10 +247,10 @@ class TracksRun(Run):
                 known if row is None else logits[np.searchsorted(rows, row)].copy() for row in found_at
             )
             assert last is not None  # noqa: S101 - a rating request has tokens
-            found.append(Rated(rating.shares(last), ahead, behind))
+            found.append(StepRating(rating.shares(last), ahead, behind))
         return found
 
-    def _accept(self, one: Proposed) -> None:
+    def _accept(self, one: ProposedStep) -> None:
         """The draft's step is the track's; the target goes on behind it."""
         track = one.track
         if track.draft is not None:
@@ -278,16 +278,16 @@ class TracksRun(Run):
             # What the draft's vocabulary lacks it reads as the last token that it has.
             last_id = self._draft.model.n_vocab - 1
             return [min(token, last_id) for token in tokens]
-        return _translated(tokens, self._request.wording, self._draft.wording)
+        return _translated(tokens, self._request.prompts, self._draft.prompts)
 
-    def _keep(self, track: Track, tokens: list[int], step: Step) -> None:
+    def _keep(self, track: Track, tokens: list[int], step: WrittenStep) -> None:
         for token in tokens:
             parent = track.nodes[-1] if track.nodes else ROOT
             track.nodes += self.genealogy.append(np.array([parent]), np.array([token])).tolist()
         track.tokens += tokens
         track.stop = step.stop
         track.n_steps += 1
-        repeats = track.n_steps > PATIENCE and tokens == track.last_step
+        repeats = track.n_steps > MAX_EMPTY_STEPS and tokens == track.last_step
         track.last_step = tokens
         if step.is_last:
             track.finish = STOPPED
@@ -306,17 +306,17 @@ class TracksRun(Run):
                 self.sequences.release(track.target.slot)
                 if track.draft is not None:
                     self._writer.sequences.release(track.draft.slot)
-        self.is_settled = bool(is_known and self.live)
+        self.is_decided = bool(is_known and self.live)
 
     # --- see `Run` ---
 
-    def _step(self) -> Move:
+    def _step(self) -> StepOutcome:
         for track in self.tracks:
             track.n_told = len(track.nodes)
         self._is_over = next(self._batches, True) is not None
-        return Move(self._manner.alpha, self.ess)
+        return StepOutcome(self._manner.alpha, self.ess)
 
-    def _standing(self) -> tuple[int, int, float | None]:
+    def _progress(self) -> tuple[int, int, float | None]:
         return len(self.tracks), sum(track.finish != LIVE for track in self.tracks), None
 
     @property
@@ -329,11 +329,11 @@ class TracksRun(Run):
         """All of them: each is a text of its own."""
         return float(len(self.tracks))
 
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         """See `Run.endings`; of equal texts a finished one stands for all, and the best rated."""
         best_first = sorted(self.tracks, key=lambda one: (one.finish == LIVE, -(one.score or 0.0)))
         return merged(
-            Ending(
+            WeightedText(
                 tokens=np.array(track.tokens, dtype=np.int32),
                 count=1,
                 weight=1 / len(self.tracks),
@@ -349,14 +349,14 @@ class TracksRun(Run):
         return [
             history
             for track in self.tracks
-            for history in self._text_told(
+            for history in self._trace_rows(
                 track.nodes, track.tokens, track.n_told, weight=1 / len(self.tracks), logp=None,
                 finish=track.finish,
             )
         ]  # fmt: skip
 
 
-def _translated(tokens: list[int], ours: Wording | None, theirs: Wording | None) -> list[int]:
+def _translated(tokens: list[int], ours: PromptBuilder | None, theirs: PromptBuilder | None) -> list[int]:
     """Some tokens of a reply in those of another vocabulary; a character that was cut is left out."""
-    text = require_words(ours).text(np.array(tokens, dtype=np.int32))
-    return [int(token) for token in require_words(theirs).tokens(text.rstrip("\ufffd"))]
+    text = require_prompts(ours).text(np.array(tokens, dtype=np.int32))
+    return [int(token) for token in require_prompts(theirs).tokens(text.rstrip("\ufffd"))]

@@ -12,10 +12,10 @@ import numpy as np
 from localsmc.numerics.statistics import Estimate, pareto
 from localsmc.report import table
 from localsmc.report.calibration import Calibration
-from localsmc.report.groups import Group
+from localsmc.report.groups import ResultGroup
 from localsmc.report.html import svg
 from localsmc.report.html.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale, element
-from localsmc.report.trace_file import Trace
+from localsmc.report.trace_file import RecordedTrace
 
 HEIGHT = 250.0
 LEAST_GOING = 0.1
@@ -136,7 +136,7 @@ def calibrated(found: Sequence[tuple[int, Calibration]]) -> str:
     return svg.frame("".join(parts), HEIGHT, "Calibration; the table below has the numbers")
 
 
-def mean_steps(group: Group, name: str) -> list[float]:
+def mean_steps(group: ResultGroup, name: str) -> list[float]:
     """The mean share of N step by step, over the runs that go on: `name` is ess or histories."""
     curves = [getattr(line.steps, name) for line in group.lines]
     curves = [curve for curve in curves if curve.size]
@@ -165,7 +165,7 @@ def steps(curves: Sequence[tuple[int, str, Sequence[float]]], label: str, top: f
     return svg.frame("".join(parts), HEIGHT, f"{label} over the steps")
 
 
-def traced(trace: Trace) -> str:
+def traced(trace: RecordedTrace) -> str:
     """Effective sample size and distinct histories of a trace in particles, and where it resampled."""
     top = svg.nice_top(float(max(trace.particles, *(step.histories for step in trace.steps))))
     ess, histories = [step.ess for step in trace.steps], [float(step.histories) for step in trace.steps]

@@ -13,7 +13,7 @@ from importlib.resources import files
 
 from localsmc.report.accuracy import PARTS, parts_of
 from localsmc.report.cost import has_draft
-from localsmc.report.groups import Group, Scored
+from localsmc.report.groups import ResultGroup, ScoredGroup
 from localsmc.report.html import charts
 from localsmc.report.html.charts import Point
 from localsmc.report.html.page_data import page_data
@@ -122,23 +122,23 @@ def _table(table: Table | None, *, is_open: bool = False) -> str:
 class _Methods:
     """The methods' numbers, which give their colours and shapes, and their names."""
 
-    def __init__(self, groups: Sequence[Group]) -> None:
+    def __init__(self, groups: Sequence[ResultGroup]) -> None:
         self._keys = list(dict.fromkeys((group.run, group.method) for group in groups))
 
-    def index(self, group: Group) -> int:
+    def index(self, group: ResultGroup) -> int:
         return self._keys.index((group.run, group.method))
 
-    def name(self, group: Group) -> str:
+    def name(self, group: ResultGroup) -> str:
         return f"{group.method} ({group.run})" if group.run else group.method
 
-    def legend(self, groups: Iterable[Group], *, is_lines: bool = False) -> str:
+    def legend(self, groups: Iterable[ResultGroup], *, is_lines: bool = False) -> str:
         named = dict.fromkeys((self.index(group), self.name(group)) for group in groups)
         return charts.legend(list(named), is_lines=is_lines)
 
 
-def _places(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
+def _places(groups: Iterable[ResultGroup]) -> list[tuple[str, list[ResultGroup]]]:
     """The groups that share a chart: a task by a model."""
-    found: dict[tuple[str, str], list[Group]] = {}
+    found: dict[tuple[str, str], list[ResultGroup]] = {}
     for group in groups:
         found.setdefault(group.place, []).append(group)
     return [(" · ".join(place), some) for place, some in found.items()]
@@ -171,14 +171,14 @@ def _trade(report: Report) -> str:
     return _section("accuracy", "Accuracy against cost", legend, _figures(figures), note, tables)
 
 
-def _axes(groups: Iterable[Group]) -> dict[str, str]:
+def _axes(groups: Iterable[ResultGroup]) -> dict[str, str]:
     """Costs to draw, and their names. Of one model FLOPs are its rows, of two what both take together."""
     if any(map(has_draft, groups)):
         return {"seconds": "seconds", "rows": "rows of the target", "flops": "FLOPs"}
     return {"seconds": "seconds", "rows": "rows"}
 
 
-def _point(report: Report, methods: _Methods, scored: Scored, cost: str) -> Point | None:
+def _point(report: Report, methods: _Methods, scored: ScoredGroup, cost: str) -> Point | None:
     ratio, estimate = report.costs.ratio(scored.group, cost), scored.accuracy
     if not ratio or estimate is None:
         return None

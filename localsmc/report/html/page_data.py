@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.evals.result_lines import Line
-from localsmc.report.groups import Group
+from localsmc.evals.result_lines import ResultRecord
+from localsmc.report.groups import ResultGroup
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.report import Report
-from localsmc.report.trace_file import Trace
+from localsmc.report.trace_file import RecordedTrace
 from localsmc.results import AnswerShare
 
 MOST_DETAIL = 8_000_000
@@ -52,7 +52,7 @@ def page_data(report: Report) -> dict[str, Any]:
     }
 
 
-def _problem(task: str, line: Line) -> dict[str, Any]:
+def _problem(task: str, line: ResultRecord) -> dict[str, Any]:
     return {
         "id": line.problem,
         "task": task,
@@ -63,7 +63,7 @@ def _problem(task: str, line: Line) -> dict[str, Any]:
     }
 
 
-def _group(report: Report, group: Group) -> dict[str, Any]:
+def _group(report: Report, group: ResultGroup) -> dict[str, Any]:
     several = {
         name: len({getattr(one, name) for one in report.groups}) > 1 for name in ("task", "model", "run")
     }
@@ -71,7 +71,7 @@ def _group(report: Report, group: Group) -> dict[str, Any]:
     return {"label": " · ".join(part for part in parts if part), "n": group.particles, "task": group.task}
 
 
-def _lines(lines: Sequence[tuple[int, int, Line]]) -> tuple[list[dict[str, Any]], int]:
+def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[str, Any]], int]:
     """The lines as the script takes them, and how many have their answers only."""
     written, n_bare, left = [], 0, MOST_DETAIL
     for problem, group, line in lines:
@@ -95,7 +95,7 @@ def _lines(lines: Sequence[tuple[int, int, Line]]) -> tuple[list[dict[str, Any]]
     return written, n_bare
 
 
-def _shares(shares: Sequence[AnswerShare], line: Line | None) -> list[list[Any]]:
+def _shares(shares: Sequence[AnswerShare], line: ResultRecord | None) -> list[list[Any]]:
     """Answer, weight and verdict, the heaviest first; the rest together has the answer False."""
     told: list[list[Any]] = [
         [share.answer, round(share.weight, 5), line.verdict_of(share.answer) if line else ""]
@@ -105,7 +105,7 @@ def _shares(shares: Sequence[AnswerShare], line: Line | None) -> list[list[Any]]
     return [*told, [False, round(sum(share.weight for share in rest), 5), ""]] if rest else told
 
 
-def _curves(line: Line) -> dict[str, Any]:
+def _curves(line: ResultRecord) -> dict[str, Any]:
     every = max(1, -(-len(line.steps.ess) // MOST_POINTS))
     return {
         "every": every,
@@ -118,6 +118,6 @@ def _rounded(values: NDArray[np.float64], every: int) -> list[float]:
     return [round(float(value), 2) for value in values[::every]]
 
 
-def _trace(trace: Trace) -> dict[str, Any]:
+def _trace(trace: RecordedTrace) -> dict[str, Any]:
     tree, n_dropped = trace_tree(trace)
     return {"name": trace.name, "tree": tree, "dropped": n_dropped, "w": _shares(trace.shares, None)}

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from os.path import commonprefix
 from typing import Any
 
-from localsmc.evals.result_lines import History, Line
-from localsmc.report.trace_file import Node, Trace
+from localsmc.evals.result_lines import History, ResultRecord
+from localsmc.report.trace_file import Node, RecordedTrace
 from localsmc.text import answers
 
 Tree = dict[str, Any]
@@ -33,7 +33,7 @@ class _Leaf:
     tree: Tree
 
 
-def prefix_tree(line: Line) -> tuple[Tree, int]:
+def prefix_tree(line: ResultRecord) -> tuple[Tree, int]:
     """The tree of a line's final histories, and how many of them are left out of it.
 
     Histories part at a token. Of the text, which is known as a whole only, an edge has what all
@@ -44,7 +44,7 @@ def prefix_tree(line: Line) -> tuple[Tree, int]:
     return _branch(leaves, 0, 0), len(histories) - len(leaves)
 
 
-def _leaf(line: Line, history: History) -> _Leaf:
+def _leaf(line: ResultRecord, history: History) -> _Leaf:
     one = history.completion
     # Without token ids, characters do.
     tokens = history.tokens.tolist() if history.tokens.size else [ord(c) for c in one.text]
@@ -97,7 +97,7 @@ class _Grown:
         return self.seen.weight
 
 
-def trace_tree(trace: Trace) -> tuple[Tree, int]:
+def trace_tree(trace: RecordedTrace) -> tuple[Tree, int]:
     """The genealogy of a trace, dead branches included, and how many of those are left out."""
     grown, roots = _grown(trace)
     dead = [one for one in grown.values() if not one.children and not one.is_alive]
@@ -120,7 +120,7 @@ def _answer(tree: Tree, before: str) -> None:
         tree["a"] = answers.extract(text)
 
 
-def _grown(trace: Trace) -> tuple[dict[tuple[int, int], _Grown], list[_Grown]]:
+def _grown(trace: RecordedTrace) -> tuple[dict[tuple[int, int], _Grown], list[_Grown]]:
     """All tokens by wave and node, and those that follow the prompt."""
     grown: dict[tuple[int, int], _Grown] = {}
     roots: list[_Grown] = []

@@ -20,7 +20,7 @@ from localsmc.store.hub.access import Access
 from localsmc.store.hub.cache import PARTIAL
 from localsmc.store.hub.failure_messages import in_words
 from localsmc.store.hub.listing import Listing, RemoteFile
-from localsmc.system.humanize import readable
+from localsmc.system.humanize import format_bytes
 
 CHUNK = 1 << 20
 """Bytes that are hashed at a time."""
@@ -93,7 +93,8 @@ def _receive_all(listing: Listing, file: RemoteFile, output: BinaryIO, access: A
         wait = next(waits, None)
         if wait is None:
             raise failure or DownloadFailed(
-                f"`{file.path}` ends after {readable(start)} of {readable(file.size)}", hint="try again later"
+                f"`{file.path}` ends after {format_bytes(start)} of {format_bytes(file.size)}",
+                hint="try again later",
             )
         time.sleep(wait)
 
@@ -173,7 +174,7 @@ def _check_room(files: Sequence[RemoteFile], blobs: Path) -> None:
     free = shutil.disk_usage(blobs).free
     if missing > free:
         raise RunError(
-            f"{readable(missing)} are to be downloaded, and {readable(free)} are free in `{blobs}`",
+            f"{format_bytes(missing)} are to be downloaded, and {format_bytes(free)} are free in `{blobs}`",
             hint="make room, for example by `localsmc models rm`, or set HF_HOME to a folder on another disk",
         )
 

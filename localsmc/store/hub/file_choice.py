@@ -31,7 +31,7 @@ _SIDE_FILE = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class GGUFFiles:
     """A model of a repository: its parts, mostly one, and the quantization that the name says."""
 
     parts: tuple[str, ...]
@@ -43,7 +43,7 @@ class Candidate:
         return self.parts[0]
 
 
-def candidates(files: Iterable[str]) -> list[Candidate]:
+def candidates(files: Iterable[str]) -> list[GGUFFiles]:
     """The models among files, those in fewer folders first; of split ones only what is whole.
 
     Drafts and adapters are models only where a repository has nothing else.
@@ -55,7 +55,7 @@ def candidates(files: Iterable[str]) -> list[Candidate]:
     return sorted(main or models, key=lambda one: (one.file.count("/"), one.file.lower(), one.file))
 
 
-def choose(name: HubName, files: Iterable[str]) -> Candidate | None:
+def choose(name: HubName, files: Iterable[str]) -> GGUFFiles | None:
     """The model that a name means, or None."""
     known = list(files)
     if name.file is not None:
@@ -67,7 +67,7 @@ def choose(name: HubName, files: Iterable[str]) -> Candidate | None:
     return next((one for one in by_default if one is not None), found[0] if found else None)
 
 
-def _by_file(file: str, known: list[str]) -> Candidate | None:
+def _by_file(file: str, known: list[str]) -> GGUFFiles | None:
     """A certain file, whatever it is called; any part of a split model stands for all."""
     same = [other for other in sorted(known) if other.lower() == file.lower()]
     path = file if file in same else next(iter(same), None)
@@ -78,7 +78,7 @@ def _by_file(file: str, known: list[str]) -> Candidate | None:
     return _candidate(first, set(known))
 
 
-def _by_quantization(label: str, found: list[Candidate]) -> Candidate | None:
+def _by_quantization(label: str, found: list[GGUFFiles]) -> GGUFFiles | None:
     """The label itself before the same in another mixture (UD-) and before a file with that word."""
     wanted = _plain(label)
     word = re.compile(rf"(?<![a-z0-9]){re.escape(label)}(?![a-z0-9])", re.IGNORECASE)
@@ -88,18 +88,18 @@ def _by_quantization(label: str, found: list[Candidate]) -> Candidate | None:
     return next(chain(exact, mixed, named), None)
 
 
-def _candidate(file: str, known: set[str]) -> Candidate | None:
+def _candidate(file: str, known: set[str]) -> GGUFFiles | None:
     """The model that begins with this file; None for a later part, and where a part is missing."""
     if not file.lower().endswith(".gguf"):
         return None
     part = _PART.fullmatch(file)
     if part is None:
-        return Candidate((file,), _quantization(file[:-5]))
+        return GGUFFiles((file,), _quantization(file[:-5]))
     count = int(part["count"])
     if int(part["number"]) != 1 or count > len(known):
         return None
     parts = tuple(f"{part['stem']}-{k:05}-of-{part['count']}{file[-5:]}" for k in range(1, count + 1))
-    return Candidate(parts, _quantization(part["stem"])) if known.issuperset(parts) else None
+    return GGUFFiles(parts, _quantization(part["stem"])) if known.issuperset(parts) else None
 
 
 def _quantization(stem: str) -> str | None:

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 
 from localsmc.engine import prompting
-from localsmc.engine.prompting import ModelWording
+from localsmc.engine.prompting import ModelPrompts
 from localsmc.engine.settings import Settings
-from localsmc.engine.solve import Solving
+from localsmc.engine.solve import Generation
 from localsmc.errors import ConfigError, ContextError, ContextFull, PromptTooLong
 from localsmc.llama import ContextOptions, open_context
 from localsmc.lm.interface import common_prefix
 from localsmc.lm.toy import ToyModel
-from localsmc.methods import SSR, Draft, Request, Sample
-from localsmc.methods.ssr.multiple_choice import question
-from localsmc.methods.ssr.shared_prefix import Prompts
+from localsmc.methods import SSR, DraftModel, Request, Sample
+from localsmc.methods.ssr.multiple_choice import multiple_choice
+from localsmc.methods.ssr.shared_prefix import SharedPrefixPrompts
 from localsmc.methods.ssr.strategy_pool import load_pool, shipped
-from localsmc.numerics.categorical import RandomDraw
+from localsmc.numerics.categorical import RandomSampler
 from localsmc.text.stop_rule import StopRule
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE
 from localsmc_models.corpus.strategies import STRATEGIES, choice_reply, choice_request, under
@@ -92,10 +92,10 @@ def asked(model, seed=1, n_tokens=24, draft=None, strings=(), answer=None, **dra
         prompt=model.words.prompt(PROBLEM),
         n_tokens=n_tokens,
         stop=StopRule(model.pieces, strings),
-        draw=RandomDraw(np.random.default_rng(seed)),
-        wording=model.words,
+        draw=RandomSampler(np.random.default_rng(seed)),
+        prompts=model.words,
         draft=draft
-        and Draft(model=draft, prompt=draft.words.prompt(PROBLEM), wording=draft.words, **drafting),
+        and DraftModel(model=draft, prompt=draft.words.prompt(PROBLEM), prompts=draft.words, **drafting),
         **own,
     )
 
@@ -353,15 +353,15 @@ def test_no_token_is_read_twice_and_none_that_was_refused_is_kept(seed, shares_t
     for _ in run:
         if any(track.finish for track in run.tracks):
             break
-        held = [run._judge.held(track.target) for track in run.tracks]
+        held = [run._judge.n_held(track.target) for track in run.tracks]
         assert run.sequences.rows - run.n_wasted == sum(held)
         for track in run.tracks:
             for hand, model, stand in (
                 (run._judge, target, track.target),
                 (run._writer, draft, track.draft),
             ):
-                read = [int(token) for token in model.history(stand.slot)][-hand.held(stand) or 10**6 :]
-                assert read == stand.tokens[: hand.held(stand)]
+                read = [int(token) for token in model.history(stand.slot)][-hand.n_held(stand) or 10**6 :]
+                assert read == stand.tokens[: hand.n_held(stand)]
                 if not hand.pending(stand) and stand.logits is not None:
                     np.testing.assert_array_equal(stand.logits, model.logits(model.history(stand.slot)))
             text = target.words.text(track.tokens)
@@ -420,7 +420,7 @@ def test_a_run_can_be_asked_and_left_at_any_step(pool):
     assert set(nodes) == set(range(1, 1 + sum(len(track.tokens) for track in run.tracks)))
     assert {history.state for history in told} <= {"live", "stop", "length"}
     assert run.is_done
-    assert not run.is_settled
+    assert not run.is_decided
 
 
 def answering(pool, fast, n=3):
@@ -441,7 +441,7 @@ def answering(pool, fast, n=3):
 
 
 @pytest.mark.parametrize(
-    ("fast", "n", "reasons", "is_settled"),
+    ("fast", "n", "reasons", "is_decided"),
     [
         (0, 3, ["stop", "stop", "stop"], False),
         (1, 3, ["cancelled", "cancelled", "stop"], True),
@@ -449,9 +449,9 @@ def answering(pool, fast, n=3):
         (2, 6, ["cancelled"] * 4 + ["stop"] * 2, True),
     ],
 )
-def test_fast_modes_stop_where_enough_is_known(fast, n, reasons, is_settled, pool):
+def test_fast_modes_stop_where_enough_is_known(fast, n, reasons, is_decided, pool):
     run = answering(pool, fast, n)
-    assert run.is_settled is is_settled
+    assert run.is_decided is is_decided
     found = [ending.finish_reason for ending in run.endings() for _ in range(ending.count)]
     assert sorted(found) == reasons
     assert run.is_done
@@ -466,11 +466,11 @@ def test_of_equal_texts_a_finished_one_stands_for_all(pool):
 
 
 def test_the_prompts_share_their_beginning():
-    prompts = Prompts.of([Words().tokens(text) for text in ("abcd", "abc", "abde")])
+    prompts = SharedPrefixPrompts.of([Words().tokens(text) for text in ("abcd", "abc", "abde")])
     assert Words().text(prompts.prefix) == "ab"
-    assert [Words().text(rest) for rest in prompts.rests] == ["cd", "c", "de"]
+    assert [Words().text(rest) for rest in prompts.suffixes] == ["cd", "c", "de"]
     with pytest.raises(ConfigError, match="no beginning in common"):
-        Prompts.of([Words().tokens(text) for text in ("ab", "ba")])
+        SharedPrefixPrompts.of([Words().tokens(text) for text in ("ab", "ba")])
 
 
 # --- what is refused ------------------------------------------------------------------------------
@@ -541,7 +541,7 @@ def test_it_asks_for_room_for_what_it_says_itself(embedded, pool):
     # One track's memory has to hold the whole list of strategies.
     assert alone > 120 > many > 30
     settings = Settings(n_predict=-1, seed=1, n_threads=1)
-    with Solving(embedded, QUESTION, embedded.method("ssr", particles=1), settings) as run:
+    with Generation(embedded, QUESTION, embedded.method("ssr", particles=1), settings) as run:
         assert run.n_tokens == 1024 - len(run.prompt) - alone
         assert run.context.n_cells == 1024
 
@@ -580,12 +580,12 @@ def test_digits_that_are_no_tokens_of_their_own_cannot_rate(pool):
 
 def test_replies_part_where_their_tokens_do():
     words = Words()
-    asked_for = question([words.tokens(text) for text in ("a: A", "a: B", "a: BC")[:2]])
+    asked_for = multiple_choice([words.tokens(text) for text in ("a: A", "a: B", "a: BC")[:2]])
     assert words.text(asked_for.tokens) == "a: "
     assert asked_for.are_apart
     np.testing.assert_allclose(asked_for.shares(np.log(np.arange(1.0, 30.0))).sum(), 1.0)
     with pytest.raises(ConfigError, match="begins another"):
-        question([words.tokens(text) for text in ("a: B", "a: BC")])
+        multiple_choice([words.tokens(text) for text in ("a: B", "a: BC")])
     assert len(common_prefix([words.tokens("ab")])) == 2
 
 
@@ -652,7 +652,7 @@ QUESTION = "What is 17 * 23?"
 
 def solving(embedded, **options):
     settings = Settings(seed=4, n_threads=1, n_predict=60)
-    return Solving(embedded, QUESTION, embedded.method("ssr", **options), settings)
+    return Generation(embedded, QUESTION, embedded.method("ssr", **options), settings)
 
 
 def test_the_embedded_pair_runs_to_an_end(embedded):
@@ -701,12 +701,12 @@ def test_every_track_stands_on_its_own_tokens(embedded, close_to, threshold):
 
 
 def test_what_the_pair_reads_is_what_it_was_trained_on(embedded):
-    wording = ModelWording(embedded, QUESTION, Settings())
+    wording = ModelPrompts(embedded, QUESTION, Settings())
     words = load_pool("tiny")
     text = embedded.llama.tokenize
     rated = [wording.follow_up(words.rating, f"{words.rating_reply}{digit}") for digit in range(10)]
-    assert question(rated).are_apart
+    assert multiple_choice(rated).are_apart
     from localsmc_models.corpus.trees import rating_request
 
     assert rated[7].tolist() == text(rating_request() + SCORE + "7", special=True).tolist()
-    assert wording.request("x").tolist() == prompting.put(embedded, "x", Settings())[1].tolist()
+    assert wording.request("x").tolist() == prompting.build_prompt(embedded, "x", Settings())[1].tolist()
