@@ -70,7 +70,7 @@ def test_public_names_are_sorted_complete_and_real():
 
 def test_the_version_is_said_once():
     # The build reads it from the package; `.ci/release-check` compares the wheel's with the command's.
-    assert 'version = { attr = "localsmc.__version__" }' in (ROOT / "pyproject.toml").read_text()
+    assert 'version = { attr = "localsmc.version.__version__" }' in (ROOT / "pyproject.toml").read_text()
 
 
 def test_every_package_is_installed():

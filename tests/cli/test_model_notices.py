@@ -63,7 +63,7 @@ def test_eval_and_bench_say_it_once(cli, with_gpu, tmp_path):
 
 @pytest.fixture
 def little(monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: HostMemory(2**18, 2**18))
+    monkeypatch.setattr(host, "available", lambda: HostMemory(2**18, 2**18))
 
 
 def test_a_model_that_no_memory_holds_is_refused_with_what_would_fit(cli, little, random_llama):
@@ -80,7 +80,7 @@ def test_or_is_tried_all_the_same(cli, little, random_llama):
 
 
 def test_little_free_memory_is_a_warning(cli, monkeypatch, random_llama):
-    monkeypatch.setattr(host, "memory", lambda: HostMemory(2**34, 2**18))
+    monkeypatch.setattr(host, "available", lambda: HostMemory(2**34, 2**18))
     code, _, err = cli("solve", "-m", random_llama, "x", *SMALL)
     assert code == 0
     assert err.count("Warning: ") == 1

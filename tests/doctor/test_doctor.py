@@ -198,7 +198,7 @@ def test_the_child_may_end_in_any_way(monkeypatch, code, reason):
 
 
 def test_memory_is_a_containers_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: HostMemory(4 * GIB, 3 * GIB, True))
+    monkeypatch.setattr(host, "available", lambda: HostMemory(4 * GIB, 3 * GIB, True))
     assert system_checks.memory().line == "3.0 GiB of 4.0 GiB free (a container's limit)"
 
 
@@ -380,9 +380,9 @@ def test_a_model_that_is_none_is_said_once(name, line, random_llama, tmp_path):
 
 
 def test_a_model_that_does_not_fit(random_llama, monkeypatch):
-    monkeypatch.setattr(host, "memory", lambda: HostMemory(2**18, 2**18))
+    monkeypatch.setattr(host, "available", lambda: HostMemory(2**18, 2**18))
     assert given(random_llama)["model memory"].status == "broken"
-    monkeypatch.setattr(host, "memory", lambda: HostMemory(GIB, 2**18))
+    monkeypatch.setattr(host, "available", lambda: HostMemory(GIB, 2**18))
     assert given(random_llama)["model memory"].status == "warning"
     dead = model_checks.GivenModel(str(random_llama), LlamaBuild())
     dead._engine.__dict__["told"] = {"failed": "x"}

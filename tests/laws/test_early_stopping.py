@@ -265,7 +265,7 @@ def test_it_is_off_unless_asked_for():
 
 @pytest.fixture
 def always_looking(monkeypatch):
-    monkeypatch.setattr("localsmc.methods.smc.early_stopping.LOOK", 1)
+    monkeypatch.setattr("localsmc.methods.smc.early_stopping.CHECK_EVERY", 1)
 
 
 def by_both(model, n_tokens, answer):
@@ -317,7 +317,7 @@ def test_a_guess_needs_a_finished_text_that_leads():
 # --- mistakes ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settle", [-0.1, 0.3, 0.5, 1.01, float("nan")])
+@pytest.mark.parametrize("share", [-0.1, 0.3, 0.5, 1.01, float("nan")])
 def test_a_share_that_settles_nothing(share):
     with pytest.raises(ConfigError, match="`stop_when_decided` is") as caught:
         PowerSMC(stop_when_decided=share)

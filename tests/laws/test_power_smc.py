@@ -142,7 +142,7 @@ def test_values_that_are_not_taken_out_of_the_weights_would_be_caught(monkeypatc
 
     def forgetful(self, scheme, log_value):
         offspring = scheme(normalised(self.histories.log_totals + log_value), self.n, self.draw)
-        self._keep(offspring.counts, self.log_z + np.log(offspring.weights))
+        self._select(offspring.counts, self.log_z + np.log(offspring.weights))
 
     monkeypatch.setattr(Particles, "resample", forgetful)
     with pytest.raises(AssertionError):

@@ -239,7 +239,7 @@ def test_dropping_the_evidence_at_resampling_would_be_caught(monkeypatch):
 
     def forgetful(self, scheme, _):
         offspring = scheme(self.weights, self.n, self.draw)
-        self._keep(offspring.counts, np.log(offspring.weights))
+        self._select(offspring.counts, np.log(offspring.weights))
 
     monkeypatch.setattr(Particles, "resample", forgetful)
     with pytest.raises(AssertionError):

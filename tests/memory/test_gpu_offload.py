@@ -307,7 +307,7 @@ def machine_with(monkeypatch):
             return [] if options.n_gpu_layers == 0 or options.cpu_only else list(gpus)
 
         monkeypatch.setattr(load, "gpus_in_use", in_use)
-        monkeypatch.setattr(host, "memory", lambda: ram)
+        monkeypatch.setattr(host, "available", lambda: ram)
 
     return say
 
@@ -351,7 +351,7 @@ def test_what_is_too_large_is_not_loaded(machine_with, random_llama, monkeypatch
     from localsmc.engine import load
 
     machine_with(ram=HostMemory(2**18, 2**18))
-    monkeypatch.setattr(load.probe, "ensure_loadable", lambda *_: pytest.fail("it was loaded"))
+    monkeypatch.setattr(load.trial_load, "ensure_loadable", lambda *_: pytest.fail("it was loaded"))
     with pytest.raises(ModelLoadFailed, match="needs 0"):
         localsmc.load(random_llama)
 

@@ -9,7 +9,7 @@ import pytest
 from enumeration import outcomes
 
 from localsmc.errors import DecodeFailed
-from localsmc.numerics import tempered_logits, threads
+from localsmc.numerics import folded_rows, tempered_logits, threads
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM
 from localsmc.numerics.optimal_resampling import fearnhead_clifford
@@ -23,7 +23,8 @@ BOUND = {np.float64: 1e-12, np.float32: 300 * 2.0**-24}
 @pytest.fixture
 def folds(monkeypatch):
     """Vocabularies of 4 tokens and more are folded into 3 columns."""
-    monkeypatch.setattr(tempered_logits, "COLUMNS", 3)
+    for module in (folded_rows, tempered_logits):
+        monkeypatch.setattr(module, "COLUMNS", 3)
     monkeypatch.setattr(tempered_logits, "FOLDED_FROM", 4)
 
 
