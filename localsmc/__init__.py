@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "Conversation": "engine.conversation",
+    "Generation": "engine.solve",
     "Greedy": "methods",
     "LoadOptions": "llama",
     "LocalSMCError": "errors",
@@ -39,9 +40,9 @@ _HOMES = {
     "Result": "results",
     "Sample": "methods",
     "Settings": "engine.settings",
-    "Solving": "engine.solve",
     "StepInfo": "results",
     "ToyModel": "lm.toy",
+    "__version__": "version",
     "load": "engine.load",
     "solve": "engine.solve",
     "start": "engine.solve",
@@ -49,6 +50,7 @@ _HOMES = {
 
 __all__ = [
     "Conversation",
+    "Generation",
     "Greedy",
     "LoadOptions",
     "LocalSMCError",
@@ -58,7 +60,6 @@ __all__ = [
     "Result",
     "Sample",
     "Settings",
-    "Generation",
     "StepInfo",
     "ToyModel",
     "__version__",
