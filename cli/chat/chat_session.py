@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.methods.spec import MethodSpec
     from localsmc.results import Result
+    from localsmc.store.model_source import ModelSource
     from localsmc_cli.chat.panel import Leading
 
 
@@ -52,14 +53,16 @@ class Names:
     """Which models to load, and how."""
 
     model: str | None
+    """What the user calls the model, None for the embedded one."""
+    source: ModelSource
     load: LoadOptions
-    draft: str | None
+    draft: ModelSource | None
     draft_load: LoadOptions
 
     def open(self, spec: MethodSpec, settings: Settings) -> Model:
         """Load them, with room for a method."""
         return load(
-            self.model,
+            self.source,
             self.load,
             draft=self.draft,
             draft_options=self.draft_load,
@@ -78,8 +81,8 @@ class ChatSession:
     settings: Settings
     path: Path | None
     """Where the conversation is kept, after each turn."""
-    present: Callable[[str], None]
-    """Downloads a model that is not here yet."""
+    find_model: Callable[[str], ModelSource]
+    """Finds a model by its name, and downloads it if it is missing."""
     hides_thought: bool = False
     trace: Path | None = None
     flags: dict[str, Any] = field(default_factory=dict)
@@ -230,9 +233,9 @@ class ChatSession:
         """Another model, which is told all that was said; where it cannot be loaded the one before stays."""
         from localsmc.gguf import reader
 
-        self.present(name)
-        reader.read_header(model_source.resolve(name).path)
-        before, names = self.names, replace(self.names, model=name, draft=None)
+        source = self.find_model(name)
+        reader.read_header(source.path)
+        before, names = self.names, replace(self.names, model=name, source=source, draft=None)
         # Not both at once: memory may hold one only.
         self.close()
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +12,16 @@ import click
 
 from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, is_idle, parse_methods
-from localsmc_cli.inputs.model_sources import with_models
+from localsmc_cli.inputs.model_sources import draft_name, model_names
+from localsmc_cli.inputs.parsed_options import (
+    ContextSizeOptions,
+    DraftOptions,
+    LoadingOptions,
+    ModeOptions,
+    SeveralModelsOptions,
+)
 from localsmc_cli.inputs.problem_text import checked_text
-from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.choices import TABLE_FORMATS
 from localsmc_cli.options.param_types import CountsType, CountType, Exponents
@@ -27,7 +35,7 @@ if TYPE_CHECKING:
     from localsmc.bench.case_summary import CaseSummary
     from localsmc.bench.measure import Bench, Timing
     from localsmc.engine.load import Model
-    from localsmc.engine.settings import Settings
+    from localsmc.store.model_source import ModelSource
 
 _EXAMPLES = """\b
 Examples:
@@ -121,6 +129,21 @@ bench_options = common_options.together(
 )
 
 
+@dataclass(kw_only=True, frozen=True)
+class BenchOptions(ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions, ContextSizeOptions):
+    """All options of `localsmc bench`."""
+
+    synthetic: tuple[str, ...]
+    methods: tuple[str, ...]
+    particles: tuple[int, ...] | None
+    alpha: tuple[float, ...] | None
+    n_predict: tuple[int, ...] | None
+    repetitions: int
+    prompt: str | None
+    peers: bool
+    output: str
+
+
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @bench_options
 @model_options.models_option
@@ -136,45 +159,49 @@ def bench(session: CommandSession, /, **given: Any) -> None:
     from localsmc.bench.speed_table import FORMATS
 
     output, interrupts = session.output, session.interrupts
-    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    options = BenchOptions(**given)
+    output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     found: list[CaseSummary] = []
     with output.library_log(), interrupts.gentle("nothing is shown of it"):
         try:
-            _measure_all(session, given, found)
+            _measure_all(session, options, found)
         finally:
             # What was measured before an error is not lost.
             if found:
-                output.text(FORMATS[given["output"]](found))
+                output.text(FORMATS[options.output](found))
     if interrupts.is_requested:
         raise click.exceptions.Exit(INTERRUPTED)
 
 
-def _measure_all(session: CommandSession, given: Given, found: list[CaseSummary]) -> None:
+def _measure_all(session: CommandSession, options: BenchOptions, found: list[CaseSummary]) -> None:
     """Every model, one after the other; `found` grows by what was measured, before an error, too."""
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
     from localsmc.bench.measure import Bench
     from localsmc.methods.spec import uses_draft
 
-    methods = parse_methods(given["methods"] or ("power-smc",))
-    shapes = [parse(text) for text in given["synthetic"]]
-    given = with_models(given)
-    check_draft(methods, given)
-    settings, problems = _settings(given), _problems(given)
-    tell_idle_gpus(session.output, load_options(given))
-    files: Sequence[str | None] = given["models"] or (() if shapes else (None,))
-    ensure_downloaded(session, given, *given["models"], given["model_draft"] if uses_draft(methods) else None)
-    for target in (*files, *shapes):
+    methods = parse_methods(options.methods or ("power-smc",))
+    shapes = [parse(text) for text in options.synthetic]
+    names, named_draft = model_names(options), draft_name(options)
+    check_draft(methods, named_draft, names)
+    settings, problems = settings_of(options, options), _problems(options)
+    tell_idle_gpus(session.output, load_options(options))
+    files: Sequence[str | None] = names or (() if shapes else (None,))
+    sources = ensure_downloaded(session, options, *files)
+    drafts = () if named_draft is None or not uses_draft(methods) else (named_draft,)
+    draft = next(iter(ensure_downloaded(session, options, *drafts)), None)
+    targets: list[ModelSource | FileSpec] = [*sources, *shapes]
+    for target in targets:
         with contextlib.ExitStack() as stack:
-            model, teller = _loaded(session, stack, target, given)
+            model, teller = _loaded(session, stack, target, draft, options)
             tell_loaded(session.output, model)
             chosen = cases(
                 teller or model,
                 methods,
-                particles=() if is_idle("particles", methods) else given["particles"] or (),
-                alphas=() if is_idle("alpha", methods) else given["alpha"] or (),
-                n_tokens=given["n_predict"] or (N_TOKENS,),
-                has_peers=given["peers"],
+                particles=() if is_idle("particles", methods) else options.particles or (),
+                alphas=() if is_idle("alpha", methods) else options.alpha or (),
+                n_tokens=options.n_predict or (N_TOKENS,),
+                has_peers=options.peers,
                 is_synthetic=teller is not None,
             )
             bench = Bench(
@@ -182,7 +209,7 @@ def _measure_all(session: CommandSession, given: Given, found: list[CaseSummary]
                 chosen,
                 settings,
                 problems=problems,
-                repetitions=given["repetitions"],
+                repetitions=options.repetitions,
                 teller=teller,
                 should_stop=lambda: session.interrupts.is_requested,
             )
@@ -191,31 +218,29 @@ def _measure_all(session: CommandSession, given: Given, found: list[CaseSummary]
             return
 
 
-def _settings(given: Given) -> Settings:
-    """Those of the context; a benchmark has no others."""
-    others = dict.fromkeys(("n_predict", "select", "system", "raw", "stop_at_box", "budget", "reasoning"))
-    return settings_of({**given, **others, "stop": (), "seed": None})
-
-
-def _problems(given: Given) -> list[str]:
+def _problems(options: BenchOptions) -> list[str]:
     from localsmc.evals.tasks import load_task
 
-    if given["prompt"] is not None:
-        return [checked_text(given["prompt"], "`--prompt`")]
-    n_problems = min(given["repetitions"], MAX_PROBLEMS)
+    if options.prompt is not None:
+        return [checked_text(options.prompt, "`--prompt`")]
+    n_problems = min(options.repetitions, MAX_PROBLEMS)
     return [item.question for item in load_task(PROBLEMS, limit=n_problems).items]
 
 
 def _loaded(
-    session: CommandSession, stack: contextlib.ExitStack, target: str | FileSpec | None, given: Given
+    session: CommandSession,
+    stack: contextlib.ExitStack,
+    target: ModelSource | FileSpec,
+    draft: ModelSource | None,
+    options: BenchOptions,
 ) -> tuple[Model, Model | None]:
     """A model, and whose histories it replays where it is synthetic."""
     import localsmc
     from localsmc.bench import FileSpec
 
-    load, draft_load = load_options(given), draft_load_options(given)
+    load, draft_load = load_options(options), draft_load_options(options, options)
     if not isinstance(target, FileSpec):
-        model = localsmc.load(target, load, draft=given["model_draft"], draft_options=draft_load)
+        model = localsmc.load(target, load, draft=draft, draft_options=draft_load)
         return stack.enter_context(model), None
     model = stack.enter_context(localsmc.load(_written(session, target), load))
     return model, stack.enter_context(localsmc.load(options=localsmc.LoadOptions(cpu_only=True)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,10 +15,20 @@ from localsmc.system.user_dirs import expand_user
 from localsmc_cli.config.provenance import is_typed
 from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
-from localsmc_cli.inputs.model_sources import with_models
-from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.inputs.model_sources import draft_name, model_name
+from localsmc_cli.inputs.parsed_options import (
+    ContextSizeOptions,
+    DraftOptions,
+    GrammarOptions,
+    LimitOptions,
+    LoadingOptions,
+    MethodOptions,
+    ModeOptions,
+    OneModelOptions,
+    PromptOptions,
+)
+from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
-from localsmc_cli.options.choices import PARAMETERS
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import tell_idle_gpus
@@ -39,6 +49,22 @@ Examples:
 said stays in memory. Conversations are kept in localsmc's data folder; `-c` goes on with the last.
 From a pipe each line is a message; replies are on standard output.
 """
+
+
+@dataclass(kw_only=True, frozen=True)
+class ChatOptions(
+    PromptOptions, MethodOptions, LimitOptions, GrammarOptions, ModeOptions,
+    OneModelOptions, LoadingOptions, DraftOptions, ContextSizeOptions,
+):  # fmt: skip
+    """All options of `localsmc chat`."""
+
+    resumed: str | None
+    transcript: str | None
+    no_save: bool
+    box: bool
+    hide_thinking: bool
+    trace: str | None
+
 
 _talk = common_options.section("Conversation")
 
@@ -77,15 +103,15 @@ _talk = common_options.section("Conversation")
 @click.pass_obj
 def chat(session: CommandSession, /, **given: Any) -> None:
     """Talk to a model: any method for any turn, the conversation kept in memory between them."""
-    output = session.output
-    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
-    given = with_models(_with_cells(given))
-    said, path = _kept(given)
-    if given["model"] is None and said is not None:
-        given["model"] = said.model
-    spec, settings = _spec(given), _settings(given)
+    output, options = session.output, _with_cells(ChatOptions(**given))
+    output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
+    name = model_name(options)
+    said, path = _kept(options)
+    if name is None and said is not None:
+        name = said.model
+    spec, settings = _spec(options, name), _settings(options)
     with output.library_log():
-        talk = _open(session, given, spec, settings, said, path)
+        talk = _open(session, options, name, spec, settings, said, path)
         try:
             code = _converse(talk)
         finally:
@@ -94,32 +120,36 @@ def chat(session: CommandSession, /, **given: Any) -> None:
         raise click.exceptions.Exit(code)
 
 
-def _with_cells(given: dict[str, Any]) -> dict[str, Any]:
+def _with_cells(options: ChatOptions) -> ChatOptions:
     """With `-c N` as the context's size, since that is what hands are used to."""
-    size = given["resumed"]
+    size = options.resumed
     if size is None or not size.isdecimal() or Path(size).exists():
-        return given
-    if given["n_ctx"] is not None:
+        return options
+    if options.n_ctx is not None:
         raise ConfigError("the context's size is given twice", hint="leave one of them out")
-    return {**given, "resumed": None, "n_ctx": int(size)}
+    return replace(options, resumed=None, n_ctx=int(size))
 
 
-def _spec(given: Given) -> MethodSpec:
-    methods = given["methods"] or ("power-smc",)
+def _spec(options: ChatOptions, name: str | None) -> MethodSpec:
+    methods = options.methods or ("power-smc",)
     if len(methods) > 1:
         raise ConfigError(
             f"{len(methods)} methods are given, but a turn has one",
             hint="give one; `/method` changes it between turns",
         )
-    specs = with_flags(parse_methods(methods), given)
-    check_draft(specs, given, is_for_later=True)
+    specs = with_flags(parse_methods(methods), options)
+    check_draft(specs, draft_name(options), [] if name is None else [name], is_for_later=True)
     return specs[0]
 
 
-def _settings(given: Given) -> Settings:
+def _settings(options: ChatOptions) -> Settings:
     from localsmc.engine import output_format
 
-    settings = replace(settings_of({**given, "raw": None}), instruct=given["box"])
+    settings = settings_of(
+        options, options, prompt=options, limits=options, grammar=options, seed=options.seed,
+        select=options.select,
+    )  # fmt: skip
+    settings = replace(settings, instruct=options.box)
     output_format.to_gbnf(settings)  # what is wrong with it is better known before the model is loaded
     return settings
 
@@ -127,19 +157,19 @@ def _settings(given: Given) -> Settings:
 # --- where it is kept -----------------------------------------------------------------------------
 
 
-def _kept(given: Given) -> tuple[Transcript | None, Path | None]:
+def _kept(options: ChatOptions) -> tuple[Transcript | None, Path | None]:
     """What to go on from, and the file to write to; raises ConfigError."""
     from localsmc.engine import transcript
     from localsmc_cli.chat.chat_session import chats_folder, new_path
 
-    if given["no_save"] and given["transcript"] is not None:
+    if options.no_save and options.transcript is not None:
         raise ConfigError("`--no-save` and `--output` exclude each other", hint="leave one of them out")
-    before = None if given["resumed"] is None else _last(chats_folder(), given["resumed"])
+    before = None if options.resumed is None else _last(chats_folder(), options.resumed)
     said = None if before is None else transcript.read(before)
-    if given["no_save"]:
+    if options.no_save:
         return said, None
-    if given["transcript"] is not None:
-        path = expand_user(given["transcript"])
+    if options.transcript is not None:
+        path = expand_user(options.transcript)
         transcript.require_writable(path)
         if path.exists() and path.stat().st_size and (before is None or not path.samefile(before)):
             raise ConfigError(
@@ -164,7 +194,8 @@ def _last(folder: Path, name: str) -> Path:
 
 def _open(
     session: CommandSession,
-    given: Given,
+    options: ChatOptions,
+    name: str | None,
     spec: MethodSpec,
     settings: Settings,
     said: Transcript | None,
@@ -173,21 +204,24 @@ def _open(
     from localsmc_cli.chat.chat_session import ChatSession, Names
     from localsmc_cli.chat.slash_commands import tell_resumed
 
-    is_named_there = said is not None and said.model == given["model"] and not is_typed("model")
+    is_named_there = said is not None and said.model == name and not is_typed("model")
     try:
         # What somebody's file names is not downloaded unasked.
-        asked = {**given, "offline": given["offline"] or is_named_there}
-        ensure_downloaded(session, asked, given["model"], given["model_draft"])
+        asked = replace(options, offline=options.offline or is_named_there)
+        named_draft = draft_name(options)
+        drafts = () if named_draft is None else (named_draft,)
+        source, *others = ensure_downloaded(session, asked, name, *drafts)
     except ModelError as error:
         if is_named_there:
             error.hint = f"the conversation names it, `-m MODEL` goes on with another; {error.hint}"
         raise
-    tell_idle_gpus(session.output, load_options(given))
+    tell_idle_gpus(session.output, load_options(options))
     names = Names(
-        model=given["model"],
-        load=load_options(given),
-        draft=given["model_draft"],
-        draft_load=draft_load_options(given),
+        model=name,
+        source=source,
+        load=load_options(options),
+        draft=others[0] if others else None,
+        draft_load=draft_load_options(options, options),
     )
     talk = ChatSession(
         session=session,
@@ -195,10 +229,10 @@ def _open(
         spec=spec,
         settings=settings,
         path=path,
-        present=lambda name: ensure_downloaded(session, given, name),
-        hides_thought=given["hide_thinking"],
-        trace=None if given["trace"] is None else Path(given["trace"]),
-        flags={name: given[name] for name in PARAMETERS if given[name] is not None},
+        find_model=lambda name: ensure_downloaded(session, options, name)[0],
+        hides_thought=options.hide_thinking,
+        trace=None if options.trace is None else Path(options.trace),
+        flags=options.parameters(),
     )
     if said is not None:
         system = talk.settings.system

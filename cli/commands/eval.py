@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,17 @@ from localsmc.errors import ConfigError, RunError
 from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods
-from localsmc_cli.inputs.model_sources import with_models
-from localsmc_cli.inputs.run_settings import Given, draft_load_options, is_offline, load_options, settings_of
+from localsmc_cli.inputs.model_sources import draft_name, model_names
+from localsmc_cli.inputs.parsed_options import (
+    ContextSizeOptions,
+    DraftOptions,
+    LimitOptions,
+    LoadingOptions,
+    ModeOptions,
+    PromptOptions,
+    SeveralModelsOptions,
+)
+from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
@@ -87,6 +97,24 @@ runs_options = common_options.together(
 )
 
 
+@dataclass(kw_only=True, frozen=True)
+class EvalOptions(
+    PromptOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
+    ContextSizeOptions,
+):  # fmt: skip
+    """All options of `localsmc eval`."""
+
+    tasks: tuple[str, ...]
+    data: str | None
+    question: str | None
+    answer: str | None
+    grader: str | None
+    limit: int | None
+    methods: tuple[str, ...]
+    seeds: int
+    output: str | None
+
+
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @problems_options
 @runs_options
@@ -101,14 +129,14 @@ def eval(session: CommandSession, /, **given: Any) -> None:
 
     Standard output has the folder, for `localsmc report`; everything else is on standard error.
     """
-    output = session.output
-    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
-    if not given["output"]:
+    output, options = session.output, EvalOptions(**given)
+    output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
+    if not options.output:
         raise ConfigError("no folder is given for the results", hint="add `-o run`")
-    plan = _plan(session, with_models(given))
+    plan = _plan(session, options)
     with output.library_log():
-        n_failed, is_whole = _run(session, plan, expand_user(given["output"]))
-    output.text(given["output"])
+        n_failed, is_whole = _run(session, plan, expand_user(options.output))
+    output.text(options.output)
     if not is_whole:
         raise click.exceptions.Exit(INTERRUPTED)
     if n_failed:
@@ -118,31 +146,33 @@ def eval(session: CommandSession, /, **given: Any) -> None:
         )
 
 
-def _plan(session: CommandSession, given: Given) -> Plan:
+def _plan(session: CommandSession, options: EvalOptions) -> Plan:
     from localsmc.evals.model_specs import parse_models
     from localsmc.evals.runner import Plan
     from localsmc.methods.spec import uses_draft
 
-    methods = parse_methods(given["methods"] or ("power-smc", "sample"))
-    check_draft(methods, given)
-    ensure_downloaded(session, given, *given["models"], given["model_draft"] if uses_draft(methods) else None)
-    settings = settings_of({**given, "seed": -1, "select": None, "raw": False})
+    methods = parse_methods(options.methods or ("power-smc", "sample"))
+    names, draft = model_names(options), draft_name(options)
+    check_draft(methods, draft, names)
+    settings = settings_of(options, options, prompt=options, limits=options)
+    drafts = () if draft is None or not uses_draft(methods) else (draft,)
+    sources = ensure_downloaded(session, options, *(names or (None,)), *drafts)
     return Plan(
-        tasks=_tasks(given),
-        models=parse_models(given["models"]),
+        tasks=_tasks(options),
+        models=parse_models(names, sources),
         methods=methods,
-        seeds=tuple(range(given["seeds"])),
+        seeds=tuple(range(options.seeds)),
         settings=settings,
-        load=load_options(given),
-        draft=given["model_draft"],
-        draft_load=draft_load_options(given),
+        load=load_options(options),
+        draft=draft,
+        draft_load=draft_load_options(options, options),
     )
 
 
-def _tasks(given: Given) -> tuple[Task, ...]:
+def _tasks(options: EvalOptions) -> tuple[Task, ...]:
     from localsmc.evals.tasks import load_task, user_task
 
-    names, data = given["tasks"], None if given["data"] is None else expand_user(given["data"])
+    names, data = options.tasks, None if options.data is None else expand_user(options.data)
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:
@@ -150,17 +180,15 @@ def _tasks(given: Given) -> tuple[Task, ...]:
     if len(set(names)) < len(names):
         raise ConfigError("a task is given twice", hint="leave one of them out")
     for option in ("question", "answer", "grader"):
-        if given[option] is not None and (names or data is None):
+        if getattr(options, option) is not None and (names or data is None):
             raise ConfigError(f"`--{option}` is for `--data` without `--task`", hint="leave it out")
     if names:
         return tuple(
-            load_task(name, data=data, limit=given["limit"], offline=is_offline(given)) for name in names
+            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
         )
     assert data is not None  # noqa: S101 - asked above
-    task = user_task(
-        data, question=given["question"], answer=given["answer"], grader=given["grader"] or "math"
-    )
-    return (task.first(given["limit"]),)
+    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
+    return (task.first(options.limit),)
 
 
 def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:

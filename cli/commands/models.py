@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from localsmc.errors import ConfigError, ModelNotFound, RunError
 from localsmc.system.humanize import format_bytes
 from localsmc_cli.config.provenance import is_typed
 from localsmc_cli.inputs.downloads import download_progress
+from localsmc_cli.inputs.parsed_options import HubOptions, ModeOptions
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
@@ -88,6 +90,11 @@ def recommended(session: CommandSession, /, *, as_json: bool) -> None:
         session.output.text(recommended_list(found))
 
 
+@dataclass(kw_only=True, frozen=True)
+class PullOptions(HubOptions, ModeOptions):
+    """All options of `localsmc models pull`."""
+
+
 @models.command(
     cls=common_options.ConfigurableCommand,
     epilog=common_options.examples(
@@ -108,12 +115,13 @@ def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
     from localsmc.store import hub, model_source
 
     output = session.output
-    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
+    options = PullOptions(**given)
+    output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     name = _named(name, "pull", "Qwen/Qwen2.5-0.5B-Instruct-GGUF")
     meant = model_source.parse_name(name)
     if not isinstance(meant, hub.HubName) or hub.cache.find(meant) is not None:
         output.note(f"`{name}` is here already")
-    with download_progress(session, given) as access:
+    with download_progress(session, options) as access:
         path = model_source.resolve(name, access).path
     reader.read_header(path)
     output.text(str(path))

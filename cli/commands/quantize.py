@@ -7,6 +7,7 @@ import re
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ import click
 from localsmc.errors import ConfigError
 from localsmc.gguf.tensor_types import FILE_TYPES
 from localsmc.system.user_dirs import expand_user
-from localsmc_cli.inputs.run_settings import Given
+from localsmc_cli.inputs.parsed_options import ModeOptions
 from localsmc_cli.options import common_options
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.progress import bar
@@ -102,6 +103,18 @@ _running_options = common_options.together(
 )
 
 
+@dataclass(kw_only=True, frozen=True)
+class QuantizeOptions(ModeOptions):
+    """All options of `localsmc quantize`."""
+
+    words: tuple[str, ...]
+    allow_requantize: bool
+    leave_output_tensor: bool
+    pure: bool
+    n_threads: int | None
+    force: bool
+
+
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument(
     "words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=common_options.completed_as("FILE")
@@ -115,13 +128,14 @@ def quantize(session: CommandSession, /, **given: Any) -> None:
     Standard output has the path of the new file; everything else is on standard error.
     """
     output = session.output
-    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
-    source, target, type_ = _parse(given["words"])
+    options = QuantizeOptions(**given)
+    output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
+    source, target, type_ = _parse(options.words)
     from localsmc.gguf.reader import read_header
 
     header = read_header(expand_user(source))
     path = target_path(header.path, target, type_)
-    written = _quantize(session, header, path, type_, given)
+    written = _quantize(session, header, path, type_, options)
     output.text(str(path))
     _tell(session, header, path, type_, written)
 
@@ -167,17 +181,22 @@ def target_path(source: Path, target: str, type_: str) -> Path:
     return path / f"{name}-{type_}.gguf"
 
 
-def _quantize(session: CommandSession, header: Header, path: Path, type_: str, given: Given) -> Quantized:
+def _quantize(
+    session: CommandSession, header: Header, path: Path, type_: str, options: QuantizeOptions
+) -> Quantized:
     from localsmc.llama.quantize import Quantization
     from localsmc.llama.quantize import quantize as run
 
-    flags = ("allow_requantize", "leave_output_tensor", "pure")
     quantization = Quantization(
-        type=type_, n_threads=max(0, given["n_threads"] or 0), **{flag: given[flag] for flag in flags}
+        type=type_,
+        n_threads=max(0, options.n_threads or 0),
+        allow_requantize=options.allow_requantize,
+        leave_output_tensor=options.leave_output_tensor,
+        pure=options.pure,
     )
     with session.output.library_log(), session.output.panel() as panel:
         on_tensor = None if panel is None else _drawing(panel, type_)
-        return run(header, path, quantization, overwrite=given["force"], on_tensor=on_tensor)
+        return run(header, path, quantization, overwrite=options.force, on_tensor=on_tensor)
 
 
 def _drawing(panel: Panel, type_: str) -> Callable[[int, int], None]:

@@ -7,6 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,6 @@ import click
 from localsmc.errors import ConfigError
 from localsmc.system.atomic_write import write_whole
 from localsmc.system.user_dirs import expand_user
-from localsmc_cli.inputs.run_settings import Given
 from localsmc_cli.options import common_options
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.output import is_terminal
@@ -41,6 +41,19 @@ _files = common_options.section("Files")
 _a_file = functools.partial(_files, each_time=common_options.THE_RESULT)
 
 
+@dataclass(kw_only=True, frozen=True)
+class ReportOptions:
+    """All options of `localsmc report`."""
+
+    all_tables: bool
+    against: str | None
+    html: str | None
+    csv: str | None
+    json: str | None
+    markdown: str | None
+    quiet: bool
+
+
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument("runs", nargs=-1, metavar="RUN...", shell_complete=common_options.completed_as("FILE"))
 @_tables(
@@ -64,14 +77,14 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
 
     Reads what eval and `solve --trace` write; loads no model.
     """
-    output = session.output
-    output.is_quiet = given["quiet"]
-    targets = _targets(given)
+    output, options = session.output, ReportOptions(**given)
+    output.is_quiet = options.quiet
+    targets = _targets(options)
     if not runs:
         raise ConfigError("no run is given", hint="localsmc report RUN, the folder of `localsmc eval -o RUN`")
     from localsmc.report import report as read
 
-    found = read([expand_user(run) for run in runs], given["against"])
+    found = read([expand_user(run) for run in runs], options.against)
     for line in found.heading:
         output.note(line)
     for kind, target in targets.items():
@@ -82,7 +95,7 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
             write_whole(expand_user(target), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
-        tables = [table for table in found.tables if given["all_tables"] or table.name in _MAIN]
+        tables = [table for table in found.tables if options.all_tables or table.name in _MAIN]
         output.text(_shown(tables))
         if n_more := len(found.tables) - len(tables):
             output.note(f"{n_more} more tables with `--all`")
@@ -109,9 +122,11 @@ _WRITERS: dict[str, Callable[[Report], str]] = {
 # --- files ----------------------------------------------------------------------------------------
 
 
-def _targets(given: Given) -> dict[str, str]:
+def _targets(options: ReportOptions) -> dict[str, str]:
     """What goes where; every mistake that can be found before anything is read."""
-    targets = {kind: given[kind] for kind in _WRITERS if given[kind] is not None}
+    targets: dict[str, str] = {
+        kind: file for kind in _WRITERS if (file := getattr(options, kind)) is not None
+    }
     files = list(targets.values())
     if files.count("-") > 1:
         raise ConfigError("standard output is given twice", hint="write one of them to a file")

@@ -14,9 +14,20 @@ from localsmc.errors import ConfigError, LocalSMCError
 from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
-from localsmc_cli.inputs.model_sources import with_models
+from localsmc_cli.inputs.model_sources import draft_name, model_name
+from localsmc_cli.inputs.parsed_options import (
+    ContextSizeOptions,
+    DraftOptions,
+    GrammarOptions,
+    LimitOptions,
+    LoadingOptions,
+    MethodOptions,
+    ModeOptions,
+    OneModelOptions,
+    PromptOptions,
+)
 from localsmc_cli.inputs.problem_text import read_problem
-from localsmc_cli.inputs.run_settings import Given, draft_load_options, load_options, settings_of
+from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
@@ -31,6 +42,7 @@ if TYPE_CHECKING:
     from localsmc.engine.settings import Settings
     from localsmc.llama import LoadOptions
     from localsmc.methods.spec import MethodSpec
+    from localsmc.store.model_source import ModelSource
     from localsmc_cli.ui.live_panel import Panel
 
 _EXAMPLES = """\b
@@ -45,6 +57,22 @@ environment, and that over `localsmc config`.
 Of several methods standard output has a table: each method's answer, its share of the weight, how
 many independent texts the weighted ones are worth, the token rows decoded, and the time.
 """
+
+
+@dataclass(kw_only=True, frozen=True)
+class SolveOptions(
+    PromptOptions, MethodOptions, LimitOptions, GrammarOptions, ModeOptions,
+    OneModelOptions, LoadingOptions, DraftOptions, ContextSizeOptions,
+):  # fmt: skip
+    """All options of `localsmc solve`."""
+
+    problem: tuple[str, ...]
+    prompt: str | None
+    file: str | None
+    raw: bool
+    as_json: bool
+    transcript: str | None
+    trace: str | None
 
 
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
@@ -65,21 +93,19 @@ def solve(session: CommandSession, /, **given: Any) -> None:
 
     Standard output has the chosen text, or the JSON; everything else is on standard error.
     """
-    output = session.output
-    output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
-    problem = read_problem(given["problem"], given["prompt"], given["file"])
-    given = with_models(given)
-    job = _job(problem, given)
-    ensure_downloaded(session, given, job.model, job.draft)
+    options = SolveOptions(**given)
+    session.output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
+    problem = read_problem(options.problem, options.prompt, options.file)
+    job = _job(session, problem, options)
     with (
         ExitStack() as until_told,
-        TraceWriter(None if given["trace"] is None else Path(given["trace"])) as trace,
+        TraceWriter(None if options.trace is None else Path(options.trace)) as trace,
     ):
         attempts = _solve(session, job, trace, until_told)
         if job.is_comparison:
-            code = _tell_all(session, attempts, job, as_json=given["as_json"])
+            code = _tell_all(session, attempts, job, as_json=options.as_json)
         else:
-            code = _tell_one(session, attempts[0], job, as_json=given["as_json"])
+            code = _tell_one(session, attempts[0], job, as_json=options.as_json)
             _write(attempts[0], job)
         trace.check()
     if code:
@@ -92,9 +118,11 @@ def solve(session: CommandSession, /, **given: Any) -> None:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Job:
     problem: str
-    model: str | None
+    name: str | None
+    """What the command line calls the model, None for the embedded one."""
+    model: ModelSource
     load: LoadOptions
-    draft: str | None
+    draft: ModelSource | None
     """None where no method has two models."""
     draft_load: LoadOptions
     methods: tuple[MethodSpec, ...]
@@ -106,38 +134,45 @@ class _Job:
         return len(self.methods) > 1
 
 
-def _job(problem: str, given: Given) -> _Job:
+def _job(session: CommandSession, problem: str, options: SolveOptions) -> _Job:
     """What to do, with every mistake found that can be found before the model is loaded."""
     from localsmc.engine import output_format
     from localsmc.engine.transcript import require_writable
     from localsmc.methods.spec import uses_draft
 
-    methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
-    check_draft(methods, given)
-    settings = settings_of(given)
-    path = None if given["transcript"] is None else expand_user(given["transcript"])
+    methods = with_flags(parse_methods(options.methods or ("power-smc",)), options)
+    name, named_draft = model_name(options), draft_name(options)
+    check_draft(methods, named_draft, [] if name is None else [name])
+    settings = settings_of(
+        options, options, prompt=options, limits=options, grammar=options, seed=options.seed,
+        select=options.select, raw=options.raw,
+    )  # fmt: skip
+    path = None if options.transcript is None else expand_user(options.transcript)
     if path is not None:
         require_writable(path)
     output_format.to_gbnf(settings)
     if len(methods) > 1:
-        _refuse_files(given, len(methods))
+        _refuse_files(options, len(methods))
         # One seed for all, so that the comparison can be repeated.
         settings = replace(settings, seed=secrets.randbits(32) if settings.seed is None else settings.seed)
+    drafts = () if named_draft is None or not uses_draft(methods) else (named_draft,)
+    model, *others = ensure_downloaded(session, options, name, *drafts)
     return _Job(
         problem=problem,
-        model=given["model"],
-        load=load_options(given),
-        draft=given["model_draft"] if uses_draft(methods) else None,
-        draft_load=draft_load_options(given),
+        name=name,
+        model=model,
+        load=load_options(options),
+        draft=others[0] if others else None,
+        draft_load=draft_load_options(options, options),
         methods=methods,
         settings=settings,
         transcript=path,
     )
 
 
-def _refuse_files(given: Given, n_methods: int) -> None:
-    for name, spelled in (("trace", "--trace"), ("transcript", "--output")):
-        if given[name] is not None:
+def _refuse_files(options: SolveOptions, n_methods: int) -> None:
+    for file, spelled in ((options.trace, "--trace"), (options.transcript, "--output")):
+        if file is not None:
             raise ConfigError(
                 f"`{spelled}` is for one method, but {n_methods} are given",
                 hint=f"leave `{spelled}` out, or give one `--method`",
@@ -173,7 +208,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
     output = session.output
     attempts: list[Attempt] = []
     with output.library_log(), output.panel() as panel:
-        _status(panel, f"loading {'the embedded model' if job.model is None else job.model}")
+        _status(panel, f"loading {'the embedded model' if job.name is None else job.name}")
         tell_idle_gpus(output, job.load)
         with load(
             job.model,
@@ -184,7 +219,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
             settings=job.settings,
         ) as model:
             tell_loaded(output, model)
-            if job.model is None:
+            if job.name is None:
                 output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
             desk = _Desk(
                 session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told
@@ -253,7 +288,7 @@ def _write(attempt: Attempt, job: _Job) -> None:
         said = transcript.Transcript(
             exchanges=(attempt.exchange,),
             system=job.settings.system,
-            model=model_source.portable_name(job.model),
+            model=model_source.portable_name(job.name),
         )
         transcript.write(job.transcript, said)
 

@@ -8,12 +8,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from localsmc.system.humanize import format_bytes
-from localsmc_cli.inputs.run_settings import Given, access_of
+from localsmc_cli.inputs.parsed_options import HubOptions
+from localsmc_cli.inputs.run_settings import access_of
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.progress import bar, duration
 
 if TYPE_CHECKING:
     from localsmc.store.hub import Access, Transfer
+    from localsmc.store.model_source import ModelSource
     from localsmc_cli.ui.live_panel import Panel
 
 _PERIOD = 1 / 8  # seconds between two drawings
@@ -21,21 +23,25 @@ _WIDTH, _BAR = 56, 14  # characters: the line fits into a window of 60
 _KEPT = "what was downloaded is kept: the same command goes on from there"
 
 
-def ensure_downloaded(session: CommandSession, given: Given, *models: str | None) -> None:
-    """Download what is not there yet of the models that are named; raises ModelError for a wrong name."""
+def ensure_downloaded(
+    session: CommandSession, options: HubOptions, *models: str | None
+) -> tuple[ModelSource, ...]:
+    """The files of models by name, downloaded where they are missing; None is the embedded model.
+
+    Raises ModelError for a name that nothing has.
+    """
     from localsmc.store import model_source
 
-    with download_progress(session, given) as access:
-        for model in filter(None, models):
-            model_source.resolve(model, access)
+    with download_progress(session, options) as access:
+        return tuple(model_source.resolve(model, access) for model in models)
 
 
 @contextlib.contextmanager
-def download_progress(session: CommandSession, given: Given) -> Iterator[Access]:
+def download_progress(session: CommandSession, options: HubOptions) -> Iterator[Access]:
     """How the hub is reached, with every download told of."""
     with contextlib.ExitStack() as stack, session.interrupts.keeping(_KEPT):
         show = _Show(session, stack)
-        yield access_of(given, show)
+        yield access_of(options, show)
         show.end()
 
 

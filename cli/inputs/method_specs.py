@@ -10,8 +10,7 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli.config.provenance import is_typed, origin, rank
-from localsmc_cli.inputs.run_settings import Given
-from localsmc_cli.options.choices import PARAMETERS
+from localsmc_cli.inputs.parsed_options import MethodOptions
 
 if TYPE_CHECKING:
     from localsmc.methods.spec import MethodSpec
@@ -32,13 +31,13 @@ def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
     return specs
 
 
-def with_flags(specs: Sequence[MethodSpec], given: Given) -> tuple[MethodSpec, ...]:
+def with_flags(specs: Sequence[MethodSpec], options: MethodOptions) -> tuple[MethodSpec, ...]:
     """The methods with the flags that apply to each; raises ConfigError for one that applies to none."""
-    flags = {name: given[name] for name in PARAMETERS if given[name] is not None and not is_idle(name, specs)}
+    flags = {name: value for name, value in options.parameters().items() if not is_idle(name, specs)}
     for name in flags:
         _check_owner(name, [spec.name for spec in specs])
-    if given["select"] is not None:
-        flags["select"] = given["select"]
+    if options.select is not None:
+        flags["select"] = options.select
     return tuple(_joined(spec, flags) for spec in specs)
 
 
@@ -53,7 +52,9 @@ def is_idle(option: str, specs: Sequence[MethodSpec]) -> bool:
     )
 
 
-def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool = False) -> None:
+def check_draft(
+    specs: Sequence[MethodSpec], draft: str | None, models: Sequence[str], *, is_for_later: bool = False
+) -> None:
     """Raise ConfigError where a draft is missing, or named on the command line for methods that have none.
 
     `is_for_later` where other methods may follow, which may have one.
@@ -62,7 +63,7 @@ def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool
     from localsmc.methods.base import draft_kind
 
     pairs = [spec.name for spec in specs if draft_kind(METHODS[spec.name])]
-    if pairs and given["model_draft"] is None and not _all_embedded(given):
+    if pairs and draft is None and not _all_embedded(models):
         raise ConfigError(
             f"{_listed(pairs)} needs a second, smaller model that writes drafts",
             hint="add `-md small.gguf`, a small model of the same family",
@@ -76,11 +77,10 @@ def check_draft(specs: Sequence[MethodSpec], given: Given, *, is_for_later: bool
             )
 
 
-def _all_embedded(given: Given) -> bool:
+def _all_embedded(models: Sequence[str]) -> bool:
     """Whether every model ships with the package, and so does a draft for it."""
     from localsmc.store.model_source import is_embedded
 
-    models = given.get("models") or filter(None, [given.get("model")])
     return all(map(is_embedded, models))
 
 

@@ -1,14 +1,23 @@
-"""What a parsed command line means to the library."""
+"""From parsed options to the library's load options and settings."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from localsmc.errors import ConfigError
 from localsmc_cli.config.provenance import origin
+from localsmc_cli.inputs.parsed_options import (
+    ContextSizeOptions,
+    DraftOptions,
+    GrammarOptions,
+    HubOptions,
+    LimitOptions,
+    LoadingOptions,
+    PromptOptions,
+)
 from localsmc_cli.inputs.problem_text import checked_text, file_text
 
 if TYPE_CHECKING:
@@ -16,74 +25,90 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
 
-Given = Mapping[str, Any]
-"""A parsed command line: option to value, None where it was not given."""
+
+def _with_value(options: object, names: Sequence[str]) -> dict[str, Any]:
+    """The options that have a value, by name."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
 
 
-def _given_of(given: Given, names: Sequence[str]) -> dict[str, Any]:
-    return {name: given[name] for name in names if given[name] is not None}
-
-
-def access_of(given: Given, progress: Callable[[Transfer], None] | None = None) -> Access:
+def access_of(options: HubOptions, progress: Callable[[Transfer], None] | None = None) -> Access:
     """How the hub is reached."""
     from localsmc.store.hub import Access
 
-    return Access(token=given["hf_token"] or None, offline=is_offline(given), progress=progress)
+    return Access(token=options.hf_token or None, offline=options.offline, progress=progress)
 
 
-def is_offline(given: Given) -> bool:
-    """Whether nothing may be downloaded."""
-    return bool(given["offline"])
-
-
-def load_options(given: Given) -> LoadOptions:
+def load_options(options: LoadingOptions) -> LoadOptions:
     """How to load the model."""
     from localsmc.llama import LoadOptions
 
     names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")
-    return LoadOptions(check_memory=not given["no_memory_check"], **_given_of(given, names))
+    return LoadOptions(check_memory=not options.no_memory_check, **_with_value(options, names))
 
 
-def draft_load_options(given: Given) -> LoadOptions:
-    """How to load the draft: on the same devices, with its own number of layers."""
-    return load_options({**given, "n_gpu_layers": given["n_gpu_layers_draft"]})
+def draft_load_options(options: LoadingOptions, draft: DraftOptions) -> LoadOptions:
+    """How to load the draft model: on the same devices, with its own number of layers."""
+    from localsmc.llama import LoadOptions
+
+    values = _with_value(options, ("main_gpu", "split_mode", "tensor_split"))
+    if draft.n_gpu_layers_draft is not None:
+        values["n_gpu_layers"] = draft.n_gpu_layers_draft
+    return LoadOptions(check_memory=not options.no_memory_check, **values)
 
 
-def _grammar(given: Given) -> str | None:
-    text: str | None = given.get("grammar")
+def _grammar(options: GrammarOptions) -> str | None:
+    text = options.grammar
     if text is None or not text.strip() or "::=" in text:
         return None if text is None else checked_text(text, "`--grammar`")
     return file_text(text, "the grammar", "--grammar")
 
 
-def _json_schema(given: Given) -> str | None:
-    text, file = given.get("json_schema"), given.get("json_schema_file")
+def _json_schema(options: GrammarOptions) -> str | None:
+    text, file = options.json_schema, options.json_schema_file
     if text is not None and file is not None:
         raise ConfigError("the JSON schema is given twice", hint="leave `-j` or `-jf` out")
     if text is not None and text.lstrip()[:1] in ("", "{", "["):
         return checked_text(text, "`--json-schema`")
-    path: str | None = file if text is None else text
+    path = file if text is None else text
     return None if path is None else file_text(path, "the JSON schema", "--json-schema")
 
 
-def settings_of(given: Given) -> Settings:
-    """How to put and answer the problem."""
+def settings_of(
+    context: ContextSizeOptions,
+    draft: DraftOptions,
+    *,
+    prompt: PromptOptions | None = None,
+    limits: LimitOptions | None = None,
+    grammar: GrammarOptions | None = None,
+    seed: int = -1,
+    select: str | None = None,
+    raw: bool = False,
+) -> Settings:
+    """How to put and answer a problem, by the groups of options that a command has."""
     from localsmc.engine.settings import Settings
 
+    _check_texts(prompt, limits)
+    sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
+    ends = ("n_predict", "stop", "stop_at_box", "budget")
+    return Settings(
+        grammar=None if grammar is None else _grammar(grammar),
+        json_schema=None if grammar is None else _json_schema(grammar),
+        seed=None if seed == -1 else seed,
+        select=select,
+        raw=raw,
+        system=None if prompt is None else prompt.system,
+        thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
+        n_threads=max(0, context.n_threads or 0),
+        n_threads_draft=max(0, draft.n_threads_draft or 0),
+        **_with_value(context, sizes),
+        **({} if limits is None else _with_value(limits, ends)),
+    )
+
+
+def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:
     ctx = click.get_current_context()
-    for text in given["stop"]:
+    for text in () if limits is None else limits.stop:
         if not checked_text(text, origin(ctx, "stop")):
             raise ConfigError(f"{origin(ctx, 'stop')} is empty", hint="give a text, or leave it out")
-    if given["system"] is not None:
-        checked_text(given["system"], origin(ctx, "system"))
-    plain = ("n_predict", "select", "system", "raw", "stop", "stop_at_box", "budget")
-    context = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
-    return Settings(
-        grammar=_grammar(given),
-        json_schema=_json_schema(given),
-        seed=None if given["seed"] == -1 else given["seed"],
-        thinking={"on": True, "off": False}.get(given["reasoning"]),
-        n_threads=max(0, given["n_threads"] or 0),
-        n_threads_draft=max(0, given["n_threads_draft"] or 0),
-        **_given_of(given, plain + context),
-    )
+    if prompt is not None and prompt.system is not None:
+        checked_text(prompt.system, origin(ctx, "system"))

@@ -123,7 +123,7 @@ class Bench:
         return self._teller if self._teller is not None and case.kind == "method" else self._model
 
     def _prompt(self, model: Model, repetition: int) -> TokenIds:
-        return prompting.build_prompt(model, self._problem(repetition), self._settings)[1]
+        return prompting.build_prompt(model, self._problem(repetition), self._settings).tokens
 
     # --- a method ---
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from localsmc.engine import context_plan, context_size, prompting
 from localsmc.engine.load import Model
+from localsmc.engine.prompting import Prompt
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.engine.solve import Generation
 from localsmc.engine.transcript import Exchange, about
@@ -80,12 +81,14 @@ class Conversation:
         message alone is too long. `is_stopped` may stop it within the prompt.
         """
         method = self.model.method() if method is None else method
-        settings, n_prompt = self._fitting(text, method, Settings() if settings is None else settings)
+        settings, prompt = self._fitting(text, method, Settings() if settings is None else settings)
+        n_prompt = len(prompt.tokens)
         context = self._context(n_prompt, method, settings)
         draft = self._context(n_prompt, method, settings, is_draft=True) if draft_kind(method) else None
         return Generation(
-            self.model, text, method, settings, is_stopped=is_stopped, context=context, draft_context=draft
-        )
+            self.model, text, method, settings, is_stopped=is_stopped, prompt=prompt, context=context,
+            draft_context=draft,
+        )  # fmt: skip
 
     def keep(self, solving: Generation, result: Result) -> None:
         """Make a message and the reply to it part of the conversation."""
@@ -103,15 +106,16 @@ class Conversation:
 
     # --- what the model is given of it ---
 
-    def _fitting(self, text: str, method: Method, settings: Settings) -> tuple[Settings, int]:
-        """The settings with as many earlier messages as leave room for a reply, and the prompt's tokens."""
+    def _fitting(self, text: str, method: Method, settings: Settings) -> tuple[Settings, Prompt]:
+        """The settings with as many earlier messages as leave room for a reply, and the prompt."""
         length = self._length(settings)
         asked = settings.n_predict or self.model.source.defaults.n_predict
         enough = length // 4 if asked == AS_MANY_AS_FIT else min(asked, length // 4)
         for n_left_out in range(self.n_left_out, len(self.exchanges) + 1):
             is_all = n_left_out == len(self.exchanges)
             given = replace(settings, earlier=self._messages(n_left_out))
-            n_prompt = len(prompting.build_prompt(self.model, text, given)[1])
+            prompt = prompting.build_prompt(self.model, text, given)
+            n_prompt = len(prompt.tokens)
             # Where something has to go, half goes: else the cache would be lost at every turn.
             room = enough if n_left_out == self.n_left_out else length // 2
             try:
@@ -126,7 +130,7 @@ class Conversation:
             if fits or is_all:
                 break
         self.n_left_out = n_left_out
-        return given, n_prompt
+        return given, prompt
 
     def _length(self, settings: Settings) -> int:
         """Tokens that a prompt and its reply have together, at most."""

@@ -111,24 +111,24 @@ class Model:
 
 
 def load(
-    path: str | Path | None = None,
+    path: str | Path | ModelSource | None = None,
     options: LoadOptions | None = None,
     *,
-    draft: str | Path | None = None,
+    draft: str | Path | ModelSource | None = None,
     draft_options: LoadOptions | None = None,
     access: hub.Access | None = None,
     methods: Sequence[Method] = (),
     settings: Settings | None = None,
 ) -> Model:
-    """Load a model by path, alias or name on the hub, or the embedded one; and a draft, where one is named.
+    """Load a model by path, alias or name on the hub, or the embedded one; and a draft model, if named.
 
     What is not in the Hugging Face cache is downloaded first; `access` says how, and whom to tell of it.
     A file that is not embedded is checked, in Python and then by loading it in a child process, once.
     `methods` and `settings` say what it is for: what a GPU cannot hold with their cache stays on the CPU.
     Raises ModelNotFound, DownloadFailed, or ModelLoadFailed, also for what is larger than memory.
     """
-    file = _File.of(model_source.resolve(path, access), options)
-    second = None if draft is None else _File.of(model_source.resolve(draft, access), draft_options)
+    file = _File.of(_resolved(path, access), options)
+    second = None if draft is None else _File.of(_resolved(draft, access), draft_options)
     settings = Settings() if settings is None else settings
     methods = methods or [from_options(METHODS["power-smc"], {})]
     context = context_plan.plan_context(file.header, file.source.defaults.n_predict, methods, settings)
@@ -147,6 +147,10 @@ def load(
             model.close()
             raise
     return model
+
+
+def _resolved(model: str | Path | ModelSource | None, access: hub.Access | None) -> ModelSource:
+    return model if isinstance(model, ModelSource) else model_source.resolve(model, access)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from localsmc.engine import prompting
-from localsmc.engine.load import Model
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
@@ -20,6 +18,13 @@ _MARK = "\ue000reply\ue001"
 """Stands for a reply in a rendered template; private characters that no text has."""
 
 
+class Prompt(NamedTuple):
+    """A prompt as text and as tokens."""
+
+    text: str
+    tokens: TokenIds
+
+
 class ModelPrompts:
     """Implements `methods.base.Wording` for a model, a problem and settings."""
 
@@ -29,11 +34,11 @@ class ModelPrompts:
 
     def prompt(self, problem: str) -> TokenIds:
         """See `Wording.prompt`."""
-        return prompting.build_prompt(self._model, problem, self._settings)[1]
+        return build_prompt(self._model, problem, self._settings).tokens
 
     def request(self, text: str) -> TokenIds:
         """See `Wording.request`."""
-        return prompting.build_prompt(self._model, text, self._settings, is_problem=False)[1]
+        return build_prompt(self._model, text, self._settings, is_problem=False).tokens
 
     def follow_up(self, request: str, reply: str) -> TokenIds:
         """See `Wording.follow_up`."""
@@ -56,10 +61,8 @@ class ModelPrompts:
         return llama.text(tokens[~llama.is_eog[tokens]]).decode(errors="replace")
 
 
-def build_prompt(
-    model: Model, problem: str, settings: Settings, *, is_problem: bool = True
-) -> tuple[str, TokenIds]:
-    """The prompt that puts a problem to a model, as text and as tokens; ConfigError for an empty one.
+def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> Prompt:
+    """The prompt that puts a problem to a model; ConfigError for an empty one.
 
     Other requests than problems have no instruction added; nor have those whose answer keeps to a grammar.
     """
@@ -70,7 +73,7 @@ def build_prompt(
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
         raise ConfigError("the problem has no tokens", hint="write a few words")
-    return "".join(text for text, _ in parts), model.llama.with_bos(tokens)
+    return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens))
 
 
 def instruction_of(model: Model, settings: Settings) -> str | None:

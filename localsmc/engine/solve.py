@@ -1,6 +1,6 @@
 """One problem, one model, one method: from the text of a problem to a `Result`.
 
-`start` gives a `Solving`, an iterator of steps that can be asked for its result at any moment;
+`start` gives a `Generation`, an iterator of steps that can be asked for its result at any moment;
 `solve` runs it to the end.
 """
 
@@ -15,9 +15,9 @@ from dataclasses import asdict
 import numpy as np
 
 from localsmc.engine import context_size, output_format, prompting
-from localsmc.engine.load import Model, load  # noqa: F401
+from localsmc.engine.load import Model
 from localsmc.engine.output_format import Extract
-from localsmc.engine.prompting import ModelPrompts
+from localsmc.engine.prompting import ModelPrompts, Prompt
 from localsmc.engine.settings import Settings
 from localsmc.engine.usage import COUNTS, draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
@@ -48,6 +48,7 @@ class Generation:
         *,
         extract: Extract = answers.extract,
         is_stopped: Callable[[], bool] = lambda: False,
+        prompt: Prompt | None = None,
         context: LanguageModel | None = None,
         draft_context: LanguageModel | None = None,
     ) -> None:
@@ -61,7 +62,7 @@ class Generation:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = prompting.build_prompt(model, problem, settings)
+        self.prompt_text, self.prompt = prompt or prompting.build_prompt(model, problem, settings)
         self.closing = self._end_tag()
         """What ends the thought that the text begins with; empty where it begins with none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
@@ -158,7 +159,7 @@ class Generation:
         own_words = draft_kind(self.method) == COMPLETIONS
         return DraftModel(
             model=context,
-            prompt=prompting.build_prompt(draft, self.problem, self.settings)[1]
+            prompt=prompting.build_prompt(draft, self.problem, self.settings).tokens
             if own_words
             else self.prompt,
             cost=draft.llama.n_params / self.model.llama.n_params,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import fields
 
-from localsmc.engine.load import Model, load  # noqa: F401
 from localsmc.methods import SamplingRun
 from localsmc.results import DraftUsage, Usage
 

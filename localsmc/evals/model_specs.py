@@ -36,16 +36,19 @@ class ModelSpec:
         }
 
 
-def parse_models(files: Sequence[str]) -> tuple[ModelSpec, ...]:
-    """Models by path, or the embedded one where none is given; raises ModelError or ConfigError."""
+def parse_models(files: Sequence[str], sources: Sequence[ModelSource] = ()) -> tuple[ModelSpec, ...]:
+    """Models by path, or the embedded one if none is given; raises ModelError or ConfigError.
+
+    `sources` are their files, if they are known already.
+    """
     specs: list[ModelSpec] = []
-    for file in files or (None,):
-        source = model_source.resolve(file)
+    for i, file in enumerate(files or (None,)):
+        source = sources[i] if sources else model_source.resolve(file)
         taken = {spec.name for spec in specs}
         if any(spec.source.path.resolve() == source.path.resolve() for spec in specs):
             raise ConfigError(f"`{source.path}` is given twice", hint="leave one of them out")
-        name, i = source.path.stem, 2
+        name, n = source.path.stem, 2
         while name in taken:
-            name, i = f"{source.path.stem} ({i})", i + 1
+            name, n = f"{source.path.stem} ({n})", n + 1
         specs.append(ModelSpec(name=name, file=file, source=source, header=reader.read_header(source.path)))
     return tuple(specs)

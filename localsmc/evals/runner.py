@@ -139,7 +139,7 @@ class Evaluation:
         plan = self.plan
         draft = plan.draft if uses_draft(plan.methods) else None
         with load(
-            spec.file,
+            spec.source,
             plan.load,
             draft=draft,
             draft_options=plan.draft_load,
@@ -223,7 +223,7 @@ class _TaskSession:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.build_prompt(self._model, item.question, self._plan.settings)[1])
+            return len(prompting.build_prompt(self._model, item.question, self._plan.settings).tokens)
         except (LocalSMCError, UnicodeError):
             return 1  # its own line says what is wrong with it
 

@@ -23,6 +23,12 @@ from localsmc.text.chat_template import ChatTemplate
 _MARK = "\n"
 """Stands before a text that goes on from another, where a tokenizer would add something to a beginning."""
 
+_NAMED_TOKENS = ("bos", "eos", "eot", "eom", "padding", "fim_pad", "fim_rep", "fim_sep", "suffix", "middle")
+"""Tokens whose ids a GGUF may give by these names."""
+
+_KNOWN_TOKENS = ("bos", "eos", "eot", "pad", "sep", "nl", "fim_pad", "fim_rep", "fim_sep")
+"""Tokens that llama.cpp tells the ids of, -1 where a vocabulary has none."""
+
 CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
 
 
@@ -187,10 +193,25 @@ class LlamaModel:
         return whole[len(mark) :] if is_marked else self.tokenize(text, special=special)
 
     @cached_property
+    def _control_tokens(self) -> list[int]:
+        """The ids of the control tokens: the one pass over the vocabulary, which can be large."""
+        vocab, is_control = self.vocab, C.llama_vocab_is_control
+        return [token for token in range(self.n_vocab) if is_control(vocab, token)]
+
+    @cached_property
     def is_eog(self) -> NDArray[np.bool_]:
-        """(V,) True for each token that ends a generation."""
-        vocab, is_eog = self.vocab, C.llama_vocab_is_eog
-        return np.fromiter((is_eog(vocab, token) for token in range(self.n_vocab)), np.bool_, self.n_vocab)
+        """(V,) True for each token that ends a generation.
+
+        llama.cpp knows an end by its text, and then makes it a control token, or by its id in the file.
+        """
+        named = (self.metadata(f"tokenizer.ggml.{name}_token_id") for name in _NAMED_TOKENS)
+        ids = {int(text) for text in named if text is not None and text.isdecimal()}
+        ids |= {int(getattr(C, f"llama_vocab_{name}")(self.vocab)) for name in _KNOWN_TOKENS}
+        found = np.zeros(self.n_vocab, dtype=np.bool_)
+        for token in ids.union(self._control_tokens):
+            if 0 <= token < self.n_vocab:
+                found[token] = C.llama_vocab_is_eog(self.vocab, token)
+        return found
 
     @cached_property
     def pieces(self) -> LazyPieces:
@@ -200,9 +221,7 @@ class LlamaModel:
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
         """The names of the control tokens, which a user's text must not be read as."""
-        vocab, is_control = self.vocab, C.llama_vocab_is_control
-        control = [token for token in range(self.n_vocab) if is_control(vocab, token)]
-        names = (C.llama_vocab_get_text(vocab, token) for token in control)
+        names = (C.llama_vocab_get_text(self.vocab, token) for token in self._control_tokens)
         return tuple(name.decode(errors="replace") for name in names if name)
 
     def text(self, tokens: TokenIds) -> bytes:

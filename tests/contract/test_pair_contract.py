@@ -154,7 +154,7 @@ def pair(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return prompting.build_prompt(embedded, "Compute", Settings(raw=True))[1]
+    return prompting.build_prompt(embedded, "Compute", Settings(raw=True)).tokens
 
 
 def counts_of(method, pair, prompt, n_runs):
@@ -188,7 +188,7 @@ def test_speculation_draws_from_the_target_and_a_lenient_cascade_does_not(pair, 
 
 def test_drafted_power_smc_estimates_the_evidence_without_bias(embedded, pair, law_tolerance):
     """Behind a problem, where the draft gives likely texts a chance: else no 100 runs would draw them."""
-    prompt = prompting.build_prompt(embedded, "Compute 3 + 4 * 5.", Settings())[1]
+    prompt = prompting.build_prompt(embedded, "Compute 3 + 4 * 5.", Settings()).tokens
     law, omitted = law_above(pair[0], prompt, alpha=1.5, floor=1e-6)
     method = DraftSMC(
         particles=128,

@@ -286,7 +286,7 @@ def test_no_instruction_stands_below_a_problem_that_has_a_grammar(embedded):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(embedded, "source", source)
         texts = [
-            prompting.build_prompt(embedded, "x", one)[0] for one in (Settings(), Settings(grammar=LINE))
+            prompting.build_prompt(embedded, "x", one).text for one in (Settings(), Settings(grammar=LINE))
         ]
     assert [("in a box" in text) for text in texts] == [True, False]
 

@@ -43,7 +43,7 @@ def context(embedded, flash_attention):
 
 @pytest.fixture(scope="module")
 def prompt(embedded):
-    return prompting.build_prompt(embedded, BEGINNING, Settings(raw=True))[1]
+    return prompting.build_prompt(embedded, BEGINNING, Settings(raw=True)).tokens
 
 
 def log_softmax(logits):

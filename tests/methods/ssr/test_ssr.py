@@ -709,4 +709,4 @@ def test_what_the_pair_reads_is_what_it_was_trained_on(embedded):
     from localsmc_models.corpus.trees import rating_request
 
     assert rated[7].tolist() == text(rating_request() + SCORE + "7", special=True).tolist()
-    assert wording.request("x").tolist() == prompting.build_prompt(embedded, "x", Settings())[1].tolist()
+    assert wording.request("x").tolist() == prompting.build_prompt(embedded, "x", Settings()).tokens.tolist()
