@@ -32,9 +32,12 @@ class TensorInfo:
     n_bytes: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Header:
-    """What a model file says of itself; of a split model, all parts together."""
+    """The header of a model file; for a split model, of all parts together.
+
+    Compared by identity, so that what follows from a header can be remembered.
+    """
 
     path: Path
     parts: tuple[Path, ...]

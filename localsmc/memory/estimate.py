@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from localsmc.gguf.header import ArrayInfo, Header
@@ -87,8 +88,9 @@ def bytes_per_cell(header: Header, type_k: str, type_v: str) -> float:
     return sum(layer.cell(type_k, type_v) for layer in layers(header))
 
 
+@lru_cache(maxsize=8)
 def layers(header: Header) -> tuple[LayerMemory, ...]:
-    """The model's layers, from the first to the last."""
+    """The model's layers, from the first to the last; worked out once per header."""
     n_layer = min(number(header, "block_count"), _MAX_LAYERS)
     weights = [0] * n_layer
     for tensor in header.tensors:

@@ -150,6 +150,22 @@ def test_nothing_is_known_of_a_keeper_that_was_interrupted(monkeypatch):
         assert toy.history(5) == tokens.tolist()
 
 
+def test_a_turn_renders_its_prompt_once(embedded, monkeypatch):
+    rendered = []
+    parts = ChatTemplate.parts
+
+    def counting(self, *arguments, **options):
+        rendered.append(len(arguments[0]))
+        return parts(self, *arguments, **options)
+
+    monkeypatch.setattr(ChatTemplate, "parts", counting)
+    with Conversation(embedded) as conversation:
+        for _ in range(2):
+            turn(conversation, "What is 2 + 2?")
+    assert len(rendered) == 2
+    assert rendered[0] < rendered[1]
+
+
 def test_a_context_that_failed_is_opened_anew(embedded):
     with Conversation(embedded) as conversation:
         solving, _ = turn(conversation, "What is 2 + 2?")

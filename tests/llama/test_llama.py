@@ -156,6 +156,13 @@ def test_every_end_token_counts(model):
     assert set(np.flatnonzero(model.is_eog)) >= {257, 258}
 
 
+def test_end_tokens_are_those_of_the_whole_vocabulary(model, embedded):
+    """Only control tokens and named ones are asked about: no other can be an end."""
+    for llama in (model, embedded.llama):
+        whole = [bool(C.llama_vocab_is_eog(llama.vocab, token)) for token in range(llama.n_vocab)]
+        assert llama.is_eog.tolist() == whole
+
+
 def test_decode_seconds_grow(model):
     context = open_context(model, options())
     context.decode(np.array([1]), np.array([0]), np.array([0]))
