@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 import localsmc
-from localsmc.methods import Ending, ParticleRun, Request, Room, Sample
+from localsmc.methods import KVDemand, ParticleRun, Request, Sample, WeightedText
 from localsmc.methods.smc.particle_run import token_by_token
 
 
@@ -37,8 +37,8 @@ class ImportanceSampling:
     @property
     def room(
         self,
-    ) -> Room:  # the memory it needs: sequences, and completions of full length
-        return Room(self.particles, self.particles)
+    ) -> KVDemand:  # the memory it needs: sequences, and completions of full length
+        return KVDemand(self.particles, self.particles)
 
     def start(self, request: Request) -> "ReweightedRun":
         return ReweightedRun(request, self)
@@ -55,13 +55,13 @@ class ReweightedRun(ParticleRun):
             request, [method.particles], program, share=True, has_evidence=False
         )
 
-    def log_weights(self, endings: list[Ending]) -> np.ndarray:
+    def log_weights(self, endings: list[WeightedText]) -> np.ndarray:
         shares = np.array(
             [e.weight for e in endings]
         )  # of the N particles, on each completion
         return np.log(shares) + (self.alpha - 1) * np.array([e.logp for e in endings])
 
-    def endings(self) -> list[Ending]:
+    def endings(self) -> list[WeightedText]:
         unweighted = super().endings()
         log_weights = self.log_weights(unweighted)
         weights = np.exp(log_weights - np.logaddexp.reduce(log_weights))
