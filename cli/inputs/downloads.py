@@ -1,4 +1,4 @@
-"""Downloads as they go on: a bar on a terminal, elsewhere a line at the start and one at the end."""
+"""Download progress: a bar on a terminal, elsewhere one line at the start and one at the end."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from localsmc.store.model_source import ModelSource
     from localsmc_cli.ui.live_panel import Panel
 
-_PERIOD = 1 / 8  # seconds between two drawings
-_WIDTH, _BAR = 56, 14  # characters: the line fits into a window of 60
-_KEPT = "what was downloaded is kept: the same command goes on from there"
+_PERIOD = 1 / 8  # seconds between two updates
+_WIDTH, _BAR = 56, 14  # characters: the line fits in a window of 60
+_KEPT = "the part that was downloaded is kept: run the same command to resume"
 
 
 def ensure_downloaded(
@@ -38,7 +38,7 @@ def ensure_downloaded(
 
 @contextlib.contextmanager
 def download_progress(session: CommandSession, options: HubOptions) -> Iterator[Access]:
-    """How the hub is reached, with every download told of."""
+    """Access to the hub that shows the progress of every download."""
     with contextlib.ExitStack() as stack, session.interrupts.keeping(_KEPT):
         show = _Show(session, stack)
         yield access_of(options, show)
@@ -46,7 +46,7 @@ def download_progress(session: CommandSession, options: HubOptions) -> Iterator[
 
 
 class _Show:
-    """The file at work; its panel is opened when something is downloaded."""
+    """The current file; the panel opens when a download starts."""
 
     def __init__(self, session: CommandSession, stack: contextlib.ExitStack) -> None:
         self._session, self._stack = session, stack
@@ -69,24 +69,24 @@ class _Show:
             self._panel = self._stack.enter_context(self._session.output.panel())
         self._file, self._start, self._began = transfer.file, transfer.done, time.monotonic()
         if self._panel is None and transfer.step == "waiting":
-            self._session.output.note(f"another process downloads {transfer.file}: waiting for it")
+            self._session.output.note(f"another process is downloading {transfer.file}: waiting for it")
         elif self._panel is None:
-            there = f", {format_bytes(transfer.done)} of it are there" if transfer.done else ""
+            there = f", {format_bytes(transfer.done)} of it done" if transfer.done else ""
             self._session.output.note(f"downloading {transfer.file} ({format_bytes(transfer.total)}{there})")
 
     def end(self) -> None:
-        """Say how the last file ended, where there was one."""
+        """Report the last file, if there was one."""
         if self._last is not None and self._last.step != "waiting":
             seconds = time.monotonic() - self._began
             self._session.output.note(
-                f"downloaded {self._last.file} ({format_bytes(self._last.total)}) in {duration(seconds)}; its"
-                " checksum is right"
+                f"downloaded {self._last.file} ({format_bytes(self._last.total)}) in {duration(seconds)},"
+                " checksum verified"
             )
         self._last = None
 
     def _line(self, transfer: Transfer, seconds: float) -> str:
         if transfer.step == "waiting":
-            how = "another process downloads it"
+            how = "another process is downloading it"
         elif transfer.step == "checking":
             how = "checking"
         else:

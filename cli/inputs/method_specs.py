@@ -1,4 +1,4 @@
-"""The methods of a command line: what `--method` spells, and the flags that apply to it."""
+"""The methods of a command line: `--method`, and the flags that apply to each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
-    """The methods as they are written; raises ConfigError where one is given twice."""
+    """Parse the values of `--method`; raises ConfigError if one is given twice."""
     from localsmc.methods.spec import parse_method
 
     try:
@@ -27,7 +27,7 @@ def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
     labels = [spec.label for spec in specs]
     for label in labels:
         if labels.count(label) > 1:
-            raise ConfigError(f"the method `{label}` is given twice", hint="leave one of them out")
+            raise ConfigError(f"the method `{label}` is given twice", hint="remove one of them")
     return specs
 
 
@@ -42,9 +42,9 @@ def with_flags(specs: Sequence[MethodSpec], options: MethodOptions) -> tuple[Met
 
 
 def is_idle(option: str, specs: Sequence[MethodSpec]) -> bool:
-    """Whether an option is left alone: nobody typed it, and no method has it and says nothing of it.
+    """Whether an option is ignored: it was not typed, and no method can use it or all set it themselves.
 
-    What is configured is there for whoever can use it.
+    A configured value applies only to the methods that have the option.
     """
     owners = _owners(option)
     return not is_typed(option) and not any(
@@ -55,9 +55,9 @@ def is_idle(option: str, specs: Sequence[MethodSpec]) -> bool:
 def check_draft(
     specs: Sequence[MethodSpec], draft: str | None, models: Sequence[str], *, is_for_later: bool = False
 ) -> None:
-    """Raise ConfigError where a draft is missing, or named on the command line for methods that have none.
+    """Raise ConfigError if a draft model is missing, or is typed for methods that use none.
 
-    `is_for_later` where other methods may follow, which may have one.
+    `is_for_later` allows the latter, because other methods may follow.
     """
     from localsmc.methods import METHODS
     from localsmc.methods.base import draft_kind
@@ -65,27 +65,27 @@ def check_draft(
     pairs = [spec.name for spec in specs if draft_kind(METHODS[spec.name])]
     if pairs and draft is None and not _all_embedded(models):
         raise ConfigError(
-            f"{_listed(pairs)} needs a second, smaller model that writes drafts",
-            hint="add `-md small.gguf`, a small model of the same family",
+            f"{_listed(pairs)} needs a draft model",
+            hint="add one with `-md small.gguf`: a small model of the same family",
         )
     for option in ("model_draft", "hf_repo_draft", "n_gpu_layers_draft", "n_threads_draft"):
         if not pairs and not is_for_later and is_typed(option):
             owners = [name for name, method in METHODS.items() if draft_kind(method)]
             raise ConfigError(
                 f"`{spelling(option)}` does not apply to {_listed([spec.name for spec in specs])}",
-                hint=f"leave it out, or use {_listed(owners)}",
+                hint=f"remove it, or use {_listed(owners)}",
             )
 
 
 def _all_embedded(models: Sequence[str]) -> bool:
-    """Whether every model ships with the package, and so does a draft for it."""
+    """Whether every model is an embedded one, which has its own draft model."""
     from localsmc.store.model_source import is_embedded
 
     return all(map(is_embedded, models))
 
 
 def _joined(spec: MethodSpec, flags: Mapping[str, Any]) -> MethodSpec:
-    """The method with what applies to it; of two values for one option the more explicit one counts."""
+    """The method with the flags that apply to it; of two values the more explicit one wins."""
     from localsmc.methods import METHODS
     from localsmc.methods.base import options_of
 
@@ -96,8 +96,8 @@ def _joined(spec: MethodSpec, flags: Mapping[str, Any]) -> MethodSpec:
     for name in own.keys() & spelled:
         if is_typed(name) and is_typed("methods"):
             raise ConfigError(
-                f"`{spelling(name)}` is given twice: it stands in `{spec.label}`, too",
-                hint="leave one of them out",
+                f"`{spelling(name)}` is given twice: it is also in `{spec.label}`",
+                hint="remove one of them",
             )
         if not _beats_methods(name):
             del own[name]
@@ -108,13 +108,13 @@ def _joined(spec: MethodSpec, flags: Mapping[str, Any]) -> MethodSpec:
 
 
 def _beats_methods(option: str) -> bool:
-    """Whether an option is said more explicitly than the methods are."""
+    """Whether an option is more explicit than `--method`."""
     ctx = click.get_current_context()
     return rank(ctx, option) > rank(ctx, "methods")
 
 
 def _without(spec: MethodSpec, options: Collection[str]) -> MethodSpec:
-    """The method as it were written without some of its options."""
+    """The method without some of its options."""
     from localsmc.methods.spec import ALIASES, parse_method
 
     name, _, rest = spec.label.partition(":")
@@ -124,7 +124,7 @@ def _without(spec: MethodSpec, options: Collection[str]) -> MethodSpec:
 
 
 def _check_values(spec: MethodSpec, flags: Mapping[str, Any]) -> None:
-    """Raise ConfigError for a value out of range, with the place it is from where nobody typed it."""
+    """Raise ConfigError for a value out of range; if it was not typed, with the place that it is from."""
     from localsmc.methods import METHODS, from_options
 
     def found(values: Mapping[str, Any]) -> ConfigError | None:
@@ -145,7 +145,7 @@ def _check_values(spec: MethodSpec, flags: Mapping[str, Any]) -> None:
 
 
 def _at(error: ConfigError, option: str) -> ConfigError:
-    """The error with the place that an option's value is from."""
+    """The error with the place that the option's value is from."""
     return ConfigError(f"{origin(click.get_current_context(), option)}: {error}", hint=error.hint)
 
 
@@ -154,12 +154,12 @@ def _check_owner(option: str, names: Sequence[str]) -> None:
     if not owners.keys() & set(names):
         raise ConfigError(
             f"`{spelling(option)}` does not apply to {_listed(names)}",
-            hint=f"leave it out, or use {_listed(list(owners))}",
+            hint=f"remove it, or use {_listed(list(owners))}",
         )
 
 
 def _owners(option: str) -> dict[str, None]:
-    """The methods that have an option, in their order."""
+    """The methods that have an option."""
     from localsmc.methods import METHODS
     from localsmc.methods.base import options_of
 

@@ -57,10 +57,10 @@ def _joined(repo: str, file: str | None) -> str:
 def _check_no_file(hf_file: str | None) -> None:
     if is_typed("hf_file"):
         raise ConfigError(
-            "`--hf-file` is a file of one `--hf-repo`",
+            "`--hf-file` needs one `--hf-repo`",
             hint=f"add `-hf user/repo`, or write both as -m user/repo/{hf_file}",
         )
 
 
 def _twice(one: str, other: str) -> ConfigError:
-    return ConfigError(f"the model is given twice, by `{one}` and `{other}`", hint="leave one of them out")
+    return ConfigError(f"the model is given twice, by `{one}` and `{other}`", hint="remove one of them")

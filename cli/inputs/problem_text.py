@@ -1,7 +1,7 @@
-"""Where the problem comes from: the argument, -p, -f FILE, standard input, or the latter before another.
+"""The problem's text: from the arguments, -p, -f FILE or standard input, which comes before the others.
 
-Standard input is read only where it is asked for with `-` or where nothing else is given: under
-cron or CI it can be a pipe that nobody ever writes to or closes.
+Standard input is read only for `-`, or if nothing else is given: under cron or CI it can be a pipe that
+nobody ever writes to or closes.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ STDIN = "-"
 
 
 def read_problem(words: Sequence[str], prompt: str | None, file: str | None) -> str:
-    """The problem's text; raises ConfigError unless it is given once, as text, and not empty."""
+    """The problem's text; raises ConfigError unless it is given exactly once and is not empty."""
     has_stdin = STDIN in words or file == STDIN
     given = [word for word in words if word != STDIN]
     if len(given) > 1:
         raise ConfigError(
-            f"{len(given)} problems are given, but one is solved at a time",
+            f"{len(given)} problems are given, but `solve` takes one",
             hint="put quotes around a problem of several words",
         )
     sources = [*given, *([] if prompt is None else [prompt])]
@@ -43,7 +43,7 @@ def read_problem(words: Sequence[str], prompt: str | None, file: str | None) -> 
 
 
 def checked_text(text: str, name: str) -> str:
-    """The text, unless the terminal handed over bytes that are no UTF-8."""
+    """The text; raises ConfigError if the terminal passed bytes that are not UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -58,7 +58,7 @@ def _stdin_text(*, is_asked_for: bool) -> str:
 
 
 def file_text(file: str, what: str, option: str) -> str:
-    """The text of a file that an option names; ConfigError where it is none."""
+    """Read a text file that an option names; raises ConfigError if it is not one."""
     path = Path(file)
     try:
         return _decoded(expand_user(path).read_bytes(), f"`{path}`", what)
@@ -79,6 +79,6 @@ def _decoded(data: bytes, name: str, what: str = "the problem") -> str:
     except UnicodeDecodeError:
         raise ConfigError(f"{name} is not UTF-8 text", hint="convert it to UTF-8") from None
     if "\0" in text:
-        raise ConfigError(f"{name} is not a text", hint=f"give a text file with {what}")
+        raise ConfigError(f"{name} is not text", hint=f"give a text file with {what}")
     # As llama.cpp does: the newline that ends a file is not part of the prompt.
     return text.removesuffix("\n").removesuffix("\r")

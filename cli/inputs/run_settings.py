@@ -66,7 +66,7 @@ def _grammar(options: GrammarOptions) -> str | None:
 def _json_schema(options: GrammarOptions) -> str | None:
     text, file = options.json_schema, options.json_schema_file
     if text is not None and file is not None:
-        raise ConfigError("the JSON schema is given twice", hint="leave `-j` or `-jf` out")
+        raise ConfigError("the JSON schema is given twice", hint="remove `-j` or `-jf`")
     if text is not None and text.lstrip()[:1] in ("", "{", "["):
         return checked_text(text, "`--json-schema`")
     path = file if text is None else text
@@ -109,6 +109,6 @@ def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> N
     ctx = click.get_current_context()
     for text in () if limits is None else limits.stop:
         if not checked_text(text, origin(ctx, "stop")):
-            raise ConfigError(f"{origin(ctx, 'stop')} is empty", hint="give a text, or leave it out")
+            raise ConfigError(f"{origin(ctx, 'stop')} is empty", hint="give a text, or remove it")
     if prompt is not None and prompt.system is not None:
         checked_text(prompt.system, origin(ctx, "system"))

@@ -1,4 +1,4 @@
-"""The context that a run needs, planned before and after its models are loaded."""
+"""The context that a run will need, planned before the model is loaded."""
 
 from __future__ import annotations
 
@@ -21,15 +21,16 @@ if TYPE_CHECKING:
     pass
 
 PROMPT_GUESS = 1024
-"""Tokens of a prompt that nobody has read yet."""
+"""Assumed length of a prompt that is not known yet, in tokens."""
 
 
 def plan_context(
     header: Header, n_predict: int, methods: Sequence[Method], settings: Settings
 ) -> ContextOptions:
-    """The context that a model will be given, as far as it is known before the model is loaded.
+    """Estimate the context from the header, before the model is loaded.
 
-    A cache whose size is left open takes no more than the weights: past that, layers on a GPU are worth more.
+    If its size is not given, the KV cache takes no more than the weights do: beyond that, layers on a GPU
+    are worth more.
     """
     asked, trained = settings.n_predict or n_predict, estimate.number(header, "context_length")
     n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
@@ -42,14 +43,14 @@ def plan_context(
 
 
 def cells_for(room: KVDemand, n_texts: int, n_prompt: int, n_tokens: int) -> int:
-    """Cells for so many texts that share their prompt only."""
+    """KV cells for `n_texts` completions that share nothing but the prompt."""
     return n_prompt + (n_tokens + room.beside) * min(n_texts, MAX_SEQUENCES)
 
 
 def context_options(
     n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
 ) -> ContextOptions:
-    """Its sizes, with what the settings say of contexts."""
+    """Options of a context of this size, with those of the settings."""
     return ContextOptions(
         n_ctx=n_cells,
         n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch, n_cells),

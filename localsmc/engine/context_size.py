@@ -1,4 +1,4 @@
-"""How a problem lies in a model's memory: the prompt's tokens, room for the answer, cells for histories."""
+"""How large a context a run needs: the token limit, and KV cells for all histories."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ if TYPE_CHECKING:
     pass
 
 MEMORY_SHARE = 0.5
-"""The default context takes at most this share of the machine's free memory; of a GPU's, what is left."""
+"""The default context takes at most this share of free RAM; on a GPU, all that is left."""
 
 
 def models_of(model: Model, method: Method) -> tuple[Model, ...]:
-    """The model, and the draft where the method has one; ConfigError where it needs one and none is given."""
+    """The model, and the draft model if the method uses one; raises ConfigError if it is missing."""
     return (model,) if draft_kind(method) is None else (model, model.require_draft())
 
 
 def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
-    """Tokens that an answer may have: what is asked for, where the least that the method needs fits."""
+    """The token limit: what was asked for, or less if the context cannot hold the method's minimum.
+
+    Raises PromptTooLong if not one token fits.
+    """
     asked = settings.n_predict or model.source.defaults.n_predict
     trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.room
     length = trained
@@ -36,22 +39,22 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
     room = length - n_prompt - needed.beside
     if room < 1:
-        others = f", with {needed.beside} more for each of {needed.least} texts" if needed.beside else ""
+        others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""
         held = min(trained, settings.n_ctx or trained)
         raise PromptTooLong(
             f"the prompt has {n_prompt} tokens{others}, but the context holds {held}",
-            hint="shorten the problem, or raise `--ctx-size` as far as the model was trained",
+            hint="shorten the problem, or raise `--ctx-size`, up to the length the model was trained on",
         )
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
 
 
 def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: Settings) -> int:
-    """Cells for all histories of a run, where the settings leave it open."""
+    """The size of the KV cache in tokens: the settings' own, or chosen by need and free memory."""
     if settings.n_ctx:
         return settings.n_ctx
     models, needed = models_of(model, method), method.room
     wanted = cells_for(needed, needed.texts, n_prompt, n_tokens)
-    # The machine's memory has other uses; a GPU's is ours, up to a margin.
+    # RAM has other users; of a GPU everything but a margin is used.
     left = {"": MEMORY_SHARE * host.available().free}
     left |= {gpu.name: float(gpu.free - gpu_offload.MARGIN) for one in models for gpu in one.llama.gpus}
     context = context_options(needed.sequences, wanted, settings)
@@ -62,5 +65,5 @@ def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
 def open_run_context(
     model: Model, n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
 ) -> LlamaContext:
-    """A context for runs of methods that would like so many sequences."""
+    """Open a context with up to `n_sequences` sequences and `n_cells` KV cells."""
     return open_context(model.llama, context_options(n_sequences, n_cells, settings, is_draft=is_draft))

@@ -1,7 +1,7 @@
-"""A conversation with a model: any method for any turn, and one memory of what was said.
+"""A conversation with a model: any method for any turn, and a prefix cache between turns.
 
-The prompt of a turn is decoded from where it parts from the last one's, which stays in the cache: the
-last reply and the new message, as a rule. It has all of the conversation that the context has room for.
+A turn decodes only the part of its prompt that differs from the last prompt, usually the last reply and
+the new message. The prompt holds as much of the conversation as fits in the context.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from localsmc.text import reasoning
 from localsmc.text.chat_template import Message
 
 HEADROOM = 1024
-"""Tokens, at least, by which a conversation may grow before it needs a larger context."""
+"""Tokens by which a conversation can grow, at least, before it needs a larger context."""
 
 
 def exchange(solving: Generation, result: Result) -> Exchange:
-    """What was asked and replied, as a transcript has it."""
+    """The message and its reply, for a transcript."""
     return Exchange(
         user=solving.problem,
         text=result.text,
@@ -41,19 +41,19 @@ def exchange(solving: Generation, result: Result) -> Exchange:
 
 
 class Conversation:
-    """What was said so far, and the contexts that remember it. Close it, or use it in a `with`."""
+    """The messages so far, and the contexts that hold them. Close it, or use it in a `with`."""
 
     def __init__(self, model: Model, exchanges: Iterable[Exchange] = ()) -> None:
         self.model = model
         self.exchanges = list(exchanges)
         self.n_left_out = 0
-        """The first exchanges that the last prompt had no room for."""
+        """How many of the first exchanges did not fit in the last prompt."""
         self._contexts: dict[bool, LlamaContext] = {}
         self._kept: dict[bool, LanguageModel] = {}
-        """The target's context and the draft's (True), and what stands in front of them."""
+        """The context of the model (False) and of the draft model (True), and their prefix caches."""
 
     def close(self) -> None:
-        """Free the contexts; the next turn opens others."""
+        """Free the contexts; the next turn opens new ones."""
         for context in self._contexts.values():
             context.close()
         self._contexts.clear()
@@ -75,10 +75,10 @@ class Conversation:
         settings: Settings | None = None,
         is_stopped: Callable[[], bool] = lambda: False,
     ) -> Generation:
-        """Put the next message to the model; `keep` its result, or it is as if it had never been asked.
+        """Send the next message. It joins the conversation only when `keep` is called with its result.
 
-        What the context has no room for is left out, the oldest first; raises PromptTooLong where the
-        message alone is too long. `is_stopped` may stop it within the prompt.
+        Exchanges that do not fit in the context are left out, the oldest first; raises PromptTooLong if
+        the message alone is too long. `is_stopped` can end the run while the prompt is decoded.
         """
         method = self.model.method() if method is None else method
         settings, prompt = self._fitting(text, method, Settings() if settings is None else settings)
@@ -91,23 +91,23 @@ class Conversation:
         )  # fmt: skip
 
     def keep(self, solving: Generation, result: Result) -> None:
-        """Make a message and the reply to it part of the conversation."""
+        """Add a message and its reply to the conversation."""
         self.exchanges.append(exchange(solving, result))
 
     def take_back(self) -> Exchange | None:
-        """Forget the last exchange, and return it; None where there is none."""
+        """Remove the last exchange and return it; None if there is none."""
         self.n_left_out = max(0, min(self.n_left_out, len(self.exchanges) - 1))
         return self.exchanges.pop() if self.exchanges else None
 
     def clear(self) -> None:
-        """Forget all that was said."""
+        """Remove all messages."""
         self.exchanges.clear()
         self.n_left_out = 0
 
-    # --- what the model is given of it ---
+    # --- the prompt ---
 
     def _fitting(self, text: str, method: Method, settings: Settings) -> tuple[Settings, Prompt]:
-        """The settings with as many earlier messages as leave room for a reply, and the prompt."""
+        """The settings with as many earlier messages as leave room for a reply, and the rendered prompt."""
         length = self._length(settings)
         asked = settings.n_predict or self.model.source.defaults.n_predict
         enough = length // 4 if asked == AS_MANY_AS_FIT else min(asked, length // 4)
@@ -116,7 +116,7 @@ class Conversation:
             given = replace(settings, earlier=self._messages(n_left_out))
             prompt = prompting.build_prompt(self.model, text, given)
             n_prompt = len(prompt.tokens)
-            # Where something has to go, half goes: else the cache would be lost at every turn.
+            # If something must go, half of it goes: otherwise every turn would lose the prefix cache.
             room = enough if n_left_out == self.n_left_out else length // 2
             try:
                 fits = (
@@ -133,7 +133,7 @@ class Conversation:
         return given, prompt
 
     def _length(self, settings: Settings) -> int:
-        """Tokens that a prompt and its reply have together, at most."""
+        """The most tokens that a prompt and its reply can have together."""
         trained = self.model.llama.n_ctx_train
         return min(trained, settings.n_ctx or trained)
 
@@ -147,18 +147,18 @@ class Conversation:
         return tuple(messages)
 
     def _remembered(self, exchange: Exchange) -> str:
-        """A reply as the template is given it: with its thought where the template has a place for that."""
+        """A reply for the template: with its reasoning if the template handles that, else without."""
         template = self.model.llama.chat_template
         if template is not None and reasoning.is_known_to(template.source):
             return exchange.text
         return reasoning.reply(exchange.text, exchange.closing)
 
-    # --- where it is remembered ---
+    # --- contexts ---
 
     def _context(
         self, n_prompt: int, method: Method, settings: Settings, *, is_draft: bool = False
     ) -> LanguageModel:
-        """The context of the last turn, where it is as this one needs it and large enough; else another."""
+        """The context of the last turn, or a new one if that has other options or is too small."""
         model = self.model.require_draft() if is_draft else self.model
         n_tokens = context_size.max_new_tokens(self.model, method, n_prompt, settings)
         n_cells = context_size.n_ctx(self.model, method, n_prompt, n_tokens, settings)

@@ -1,4 +1,4 @@
-"""A model ready to use: the weights, the file's header, and what is recommended for it."""
+"""Loading a model: its weights, header and recommended settings."""
 
 from __future__ import annotations
 
@@ -29,54 +29,54 @@ from localsmc.store import hub, model_source, trial_load
 from localsmc.store.model_source import ModelSource
 
 HASHED_SIZE = 64 * 1024 * 1024
-"""Files up to this size are hashed for the record; a larger one's hash would cost seconds."""
+"""Only files up to this size are hashed for the result: hashing a larger one takes seconds."""
 
 CHUNK = 1 << 20
-"""Bytes hashed at a time."""
+"""Bytes hashed at once."""
 
 
 @dataclass(slots=True)
 class Model:
-    """A loaded GGUF with what is recommended for it, and its draft. Close it, or use it in a `with`."""
+    """A loaded GGUF model with its recommended settings, and its draft model. Use it in a `with`."""
 
     llama: LlamaModel
     source: ModelSource
     header: header.Header
     placement: Offload
     context: ContextOptions
-    """What it was loaded for."""
+    """The context that it was planned for."""
     notices: list[str] = field(default_factory=list)
-    """What is not as it should be."""
+    """Warnings from loading."""
     draft: Model | None = None
     draft_options: LoadOptions | None = None
     _n_shared: int | None = None
 
     def close(self) -> None:
-        """Free the weights and every context over them, and the draft's."""
+        """Free the weights and all contexts, and those of the draft model."""
         self.llama.close()
         if self.draft is not None:
             self.draft.close()
 
     def require_draft(self) -> Model:
-        """The draft: the embedded one for the embedded model where none was given; else ConfigError."""
+        """The draft model; the embedded model has its own by default. Raises ConfigError without one."""
         if self.draft is None:
             if not self.source.is_embedded:
                 raise ConfigError(
-                    "the method needs a second, smaller model that writes drafts, and none is given",
-                    hint="add `-md small.gguf`, a small model of the same family",
+                    "the method needs a draft model, and none is given",
+                    hint="add one with `-md small.gguf`: a small model of the same family",
                 )
             file = _File.of(model_source.embedded(model_source.EMBEDDED_DRAFT), self.draft_options)
             self.draft = file.load(self.context, file.place(self.context, Counter()))
         return self.draft
 
     def require_shared_tokens(self) -> int:
-        """How many token ids the draft shares; ConfigError unless it is all that one of them has."""
-        if not self._n_shared:  # 0 where they are known to differ: it is said again why
+        """The number of token ids that both vocabularies share; raises ConfigError if they differ before."""
+        if not self._n_shared:  # 0 if they are known to differ: the error is raised again
             self._n_shared = shared_tokens(self.llama, self.require_draft().llama)
         return self._n_shared
 
     def shares_tokens(self) -> bool:
-        """Whether a draft could be given ids as they are."""
+        """Whether token ids mean the same in both vocabularies."""
         if self._n_shared is None:
             try:
                 self.require_shared_tokens()
@@ -91,7 +91,7 @@ class Model:
         self.close()
 
     def info(self, n_ctx: int) -> ModelInfo:
-        """What a result says about the model, with the context's number of cells."""
+        """The model's part of a result; `n_ctx` is the size of the context."""
         return ModelInfo(
             name=self.header.name or self.source.path.stem,
             path=str(self.source.path),
@@ -103,9 +103,12 @@ class Model:
         )
 
     def method(self, name: str = "power-smc", **options: object) -> Method:
-        """A method with this model's recommended parameters, where none are given."""
+        """Make a method with the parameters that are recommended for this model; `options` win.
+
+        Raises ConfigError for an unknown method or parameter.
+        """
         if name not in METHODS:
-            raise ConfigError(f"no method is called `{name}`", hint=f"there is: {', '.join(METHODS)}")
+            raise ConfigError(f"no method is called `{name}`", hint=f"choose from: {', '.join(METHODS)}")
         recommended = self.source.defaults.of_method(name)
         return from_options(METHODS[name], recommended | options)
 
@@ -122,10 +125,10 @@ def load(
 ) -> Model:
     """Load a model by path, alias or name on the hub, or the embedded one; and a draft model, if named.
 
-    What is not in the Hugging Face cache is downloaded first; `access` says how, and whom to tell of it.
-    A file that is not embedded is checked, in Python and then by loading it in a child process, once.
-    `methods` and `settings` say what it is for: what a GPU cannot hold with their cache stays on the CPU.
-    Raises ModelNotFound, DownloadFailed, or ModelLoadFailed, also for what is larger than memory.
+    A model that is not in the Hugging Face cache is downloaded first; `access` says how, and gets the
+    progress. Any other file than the embedded ones is checked in Python, then loaded once in a child
+    process. `methods` and `settings` decide how many layers fit on a GPU together with their KV cache.
+    Raises ModelNotFound, DownloadFailed, or ModelLoadFailed, also for a model larger than memory.
     """
     file = _File.of(_resolved(path, access), options)
     second = None if draft is None else _File.of(_resolved(draft, access), draft_options)
@@ -133,7 +136,7 @@ def load(
     methods = methods or [from_options(METHODS["power-smc"], {})]
     context = context_plan.plan_context(file.header, file.source.defaults.n_predict, methods, settings)
     taken: Counter[str] = Counter()
-    # The draft first: it is the smaller one, and is asked more often.
+    # The draft model first: it is smaller and decodes more often.
     second_place = None if second is None else second.place(context, taken)
     place = file.place(context, taken)
     if settings.n_ctx and file.options.check_memory:
@@ -155,7 +158,7 @@ def _resolved(model: str | Path | ModelSource | None, access: hub.Access | None)
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """A file that is about to be loaded, its header read."""
+    """A file that is about to be loaded, with its header."""
 
     source: ModelSource
     header: header.Header
@@ -169,7 +172,7 @@ class _File:
         return cls(source, header, LoadOptions() if options is None else options)
 
     def place(self, context: ContextOptions, taken: Counter[str]) -> Offload:
-        """Where its layers go beside what is `taken` of each GPU, which then has theirs, too."""
+        """Place the layers in what is left of each GPU, and add their bytes to `taken`."""
         options = self.options
         gpus = [replace(gpu, free=max(0, gpu.free - taken[gpu.name])) for gpu in gpus_in_use(options)]
         n = options.n_gpu_layers
@@ -181,7 +184,7 @@ class _File:
         return placed
 
     def load(self, context: ContextOptions, placed: Offload) -> Model:
-        """Check it against memory, then in a child, and load it."""
+        """Compare it with memory, try it in a child process, and load it."""
         source, header, options = self.source, self.header, self.options
         notices = []
         if options.check_memory:
@@ -193,14 +196,14 @@ class _File:
         if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:
             if not placed.n_gpu_layers:
                 notices.append(
-                    f"no layer of `{source.path.name}` fits into a GPU's free memory: the CPU has all"
+                    f"no layer of `{source.path.name}` fits in the free memory of a GPU: all run on the CPU"
                 )
             options = replace(options, n_gpu_layers=placed.n_gpu_layers, tensor_split=placed.shares)
         return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
 
 
 def sha256(parts: Sequence[Path]) -> str:
-    """The hash of a model's bytes, all parts in order."""
+    """The SHA-256 of a model file; of a split model, of all parts in order."""
     digest = hashlib.sha256()
     for part in parts:
         with part.open("rb") as file:

@@ -1,4 +1,4 @@
-"""What restricts texts, a GBNF grammar or a JSON schema, as settings have it; and what such texts answer."""
+"""Constrained output: the GBNF grammar of the settings, and the answer of a constrained completion."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ UNSUPPORTED = frozenset(
     " maximum minProperties minimum multipleOf not patternProperties propertyNames then unevaluatedItems"
     " unevaluatedProperties uniqueItems".split()
 )
-"""Keywords of JSON schema that no grammar here holds a text to."""
+"""JSON schema keywords that the generated grammar does not enforce."""
 
 
 def to_gbnf(settings: Settings) -> str | None:
-    """The grammar that texts keep to, checked; None for none. Raises ConfigError."""
+    """The grammar that constrains the output, checked; None if there is none. Raises ConfigError."""
     if settings.json_schema is not None:
         return _from_schema(settings.json_schema)
     if settings.grammar is not None:
@@ -35,29 +35,29 @@ def to_gbnf(settings: Settings) -> str | None:
 def _from_schema(text: str) -> str:
     schema = _parsed(text)
     if "$ref" in schema:
-        # As pydantic writes recursive models; the converter resolves nothing beside a reference.
+        # Pydantic writes recursive models like this; the converter ignores keywords next to a reference.
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
     try:
         found = _NESTED.sub(_flat, json_schema_to_gbnf(json.dumps(schema)))
         gbnf.check(found)
     except ConfigError as error:
         raise ConfigError(
-            f"the JSON schema makes no grammar that can be used ({error})", hint=SCHEMA_HINT
+            f"the JSON schema gives a grammar that cannot be used ({error})", hint=SCHEMA_HINT
         ) from error
-    except Exception as error:  # the converter asserts, and looks up what is not there
+    except Exception as error:  # the converter asserts, and looks up missing keys
         raise ConfigError(
-            f"the JSON schema cannot be made a grammar: {_why(error)}", hint=SCHEMA_HINT
+            f"the JSON schema cannot be converted to a grammar: {_why(error)}", hint=SCHEMA_HINT
         ) from error
     return found
 
 
 _NESTED = re.compile(r"\(([^()]+) (?:\(\1 )*\(\1(?:\)\?)+")
 _DEEP = 50
-"""Nothing but a repetition is nested so deep, no constant either."""
+"""Only a repetition is nested this deep; a constant never is."""
 
 
 def _flat(nested: re.Match[str]) -> str:
-    """`(a (a (a)?)?)?`, as the converter writes "up to three", as a repetition: 200 deep is too deep."""
+    """Rewrite `(a (a (a)?)?)?`, the converter's "up to three", as a repetition: nesting has a limit."""
     n_times, n_ends = nested[0].count("("), nested[0].count(")?")
     if n_ends < n_times or n_times < _DEEP:
         return nested[0]
@@ -68,7 +68,7 @@ def _parsed(text: str) -> Any:
     try:
         schema = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"the JSON schema is no JSON: {_why(error)}", hint=SCHEMA_HINT) from None
+        raise ConfigError(f"the JSON schema is not JSON: {_why(error)}", hint=SCHEMA_HINT) from None
     if not isinstance(schema, dict):
         raise ConfigError("the JSON schema is not an object", hint=SCHEMA_HINT)
     return schema
@@ -77,11 +77,11 @@ def _parsed(text: str) -> Any:
 def _why(error: Exception) -> str:
     if isinstance(error, AssertionError | ValueError) and str(error):
         return str(error).splitlines()[0][:120]
-    return f"it is nested too deep, or is no schema ({type(error).__name__})"
+    return f"it is nested too deep, or is not a schema ({type(error).__name__})"
 
 
 def unsupported_keywords(settings: Settings) -> list[str]:
-    """Keywords of the JSON schema that texts are not held to."""
+    """The keywords of the JSON schema that are not enforced, sorted."""
     found = set() if settings.json_schema is None else set(_keywords(_parsed(settings.json_schema)))
     return sorted(found & UNSUPPORTED)
 
@@ -93,7 +93,7 @@ def _keywords(schema: Any) -> Iterator[str]:
     elif isinstance(schema, dict):
         for name, part in schema.items():
             yield name
-            # The names of properties are no keywords, and constants hold no schema.
+            # Property names are not keywords, and constants contain no schema.
             inner = part.values() if name in ("properties", "$defs", "definitions") else [part]
             if isinstance(part, dict | list) and name not in ("enum", "const", "default", "examples"):
                 for one in inner:
@@ -101,13 +101,14 @@ def _keywords(schema: Any) -> Iterator[str]:
 
 
 Extract = Callable[[str], str | None]
-"""Finds the answer in a text; None where there is none."""
+"""Finds the answer in a completion; None if it has none."""
 
 
 def answer_of(text: str, settings: Settings, extract: Extract, *, is_whole: bool) -> str | None:
-    """What a text answers: with a JSON schema its value, in one spelling of it; None for what is cut.
+    """The answer of a completion, or None.
 
-    With a grammar what `extract` finds, else the whole text; a text that was cut in the middle is none.
+    With a JSON schema it is the JSON value in canonical form. With a grammar it is what `extract` finds,
+    or else the whole completion. A constrained completion that was cut short has no answer.
     """
     if settings.json_schema is not None:
         return canonical(text) if is_whole else None
@@ -118,7 +119,7 @@ def answer_of(text: str, settings: Settings, extract: Extract, *, is_whole: bool
 
 
 def canonical(text: str) -> str | None:
-    """A JSON value with its keys in order and no blanks; None where it is no JSON."""
+    """A JSON value with sorted keys and without spaces; None if the text is not JSON."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     except (ValueError, RecursionError):

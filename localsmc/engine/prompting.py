@@ -1,4 +1,4 @@
-"""How a problem is put to a model in words, for methods that write prompts of their own."""
+"""Prompts: a problem rendered with the chat template and tokenised, and the prompts that methods write."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from localsmc.engine.load import Model
 
 _MARK = "\ue000reply\ue001"
-"""Stands for a reply in a rendered template; private characters that no text has."""
+"""A placeholder for a reply in a rendered template, in private-use characters."""
 
 
 class Prompt(NamedTuple):
@@ -26,45 +26,45 @@ class Prompt(NamedTuple):
 
 
 class ModelPrompts:
-    """Implements `methods.base.Wording` for a model, a problem and settings."""
+    """Implements `methods.request.PromptBuilder` for a model, a problem and settings."""
 
     def __init__(self, model: Model, problem: str, settings: Settings) -> None:
         self.problem = problem
         self._model, self._settings = model, settings
 
     def prompt(self, problem: str) -> TokenIds:
-        """See `Wording.prompt`."""
+        """See `PromptBuilder.prompt`."""
         return build_prompt(self._model, problem, self._settings).tokens
 
     def request(self, text: str) -> TokenIds:
-        """See `Wording.request`."""
+        """See `PromptBuilder.request`."""
         return build_prompt(self._model, text, self._settings, is_problem=False).tokens
 
     def follow_up(self, request: str, reply: str) -> TokenIds:
-        """See `Wording.follow_up`."""
+        """See `PromptBuilder.follow_up`."""
         llama, settings = self._model.llama, self._settings
         if llama.chat_template is None or settings.raw:
             return self.tokens(f"\n{request}\n{reply}")
         messages = chat_template.conversation("-", settings.system, None)
         messages += [{"role": "assistant", "content": _MARK}, {"role": "user", "content": request}]
         rendered = llama.chat_template.render(messages, thinking=settings.thinking)
-        # What the template makes of a reply is left aside: it stands in the memory as it was written.
+        # The reply stays in the KV cache as it was generated, whatever the template makes of it.
         return llama.tokenize_on(rendered.rpartition(_MARK)[2] + reply, special=True)
 
     def tokens(self, text: str) -> TokenIds:
-        """See `Wording.tokens`."""
+        """See `PromptBuilder.tokens`."""
         return self._model.llama.tokenize_on(text)
 
     def text(self, tokens: TokenIds) -> str:
-        """See `Wording.text`."""
+        """See `PromptBuilder.text`."""
         llama = self._model.llama
         return llama.text(tokens[~llama.is_eog[tokens]]).decode(errors="replace")
 
 
 def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> Prompt:
-    """The prompt that puts a problem to a model; ConfigError for an empty one.
+    """Render and tokenise a problem; raises ConfigError for an empty one.
 
-    Other requests than problems have no instruction added; nor have those whose answer keeps to a grammar.
+    The model's default instruction is added to problems only, and only if the output is unconstrained.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
@@ -77,18 +77,18 @@ def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: 
 
 
 def instruction_of(model: Model, settings: Settings) -> str | None:
-    """What is asked for below a problem."""
+    """The instruction to add below a problem, if any."""
     is_asked = settings.instruct and not settings.raw and not settings.is_restricted
     return model.source.defaults.instruction if is_asked else None
 
 
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
-    """The prompt's text in parts, (text, whether control tokens may be read in it)."""
+    """The prompt in parts: (text, whether control tokens are parsed in it)."""
     llama = model.llama
     if settings.raw:
         return [(problem, False)]
     messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
     if llama.chat_template is None:
-        # A base model: the problem as it is, its instruction below it.
+        # A base model: the problem, then the instruction.
         return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)

@@ -1,4 +1,4 @@
-"""How a problem is put and answered, whatever the method."""
+"""Settings that apply to every method: prompt, limits, constraints, context."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from localsmc.selection import SELECTORS
 from localsmc.text.chat_template import Message
 
 AS_MANY_AS_FIT = -1
-"""As a token limit, llama.cpp's spelling."""
+"""The token limit that means no limit but the context, as in llama.cpp."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How a problem is put and answered. None is the model's own default.
+    """How to prompt the model and when to stop. None means the model's own default.
 
-    `n_predict` −1 is as many tokens as fit.
-    `n_ctx` are cells shared by all particles, 0 to choose from prompt, particles, token limit
-    and free memory. `budget` is in seconds, prompt included. `earlier` are the messages of a
-    conversation before the problem; `instruct` adds what the model's defaults ask for below it.
-    `grammar` is the text of a GBNF grammar, `json_schema` that of a JSON schema: all that is written
-    keeps to it, from the first token on.
+    `n_predict` is the token limit, -1 for as many tokens as fit. `budget` is in seconds, prompt included.
+    `n_ctx` is the size of the KV cache in tokens, shared by all particles; 0 chooses it by prompt,
+    particles, token limit and free memory. `earlier` holds the messages of a conversation before the
+    problem. `instruct` adds the model's default instruction below the problem. `grammar` (GBNF) or
+    `json_schema` constrains the output from its first token on. `select` is a name of `SELECTORS`.
+    Raises ConfigError for a value out of range.
     """
 
     n_predict: int | None = None
@@ -48,19 +48,17 @@ class Settings:
 
     @property
     def is_restricted(self) -> bool:
-        """Whether texts keep to a grammar."""
+        """Whether the output is constrained."""
         return self.grammar is not None or self.json_schema is not None
 
     def __post_init__(self) -> None:
         if self.select is not None and self.select not in SELECTORS:
-            raise ConfigError(f"`select` is `{self.select}`", hint=f"there is: {', '.join(SELECTORS)}")
+            raise ConfigError(f"`select` is `{self.select}`", hint=f"choose from: {', '.join(SELECTORS)}")
         if self.n_predict is not None and self.n_predict != AS_MANY_AS_FIT and self.n_predict < 1:
             raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")
         if self.budget is not None and not self.budget > 0:
             raise ConfigError(f"`budget` is {self.budget:g} seconds, but must be above 0")
         if self.grammar is not None and self.json_schema is not None:
-            raise ConfigError(
-                "`grammar` and `json-schema` are given, but a text keeps to one", hint="leave one of them out"
-            )
+            raise ConfigError("`grammar` and `json-schema` cannot be combined", hint="remove one of them")
         if self.seed is not None and self.seed < 0:
             raise ConfigError(f"`seed` is {self.seed}, but must not be negative")

@@ -1,6 +1,6 @@
-"""One problem, one model, one method: from the text of a problem to a `Result`.
+"""One problem, one model, one method: from a problem to a `Result`.
 
-`start` gives a `Generation`, an iterator of steps that can be asked for its result at any moment;
+`start` returns a `Generation`, an iterator of steps that can be asked for its result at any time.
 `solve` runs it to the end.
 """
 
@@ -33,11 +33,11 @@ from localsmc.version import __version__
 
 
 class _Interrupted(Exception):
-    """The budget ended within the prompt, or somebody asked to stop there."""
+    """The budget ran out while the prompt was decoded, or the caller stopped the run there."""
 
 
 class Generation:
-    """A problem being solved: iterate its steps, ask for its result at any moment, close it."""
+    """A problem being solved: iterate its steps, ask for its result at any time, close it."""
 
     def __init__(
         self,
@@ -64,13 +64,13 @@ class Generation:
         self._grammar = self._restriction()
         self.prompt_text, self.prompt = prompt or prompting.build_prompt(model, problem, settings)
         self.closing = self._end_tag()
-        """What ends the thought that the text begins with; empty where it begins with none."""
+        """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
         if self.n_tokens < asked:
-            texts = "prompt and answer" if least == 1 else f"the prompt and {least} texts"
+            texts = "the prompt and the completion" if least == 1 else f"the prompt and {least} completions"
             self.notices.append(
-                f"--predict {asked} is lowered to {self.n_tokens}: {texts} share"
+                f"--predict {asked} is lowered to {self.n_tokens}: {texts} must fit in"
                 f" {len(self.prompt) + least * self.n_tokens} tokens"
             )
         self.was_cut = False
@@ -80,13 +80,13 @@ class Generation:
         self.draft_context = draft_context
         if any(one.llama.is_hybrid for one in context_size.models_of(model, self.method)):
             self.notices.append(
-                "a model here is a hybrid of attention and recurrence: llama.cpp has an open bug with several"
-                " sequences of such models in a batch (issue 29002)"
+                "this model mixes attention and recurrence: llama.cpp has an open bug with several sequences"
+                " of such models in a batch (issue 29002)"
             )
         if self.draft is not None and self.draft.llama.n_params >= model.llama.n_params:
             self.notices.append(
-                f"the draft has {self.draft.llama.n_params / 1e6:,.1f} M parameters, the model itself"
-                f" {model.llama.n_params / 1e6:,.1f} M: such a draft saves no time"
+                f"the draft model has {self.draft.llama.n_params / 1e6:,.1f} M parameters, the model"
+                f" {model.llama.n_params / 1e6:,.1f} M: a draft model this large saves no time"
             )
         try:
             if self.draft is not None and draft_context is None:
@@ -105,23 +105,23 @@ class Generation:
         return context
 
     def _end_tag(self) -> str:
-        """Where a grammar leaves no way to end a thought, the text is none."""
+        """Empty if a grammar leaves no way to end the reasoning: then nothing is reasoning."""
         closing = reasoning.open_block(self.prompt_text)
         is_open = not self.settings.is_restricted or closing in (self.settings.grammar or "")
         return closing if is_open else ""
 
     def _restriction(self) -> LlamaGrammar | None:
-        """What texts are held to."""
+        """The grammar that constrains the output."""
         text = output_format.to_gbnf(self.settings)
         if text is None:
             return None
         refuse_grammar(self.method)
         if keywords := output_format.unsupported_keywords(self.settings):
-            self.notices.append(f"texts are not held to these of the JSON schema: {', '.join(keywords)}")
+            self.notices.append(f"these keywords of the JSON schema are not enforced: {', '.join(keywords)}")
         return LlamaGrammar(self.model.llama, text)
 
     def _open_draft(self, draft: Model) -> LlamaContext:
-        """A context with as many cells and sequences as the target's."""
+        """A context for the draft model, as large as the model's."""
         context = context_size.open_run_context(
             draft, self.method.room.sequences, self.context.n_cells, self.settings, is_draft=True
         )
@@ -152,7 +152,7 @@ class Generation:
             return None
 
     def _draft_model(self) -> DraftModel | None:
-        """The draft as the method sees it."""
+        """The draft model as the method sees it."""
         draft, context = self.draft, self.draft_context
         if draft is None or context is None:
             return None
@@ -176,7 +176,7 @@ class Generation:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start, the loading of the model not counted."""
+        """Seconds since the start, model loading excluded."""
         return time.perf_counter() - self._began
 
     def __iter__(self) -> Iterator[StepInfo]:
@@ -191,7 +191,7 @@ class Generation:
         return next(self.run)
 
     def close(self) -> None:
-        """Free the context, where it was opened here."""
+        """Free the contexts that were opened here."""
         self._closes.close()
 
     def __enter__(self) -> Generation:
@@ -203,23 +203,23 @@ class Generation:
     # --- the result ---
 
     def population(self) -> list[HistoryInfo]:
-        """The histories at work, for a trace; reading them changes nothing."""
+        """The current histories, for a trace; reading them changes nothing."""
         return [] if self.run is None else self.run.population()
 
     def completions(self) -> list[Completion]:
-        """Every distinct history now, the heaviest first."""
+        """Every distinct completion so far, the heaviest first."""
         return [] if self.run is None else [self._completion(ending) for ending in self.run.endings()]
 
     def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
-        """A text and its answer."""
+        """A completion as text, and its answer."""
         is_end = self.context.is_eog[tokens]
-        # An end token may have a spelling of its own, which nobody wants to read.
+        # End tokens can have a spelling; it is not part of the completion.
         spelled = self.model.llama.text(tokens[~is_end])
         shown = self.stop.shown(spelled)
-        # A character may have been cut in the middle.
+        # The last character may be incomplete.
         text = shown.decode(errors="replace").rstrip("\ufffd")
         is_whole = bool(is_end.any()) or shown != spelled
-        # What it only thinks of is no answer; a value of JSON has its marks as anything else.
+        # Reasoning is no answer. In JSON its tags have no meaning.
         said = text if self.settings.json_schema is not None else reasoning.reply(text, self.closing)
         return text, output_format.answer_of(said, self.settings, self._extract, is_whole=is_whole)
 
@@ -241,7 +241,7 @@ class Generation:
         )
 
     def result(self) -> Result:
-        """The result so far. In a run cut short, finished histories are preferred to unfinished ones."""
+        """The result so far; in a run that was cut short, finished completions are preferred."""
         completions = self.completions()
         # A fresh generator of the same stream: asking twice, or early, changes nothing.
         chosen = choose(self._select, completions, np.random.default_rng(self._select_stream))
@@ -326,7 +326,7 @@ class Generation:
         )
 
     def _flops(self, run: SamplingRun) -> float:
-        """By the usual count: two for each parameter and row."""
+        """The usual estimate: two operations per parameter and decoded token."""
         parts = [(self.model, run.sequences)]
         if self.draft is not None and run.drafts is not None:
             parts.append((self.draft, run.drafts))
@@ -338,14 +338,17 @@ class Generation:
 def start(
     model: Model, problem: str, *, method: Method | None = None, settings: Settings | None = None
 ) -> Generation:
-    """Put a problem to a model: the prompt is decoded, no token is drawn yet."""
+    """Start solving a problem: the prompt is decoded, no token is sampled yet.
+
+    Raises ConfigError, PromptTooLong, ContextError or a SequenceError of llama.cpp's context.
+    """
     return Generation(model, problem, method, Settings() if settings is None else settings)
 
 
 def solve(
     model: Model, problem: str, *, method: Method | None = None, settings: Settings | None = None
 ) -> Result:
-    """Solve a problem to the end, or to the end of the budget."""
+    """Solve a problem, to the end or until the budget runs out; errors as for `start`."""
     with start(model, problem, method=method, settings=settings) as solving:
         for _ in solving:
             pass

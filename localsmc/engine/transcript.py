@@ -1,11 +1,11 @@
-"""A conversation as a file of JSON lines: one for what was loaded, then one for each message.
+"""A conversation as a file of JSON lines: first the model, then one line per message.
 
     {"localsmc": "chat", "version": 1, "model": "..."}
     {"role": "system", "content": "..."}
     {"role": "user", "content": "..."}
     {"role": "assistant", "content": "...", "answers": [...], "method": {...}, "seed": ..., "usage": {...}}
 
-Lines with a role and a content suffice to be read; what else a line has is kept.
+Only role and content are needed to read a file; everything else in a line is kept.
 """
 
 from __future__ import annotations
@@ -27,19 +27,19 @@ HEAD = {"localsmc": "chat", "version": 1}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """What the user wrote and what the model replied, thought included; `about` is how it came to it."""
+    """A user message and the model's reply, reasoning included; `about` says how it was generated."""
 
     user: str
     text: str
     instruction: str | None = None
-    """What was asked for below the user's words."""
+    """The instruction that was added below the message."""
     closing: str = ""
-    """What ends the thought that the reply begins with, where the prompt opened it."""
+    """The tag that ends the reasoning, if the prompt opened it."""
     about: dict[str, Any] = field(default_factory=dict)
 
     @property
     def sent(self) -> str:
-        """The user's message as the model saw it."""
+        """The message as the model received it."""
         return instructed(self.user, self.instruction)
 
 
@@ -53,7 +53,7 @@ class Transcript:
 
 
 def about(result: Result) -> dict[str, Any]:
-    """What a transcript keeps of a result beside its text."""
+    """What a transcript keeps of a result, apart from its text."""
     return {
         "answer": result.answer,
         "confidence": result.confidence,
@@ -65,16 +65,16 @@ def about(result: Result) -> dict[str, Any]:
 
 
 def require_writable(path: Path) -> None:
-    """Raise RunError where a file cannot be written there, as far as can be told before."""
+    """Raise RunError if the file obviously cannot be written."""
     if path.is_dir():
         raise RunError(f"`{path}` cannot be written: it is a folder", hint=_HINT)
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
-        why = f"`{path.parent}` is no folder that you may write to"
+        why = f"`{path.parent}` is not a folder that you can write to"
         raise RunError(f"`{path}` cannot be written: {why}", hint=_HINT)
 
 
 def write(path: Path, transcript: Transcript) -> None:
-    """Write the file anew, whole or not at all; raises RunError. A name in .md or .txt is for people."""
+    """Write the file, whole or not at all; .md and .txt are written for reading. Raises RunError."""
     if path.suffix in (".md", ".txt"):
         text = "\n\n".join(_paragraphs(transcript)) + "\n"
     else:
@@ -82,11 +82,11 @@ def write(path: Path, transcript: Transcript) -> None:
     write_whole(path, text, hint=_HINT)
 
 
-_HINT = "name a file in a folder that you may write to, with room on its disk"
+_HINT = "choose a folder that you can write to, on a disk with free space"
 
 
 def _paragraphs(transcript: Transcript) -> Iterator[str]:
-    """Messages as Markdown, the user's quoted."""
+    """The messages as Markdown, the user's as quotes."""
     for exchange in transcript.exchanges:
         yield "\n".join(f"> {line}" for line in exchange.user.split("\n"))
         yield exchange.text
@@ -104,18 +104,18 @@ def _lines(transcript: Transcript) -> Iterator[dict[str, Any]]:
 
 
 def read(path: Path) -> Transcript:
-    """The conversation in a file; raises ConfigError where it is none."""
+    """Read a conversation; raises ConfigError if the file is not one."""
     system, model, user = None, None, None
     exchanges: list[Exchange] = []
     for number, line in _read_lines(path):
         role, content = line.pop("role", None), line.pop("content", None)
         if role is None and line.get("localsmc") == HEAD["localsmc"] and number == 1:
             if line.get("version", HEAD["version"]) != HEAD["version"]:
-                raise _not_one(path, "another version of localsmc has written it")
+                raise _not_one(path, "it was written by another version of localsmc")
             model = line.get("model")
             continue
         if not isinstance(content, str) or (role == "assistant") is (user is None) or role not in _ROLES:
-            raise _not_one(path, f"line {number} is no message that can stand there")
+            raise _not_one(path, f"line {number} is not a message that fits there")
         if role == "system":
             system = content
         elif role == "user":
@@ -133,30 +133,30 @@ _ROLES = ("system", "user", "assistant")
 
 
 def _read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Each line's number and object."""
+    """The number and the object of each line."""
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             f"the transcript `{path}` cannot be read: {error.strerror}",
-            hint="give a file that `/save` or `localsmc chat` has written",
+            hint="give a file written by `/save` or `localsmc chat`",
         ) from error
     except UnicodeDecodeError:
         raise _not_one(path, "it is not UTF-8 text") from None
-    # Not splitlines: JSON leaves line separators such as U+2028 within a text as they are.
+    # Not splitlines: JSON does not escape line separators such as U+2028.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
         except (ValueError, RecursionError):
-            raise _not_one(path, f"line {number} is no JSON") from None
+            raise _not_one(path, f"line {number} is not JSON") from None
         if not isinstance(value, dict):
-            raise _not_one(path, f"line {number} is no JSON object")
+            raise _not_one(path, f"line {number} is not a JSON object")
         yield number, value
 
 
 def _not_one(path: Path, why: str) -> ConfigError:
     return ConfigError(
-        f"`{path}` is not a transcript: {why}", hint="give a file that `/save` or `localsmc chat` has written"
+        f"`{path}` is not a transcript: {why}", hint="give a file written by `/save` or `localsmc chat`"
     )

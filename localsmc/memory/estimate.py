@@ -1,8 +1,8 @@
-"""How much memory a model will take, by its header: weights, cache, and what llama.cpp computes in.
+"""How much memory a model needs, by its header: weights, KV cache and compute buffers.
 
-Computes only; does not know llama.cpp, nor what memory there is. The sizes are those that llama.cpp 0.5.0
-reserves. They are guesses, on the high side, for memories that are no plain cache: layers that share one
-are counted each, and where a model keeps recurrent states its header need not say in which layers.
+Pure arithmetic: it knows neither llama.cpp nor the machine. The sizes are those that llama.cpp 0.5.0
+reserves. For anything but a plain KV cache they are estimates on the high side: layers that share a cache
+count separately, and a header need not say which layers of a model have a recurrent state.
 """
 
 from __future__ import annotations
@@ -16,19 +16,18 @@ from localsmc.gguf.header import ArrayInfo, Header
 from localsmc.gguf.tensor_types import bytes_per_element
 
 N_UBATCH = 512
-"""Rows computed at once, llama.cpp's default."""
+"""Tokens computed at once, llama.cpp's default."""
 
-_MAX_LAYERS = 512  # LLAMA_MAX_LAYERS; a damaged file can say anything
+_MAX_LAYERS = 512  # LLAMA_MAX_LAYERS; a damaged file can contain anything
 _LAYER_NAME = re.compile(r"blk\.(\d+)\.")
 _F32 = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemoryEstimate:
-    """Bytes that a model and a context take.
+    """Bytes that a model and a context need.
 
-    `compute` is what llama.cpp reserves for its graphs and the rows of logits; on a CPU much of it
-    is never touched.
+    `compute` is what llama.cpp reserves for its graphs and for logits; on a CPU much of it is never used.
     """
 
     weights: int
@@ -37,13 +36,13 @@ class MemoryEstimate:
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """The sum."""
         return self.weights + self.cache + self.compute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerMemory:
-    """A layer: bytes of its weights, elements of keys and values for a cell, bytes of a sequence's state."""
+    """A layer: bytes of weights, elements of keys and values per KV cell, bytes of state per sequence."""
 
     weights: int
     keys: int
@@ -51,7 +50,7 @@ class LayerMemory:
     state: int
 
     def cell(self, type_k: str, type_v: str) -> float:
-        """Bytes that one token takes in this layer's cache."""
+        """Bytes per token in this layer's KV cache."""
         return self.keys * bytes_per_element(type_k) + self.values * bytes_per_element(type_v)
 
 
@@ -65,9 +64,9 @@ def estimate(
     n_ubatch: int = N_UBATCH,
     flash: bool = False,
 ) -> MemoryEstimate:
-    """What the whole model takes with a context of so many cells, shared by so many sequences.
+    """The memory of a model with a context of `n_cells` tokens and `n_sequences` sequences.
 
-    `flash` says whether attention is computed by blocks, which saves the matrix of its scores.
+    `flash` is whether flash attention is used, which needs no matrix of scores.
     """
     n_cells = padded(n_cells)
     states = n_sequences * sum(layer.state for layer in layers(header))
@@ -79,12 +78,12 @@ def estimate(
 
 
 def padded(n_cells: int) -> int:
-    """So many cells, as llama.cpp makes them: a multiple of 256."""
+    """`n_cells` rounded up to a multiple of 256, as llama.cpp does."""
     return -(-n_cells // 256) * 256
 
 
 def bytes_per_cell(header: Header, type_k: str, type_v: str) -> float:
-    """Memory that one token takes in the cache, over all layers."""
+    """Bytes per token in the KV cache, over all layers."""
     return sum(layer.cell(type_k, type_v) for layer in layers(header))
 
 
@@ -100,7 +99,9 @@ def layers(header: Header) -> tuple[LayerMemory, ...]:
     heads, (width_k, width_v) = _kv_heads(header, n_layer), _head_widths(header)
     state = _state_bytes(header)
     is_mixed = 0 in heads  # layers without a cache are those with a state
-    widest = max(heads, default=0)  # llama.cpp makes all layers' transposed values as wide as the widest
+    widest = max(
+        heads, default=0
+    )  # llama.cpp makes the transposed values of all layers as wide as the widest
     return tuple(
         LayerMemory(
             weights=weights[i],
@@ -113,9 +114,9 @@ def layers(header: Header) -> tuple[LayerMemory, ...]:
 
 
 def parts(header: Header) -> tuple[LayerMemory, ...]:
-    """The layers, and behind them the output, which llama.cpp counts as one more.
+    """The layers and then the output, which llama.cpp counts as one more layer.
 
-    What stands in front of them stays on the CPU; where it serves as the output, too, it is there twice.
+    The token embeddings stay on the CPU; if they are also the output, they count twice.
     """
     found = layers(header)
     outer = {tensor.name: tensor.n_bytes for tensor in header.tensors if not _LAYER_NAME.match(tensor.name)}
@@ -125,11 +126,11 @@ def parts(header: Header) -> tuple[LayerMemory, ...]:
 
 
 def compute(header: Header, *, n_cells: int, n_sequences: int, n_ubatch: int, flash: bool) -> int:
-    """Bytes for the largest graph, whose parts follow each other in one buffer, and for rows of logits."""
+    """Bytes for the largest compute graph, whose parts reuse one buffer, and for the logits."""
     n_vocab, n_embd = _n_vocab(header), number(header, "embedding_length")
     found = layers(header)
     n_kv, state = (max((getattr(layer, part) for layer in found), default=0) for part in ("keys", "state"))
-    # The mask, in half precision for attention by blocks; else in full, and so are all heads' scores.
+    # Flash attention has a mask in half precision; without it, mask and scores of all heads are in full.
     mask = n_cells * (2 if flash else _F32) if n_kv else 0
     scores = 0 if flash else mask * number(header, "attention.head_count")
     row = max(
@@ -142,7 +143,7 @@ def compute(header: Header, *, n_cells: int, n_sequences: int, n_ubatch: int, fl
     return n_rows * row + n_sequences * (n_vocab * _F32 + state)
 
 
-# --- what the metadata say --------------------------------------------------------------------------
+# --- metadata ---------------------------------------------------------------------------------------
 
 
 def _value(header: Header, key: str) -> object:
@@ -150,7 +151,7 @@ def _value(header: Header, key: str) -> object:
 
 
 def number(header: Header, key: str, default: int = 0) -> int:
-    """A count in the metadata of the model's architecture; the largest where it differs by layer."""
+    """A number of the model's architecture; the largest one if it differs by layer."""
     value = _value(header, key)
     if isinstance(value, ArrayInfo):
         return max((0, *value.values))
@@ -158,7 +159,7 @@ def number(header: Header, key: str, default: int = 0) -> int:
 
 
 def _kv_heads(header: Header, n_layer: int) -> list[int]:
-    """Heads of keys and values in each layer."""
+    """The number of key-value heads of each layer."""
     value = _value(header, "attention.head_count_kv")
     if isinstance(value, ArrayInfo) and len(value.values) >= n_layer:
         return [max(0, n) for n in value.values[:n_layer]]
@@ -168,16 +169,16 @@ def _kv_heads(header: Header, n_layer: int) -> list[int]:
 
 
 def _head_widths(header: Header) -> tuple[int, int]:
-    """Elements of a head's keys and of its values."""
+    """Elements of one head's keys and values."""
     default = number(header, "embedding_length") // max(1, number(header, "attention.head_count"))
     width_k = number(header, "attention.key_length", default)
     width_v = number(header, "attention.value_length", default)
-    # Compressed (MLA): the values are a part of the keys.
+    # MLA: the values are a part of the compressed keys.
     return width_k, 0 if number(header, "attention.key_length_mla") else width_v
 
 
 def _state_bytes(header: Header) -> int:
-    """Bytes of a sequence's recurrent state in a layer: of Mamba, RWKV, short convolutions; else 0."""
+    """Bytes of recurrent state per sequence and layer (Mamba, RWKV, short convolutions), or 0."""
     n_embd, taps = number(header, "embedding_length"), number(header, "shortconv.l_cache")
     if n_head := number(header, "wkv.head_size"):
         return _F32 * n_embd * (2 + n_head)
@@ -194,6 +195,6 @@ def _n_vocab(header: Header) -> int:
 
 
 def _n_ff(header: Header) -> int:
-    """Inner width of a feed-forward part, of all experts that a token uses."""
+    """Inner width of the feed-forward part, over all experts that a token uses."""
     experts = number(header, "expert_used_count") * number(header, "expert_feed_forward_length")
     return max(number(header, "feed_forward_length"), experts)

@@ -1,8 +1,8 @@
-"""Where a model's layers and their cache go: as many as fit into GPUs' free memory, the rest on the CPU.
+"""Which layers go to GPUs: as many as fit in their free memory with the KV cache, the rest on the CPU.
 
-Arithmetic on a header and on what devices say is free; llama.cpp is not asked. It splits as llama.cpp
-does: the last layers go to GPUs, the output counts as one more behind them, and each GPU has a share of
-their number. Modes that split single tensors are taken as if they split by layer.
+Pure arithmetic on a header and on the free memory of devices; llama.cpp is not asked. Layers are split as
+llama.cpp splits them: the last ones go to GPUs, the output counts as one more layer, and each GPU gets a
+share of their number. Modes that split single tensors are treated like a split by layer.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ if TYPE_CHECKING:
     from localsmc.llama import ContextOptions, Device
 
 MARGIN = 2**30
-"""Bytes to leave free on each GPU for what cannot be counted, as llama.cpp's own `--fit` does."""
+"""Bytes to leave free on each GPU, as llama.cpp's own `--fit` does."""
 
 USABLE = 0.95
-"""Of all memory; the rest is the system's."""
+"""Share of all memory that a model may take; the rest is for the system."""
 
 CPU = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offload:
-    """Where each part of a model stands, its layers and the output behind them.
+    """Where each part of a model goes: its layers, then the output.
 
-    `where` has the index of a part's GPU, or CPU; `taken` the bytes that each GPU is planned to hold, and
-    `shares` what the parts on GPUs are split by.
+    `where` has the index of each part's GPU, or CPU. `planned_bytes` is what each GPU is planned to hold.
+    `shares` are the proportions by which the parts on GPUs are split.
     """
 
     parts: tuple[LayerMemory, ...]
@@ -49,26 +49,26 @@ class Offload:
 
     @property
     def n_gpu_layers(self) -> int:
-        """Parts on GPUs, as llama.cpp counts layers."""
+        """The number of parts on GPUs, as llama.cpp counts layers."""
         return len(self.parts) - self.where.count(CPU)
 
     def on(self, place: int) -> list[LayerMemory]:
-        """The parts on a GPU, or on the CPU."""
+        """The parts on one GPU, or on the CPU."""
         return [part for part, at in zip(self.parts, self.where, strict=True) if at == place]
 
     def cell(self, place: int, type_k: str, type_v: str) -> float:
-        """Bytes that one token takes in the cache there."""
+        """Bytes per token in the KV cache of this device."""
         return sum(part.cell(type_k, type_v) for part in self.on(place))
 
     def __str__(self) -> str:
         """As "25 of 33 layers on NVIDIA H200: 12.1 of 14.0 GiB free"."""
-        told = [
+        lines = [
             f"{self.where.count(i)} of {len(self.parts)} layers on {gpu.description}:"
             f" {gib(taken)} of {gib(gpu.free)} GiB free"
             for i, (gpu, taken) in enumerate(zip(self.gpus, self.planned_bytes, strict=True))
             if i in self.where
         ]
-        return "; ".join(told) or f"all {len(self.parts)} layers on the CPU"
+        return "; ".join(lines) or f"all {len(self.parts)} layers on the CPU"
 
 
 def place(
@@ -79,10 +79,10 @@ def place(
     n_gpu_layers: int | None = None,
     tensor_split: Sequence[float] = (),
 ) -> Offload:
-    """Put as many layers on GPUs as are asked for; with None as many as fit there, with their cache.
+    """Put `n_gpu_layers` layers on GPUs, or with None as many as fit together with their KV cache.
 
-    Several GPUs have the shares of `tensor_split`, or else of what is free; where layers have to fit, of
-    what is free for them, so that none is put where there is no room for anything.
+    Several GPUs share them by `tensor_split`, or else by free memory. If layers must fit, that is the
+    memory left for layers, so that a full GPU gets none.
     """
     parts = estimate.parts(header)
     compute = need(header, context, on_gpu=True).compute
@@ -109,22 +109,22 @@ def _fits(placement: Offload) -> bool:
 
 
 def _where(n_parts: int, n_on_gpus: int, shares: Sequence[float]) -> tuple[int, ...]:
-    """As llama.cpp has it: by the part's place among those on GPUs, where the shares' running sum ends."""
+    """As llama.cpp: a part goes to the GPU whose running sum of shares its position falls into."""
     ends = list(accumulate(shares))
     on_gpus = (bisect_right(ends, i / n_on_gpus * ends[-1]) for i in range(n_on_gpus))
     return (CPU,) * (n_parts - n_on_gpus) + tuple(min(gpu, len(ends) - 1) for gpu in on_gpus)
 
 
 def _bytes(parts: Sequence[LayerMemory], context: ContextOptions) -> int:
-    """Weights, cache and states of some parts."""
+    """Weights, KV cache and states of some parts."""
     cells = estimate.padded(context.n_ctx) * sum(part.cell(context.type_k, context.type_v) for part in parts)
     return int(cells) + sum(part.weights + context.n_seq_max * part.state for part in parts)
 
 
 def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> MemoryEstimate:
-    """What a model takes with a context."""
+    """The memory of a model with a context."""
     asked = context.flash_attention
-    # By itself llama.cpp computes attention by blocks on GPUs only, unless values are quantized.
+    # On auto, llama.cpp uses flash attention on GPUs only, unless the values are quantized.
     flash = asked == "on" or (asked == "auto" and (on_gpu or bytes_per_element(context.type_v) < 2))
     return estimate.estimate(
         header,
@@ -140,10 +140,10 @@ def need(header: Header, context: ContextOptions, *, on_gpu: bool = False) -> Me
 def cells_left(
     models: Sequence[tuple[Header, Offload]], context: ContextOptions, left: Mapping[str, float]
 ) -> int:
-    """Cells that there is memory for wherever some of the models' layers are.
+    """KV cells that fit in memory on every device that has layers of the models.
 
-    `left` has bytes by a GPU's name, the weights being loaded; the CPU's is empty. Models
-    that keep no tokens have the context's cells.
+    `left` maps a GPU's name to its free bytes after loading the weights; "" is the CPU. Models without a
+    KV cache get the context's own size.
     """
     computing: Counter[str] = Counter()
     per_cell: defaultdict[str, float] = defaultdict(float)
@@ -152,19 +152,19 @@ def cells_left(
         for index, name in enumerate(["", *(gpu.name for gpu in placement.gpus)], CPU):
             if n_bytes := placement.cell(index, context.type_k, context.type_v):
                 per_cell[name] += n_bytes
-                # What the CPU reserves for this is hardly touched.
+                # The CPU reserves a compute buffer, but hardly uses it.
                 computing[name] += compute if name else 0
     fitting = (max(0.0, left[name] - computing[name]) / n_bytes for name, n_bytes in per_cell.items())
     return int(min(fitting, default=context.n_ctx))
 
 
-# --- whether there is enough ------------------------------------------------------------------------
+# --- is there enough memory? ------------------------------------------------------------------------
 
 
 def check(header: Header, placement: Offload, context: ContextOptions, ram: HostMemory) -> list[str]:
-    """What to warn of before a model is loaded; raises ModelLoadFailed where no memory can hold its weights.
+    """Warnings before a model is loaded; raises ModelLoadFailed if its weights exceed all memory.
 
-    They are read from the file as they are needed: with less free than they take it goes on, slowly.
+    Weights are mapped from the file: with too little free memory the model still runs, but slowly.
     """
     needed = need(header, context, on_gpu=placement.n_gpu_layers == len(placement.parts))
     gpus = _with_own_memory(placement)
@@ -172,7 +172,7 @@ def check(header: Header, placement: Offload, context: ContextOptions, ram: Host
     if needed.weights > total:
         where = "this container" if ram.is_limited else "this machine"
         raise ModelLoadFailed(
-            f"`{header.path}` needs {_told(needed)}, but there are {gib(total)} GiB in {where}"
+            f"`{header.path}` needs {_described(needed)}, but {where} has {gib(total)} GiB"
             f"{' with its GPUs' if gpus else ''}",
             hint=_what_fits(header, total - needed.cache - needed.compute),
         )
@@ -180,17 +180,17 @@ def check(header: Header, placement: Offload, context: ContextOptions, ram: Host
     if on_cpu <= ram.free:
         return []
     return [
-        f"`{header.path}` needs {_told(needed)}, but {gib(_free(placement, ram))} GiB are free: what does not"
-        " fit is read from the disk again for every token; a smaller quantization is faster"
+        f"`{header.path}` needs {_described(needed)}, but {gib(_free(placement, ram))} GiB are free: what"
+        " does not fit is read from disk for every token; a smaller quantization is faster"
     ]
 
 
 def check_context(header: Header, placement: Offload, context: ContextOptions, ram: HostMemory) -> None:
-    """Raise ContextError where a context that is asked for takes more than is free: it is never left out."""
+    """Raise ContextError if the KV cache that was asked for exceeds free memory."""
     cache, free = need(header, context).cache, _free(placement, ram)
     if cache > free:
         raise ContextError(
-            f"a context of {context.n_ctx} cells needs {gib(cache)} GiB, but {gib(free)} GiB are free",
+            f"a context of {context.n_ctx} tokens needs {gib(cache)} GiB, but {gib(free)} GiB are free",
             hint="lower `--ctx-size`",
         )
 
@@ -203,18 +203,18 @@ def _free(placement: Offload, ram: HostMemory) -> int:
     return ram.free + sum(gpu.free for gpu in _with_own_memory(placement).values())
 
 
-def _told(needed: MemoryEstimate) -> str:
+def _described(needed: MemoryEstimate) -> str:
     parts = ", ".join(f"{name} {gib(getattr(needed, name))}" for name in ("weights", "cache", "compute"))
     return f"{gib(needed.total)} GiB ({parts})"
 
 
 def _what_fits(header: Header, room: int) -> str:
-    trying = "`--no-memory-check` tries it all the same"
-    if room < header.n_params / 8:  # less than one bit a weight
-        return f"take a smaller model, or lower `--ctx-size` and `--particles`; {trying}"
-    return f"take a quantization of {gib(room)} GiB at most, or a smaller model; {trying}"
+    trying = "`--no-memory-check` tries it anyway"
+    if room < header.n_params / 8:  # less than one bit per weight
+        return f"use a smaller model, or lower `--ctx-size` and `--particles`; {trying}"
+    return f"use a quantization of at most {gib(room)} GiB, or a smaller model; {trying}"
 
 
 def gib(n_bytes: float) -> str:
-    """So many bytes in GiB, as "4.1"."""
+    """Bytes in GiB, as "4.1"."""
     return f"{n_bytes / 2**30:,.1f}"

@@ -1,6 +1,6 @@
-"""What this machine has, found out without llama.cpp: memory, a container's limit on it, GPUs.
+"""The machine's memory, a container's limit on it, and its GPUs, without asking llama.cpp.
 
-Reads files of the system only: fast enough to ask before every run. `root` is where they are.
+It only reads system files below `root`, and is fast enough for every run.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ _ROOT = Path("/")
 
 @dataclass(frozen=True, slots=True)
 class HostMemory:
-    """Bytes of memory that a process may use, and of those free; what only caches files counts as free."""
+    """Bytes of memory that a process may use, and how many are free; file caches count as free."""
 
     total: int
     free: int
     is_limited: bool = False
-    """Whether a container has less than the machine."""
+    """Whether a container has a limit below the machine's memory."""
 
 
 def available(root: Path = _ROOT) -> HostMemory:
-    """The machine's memory, or what the process's control groups leave of it."""
+    """The machine's memory, or the limit of the process's control groups."""
     whole = psutil.virtual_memory()
     total, free = whole.total, whole.available
     for limit, used in _limits(root):
@@ -36,7 +36,7 @@ def available(root: Path = _ROOT) -> HostMemory:
 
 
 def _limits(root: Path) -> Iterator[tuple[int, int]]:
-    """(limit, used) of every control group that the process is in, files' caches not counted."""
+    """(limit, used) of every control group of the process, file caches not counted."""
     for line in _text(root / "proc/self/cgroup").splitlines():
         controllers, _, path = line.partition(":")[2].partition(":")
         if not path:
@@ -49,7 +49,7 @@ def _limits(root: Path) -> Iterator[tuple[int, int]]:
         else:
             continue
         group = mount / path.lstrip("/")
-        # In a container the path may be the host's, and only the mount is there.
+        # In a container the path may be the host's, with only the mount visible.
         for folder in [group, *group.parents][: len(Path(path).parts)]:
             limit, used = (_text(folder / f"memory.{name}").strip() for name in names[:2])
             if limit.isdecimal() and used.isdecimal():
@@ -70,13 +70,13 @@ def _text(path: Path) -> str:
 
 
 def gpus(root: Path = _ROOT, system: str = sys.platform, processor: str | None = None) -> list[str]:
-    """What GPUs there seem to be, by the files of their drivers: NVIDIA, AMD, Apple."""
+    """The makers of the GPUs, by the files of their drivers: NVIDIA, AMD, Apple."""
     if system == "darwin":
         return ["Apple"] if (processor or platform.machine()) == "arm64" else []
     traces = {
         "NVIDIA": (
             "dev/nvidia0",
-            "usr/lib/wsl/lib/libcuda.so.1",  # Windows' subsystem for Linux
+            "usr/lib/wsl/lib/libcuda.so.1",  # Windows Subsystem for Linux
             "Windows/System32/nvcuda.dll",
         ),
         "AMD": ("dev/kfd",),

@@ -175,7 +175,7 @@ def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
         (["-o", "{folder}/x", "--no-save"], "exclude each other"),
         (["-c", "512", "--ctx-size", "512"], "given twice"),
         (["--method", "greedy", "--method", "sample"], "2 methods are given"),
-        (["--method", "speculative", "-m", "x.gguf"], "needs a second, smaller model"),
+        (["--method", "speculative", "-m", "x.gguf"], "needs a draft model"),
         (["-m", "{folder}/no model.gguf"], "no model at"),
         (["-m", "{text}"], "not a GGUF"),
         (["What is 2 + 2?"], "unexpected extra argument"),

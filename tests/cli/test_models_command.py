@@ -156,13 +156,13 @@ def test_ctrl_c_keeps_what_came_and_the_same_command_goes_on(served):
     child.send_signal(signal.SIGINT)
     code, out, err = ended(child)
     assert (code, out) == (130, "")
-    assert "Interrupted, what was downloaded is kept: the same command goes on from there" in err
+    assert "Interrupted, the part that was downloaded is kept: run the same command to resume" in err
     size = partial.stat().st_size
     assert size > 0
     served.gate.set()
     code, out, err = ended(popen("models", "pull", "user/tiny-GGUF"))
     assert code == 0
-    assert "MiB of it are there)" in err
+    assert "MiB of it done)" in err
     assert served.requests[-1].endswith(f" bytes={size}-")
 
 
@@ -416,8 +416,8 @@ def test_the_environment_names_models_of_the_hub(cli, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["-hff", "x.gguf"], 2, "`--hf-file` is a file of one `--hf-repo`"),
-        (["-m", "tiny", "-hff", "x.gguf"], 2, "`--hf-file` is a file of one `--hf-repo`"),
+        (["-hff", "x.gguf"], 2, "`--hf-file` needs one `--hf-repo`"),
+        (["-m", "tiny", "-hff", "x.gguf"], 2, "`--hf-file` needs one `--hf-repo`"),
         (["-hf", "user/tiny-GGUF", "-m", "tiny"], 2, "given twice, by `--model` and `--hf-repo`"),
         (["-hf", "tiny"], 2, "`tiny` is no repository"),
         (["-hf", "user/tiny-GGUF", "-hff", "x.bin"], 2, "`x.bin` names no GGUF file"),
@@ -425,7 +425,7 @@ def test_the_environment_names_models_of_the_hub(cli, monkeypatch):
         (["-hf", "user/tiny-GGUF", "--offline"], 3, "the network is off"),
         (["-md", "tiny", "-hfd", "user/x", "--method", "speculative"], 2, "by `--model-draft` and"),
         (["-hfd", "user/draft-GGUF"], 2, "`--hf-repo-draft` does not apply to `--method power-smc`"),
-        (["-m", "user/tiny-GGUF", "--method", "speculative"], 2, "needs a second, smaller model"),
+        (["-m", "user/tiny-GGUF", "--method", "speculative"], 2, "needs a draft model"),
         (["-m", "user/junk-GGUF"], 3, "is not a GGUF file"),
     ],
 )

@@ -313,23 +313,23 @@ def test_methods_that_take_no_grammar_say_why(embedded, name):
 @pytest.mark.parametrize(
     ("schema", "message"),
     [
-        ("{", "the JSON schema is no JSON: Expecting"),
+        ("{", "the JSON schema is not JSON: Expecting"),
         ("3", "the JSON schema is not an object"),
-        ('{"type": "strange"}', "cannot be made a grammar: Unrecognized schema"),
-        ('{"$ref": "#/$defs/none"}', "cannot be made a grammar: Error resolving ref"),
-        ('{"$ref": "https://example.com/x"}', "cannot be made a grammar: Fetching remote"),
-        ('{"type": "string", "pattern": "a"}', "cannot be made a grammar: Pattern must start"),
+        ('{"type": "strange"}', "cannot be converted to a grammar: Unrecognized schema"),
+        ('{"$ref": "#/$defs/none"}', "cannot be converted to a grammar: Error resolving ref"),
+        ('{"$ref": "https://example.com/x"}', "cannot be converted to a grammar: Fetching remote"),
+        ('{"type": "string", "pattern": "a"}', "cannot be converted to a grammar: Pattern must start"),
         (
             '{"properties": 3}',
-            "cannot be made a grammar: it is nested too deep, or is no schema (AttributeError)",
+            "cannot be converted to a grammar: it is nested too deep, or is not a schema (AttributeError)",
         ),
-        ('{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}', "makes no grammar that can be used"),
+        ('{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}', "gives a grammar that cannot be used"),
         (
             '{"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {}]}}, "$ref": "#/$defs/a"}',
-            "makes no grammar that can be used (line 1",
+            "gives a grammar that cannot be used (line 1",
         ),
-        ('{"type": "array", "items": {"type": "integer"}, "maxItems": 9999}', "makes no grammar"),
-        ("[" * 100_000, "the JSON schema is no JSON"),
+        ('{"type": "array", "items": {"type": "integer"}, "maxItems": 9999}', "gives a grammar"),
+        ("[" * 100_000, "the JSON schema is not JSON"),
     ],
 )
 def test_a_schema_that_makes_no_grammar_is_one_sentence(schema, message):
@@ -402,5 +402,5 @@ def test_what_a_text_answers(text, settings, is_whole, answer):
 
 
 def test_one_of_grammar_and_schema():
-    with pytest.raises(ConfigError, match="`grammar` and `json-schema` are given"):
+    with pytest.raises(ConfigError, match="`grammar` and `json-schema` cannot be combined"):
         Settings(grammar=LINE, json_schema="{}")

@@ -245,10 +245,10 @@ def test_what_fits_is_loaded_without_a_word(size, gpus, ram):
 @pytest.mark.parametrize(
     ("size", "gpus", "ram", "there"),
     [
-        (62, (), RAM, "there are 60.8 GiB in this machine"),
-        (90, (gpu(24),), RAM, "there are 84.8 GiB in this machine with its GPUs"),
-        (62, (gpu(40, is_shared=True),), RAM, "there are 60.8 GiB in this machine"),
-        (8, (), HostMemory(6 * GIB, 6 * GIB, True), "there are 5.7 GiB in this container"),
+        (62, (), RAM, "this machine has 60.8 GiB"),
+        (90, (gpu(24),), RAM, "this machine has 84.8 GiB with its GPUs"),
+        (62, (gpu(40, is_shared=True),), RAM, "this machine has 60.8 GiB"),
+        (8, (), HostMemory(6 * GIB, 6 * GIB, True), "this container has 5.7 GiB"),
     ],
 )
 def test_what_no_memory_holds_is_refused(size, gpus, ram, there):
@@ -256,14 +256,14 @@ def test_what_no_memory_holds_is_refused(size, gpus, ram, there):
         check(large(size), gpus, ram)
     assert str(refusal.value).startswith(f"`x.gguf` needs {size + 0.5 + 0.5 + 0.3:.0f}"[:16])
     assert "(weights " in str(refusal.value)
-    assert "a quantization of " in refusal.value.hint
+    assert "a quantization of at most " in refusal.value.hint
     assert "--no-memory-check" in refusal.value.hint
 
 
 def test_what_fits_is_named():
     with pytest.raises(ModelLoadFailed) as refusal:
         check(large(62))
-    named = float(refusal.value.hint.split("a quantization of ")[1].split()[0])
+    named = float(refusal.value.hint.split("a quantization of at most ")[1].split()[0])
     # 60.8 less the cache of 4096 cells, and what the CPU computes in.
     needed = gpu_offload.need(large(62), context())
     assert named == pytest.approx(60.8 - (needed.cache + needed.compute) / GIB, abs=0.06)
@@ -272,7 +272,7 @@ def test_what_fits_is_named():
 def test_a_smaller_model_where_no_quantization_would_do():
     with pytest.raises(ModelLoadFailed) as refusal:
         check(large(62), ram=HostMemory(2 * GIB, 2 * GIB))
-    assert refusal.value.hint.startswith("take a smaller model")
+    assert refusal.value.hint.startswith("use a smaller model")
 
 
 def test_less_free_than_needed_is_a_warning():
@@ -286,7 +286,7 @@ def test_less_free_than_needed_is_a_warning():
 def test_a_cache_that_is_larger_than_what_is_free_is_refused():
     asked = context(2**20)
     placed = gpu_offload.place(large(4), asked, [])
-    with pytest.raises(ContextError, match=r"a context of 1048576 cells needs 128\.0 GiB, but 60\.0"):
+    with pytest.raises(ContextError, match=r"a context of 1048576 tokens needs 128\.0 GiB, but 60\.0"):
         gpu_offload.check_context(large(4), placed, asked, RAM)
     gpu_offload.check_context(large(4), placed, context(2**18), RAM)
     # What nobody asked for is made smaller instead.
@@ -333,7 +333,7 @@ def test_loading_finds_out_how_many(machine_with, asked, free, passed, on_gpu):
     with localsmc.load(options=LoadOptions(n_gpu_layers=asked), settings=settings) as model:
         assert model.llama.options.n_gpu_layers == passed
         assert model.placement.n_gpu_layers == on_gpu
-        none_fits = "no layer of `tiny.gguf` fits into a GPU's free memory: the CPU has all"
+        none_fits = "no layer of `tiny.gguf` fits in the free memory of a GPU: all run on the CPU"
         assert model.notices == ([] if on_gpu or asked == 0 else [none_fits])
 
 
