@@ -39,7 +39,7 @@ def open_model(kind, request, load_options, flash_attention):
     source = None if file else request.getfixturevalue("embedded").llama
     model = source or LlamaModel(request.getfixturevalue(file), load_options)
 
-    def open_context(n_cells=256, n_seq_max=8):
+    def open_one(n_cells=256, n_seq_max=8):
         # Without a unified cache each sequence has cells of its own: a stream.
         unified = kind != "streams"
         options = ContextOptions(
@@ -53,7 +53,7 @@ def open_model(kind, request, load_options, flash_attention):
         )
         return open_context(model, options)
 
-    yield open_context
+    yield open_one
     if source is None:
         model.close()
 
