@@ -1,4 +1,4 @@
-"""The models of an evaluation, as they are written on a command line."""
+"""The models of an evaluation, as given on the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localsmc.store.model_source import ModelSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """A model to evaluate, under a name that no other of the run has. The file is not loaded yet."""
+    """A model to evaluate, with a name that is unique in the run. The file is not loaded yet."""
 
     name: str
     file: str | None
@@ -24,7 +24,7 @@ class ModelSpec:
     header: Header
 
     def to_json(self) -> dict[str, Any]:
-        """For a manifest; hashes the file where its hash is not known."""
+        """The model's manifest entry; hashes the file if its hash is not known."""
         known = self.source.sha256 if len(self.header.parts) == 1 else None
         return {
             "name": self.name,
@@ -37,13 +37,13 @@ class ModelSpec:
 
 
 def parse_models(files: Sequence[str]) -> tuple[ModelSpec, ...]:
-    """Models by path, or the embedded one where none is given; raises ModelError or ConfigError."""
+    """Resolve models by path, or the embedded model if none is given; raises ModelError or ConfigError."""
     specs: list[ModelSpec] = []
     for file in files or (None,):
         source = model_source.resolve(file)
         taken = {spec.name for spec in specs}
         if any(spec.source.path.resolve() == source.path.resolve() for spec in specs):
-            raise ConfigError(f"`{source.path}` is given twice", hint="leave one of them out")
+            raise ConfigError(f"`{source.path}` is given twice", hint="remove one of them")
         name, i = source.path.stem, 2
         while name in taken:
             name, i = f"{source.path.stem} ({i})", i + 1

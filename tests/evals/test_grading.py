@@ -226,7 +226,7 @@ class TestWorker:
             grader.grade("7.5", "7.5")
             os.kill(grader._worker.pid, signal.SIGSTOP)  # it cannot answer before it dies
             threading.Timer(0.2, os.kill, (grader._worker.pid, signal.SIGKILL)).start()
-            assert grader.grade("7.5", "7.5") == Grade("failed", "the worker died")
+            assert grader.grade("7.5", "7.5") == Grade("failed", "the grading process died")
             assert grader.grade("7.5", "7.5").is_right
 
     def test_ctrl_c_does_not_reach_it(self):
@@ -320,7 +320,7 @@ def has_ended(pid):
 
 
 def test_the_grader_is_named_and_limited():
-    with pytest.raises(ConfigError, match="there is no grader `maths`"):
+    with pytest.raises(ConfigError, match="no grader is called `maths`"):
         Grader("maths")
     with pytest.raises(ConfigError, match="time limit above 0 s"):
         Grader("math", 0.0)
@@ -342,7 +342,7 @@ def test_measuring_counts_and_lists_failures(tmp_path):
     assert counts["itself"].line().split() == ["itself", "right", "2/2", "100.00%"]
     assert counts["name"].failures == [("5", "x = 5", "wrong")]
     assert not counts["last digit"].failures
-    with pytest.raises(TaskError, match="holds no gold answers"):
+    with pytest.raises(TaskError, match="has no gold answers"):
         benchmark.golds(tmp_path / "none.json")
 
 

@@ -370,7 +370,7 @@ def test_an_unfinished_run_says_so(tmp_path, cli):
     assert "99 of 480 problems are done" in err
     assert "the run is unfinished" in err
     assert "line 100 of" in err
-    assert "is cut short" in err
+    assert "is incomplete and skipped" in err
     assert "## Not done yet" in out
 
 
@@ -413,8 +413,8 @@ MISTAKES = [
     (lambda folder: folder.parent, 7, "it has no manifest.json"),
     (lambda folder: folder / "results.jsonl", 7, "is a part of a run", "localsmc report "),
     (lambda folder: folder / "manifest.json", 7, "is neither a run folder nor a trace"),
-    (lambda folder: (folder / "results.jsonl").unlink(), 7, "no problem of the run", "goes on"),
-    (lambda folder: (folder / "results.jsonl").write_text(""), 7, "no problem of the run"),
+    (lambda folder: (folder / "results.jsonl").unlink(), 7, "has no completed problem yet", "to resume"),
+    (lambda folder: (folder / "results.jsonl").write_text(""), 7, "has no completed problem yet"),
     (lambda folder: (folder / "manifest.json").write_text("{"), 7, "manifest.json` is not JSON"),
     (lambda folder: (folder / "manifest.json").write_text("[]"), 7, "is not a JSON object"),
     (lambda folder: (folder / "manifest.json").write_text('{"format": 2}'), 7, "has format 2", "pip install"),
@@ -431,7 +431,11 @@ MISTAKES = [
         "the model `gpt` is not in the run's manifest",
     ),
     (lambda folder: broken(folder, 9, changed(result={})), 7, "line 9 of", "is missing"),
-    (lambda folder: broken(folder, 9, changed(verdicts={"1": 2})), 7, "`verdicts` is not an object of texts"),
+    (
+        lambda folder: broken(folder, 9, changed(verdicts={"1": 2})),
+        7,
+        "`verdicts` is not an object of strings",
+    ),
 ]
 
 
