@@ -81,7 +81,7 @@ def test_a_replay_hands_out_the_small_models_law(embedded, synthetic):
 
 
 def test_a_replay_needs_a_vocabulary_that_holds_the_small_models(embedded, synthetic):
-    with pytest.raises(ConfigError, match="but 1024 are replayed"):
+    with pytest.raises(ConfigError, match="but the replayed model has 1024"):
         Replay(context_of(embedded), context_of(synthetic))
 
 
@@ -146,7 +146,7 @@ def test_equal_cases_are_one(embedded):
         ("greedy", {"alphas": (2.0,)}, "`--alpha` applies to none"),
         ("power-smc:alpha=2", {"alphas": (2.0,)}, "`--alpha` applies to none"),
         ("power-smc:N=2", {"particles": (4,)}, "`-N` applies to none"),
-        ("speculative", {"is_synthetic": True}, "`speculative` has two models"),
+        ("speculative", {"is_synthetic": True}, "`speculative` uses two models"),
     ],
 )
 def test_cases_that_make_no_sense_are_refused(embedded, method, given, message):
@@ -187,7 +187,7 @@ def test_every_case_is_measured_in_every_repetition_and_its_parts_add_up(embedde
 
 def test_more_rows_than_a_batch_takes_are_refused(embedded):
     case = Case(kind="raw", label="", n_tokens=4, rows=8)
-    with pytest.raises(ContextFull, match="8 rows do not fit a batch of 4"):
+    with pytest.raises(ContextFull, match="8 tokens per step do not fit in a batch of 4"):
         Bench(embedded, [case], replace(SETTINGS, n_batch=4), problems=[PROBLEM], repetitions=1)
 
 
