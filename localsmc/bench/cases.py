@@ -80,7 +80,7 @@ def _of_length(
         if rows > 1:
             yield in_rows(model, rows, n)
     if has_peers:
-        yield Case(kind="peer", label="Llama, one text", n_tokens=n)
+        yield Case(kind="peer", label="Llama, one completion", n_tokens=n)
         for rows in counts:
             if rows > 1:
                 yield Case(kind="peer", label=f"Llama, {rows} in turn", n_tokens=n, rows=rows)

@@ -106,7 +106,7 @@ class Report:
         if not self.traces:
             return []
         return [
-            trace_tables.account(self.traces),
+            trace_tables.summary(self.traces),
             trace_tables.shares(self.traces),
             trace_tables.steps(self.traces),
         ]

@@ -14,7 +14,7 @@ MOST_STEPS = 25
 _TRACE = Column("trace", "trace")
 
 
-def account(traces: Sequence[RecordedTrace]) -> Table:
+def summary(traces: Sequence[RecordedTrace]) -> Table:
     """The summary table, one row per trace."""
     columns = (
         _TRACE,
@@ -34,10 +34,10 @@ def account(traces: Sequence[RecordedTrace]) -> Table:
         Column("reductions", "reductions", table.count),
         Column("log_z", "log Z", table.figure),
     )
-    return Table(name="traces", title="Traces", columns=columns, rows=tuple(map(_account, traces)))
+    return Table(name="traces", title="Traces", columns=columns, rows=tuple(map(_summary_row, traces)))
 
 
-def _account(trace: RecordedTrace) -> tuple[Any, ...]:
+def _summary_row(trace: RecordedTrace) -> tuple[Any, ...]:
     steps, n = trace.steps, trace.particles
     rows = sum(step.rows for step in steps)
     head = (

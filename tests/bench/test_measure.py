@@ -119,7 +119,7 @@ def test_every_list_is_gone_through(embedded):
         *(f"method sample:N={n}" for n in (1, 4, 512)),
         "method greedy",
         "rows power-smc, rows=4",
-        "peer Llama, one text",
+        "peer Llama, one completion",
         "peer Llama, 4 in turn",
         "peer Llama, best of 4",
     ]
@@ -228,7 +228,7 @@ def test_a_stopwatch_counts_nested_calls_once_and_calls_that_fail():
 
 PLAIN = Case(kind="plain", label="plain decoding", n_tokens=10)
 METHOD = Case(kind="method", label="power-smc:N=4", n_tokens=10)
-PEER = Case(kind="peer", label="Llama, one text", n_tokens=10)
+PEER = Case(kind="peer", label="Llama, one completion", n_tokens=10)
 
 
 def sample(case, repetition, seconds, *, steps=10, **given):
@@ -281,7 +281,7 @@ def test_tables_say_the_same(two_accounts):
     assert json.loads(FORMATS["json"](two_accounts)) == told
     assert [json.loads(line) for line in FORMATS["jsonl"](two_accounts).splitlines()] == told
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](two_accounts))))
-    assert [row["test"] for row in rows] == ["plain decoding", "Llama, one text"]
+    assert [row["test"] for row in rows] == ["plain decoding", "Llama, one completion"]
     assert [row["model"] for row in rows] == ["a model, of two"] * 2
     assert (rows[0]["decode_share"], rows[1]["decode_share"]) == ("0.5", "")
     heads, rule, *lines = FORMATS["md"](two_accounts).splitlines()
