@@ -31,7 +31,7 @@ COLUMNS = (
 NOTE = (
     "The unit is the problem. Intervals are Wilson's for one seed; for several seeds and for expected draws,"
     " they come from 2,000 bootstrap resamples of the problem means. Everything that is not right counts as"
-    " wrong; the columns to the right of the interval give reasons. An expected draw is the total weight of"
+    " wrong; the columns from no answer to failed give the reasons. An expected draw is the total weight of"
     " the right answers; it is shown if the run used another selector."
 )
 

@@ -64,7 +64,7 @@ def agreement(groups: Sequence[ResultGroup]) -> Table | None:
         return None
     columns = (
         *WHERE,
-        Column("other", "and"),
+        Column("other", "with"),
         Column("problems", "problems", table.count),
         Column("same", "same answer", table.percent),
         Column("both", "both right", table.percent),

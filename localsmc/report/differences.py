@@ -65,7 +65,7 @@ def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
         *WHERE,
         SELECT,
         Column("against", "against"),
-        Column("against_select", "its select"),
+        Column("against_select", "its selector"),
         Column("problems", "problems", table.count),
         Column("difference", "points", table.points),
         Column("interval", "95 % interval", table.points_interval),
