@@ -1,4 +1,4 @@
-"""What samples of one case say together: rates, ratios, and where the time went."""
+"""Combine the timings of one case: rates, ratios, and the parts of a step."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from localsmc.numerics.log_math import Doubles
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseSummary:
-    """One row of the table; means over samples with their standard deviations, milliseconds a step.
+    """One row of the table: means over timings with standard deviations (`_sd`); times in ms per step.
 
-    `steps` are tokens of the longest text, `n_tokens` those asked for. `ratio` is the time over that of
-    as many tokens of plain decoding in the same repetition.
-    `decode_share` is the part of a step inside llama.cpp; the rest is `logits_ms`, `numerics_ms` and
-    `bookkeeping_ms`. None where it is not known.
+    `steps` is the number of tokens of the longest completion, `n_tokens` the requested number. `ratio` is
+    the time relative to the same number of tokens of plain decoding in the same repetition.
+    `rows_per_step` is the number of decoded tokens per step. `decode_share` is the part of a step inside
+    llama.cpp; the rest is `logits_ms`, `numerics_ms` and `bookkeeping_ms`. Unknown figures are None.
     """
 
     model: str
@@ -46,12 +46,12 @@ class CaseSummary:
     memory_mib: float
 
     def to_json(self) -> dict[str, Any]:
-        """For JSON and CSV."""
+        """The fields, for JSON and CSV."""
         return asdict(self)
 
 
 def summaries(model: str, cases: Sequence[Case], samples: Sequence[Timing]) -> list[CaseSummary]:
-    """One for each case that was measured at all, in the cases' order."""
+    """One summary for each case with at least one timing, in the order of the cases."""
     plain = {
         (sample.case.n_tokens, sample.repetition): sample.passed
         for sample in samples
@@ -61,11 +61,11 @@ def summaries(model: str, cases: Sequence[Case], samples: Sequence[Timing]) -> l
     for case in cases:
         own = [sample for sample in samples if sample.case == case]
         if own:
-            found.append(_account(model, case, own, plain))
+            found.append(_summary(model, case, own, plain))
     return found
 
 
-def _account(
+def _summary(
     model: str, case: Case, samples: Sequence[Timing], plain: Mapping[tuple[int, int], Sequence[float]]
 ) -> CaseSummary:
     rates = np.array([sample.steps / sample.seconds for sample in samples])
@@ -83,7 +83,7 @@ def _account(
 
     whole, decode = of_step("seconds"), of_step("decode_seconds")
     logits, numerics = of_step("logits_seconds"), of_step("numerics_seconds")
-    is_ours = case.kind != "peer"
+    has_parts = case.kind != "peer"
     return CaseSummary(
         model=model,
         test=case.label,
@@ -98,13 +98,13 @@ def _account(
         rows_per_step=sum(sample.rows for sample in samples) / steps,
         peak_rows=max(sample.peak_rows for sample in samples),
         step_ms=whole,
-        decode_share=decode / whole if is_ours else None,
-        decode_ms=decode if is_ours else None,
-        logits_ms=logits if is_ours else None,
-        numerics_ms=numerics if is_ours else None,
-        bookkeeping_ms=whole - decode - logits - numerics if is_ours else None,
+        decode_share=decode / whole if has_parts else None,
+        decode_ms=decode if has_parts else None,
+        logits_ms=logits if has_parts else None,
+        numerics_ms=numerics if has_parts else None,
+        bookkeeping_ms=whole - decode - logits - numerics if has_parts else None,
         cells=max(sample.cells for sample in samples),
-        reused_share=sum(sample.reused for sample in samples) / calls if is_ours and calls else None,
+        reused_share=sum(sample.reused for sample in samples) / calls if has_parts and calls else None,
         memory_mib=max(sample.memory for sample in samples) / 2**20,
     )
 

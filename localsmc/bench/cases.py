@@ -1,4 +1,4 @@
-"""What a benchmark runs: plain decoding, decoding in batches with nothing around it, methods, others' way."""
+"""What a benchmark runs: plain decoding, bare batches in llama.cpp, methods, and llama-cpp-python's Llama."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Kind = Literal["plain", "raw", "method", "rows", "peer"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Something to be timed, `n_tokens` tokens of it.
+    """One benchmark case of `n_tokens` tokens.
 
-    plain   one text at temperature 1 through the engine
-    raw     batches of `rows` rows in llama_decode, and nothing else: the ceiling
-    method  `method` on histories as they come
-    rows    `method` where every particle has a history of its own, none of which ends
-    peer    llama-cpp-python's own `Llama`, as many texts as `rows` one after another, the most probable
-            of them with `is_best`
+    plain   one completion at temperature 1 through the engine
+    raw     llama_decode on batches of `rows` tokens, without anything else: an upper bound on speed
+    method  `method` with realistic histories, which may share tokens
+    rows    `method` with `rows` particles that share no tokens after the prompt and never end
+    peer    llama-cpp-python's `Llama`: `rows` completions one after another; with `is_best`, the most
+            probable of them
     """
 
     kind: Kind
@@ -46,15 +46,16 @@ def cases(
     has_peers: bool = False,
     is_synthetic: bool = False,
 ) -> list[Case]:
-    """All that is asked for, each once; `model` says what a method's defaults are.
+    """All requested cases, without duplicates; `model` provides the methods' defaults.
 
-    Methods are run at every number of particles and every exponent that they have and do not fix. Raises
-    ConfigError for a list that no method has a parameter for, and for methods that cannot be replayed.
+    Each method runs with every number of particles and every exponent, if it has this parameter and its
+    spec does not set it. Raises ConfigError for a list that applies to no method, and for methods that
+    cannot be replayed.
     """
     if is_synthetic:
-        _refuse_pairs(specs)
-    _refuse_idle(specs, "particles", "-N", particles)
-    _refuse_idle(specs, "alpha", "--alpha", alphas)
+        _reject_pairs(specs)
+    _reject_unused(specs, "particles", "-N", particles)
+    _reject_unused(specs, "alpha", "--alpha", alphas)
     methods = list(_methods(model, specs, particles, alphas))
     counts = sorted(set(particles) or {getattr(method, "particles", 1) for _, method in methods})
     counts = [n for n in counts if n <= MAX_SEQUENCES]
@@ -79,7 +80,7 @@ def _of_length(
         if rows > 1:
             yield in_rows(model, rows, n)
     if has_peers:
-        yield Case(kind="peer", label="Llama, one text", n_tokens=n)
+        yield Case(kind="peer", label="Llama, one completion", n_tokens=n)
         for rows in counts:
             if rows > 1:
                 yield Case(kind="peer", label=f"Llama, {rows} in turn", n_tokens=n, rows=rows)
@@ -87,7 +88,7 @@ def _of_length(
 
 
 def in_rows(model: Model, rows: int, n_tokens: int) -> Case:
-    """Power-SMC where so many particles have a history each, whose defaults are the model's."""
+    """Power-SMC with `rows` particles that share no tokens; other parameters are the model's defaults."""
     method = model.method("power-smc", particles=rows, share=False, resampling="systematic")
     return Case(kind="rows", label=f"power-smc, rows={rows}", n_tokens=n_tokens, method=method, rows=rows)
 
@@ -111,16 +112,16 @@ def _varied(spec: MethodSpec, option: str, written: str, values: Sequence[float]
         yield replace(spec, label=label, options={**spec.options, option: value})
 
 
-def _refuse_idle(specs: Sequence[MethodSpec], option: str, written: str, values: Sequence[float]) -> None:
+def _reject_unused(specs: Sequence[MethodSpec], option: str, written: str, values: Sequence[float]) -> None:
     free = (option in options_of(METHODS[spec.name]) and option not in spec.options for spec in specs)
     if values and not any(free):
-        raise ConfigError(f"`{written}` applies to none of the methods", hint="leave it out")
+        raise ConfigError(f"`{written}` applies to none of the methods", hint="remove it")
 
 
-def _refuse_pairs(specs: Sequence[MethodSpec]) -> None:
+def _reject_pairs(specs: Sequence[MethodSpec]) -> None:
     for spec in specs:
         if draft_kind(METHODS[spec.name]):
             raise ConfigError(
-                f"`{spec.label}` has two models, which cannot be replayed on a synthetic one",
-                hint="measure it on a pair of files: -m large.gguf -md small.gguf",
+                f"`{spec.label}` uses two models and cannot be replayed on a synthetic one",
+                hint="benchmark it on real models: -m large.gguf -md small.gguf",
             )

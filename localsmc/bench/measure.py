@@ -1,7 +1,7 @@
-"""Measuring cases on one model: all of them in turn, repetition by repetition.
+"""Time the cases of one model: all of them in turn, repetition by repetition.
 
-A machine's speed drifts. So the cases of a repetition follow one another in an order shuffled anew,
-on one problem and one seed, and ratios are taken within the repetition.
+The speed of a machine drifts. So each repetition runs all cases in a newly shuffled order, on one problem
+and one seed, and ratios are computed within the repetition.
 """
 
 from __future__ import annotations
@@ -31,15 +31,16 @@ from localsmc.memory import estimate
 from localsmc.numerics.timing import numerics_time
 
 WARM_TOKENS = 4
-"""Decoded before anything is timed: weights are read from the disk, buffers touched."""
+"""Tokens decoded before timing starts, so that weights are read from disk and buffers are touched."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """One measured run, from after its prompt on; seconds, and bytes of resident memory at its end.
+    """One timed run, prompt excluded. Times in seconds; `memory` is resident memory in bytes at its end.
 
-    `steps` are tokens of the longest text. `logits_seconds` are spent on getting at llama.cpp's logits,
-    `numerics_seconds` on work on rows of them. A peer's parts are not known, and 0.
+    `steps` is the number of tokens of the longest completion, `rows` of decoded tokens. `logits_seconds` is
+    spent on reading llama.cpp's logits, `numerics_seconds` on computations on them. The parts of a peer's
+    time are unknown and set to 0.
     """
 
     case: Case
@@ -47,7 +48,7 @@ class Timing:
     steps: int
     seconds: float
     passed: tuple[float, ...] = ()
-    """Seconds after each of the steps, where they are plain decoding's."""
+    """Elapsed seconds after each step, for plain decoding only."""
     decode_seconds: float = 0.0
     logits_seconds: float = 0.0
     numerics_seconds: float = 0.0
@@ -60,10 +61,12 @@ class Timing:
 
 
 class Bench:
-    """The cases of one model; iterate for their samples. `teller` is the real model behind a synthetic one.
+    """Times the cases of one model; iterate for their timings.
 
-    `problems` are put in turn, one a repetition. `should_stop` is asked at every step, and what is not
-    finished then is left out.
+    `teller` is the real model whose histories a synthetic model replays. `problems` are used in turn, one
+    per repetition. `should_stop` is checked at every step; an unfinished run is left out.
+
+    Raises ContextFull if a case decodes more tokens at once than a batch holds.
     """
 
     def __init__(
@@ -82,7 +85,7 @@ class Bench:
         for case in cases:
             if case.kind in ("raw", "rows") and case.rows > settings.n_batch:
                 raise ContextFull(
-                    f"{case.rows} rows do not fit a batch of {settings.n_batch}",
+                    f"{case.rows} tokens per step do not fit in a batch of {settings.n_batch}",
                     hint="raise `-b`, or lower `-N`",
                 )
         self.cases = list(cases)
@@ -90,7 +93,7 @@ class Bench:
         self._problems, self._repetitions, self._teller = problems, repetitions, teller
         self._should_stop = should_stop
         self.notices: dict[str, None] = {}
-        """What was not as asked for, once each."""
+        """Distinct notices about settings that could not be applied."""
         self._peers: dict[bool, PlainLlama] = {}
 
     def __len__(self) -> int:
@@ -110,7 +113,7 @@ class Bench:
                 peer.close()
 
     def _measure(self, case: Case, repetition: int) -> Timing | None:
-        """None where it was stopped."""
+        """One timing; None if stopped."""
         if case.kind == "raw":
             return self._batches(case, repetition)
         return self._peer(case, repetition) if case.kind == "peer" else self._run(case, repetition)
@@ -119,7 +122,7 @@ class Bench:
         return self._problems[repetition % len(self._problems)]
 
     def _donor_of(self, case: Case) -> Model:
-        """Whose prompt and histories there are; only a method's runs need any, as nothing else ends."""
+        """The model that provides prompt and histories: the teller for methods, otherwise the model."""
         return self._teller if self._teller is not None and case.kind == "method" else self._model
 
     def _prompt(self, model: Model, repetition: int) -> TokenIds:
@@ -130,18 +133,18 @@ class Bench:
     def _run(self, case: Case, repetition: int) -> Timing | None:
         with contextlib.ExitStack() as stack:
             context, replay = self._contexts(stack, case, repetition)
-            front = replay or (context if case.kind == "method" else Endless(context))
+            wrapped = replay or (context if case.kind == "method" else Endless(context))
             settings = replace(self._settings, n_predict=case.n_tokens, seed=repetition)
-            solving = stack.enter_context(
+            generation = stack.enter_context(
                 Generation(
                     self._donor_of(case), self._problem(repetition), case.method, settings,
-                    context=cast(LlamaContext, front),
+                    context=cast(LlamaContext, wrapped),
                 )
             )  # fmt: skip
-            self.notices.update(dict.fromkeys(solving.notices))
-            before, run, passed = _Clocks.read(context, replay), solving.run, []
-            assert run is not None  # noqa: S101 - no budget ends within the prompt
-            for _ in solving:
+            self.notices.update(dict.fromkeys(generation.notices))
+            before, run, passed = _Clocks.read(context, replay), generation.run, []
+            assert run is not None  # noqa: S101 - without a budget, the prompt is always processed
+            for _ in generation:
                 passed.append(run.seconds)
                 if self._should_stop():
                     return None
@@ -166,27 +169,27 @@ class Bench:
     def _contexts(
         self, stack: contextlib.ExitStack, case: Case, repetition: int
     ) -> tuple[LlamaContext, Replay | None]:
-        """Of the model, and the replay in front of it where there is one."""
-        assert case.method is not None  # noqa: S101 - plain decoding has one, too
-        told, room = self._donor_of(case), case.method.room
-        n_prompt = len(self._prompt(told, repetition))
+        """The model's context, and the replay that wraps it, if any."""
+        assert case.method is not None  # noqa: S101 - plain decoding also has a method
+        donor, room = self._donor_of(case), case.method.room
+        n_prompt = len(self._prompt(donor, repetition))
         n_cells = context_size.n_ctx(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
             n_cells = self._cells(n_prompt + case.rows * case.n_tokens)
         context = context_size.open_run_context(self._model, room.sequences, n_cells, self._settings)
         stack.callback(context.close)
-        if told is self._model:
+        if donor is self._model:
             return context, None
-        teller = context_size.open_run_context(
-            told, room.sequences, n_cells, replace(self._settings, n_threads=0)
+        donor_context = context_size.open_run_context(
+            donor, room.sequences, n_cells, replace(self._settings, n_threads=0)
         )
-        stack.callback(teller.close)
-        return context, Replay(context, teller)
+        stack.callback(donor_context.close)
+        return context, Replay(context, donor_context)
 
-    # --- nothing but batches ---
+    # --- batches only ----------
 
     def _batches(self, case: Case, repetition: int) -> Timing | None:
-        """As many rows a step as asked for, each of a sequence of its own behind one prompt."""
+        """Decode `case.rows` tokens per step, one for each sequence; the sequences share one prompt."""
         n, rows, prompt = case.n_tokens, case.rows, self._prompt(self._model, repetition)
         n_cells = self._cells(len(prompt) + rows * n)
         context = context_size.open_run_context(self._model, rows, n_cells, self._settings)
@@ -194,7 +197,7 @@ class Bench:
             sequences = KVSlots(context, n)
             root, _ = sequences.prefill(prompt)
             slots = np.array([root, *(sequences.fork(root) for _ in range(rows - 1))])
-            # The first token of each comes with the prompt.
+            # The first token of each sequence comes from the prompt's logits.
             shape = n - 1, rows
             tokens = np.random.default_rng(repetition).integers(0, self._model.llama.n_vocab, shape)
             decoding, reused = context.decode_seconds, context.n_reused
@@ -212,14 +215,14 @@ class Bench:
     def _cells(self, n_needed: int) -> int:
         return self._settings.n_ctx or estimate.padded(n_needed)
 
-    # --- what others do ---
+    # --- peers ------------
 
     def _peer(self, case: Case, repetition: int) -> Timing | None:
         llama, prompt = self._llama(case.is_best), self._prompt(self._model, repetition)
-        next(llama.tokens(prompt, seed=0))  # the prompt, which it keeps
+        next(llama.tokens(prompt, seed=0))  # process the prompt, which `Llama` caches
         began = time.perf_counter()
-        for text in range(case.rows):
-            for _ in itertools.islice(llama.tokens(prompt, seed=text), case.n_tokens):
+        for seed in range(case.rows):
+            for _ in itertools.islice(llama.tokens(prompt, seed=seed), case.n_tokens):
                 if self._should_stop():
                     return None
             if case.is_best:
@@ -246,7 +249,7 @@ def _memory() -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Clocks:
-    """What counts on while a run is at work."""
+    """Counters that grow during a run."""
 
     reused: int
     logits: float
@@ -255,8 +258,8 @@ class _Clocks:
 
     @staticmethod
     def read(context: LlamaContext, replay: Replay | None) -> _Clocks:
-        beside = 0.0 if replay is None else replay.seconds
-        return _Clocks(context.n_reused, context.logits_seconds, numerics_time.seconds, beside)
+        replayed = 0.0 if replay is None else replay.seconds
+        return _Clocks(context.n_reused, context.logits_seconds, numerics_time.seconds, replayed)
 
     def since(self, before: _Clocks) -> _Clocks:
         return _Clocks(

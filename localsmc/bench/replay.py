@@ -1,8 +1,8 @@
-"""Models that stand in front of others, to measure what steps cost where histories are given.
+"""Wrappers around models that make the cost of a step measurable with given histories.
 
-Random weights have no histories worth the name. A `Replay` decodes every row on such a model, at its
-cost, and hands out the logits of a small real one: row counts and forks are those of the small model's
-own run, row by row. An `Endless` model has no end tokens, so that texts have the length asked for.
+Random weights do not give realistic histories. A `Replay` decodes every token on such a model, at its
+cost, but returns the logits of a small real model: decoded tokens and forks at every step are those of the
+small model's run. An `Endless` model has no end tokens, so that completions have the requested length.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from localsmc.lm.interface import LanguageModel, LMWrapper
 from localsmc.numerics.log_math import Floats, Ints
 
 HEADROOM = 40.0
-"""By how much the small model's logits are lifted above those of random weights, which spread by about 1:
-the tokens that it does not have weigh less than 1e-11 together."""
+"""Added to the small model's logits. Those of random weights have a standard deviation of about 1, so the
+tokens that the small model lacks have a total probability below 1e-11."""
 
 
 class Endless(LMWrapper):
-    """A model none of whose tokens ends a text."""
+    """A model without end-of-generation tokens."""
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__(model)
@@ -31,9 +31,9 @@ class Endless(LMWrapper):
 
 
 class Replay(LMWrapper):
-    """Decodes on `model`, and says what `teller`, whose vocabulary is no larger, says to the same tokens.
+    """Decodes on `model`, but returns the logits of `teller` for the same tokens.
 
-    Both hold the same sequences. Raises ConfigError for a teller with more tokens than the model.
+    Both models hold the same sequences. Raises ConfigError if the teller's vocabulary is larger.
     """
 
     def __init__(self, model: LanguageModel, teller: LanguageModel) -> None:
@@ -41,7 +41,7 @@ class Replay(LMWrapper):
         require_vocabulary(model.n_vocab, teller.n_vocab)
         self._teller = teller
         self.seconds = 0.0
-        """Spent on what a real model would not need."""
+        """Seconds of overhead that a real model would not have."""
         self.pieces = teller.pieces
         self.is_eog = np.zeros(model.n_vocab, dtype=np.bool_)
         self.is_eog[: teller.n_vocab] = teller.is_eog
@@ -49,11 +49,11 @@ class Replay(LMWrapper):
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`."""
         began = time.perf_counter()
-        told = self._teller.decode(tokens, positions, seqs, outputs=outputs) + np.float32(HEADROOM)
+        replayed = self._teller.decode(tokens, positions, seqs, outputs=outputs) + np.float32(HEADROOM)
         self.seconds += time.perf_counter() - began
         logits = self._model.decode(tokens, positions, seqs, outputs=outputs)
         began = time.perf_counter()
-        _writeable(logits)[:, : self._teller.n_vocab] = told
+        _writeable(logits)[:, : self._teller.n_vocab] = replayed
         self.seconds += time.perf_counter() - began
         return logits
 
@@ -77,16 +77,16 @@ class Replay(LMWrapper):
         self._teller.clear()
 
 
-def require_vocabulary(n_vocab: int, n_told: int) -> None:
-    """Raise ConfigError where a model has fewer tokens than are replayed on it."""
-    if n_told > n_vocab:
+def require_vocabulary(n_vocab: int, n_replayed: int) -> None:
+    """Raise ConfigError if a model's vocabulary is smaller than that of the model replayed on it."""
+    if n_replayed > n_vocab:
         raise ConfigError(
-            f"the model has {n_vocab} tokens, but {n_told} are replayed on it",
-            hint=f"choose a shape with a vocabulary from {n_told} on",
+            f"the vocabulary has {n_vocab} tokens, but the replayed model has {n_replayed}",
+            hint=f"choose a shape with a vocabulary of at least {n_replayed} tokens",
         )
 
 
 def _writeable(logits: Floats) -> NDArray[np.float32]:
-    """The same memory, which is llama.cpp's until the next decode, to be written to."""
+    """A writeable view of llama.cpp's logits, valid until the next decode."""
     data = (ctypes.c_float * logits.size).from_address(logits.ctypes.data)
     return np.ctypeslib.as_array(data).reshape(logits.shape)

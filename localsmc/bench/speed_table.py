@@ -1,4 +1,4 @@
-"""Accounts as Markdown, CSV or JSON, after llama-bench."""
+"""Summaries as Markdown, CSV or JSON, in the style of llama-bench."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from dataclasses import fields
 from localsmc.bench.case_summary import CaseSummary
 
 HEADS = (
-    "model", "test", "tokens", "t/s", "× plain", "rows", "ms/step", "in llama.cpp", "logits", "numerics",
-    "rest", "cells", "reused", "MiB",
+    "model", "test", "tokens", "t/s", "× plain", "decoded tokens", "ms/step", "in llama.cpp", "logits",
+    "numerics", "rest", "cells", "reused", "MiB",
 )  # fmt: skip
 
 
-def markdown(accounts: Sequence[CaseSummary]) -> str:
-    """A table in Markdown, as wide as its cells, easily read as it is."""
-    lines = [HEADS, *map(_cells, accounts)]
-    # A rule of Markdown has three characters at least.
+def markdown(summaries: Sequence[CaseSummary]) -> str:
+    """A Markdown table with aligned columns."""
+    lines = [HEADS, *map(_cells, summaries)]
+    # A rule in Markdown has at least three characters.
     widths = [max(3, *map(len, column)) for column in zip(*lines, strict=True)]
     rules = ["-" * width if k < 2 else "-" * (width - 1) + ":" for k, width in enumerate(widths)]
-    set_ = [_set(line, widths) for line in lines]
-    return "\n".join(f"| {' | '.join(line)} |" for line in (set_[0], rules, *set_[1:]))
+    aligned = [_aligned(line, widths) for line in lines]
+    return "\n".join(f"| {' | '.join(line)} |" for line in (aligned[0], rules, *aligned[1:]))
 
 
-def _set(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> list[str]:
     return [
         cell.ljust(width) if k < 2 else cell.rjust(width)
         for k, (cell, width) in enumerate(zip(cells, widths, strict=True))
     ]
 
 
-def _cells(account: CaseSummary) -> tuple[str, ...]:
-    ratio, deviation = account.ratio, account.ratio_sd or 0.0
+def _cells(summary: CaseSummary) -> tuple[str, ...]:
+    ratio, deviation = summary.ratio, summary.ratio_sd or 0.0
     return (
-        account.model,
-        account.test,
-        f"{account.steps:.0f}",
-        f"{account.tokens_per_second:.1f} ± {account.tokens_per_second_sd:.1f}",
+        summary.model,
+        summary.test,
+        f"{summary.steps:.0f}",
+        f"{summary.tokens_per_second:.1f} ± {summary.tokens_per_second_sd:.1f}",
         "" if ratio is None else f"{ratio:.2f} ± {deviation:.2f}",
-        f"{account.rows_per_step:.1f}",
-        f"{account.step_ms:.2f}",
-        _percent(account.decode_share),
-        _number(account.logits_ms),
-        _number(account.numerics_ms),
-        _number(account.bookkeeping_ms),
-        str(account.cells) if account.cells else "",
-        _percent(account.reused_share),
-        f"{account.memory_mib:.0f}",
+        f"{summary.rows_per_step:.1f}",
+        f"{summary.step_ms:.2f}",
+        _percent(summary.decode_share),
+        _number(summary.logits_ms),
+        _number(summary.numerics_ms),
+        _number(summary.bookkeeping_ms),
+        str(summary.cells) if summary.cells else "",
+        _percent(summary.reused_share),
+        f"{summary.memory_mib:.0f}",
     )
 
 
@@ -61,23 +61,23 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
 
 
-def as_csv(accounts: Sequence[CaseSummary]) -> str:
-    """A line of names and one for each."""
+def as_csv(summaries: Sequence[CaseSummary]) -> str:
+    """A header line, and one line per summary."""
     text = io.StringIO()
     writer = csv.DictWriter(text, [field.name for field in fields(CaseSummary)], lineterminator="\n")
     writer.writeheader()
-    writer.writerows(account.to_json() for account in accounts)
+    writer.writerows(summary.to_json() for summary in summaries)
     return text.getvalue().rstrip("\n")
 
 
-def as_json(accounts: Sequence[CaseSummary]) -> str:
-    """A list of objects."""
-    return json.dumps([account.to_json() for account in accounts], ensure_ascii=False, indent=2)
+def as_json(summaries: Sequence[CaseSummary]) -> str:
+    """A JSON list of objects."""
+    return json.dumps([summary.to_json() for summary in summaries], ensure_ascii=False, indent=2)
 
 
-def as_json_lines(accounts: Sequence[CaseSummary]) -> str:
-    """An object a line."""
-    return "\n".join(json.dumps(account.to_json(), ensure_ascii=False) for account in accounts)
+def as_json_lines(summaries: Sequence[CaseSummary]) -> str:
+    """One JSON object per line."""
+    return "\n".join(json.dumps(summary.to_json(), ensure_ascii=False) for summary in summaries)
 
 
 FORMATS: dict[str, Callable[[Sequence[CaseSummary]], str]] = {
@@ -86,4 +86,4 @@ FORMATS: dict[str, Callable[[Sequence[CaseSummary]], str]] = {
     "json": as_json,
     "jsonl": as_json_lines,
 }
-"""Format to what writes it."""
+"""Writers by format."""

@@ -1,6 +1,6 @@
-"""Whether everything here works: each check on its own, so that a broken one leaves the others their say.
+"""Check the installation. Each check runs independently, so that one failure does not hide the others.
 
-llama.cpp is looked at in a child process, because a build that does not suit the machine can end it.
+llama.cpp is checked in a child process, because a build that does not suit the machine can crash it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The order of the checks."""
+"""The list of checks, in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localsmc.doctor.llama_build import LlamaBuild
 
 
 def checkup(model: str | None = None, *, configuration: Check = system_checks.config) -> Iterator[Finding]:
-    """Every check, one after the other; those of a model where one is named."""
+    """Run all checks in order, and those of `model` if one is given."""
     for name, check in _checks(model, configuration):
         yield examine(name, check)
 

@@ -1,4 +1,4 @@
-"""In a process of its own: what llama.cpp says of itself, and a problem for the embedded model."""
+"""Runs in a child process: query llama.cpp's build and devices, and solve a problem."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 from localsmc.system.child_process import Replies
 
 PROBLEM, ANSWER = "Solve for x: 7x + 12 = 96.", "12"
-"""What the embedded model gets right by its likeliest tokens alone."""
+"""A problem that the embedded model solves with greedy decoding."""
 
 LARGE = 7_000_000_000
-"""Weights of what is a large model to `default_threads`."""
+"""Number of parameters of a model that `default_threads` considers large."""
 
 
 def main(replies: Replies) -> None:

@@ -1,4 +1,4 @@
-"""What a check finds, and how one is run that may fail in any way."""
+"""The result of a check, and how to run a check that may raise any error."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Status = Literal["ok", "warning", "broken"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How something is, in one line, and what to type or to change where it should be otherwise."""
+    """The status of one thing: a one-line summary, and a hint how to fix it."""
 
     status: Status
     line: str
@@ -25,7 +25,7 @@ Check = Callable[[], Verdict]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A verdict with the name of what was checked."""
+    """A verdict with the name of the check."""
 
     name: str
     status: Status
@@ -33,12 +33,12 @@ class Finding:
     hint: str | None
 
     def to_json(self) -> dict[str, Any]:
-        """For a JSON object."""
+        """The finding as a JSON object."""
         return asdict(self)
 
 
 def examine(name: str, check: Check) -> Finding:
-    """Run a check; one that raises has found something broken."""
+    """Run a check; an error becomes a finding with status `broken`."""
     try:
         verdict = check()
     except LocalSMCError as error:
@@ -46,6 +46,8 @@ def examine(name: str, check: Check) -> Finding:
     except OSError as error:
         words = f"{error.filename}: {error.strerror}" if error.filename else str(error)
         verdict = Verdict("broken", words, "check the path and its permissions")
-    except Exception as error:  # whatever it is, the other checks are wanted all the same
-        verdict = Verdict("broken", f"{type(error).__name__}: {error}", "nobody foresaw this: report it")
+    except Exception as error:  # whatever happened, the other checks must run
+        verdict = Verdict(
+            "broken", f"{type(error).__name__}: {error}", "this is unexpected: please report it"
+        )
     return Finding(name, verdict.status, verdict.line, verdict.hint)

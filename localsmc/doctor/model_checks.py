@@ -1,4 +1,4 @@
-"""Whether model files are whole: the embedded ones by their checksums, the user's by trying."""
+"""Check model files: the embedded models by checksum, the user's model by loading it."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ MESSAGE = {"role": "user", "content": "What is 17 * 23?"}
 
 
 def embedded() -> Verdict:
-    """The shipped files, against the checksums that ship with them."""
+    """Compare the embedded models with their checksums."""
     names = localsmc_models.names()
-    wanted = {model_source.EMBEDDED, model_source.EMBEDDED_DRAFT}
+    expected = {model_source.EMBEDDED, model_source.EMBEDDED_DRAFT}
     damaged = [name for name in names if _sha256(name) != localsmc_models.card(name).sha256]
     if faults := [
-        *(f"{name} is missing" for name in sorted(wanted - {*names})),
-        *(f"{n} is not whole" for n in damaged),
+        *(f"{name} is missing" for name in sorted(expected - {*names})),
+        *(f"{n} is damaged" for n in damaged),
     ]:
-        hint = "install localsmc again: pip install --force-reinstall localsmc"
+        hint = "reinstall localsmc: pip install --force-reinstall localsmc"
         return Verdict("broken", "; ".join(faults), hint)
-    return Verdict("ok", f"{', '.join(names)}: checksums are right")
+    return Verdict("ok", f"{', '.join(names)}: checksums match")
 
 
 def _sha256(name: str) -> str:
@@ -36,14 +36,14 @@ def _sha256(name: str) -> str:
 
 
 class GivenModel:
-    """The checks of a model that the user names; what depends on its header is asked after it is read."""
+    """The checks of the user's model; checks that need its header run after `file` has read it."""
 
     def __init__(self, name: str, engine: LlamaBuild) -> None:
         self._name, self._engine = name, engine
         self._header: header.Header | None = None
 
     def checks(self) -> Iterator[tuple[str, Check]]:
-        """The file; then, where it is one, whether it fits, loads and has a template that works."""
+        """The file; if it is a model, also its memory, loading and chat template."""
         yield "model", self.file
         if self._header is not None:
             yield from (
@@ -54,13 +54,13 @@ class GivenModel:
 
     @property
     def header(self) -> header.Header:
-        """What the file says of itself, once `file` has read it."""
+        """The model's header; raises LocalSMCError before `file` has read it."""
         if self._header is None:
-            raise LocalSMCError("the model's header is not read")
+            raise LocalSMCError("the model's header has not been read")
         return self._header
 
     def file(self) -> Verdict:
-        """Whether it is there and is a model; nothing is downloaded."""
+        """Whether the file exists and is a model; nothing is downloaded."""
         meant = model_source.parse_name(self._name)
         if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
             return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
@@ -73,8 +73,8 @@ class GivenModel:
         )
 
     def memory(self) -> Verdict:
-        """Whether it fits with what is used by default."""
-        if self._engine.facts is None:  # it must not be imported here, either
+        """Whether the model fits in memory with default settings."""
+        if self._engine.facts is None:  # importing it here could also crash
             return UNKNOWN
         from localsmc import llama
         from localsmc.engine import context_plan
@@ -89,27 +89,27 @@ class GivenModel:
         placed = gpu_offload.place(self.header, context, llama.gpus_in_use(llama.LoadOptions()))
         notices = gpu_offload.check(self.header, placed, context, host.available())
         if notices:
-            return Verdict("warning", notices[0], "take a smaller quantization")
+            return Verdict("warning", notices[0], "choose a smaller quantization")
         needed = gpu_offload.need(self.header, context)
         return Verdict("ok", f"{format_bytes(needed.total)} with {context.n_ctx} cells; {placed}")
 
     def loads(self) -> Verdict:
-        """Whether llama.cpp loads it and gives numbers, in a child process."""
+        """Whether llama.cpp loads the model and decodes a token, in a child process."""
         (found,) = trial_load.probe([self.header.path])
         if found.outcome != "loaded":
             raise ModelLoadFailed(found.message, hint=found.hint or None)
-        return Verdict("ok", "llama.cpp loads it, spells its vocabulary and decodes a token")
+        return Verdict("ok", "llama.cpp loads it, reads its vocabulary and decodes a token")
 
     def template(self) -> Verdict:
-        """Whether its chat template renders a message."""
+        """Whether the chat template renders a message."""
         from localsmc.text.chat_template import ChatTemplate
 
         source = self.header.metadata.get("tokenizer.chat_template")
         if not isinstance(source, str):
-            return Verdict("ok", "none: problems are continued as plain text, as a base model's")
+            return Verdict("ok", "none: prompts are plain text, as for a base model")
         text = ChatTemplate(source).render([MESSAGE])
         if MESSAGE["content"] not in text:
             return Verdict(
-                "warning", "it leaves the problem's text out", "use `--raw`, or another GGUF of it"
+                "warning", "it omits the message's text", "use `--raw`, or another GGUF file of this model"
             )
         return Verdict("ok", f"renders a message to {len(text)} characters")

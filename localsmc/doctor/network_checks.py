@@ -1,4 +1,4 @@
-"""Whether the Hugging Face hub is within reach; everything else works without."""
+"""Check access to the Hugging Face hub; everything but downloads works without it."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from localsmc.doctor.finding import Verdict
 from localsmc.store.hub.access import Access, endpoint, shown_endpoint
 
 SECONDS = 2.0
-"""To wait for the hub."""
+"""Timeout for the hub."""
 
 
 def reach(seconds: float = SECONDS) -> Verdict:
-    """Whether it answers."""
+    """Whether the hub can be reached."""
     address = endpoint()
     if Access().is_offline:
-        return Verdict("ok", "off by HF_HUB_OFFLINE: models that are here work")
+        return Verdict("ok", "disabled by HF_HUB_OFFLINE: only downloaded models can be used")
     failure, shown = _ask(address, seconds), shown_endpoint()
     if failure is None:
-        return Verdict("ok", f"{shown} answers")
-    line = f"{shown} is not reached ({failure}): models that are here work, none can be downloaded"
+        return Verdict("ok", f"{shown} is reachable")
+    line = f"{shown} is not reachable ({failure}): only downloaded models can be used"
     return Verdict(
-        "warning", line, "check the connection, a proxy (HTTPS_PROXY) and HF_ENDPOINT, or do without"
+        "warning", line, "check the connection, the proxy (HTTPS_PROXY) and HF_ENDPOINT, or work offline"
     )
 
 
 def _ask(address: str, seconds: float) -> str | None:
-    """Why it does not answer; None where it does."""
+    """The reason why the hub cannot be reached; None if it can."""
     from huggingface_hub.utils import get_session
 
     ended: list[str | None] = []
@@ -34,24 +34,24 @@ def _ask(address: str, seconds: float) -> str | None:
     def ask() -> None:
         try:
             status = get_session().head(address, timeout=seconds).status_code
-        except Exception as error:  # of whatever HTTP library this huggingface_hub uses
+        except Exception as error:  # the type depends on the HTTP library of huggingface_hub
             ended.append(type(error).__name__)
         else:
-            # A proxy in between says that it is not allowed, or that nobody is there.
+            # These statuses come from a proxy that denies access or cannot reach the hub.
             ended.append(f"status {status}" if status in (403, 407) or status >= 500 else None)
 
-    # A thread, because nothing limits the time that a name's look-up takes.
+    # A thread, because the time of a DNS lookup cannot be limited.
     thread = threading.Thread(target=ask, daemon=True)
     thread.start()
     thread.join(seconds)
-    return ended[0] if ended else f"nothing within {seconds:g} s"
+    return ended[0] if ended else f"no answer within {seconds:g} s"
 
 
 def token() -> Verdict:
-    """Whether there is one; it is never shown."""
+    """Whether an access token is configured; the token is never shown."""
     from huggingface_hub import get_token
 
     if get_token() is None:
         return Verdict("ok", "none: public models can be downloaded")
-    Access().headers()  # raises for what is no token
-    return Verdict("ok", "there is one")
+    Access().headers()  # raises if the token is malformed
+    return Verdict("ok", "configured")

@@ -1,4 +1,4 @@
-"""The system around localsmc: Python, memory, folders, packages that only some commands need."""
+"""Check the system: Python, memory, folders, and optional packages."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from localsmc.system.humanize import format_bytes
 from localsmc.version import __version__
 
 TESTED = (3, 10)
-"""The oldest Python that localsmc is made for."""
+"""The oldest supported Python version."""
 
 SCARCE = 2**30
-"""Free bytes below which a folder for models is nearly full."""
+"""Free bytes below which the disk of a model folder is considered nearly full."""
 
 OPTIONAL = {"pyarrow": "for problems in Parquet, pip install 'localsmc[eval]'"}
-"""Package to what it is for and how it is installed."""
+"""Optional packages: purpose and install command."""
 
 
 def python() -> Verdict:
-    """The interpreter, and localsmc in it."""
+    """The versions of Python and localsmc."""
     line = (
         f"{platform.python_version()} on {platform.system()} {platform.machine()}, localsmc {__version__}"
         f" in {Path(__file__).parents[1]}"
@@ -40,45 +40,45 @@ def python() -> Verdict:
 
 
 def memory() -> Verdict:
-    """What there is and what of it is free, in a container what it leaves."""
+    """Total and free memory, within the limits of a container."""
     found = host.available()
     limit = " (a container's limit)" if found.is_limited else ""
     return Verdict("ok", f"{format_bytes(found.free)} of {format_bytes(found.total)} free{limit}")
 
 
 def cache() -> Verdict:
-    """Where what can be made again is kept."""
+    """The cache folder."""
     return _folder(user_dirs.cache_folder(), "LOCALSMC_CACHE", "broken", is_large=True)
 
 
 def config() -> Verdict:
-    """Where the configuration is; it may well be that nothing can be written there."""
+    """The configuration folder; a read-only folder is only a warning."""
     return _folder(user_dirs.config_folder(), "LOCALSMC_CONFIG", "warning")
 
 
 def data() -> Verdict:
-    """Where conversations are."""
+    """The folder of saved conversations."""
     return _folder(user_dirs.data_folder(), "LOCALSMC_DATA", "warning")
 
 
 def models() -> Verdict:
-    """Where models from the hub are."""
+    """The Hugging Face hub cache."""
     return _folder(hub_cache.folder(), "HF_HUB_CACHE", "warning", is_large=True)
 
 
 def packages() -> Verdict:
-    """Those that only some commands need; to miss them is no fault."""
-    told = (
+    """Optional packages; a missing one is not a problem."""
+    found = (
         f"{name} {metadata.version(name)}" if find_spec(name) else f"{name} is not installed: {purpose}"
         for name, purpose in OPTIONAL.items()
     )
-    return Verdict("ok", "; ".join(told))
+    return Verdict("ok", "; ".join(found))
 
 
 def _folder(path: Path, variable: str, bad: Status, *, is_large: bool = False) -> Verdict:
-    """Whether files can be written there, and how much room there is."""
+    """Whether the folder is writable, and its free disk space."""
     existing = next(folder for folder in (path, *path.absolute().parents) if os.path.lexists(folder))
-    hint = f"set {variable} to a folder that can be written"
+    hint = f"set {variable} to a writable folder"
     if not existing.is_dir():
         return Verdict(bad, f"{path}: {existing} is not a folder", hint)
     try:
@@ -87,7 +87,7 @@ def _folder(path: Path, variable: str, bad: Status, *, is_large: bool = False) -
     except OSError as error:
         return Verdict(bad, f"{path} cannot be written: {error.strerror or error}", hint)
     free = shutil.disk_usage(existing).free
-    line = f"{path}, {'' if path.is_dir() else 'not there yet, '}{format_bytes(free)} free"
+    line = f"{path}, {'' if path.is_dir() else 'not created yet, '}{format_bytes(free)} free"
     if is_large and free < SCARCE:
-        return Verdict("warning", line, f"make room, or set {variable} to a folder on another disk")
+        return Verdict("warning", line, f"free disk space, or set {variable} to a folder on another disk")
     return Verdict("ok", line)

@@ -1,1 +1,1 @@
-"""Evaluation: problems x models x methods x seeds into a run folder that resumes; tasks and grading."""
+"""Evaluation: run problems x models x methods x seeds into a resumable run folder; tasks and grading."""

@@ -1,4 +1,4 @@
-"""A JSON object read field by field: what is missing or of another kind is said with its place."""
+"""Read a JSON object field by field; errors name the place of a missing or invalid field."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from localsmc.errors import RunError
 
 
 def read_json(text: bytes, place: str, hint: str) -> JsonReader:
-    """The fields of an object in JSON. Raises RunError, with the place and the hint, where it is none."""
+    """Parse a JSON object. Raises RunError, with the place and the hint, if it is not one."""
     try:
         value = json.loads(text.decode())
     except (ValueError, RecursionError) as error:
@@ -22,26 +22,26 @@ def read_json(text: bytes, place: str, hint: str) -> JsonReader:
 
 
 class JsonReader:
-    """Checked access to one object; every method raises RunError where the field is not as asked."""
+    """Typed access to one object; every method raises RunError if the field is missing or invalid."""
 
     def __init__(self, values: dict[str, Any], place: str, hint: str) -> None:
         self.values, self.place, self.hint = values, place, hint
 
     def around(self, values: dict[str, Any]) -> JsonReader:
-        """The fields of another object in the same place."""
+        """A reader of another object in the same place."""
         return JsonReader(values, self.place, self.hint)
 
     def text(self, name: str) -> str:
         """A string."""
         value = self._value(name)
-        return value if isinstance(value, str) else self._fail(name, "a text")
+        return value if isinstance(value, str) else self._fail(name, "a string")
 
     def text_or_none(self, name: str) -> str | None:
-        """A string, or None where it is null or left out."""
+        """A string, or None if it is null or missing."""
         return None if self.values.get(name) is None else self.text(name)
 
     def integer(self, name: str) -> int:
-        """A whole number."""
+        """An integer."""
         value = self._value(name)
         return (
             value
@@ -50,7 +50,7 @@ class JsonReader:
         )
 
     def integer_or_none(self, name: str) -> int | None:
-        """A whole number, or None where it is null or left out."""
+        """An integer, or None if it is null or missing."""
         return None if self.values.get(name) is None else self.integer(name)
 
     def number(self, name: str) -> float:
@@ -58,21 +58,21 @@ class JsonReader:
         return self._finite(name, self._value(name))
 
     def number_or_none(self, name: str) -> float | None:
-        """A finite number, or None where it is null or left out."""
+        """A finite number, or None if it is null or missing."""
         return None if self.values.get(name) is None else self.number(name)
 
     def flag_or_none(self, name: str) -> bool | None:
-        """True, false, or None where it is null or left out."""
+        """A boolean, or None if it is null or missing."""
         value = self.values.get(name)
         return value if value is None or isinstance(value, bool) else self._fail(name, "true or false")
 
     def inner(self, name: str) -> JsonReader:
-        """An object's fields."""
+        """A nested object."""
         value = self._value(name)
         return self.around(value) if isinstance(value, dict) else self._fail(name, "an object")
 
     def inner_or_none(self, name: str) -> JsonReader | None:
-        """An object's fields, or None where it is null or left out."""
+        """A nested object, or None if it is null or missing."""
         return None if self.values.get(name) is None else self.inner(name)
 
     def objects(self, name: str) -> list[JsonReader]:
@@ -83,20 +83,20 @@ class JsonReader:
         return [self.around(value) for value in values]
 
     def numbers(self, name: str) -> list[float]:
-        """A list of finite numbers; empty where it is left out."""
+        """A list of finite numbers; empty if it is missing."""
         return [self._finite(name, value) for value in self._list(name)] if name in self.values else []
 
     def integers(self, name: str) -> list[int]:
-        """A list of whole numbers; empty where it is left out."""
+        """A list of integers; empty if it is missing."""
         values = self._list(name) if name in self.values else []
-        # Ids of tokens: millions of them, and so no function call for each.
+        # Millions of token ids: no function call per element.
         return values if set(map(type, values)) <= {int} else self._fail(name, "a list of integers")
 
     def texts_by_text(self, name: str) -> dict[str, str]:
-        """An object whose values are strings; empty where it is left out."""
+        """An object whose values are strings; empty if it is missing."""
         values = self.inner(name).values if name in self.values else {}
         if not all(isinstance(value, str) for value in values.values()):
-            self._fail(name, "an object of texts")
+            self._fail(name, "an object of strings")
         return values
 
     def one_of(self, name: str, choices: Sequence[str]) -> str:

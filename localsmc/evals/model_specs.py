@@ -1,4 +1,4 @@
-"""The models of an evaluation, as they are written on a command line."""
+"""The models of an evaluation, as given on the command line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from localsmc.store.model_source import ModelSource
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """A model to evaluate, under a name that no other of the run has. The file is not loaded yet."""
+    """A model to evaluate, with a name that is unique in the run. The file is not loaded yet."""
 
     name: str
     file: str | None
@@ -24,7 +24,7 @@ class ModelSpec:
     header: Header
 
     def to_json(self) -> dict[str, Any]:
-        """For a manifest; hashes the file where its hash is not known."""
+        """The model's manifest entry; hashes the file if its hash is not known."""
         known = self.source.sha256 if len(self.header.parts) == 1 else None
         return {
             "name": self.name,
@@ -37,7 +37,7 @@ class ModelSpec:
 
 
 def parse_models(files: Sequence[str], sources: Sequence[ModelSource] = ()) -> tuple[ModelSpec, ...]:
-    """Models by path, or the embedded one if none is given; raises ModelError or ConfigError.
+    """Resolve models by path, or the embedded one if none is given; raises ModelError or ConfigError.
 
     `sources` are their files, if they are known already.
     """
@@ -46,7 +46,7 @@ def parse_models(files: Sequence[str], sources: Sequence[ModelSource] = ()) -> t
         source = sources[i] if sources else model_source.resolve(file)
         taken = {spec.name for spec in specs}
         if any(spec.source.path.resolve() == source.path.resolve() for spec in specs):
-            raise ConfigError(f"`{source.path}` is given twice", hint="leave one of them out")
+            raise ConfigError(f"`{source.path}` is given twice", hint="remove one of them")
         name, n = source.path.stem, 2
         while name in taken:
             name, n = f"{source.path.stem} ({n})", n + 1

@@ -1,4 +1,4 @@
-"""One completed problem of a run, as a line of results.jsonl has it, and how it was answered."""
+"""One line of results.jsonl: a completed problem of a run, with its answers and cost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ VERDICTS = (RIGHT, "wrong", NO_ANSWER, TRUNCATED, GRADER_FAILED, UNGRADED, FAILE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """A completion and its token ids (T,); the ids are empty where the run has not kept them."""
+    """A completion and its token ids (T,); the ids are empty if the run did not store them."""
 
     completion: Completion
     tokens: NDArray[np.int32]
@@ -29,9 +29,10 @@ class History:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """What a problem took after loading: decoded rows and batches, tokens of the distinct histories, seconds.
+    """The cost of a problem, loading excluded: decoded tokens (`rows`), batches, tokens, steps, seconds.
 
-    `flops` are None in runs from before they were counted, `draft` also where one model did it all.
+    `tokens` counts the tokens of the distinct completions. `flops` and `draft` are None in runs from
+    versions that did not record them; `draft` is also None without a draft model.
     """
 
     rows: int
@@ -50,7 +51,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepCurves:
-    """Step by step (S,): the effective sample size in particles, and the distinct histories."""
+    """Per step (S,): the effective sample size in particles, and the number of distinct histories."""
 
     ess: NDArray[np.float64]
     histories: NDArray[np.float64]
@@ -58,7 +59,7 @@ class StepCurves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What a method returned for a problem; `is_partial` where it gave up texts that could not win."""
+    """What a method returned for a problem; `is_partial` if it dropped completions that could not win."""
 
     particles: int
     select: str
@@ -71,18 +72,18 @@ class Generated:
 
     @property
     def completions(self) -> list[Completion]:
-        """The weighted set, without its tokens."""
+        """The weighted completions, without their token ids."""
         return [history.completion for history in self.histories]
 
     @property
     def total(self) -> float:
-        """The sum of the completions' weights: 1, or 0 where there is none."""
+        """The sum of the completions' weights: 1, or 0 if there are none."""
         return sum(completion.weight for completion in self.completions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRecord:
-    """A problem, who answered it, and the outcome; `drawn` is None where that failed."""
+    """A problem, its model, method and seed, and the outcome; `drawn` is None if the run failed."""
 
     task: str
     problem: str
@@ -102,11 +103,11 @@ class ResultRecord:
 
     @property
     def key(self) -> tuple[str, str, str, str, int]:
-        """What makes two lines the same piece of work."""
+        """Identifies the run: two lines with the same key are the same piece of work."""
         return self.task, self.problem, self.model, self.method, self.seed
 
     def verdict_of(self, answer: str | None, finish_reason: str = "stop") -> str:
-        """The verdict on an answer; what nobody graded counts as a failure of the grader."""
+        """The verdict on an answer; an answer without a grade counts as a failure of the grader."""
         if self.verdict == UNGRADED:
             return UNGRADED
         if answer is None:
@@ -114,9 +115,10 @@ class ResultRecord:
         return self.verdicts.get(answer, GRADER_FAILED)
 
     def outcome(self, selector: str) -> dict[str, float]:
-        """The probability of each verdict under a selector: that of one, but for draws not made.
+        """The probability of each verdict under a selector.
 
-        Where the run has selected by something else, a draw is every completion by its weight.
+        It is 1 for one verdict, except for the selector `draw` if the run used another selector: then each
+        completion counts by its weight.
         """
         drawn = self.drawn
         if drawn is None or selector == drawn.select or drawn.total <= 0:
@@ -136,13 +138,13 @@ class ResultRecord:
 
     @property
     def n_right(self) -> int:
-        """How many of the particles have a right answer."""
+        """The number of particles with a right answer."""
         completions = self.drawn.completions if self.drawn is not None else []
         return sum(one.count for one in completions if self.verdict_of(one.answer) == RIGHT)
 
 
 def result_record(fields: JsonReader) -> ResultRecord:
-    """A line from its JSON. Raises RunError where a field is missing or wrong."""
+    """Parse a line. Raises RunError if a field is missing or invalid."""
     result, steps = fields.inner_or_none("result"), fields.inner_or_none("steps")
     return ResultRecord(
         task=fields.text("task"),
@@ -184,7 +186,7 @@ def _drawn(result: JsonReader) -> Generated:
 
 
 def share_of(fields: JsonReader) -> AnswerShare:
-    """An answer's share from its JSON."""
+    """Parse an answer's share."""
     return AnswerShare(
         answer=fields.text_or_none("answer"), weight=fields.number("weight"), count=fields.integer("count")
     )
@@ -213,7 +215,7 @@ def _spent(usage: JsonReader) -> Cost:
         decodes=usage.integer("decode_calls"),
         tokens=usage.integer("completion_tokens"),
         steps=usage.integer("steps"),
-        # A model is loaded once for many problems.
+        # The model is loaded once for many problems.
         seconds=seconds.number("total") - seconds.number("load"),
         flops=usage.number_or_none("flops"),
         draft=None if draft is None else _draft(draft),

@@ -1,7 +1,7 @@
-"""The folder of a run: manifest.json, and results.jsonl with one line per solved problem.
+"""The run folder: manifest.json, and results.jsonl with one line per completed run of a problem.
 
-`RunFolder` appends; `read_run` reads and checks. A line is written by one call, so that it is there
-or not; a line that a kill cut short is removed when the run resumes. One process writes at a time.
+`RunFolder` appends; `read_run` reads and validates. Each line is written by one call. A line that a kill
+truncated is removed when the run resumes. Only one process writes at a time.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from localsmc.system.atomic_write import write_whole
 try:
     import fcntl
 except ImportError:
-    HAS_LOCKS = False  # Windows: two writers are not told apart there
+    HAS_LOCKS = False  # Windows: a second writer is not detected
 else:
     HAS_LOCKS = True
 
 FORMAT = 1
-REDO = "remove the line: the same `localsmc eval` command runs its problem again"
-MAKE = "`localsmc eval --help` says how a run folder is made"
+REDO = "remove the line, and run the same `localsmc eval` command again to redo its problem"
+MAKE = "create a run folder with `localsmc eval`; see `localsmc eval --help`"
 CONFIGURATION = ("format", "tasks", "models", "draft", "methods", "seeds", "settings")
-"""What a run cannot change when it goes on; the rest of a manifest says where it was made."""
+"""Manifest entries that must be the same when a run resumes; the others describe version and machine."""
 
 
 # --- writing ---------------------------------------------------------------------------------
 
 
 class Key(NamedTuple):
-    """What a line is about; a run has each once."""
+    """Identifies a line; each key occurs once in a run."""
 
     task: str
     problem_id: str
@@ -46,19 +46,19 @@ class Key(NamedTuple):
 
 
 class RunFolder:
-    """Opened for writing; `lines` are those there already. Close it, or use it in a `with`."""
+    """A run folder open for writing; `lines` are the existing lines. Close it, or use it in a `with`."""
 
     def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
         self.path = path
         self.lines: list[dict[str, Any]] = []
         self.n_cut = 0
-        """Bytes of a line cut short by a kill, which were taken off."""
+        """Bytes removed from the end: an incomplete line, left by a kill."""
         try:
             path.mkdir(parents=True, exist_ok=True)
             self._file = (path / "results.jsonl").open("ab", buffering=0)
         except OSError as error:
             raise RunError(
-                f"`{path}` cannot be written: {error.strerror}", hint="give another folder with `-o`"
+                f"`{path}` cannot be written: {error.strerror}", hint="choose another folder with `-o`"
             ) from error
         try:
             self._lock()
@@ -75,7 +75,7 @@ class RunFolder:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise RunError(
-                f"another process is writing to `{self.path}`", hint="wait for it, or give another folder"
+                f"another process is writing to `{self.path}`", hint="wait for it, or choose another folder"
             ) from error
 
     def _manifest(self, manifest: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class RunFolder:
         if not file.exists():
             if os.fstat(self._file.fileno()).st_size:
                 raise RunError(
-                    f"`{self.path}` has results but no manifest", hint="give another folder with `-o`"
+                    f"`{self.path}` has results but no manifest", hint="choose another folder with `-o`"
                 )
             self.notices: list[str] = []
             write_whole(file, json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n")
@@ -92,11 +92,11 @@ class RunFolder:
         for part in CONFIGURATION:
             if _comparable(found.get(part)) != _comparable(wanted[part]):
                 raise RunError(
-                    f"`{self.path}` was made with other {part}",
-                    hint="give another folder with `-o`, or what its manifest.json says",
+                    f"`{self.path}` was created with different {part}",
+                    hint=f"choose another folder with `-o`, or use the {part} in its manifest.json",
                 )
         self.notices = [
-            f"the lines so far are from another {part}: {json.dumps(found.get(part))}"
+            f"the existing lines are from another {part}: {json.dumps(found.get(part))}"
             for part in sorted(wanted.keys() - set(CONFIGURATION))
             if found.get(part) != wanted[part]
         ]
@@ -111,8 +111,8 @@ class RunFolder:
         self.lines = list(parse_lines(file, data[:end]))
 
     def append(self, line: dict[str, Any]) -> None:
-        """Write a line; raises RunError where the disk does not take it, and leaves no half of it."""
-        # In ASCII, so that names that are no valid Unicode come back as they were.
+        """Append a line. Raises RunError if it cannot be written, and leaves no partial line."""
+        # ASCII, so that names that are not valid Unicode survive a round trip.
         data = (json.dumps(line, allow_nan=False) + "\n").encode()
         size = os.fstat(self._file.fileno()).st_size
         try:
@@ -122,11 +122,11 @@ class RunFolder:
             os.ftruncate(self._file.fileno(), size)
             raise RunError(
                 f"`{self.path}` cannot be written: {error.strerror}",
-                hint="make room; the same command goes on where it was",
+                hint="free disk space, then run the same command to resume",
             ) from error
 
     def close(self) -> None:
-        """Write everything to the disk and let others write."""
+        """Flush to disk and release the lock."""
         os.fsync(self._file.fileno())
         self._file.close()
 
@@ -138,38 +138,38 @@ class RunFolder:
 
 
 def key_of(line: dict[str, Any]) -> Key:
-    """What a line is about."""
+    """The key of a line."""
     return Key(*(line[name] for name in Key._fields))
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """A run's manifest; raises RunError."""
+    """Read a run's manifest; raises RunError."""
     try:
         found = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise RunError(
-            f"`{path}` has no manifest that can be read", hint="give the folder of a run"
-        ) from error
+        raise RunError(f"`{path}` has no readable manifest", hint="pass a run folder") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise RunError(f"`{path}` is of another format", hint="use the version of localsmc that wrote it")
+        raise RunError(
+            f"`{path}` has an unsupported format", hint="use the version of localsmc that wrote it"
+        )
     return found
 
 
 def parse_lines(file: Path, data: bytes) -> Iterator[dict[str, Any]]:
-    """Whole lines; raises RunError with the number of a broken one."""
+    """Parse complete lines; raises RunError with the number of a malformed line."""
     for number, text in enumerate(data.splitlines(), start=1):
         try:
             line = json.loads(text)
             key_of(line)
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(
-                f"line {number} of `{file}` is broken", hint="remove the line: its problem is run again"
+                f"line {number} of `{file}` is malformed", hint="remove the line; its problem is run again"
             ) from error
         yield line
 
 
 def _comparable(part: Any) -> Any:
-    """A part of a manifest without the places of files, which hashes stand for."""
+    """A manifest entry without file locations; the hashes identify the files."""
     if not isinstance(part, list):
         return part
     rows = [row if isinstance(row, dict) else {"": row} for row in part]
@@ -181,7 +181,7 @@ def _comparable(part: Any) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskInfo:
-    """A problem set, as many problems of it as the run is to solve."""
+    """A task of the run; `n_problems` is the number of its problems that the run covers."""
 
     name: str
     version: str
@@ -190,9 +190,10 @@ class TaskInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """What a run is to do: every task by every model, method and seed. `raw` is all that is written there.
+    """The plan of a run: every task with every model, method and seed.
 
-    `models` are names with their SHA-256, `methods` labels with their configurations.
+    `models` maps names to SHA-256 hashes, `methods` labels to configurations, `names` labels to method
+    names. `raw` is the whole manifest.
     """
 
     tasks: tuple[TaskInfo, ...]
@@ -204,14 +205,14 @@ class Manifest:
 
     @property
     def n_lines(self) -> int:
-        """The lines of a finished run."""
+        """The number of lines of a finished run."""
         n_problems = sum(task.n_problems for task in self.tasks)
         return n_problems * len(self.models) * len(self.methods) * len(self.seeds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """A run folder that has been read; `notes` are what was passed over in it."""
+    """A run folder that has been read; `notes` describe lines that were skipped."""
 
     path: Path
     manifest: Manifest
@@ -225,13 +226,13 @@ class RunRecord:
 
 
 def read_run(path: Path) -> RunRecord:
-    """Read a run folder. Raises RunError where it is none, has no problem yet or is broken."""
+    """Read a run folder. Raises RunError if it is not one, has no completed problem or is malformed."""
     manifest = _checked_manifest(path)
     lines, notes = _records(path / "results.jsonl", manifest)
     if not lines:
         raise RunError(
-            f"no problem of the run `{path}` is done yet",
-            hint="the same `localsmc eval` command goes on where it was",
+            f"the run `{path}` has no completed problem yet",
+            hint="run the same `localsmc eval` command to resume",
         )
     return RunRecord(path=path, manifest=manifest, lines=tuple(lines), notes=tuple(notes))
 
@@ -248,11 +249,11 @@ def _content(path: Path) -> bytes:
 def _checked_manifest(path: Path) -> Manifest:
     file = path / "manifest.json"
     if not file.exists():
-        raise RunError(f"`{path}` is no run folder: it has no manifest.json", hint=MAKE)
-    fields = read_json(_content(file), f"`{file}`", "make the run again, in another folder")
+        raise RunError(f"`{path}` is not a run folder: it has no manifest.json", hint=MAKE)
+    fields = read_json(_content(file), f"`{file}`", "repeat the run in another folder")
     if fields.integer("format") != FORMAT:
         raise RunError(
-            f"the run `{path}` has format {fields.integer('format')}, which this localsmc does not read",
+            f"the run `{path}` has format {fields.integer('format')}, which this localsmc cannot read",
             hint="pip install --upgrade localsmc",
         )
     tasks, methods = fields.objects("tasks"), fields.objects("methods")
@@ -274,7 +275,7 @@ def _checked_manifest(path: Path) -> Manifest:
 
 
 def _records(path: Path, manifest: Manifest) -> tuple[list[ResultRecord], list[str]]:
-    """The lines, the last of each piece of work where one was done again, and what was passed over."""
+    """The lines, and notes on skipped ones. Of several lines with the same key, the last one counts."""
     found: dict[tuple[str, str, str, str, int], ResultRecord] = {}
     notes, n_read = [], 0
     for number, text, is_whole in _numbered(path):
@@ -284,19 +285,19 @@ def _records(path: Path, manifest: Manifest) -> tuple[list[ResultRecord], list[s
         except RunError:
             if is_whole:
                 raise
-            notes.append(f"{place} is cut short and left out: the run was ended in the middle of it")
+            notes.append(f"{place} is incomplete and skipped: the run was killed while writing it")
             continue
         line = result_record(fields)
         _check_names(line, manifest, place)
         found[line.key] = line
         n_read += 1
     if n_read > len(found):
-        notes.append(f"{n_read - len(found)} lines of `{path}` were written again; the last of each counts")
+        notes.append(f"{n_read - len(found)} lines of `{path}` are duplicates; the last of each counts")
     return list(found.values()), notes
 
 
 def _numbered(path: Path) -> Iterator[tuple[int, bytes, bool]]:
-    """Each line that is not empty: its number from 1, its text, and whether its newline is there."""
+    """Each non-empty line: its number from 1, its text, and whether it ends with a newline."""
     try:
         with path.open("rb") as file:
             for number, text in enumerate(file, 1):

@@ -1,8 +1,8 @@
-"""Running every problem with every method, and writing down what came out.
+"""Run every problem with every model, method and seed, and record the results.
 
-Every run begins from the same memory layout (one context a model and task, cleared) and from a
-seed that its own names give, so without a time budget it is the same whatever ran before it: a run
-that was killed and goes on ends with the lines of an undisturbed one, timings apart.
+Every run starts from the same memory layout (one context per model and task, cleared) and from a seed
+derived from its key. So, without a time budget, its result does not depend on what ran before: a run that
+is killed and resumed ends with the same lines as an undisturbed one, timings aside.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ from localsmc.version import __version__
 Line = dict[str, Any]
 
 GRADING_LIMIT = 10.0
-"""Seconds for one answer; formulas take tenths, but machines are busy while they evaluate."""
+"""Time limit per answer in seconds. Formulas take tenths of a second, but the machine is busy meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What to run: everything with everything. `settings.seed` and `settings.select` are not used."""
+    """What to run: all combinations. `settings.seed` and `settings.select` are not used."""
 
     tasks: tuple[Task, ...]
     models: tuple[ModelSpec, ...]
@@ -49,7 +49,7 @@ class Plan:
     settings: Settings = Settings()
     load: LoadOptions = LoadOptions()
     draft: str | None = None
-    """The file of the draft for all models, where methods with two are among the others."""
+    """The draft model's file, for all models; used only if a method needs a draft model."""
     draft_load: LoadOptions = LoadOptions()
 
     def __len__(self) -> int:
@@ -57,7 +57,7 @@ class Plan:
         return items * len(self.models) * len(self.methods) * len(self.seeds)
 
     def _draft_json(self) -> list[dict[str, Any]]:
-        """The draft of the methods with two models, if any; the embedded one where none is given."""
+        """The draft model if a method needs one: the given file, or the embedded draft."""
         if not uses_draft(self.methods):
             return []
         file = (
@@ -69,9 +69,10 @@ class Plan:
         return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
 
     def manifest(self) -> dict[str, Any]:
-        """What a run folder says of its lines; reads models that have no known hash."""
-        kept = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
-        del kept["seed"], kept["select"], kept["load"]["check_memory"], kept["draft_load"]["check_memory"]
+        """The content of manifest.json; hashes model files whose hash is not known."""
+        settings = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
+        del settings["seed"], settings["select"]
+        del settings["load"]["check_memory"], settings["draft_load"]["check_memory"]
         return {
             "tasks": [
                 {
@@ -88,7 +89,7 @@ class Plan:
             "draft": self._draft_json(),
             "methods": [method.to_json() for method in self.methods],
             "seeds": list(self.seeds),
-            "settings": kept,
+            "settings": settings,
             "version": __version__,
             "machine": {
                 "system": f"{platform.system()} {platform.machine()}",
@@ -102,11 +103,11 @@ class Plan:
 
 
 class _Cancelled(Exception):
-    """Asked to stop in the middle of a problem."""
+    """Stopped in the middle of a problem."""
 
 
 class Evaluation:
-    """A plan at work in a folder: iterate the lines that were not there yet."""
+    """Executes a plan in a folder; iterate to run the missing lines."""
 
     def __init__(
         self,
@@ -121,11 +122,11 @@ class Evaluation:
 
     @property
     def n_left(self) -> int:
-        """Lines that are not there yet."""
+        """The number of missing lines."""
         return len(self.plan) - len(self._done)
 
     def __iter__(self) -> Iterator[Line]:
-        """Run what is left; each line is in the folder before it is given."""
+        """Run what is missing; each line is written to the folder before it is yielded."""
         try:
             for spec in self.plan.models:
                 yield from self._with_model(spec)
@@ -148,17 +149,17 @@ class Evaluation:
         ) as model:
             self._on_load(model)
             for task in missing:
-                with _TaskSession(self.plan, model, task, self._cells_before(spec, task)) as bench:
+                with _TaskSession(self.plan, model, task, self._cells_before(spec, task)) as session:
                     for key, item, method in self._missing(spec, task):
                         if self._should_stop():
                             raise _Cancelled
-                        line = self._line(bench, key, item, method)
+                        line = self._line(session, key, item, method)
                         self._folder.append(line)
                         self._done.add(key)
                         yield line
 
     def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
-        # Methods take turns within a problem: whatever else the machine does hits them alike.
+        # Methods take turns within a problem, so that other load on the machine affects them equally.
         for item in task.items:
             for seed in self.plan.seeds:
                 for method in self.plan.methods:
@@ -167,30 +168,30 @@ class Evaluation:
                         yield key, item, method
 
     def _cells_before(self, spec: ModelSpec, task: Task) -> int:
-        """The context's cells in the lines that are there: free memory may have changed since."""
+        """The context size in existing lines, or 0: free memory may have changed since."""
         for line in self._folder.lines:
             if (line["model"], line["task"]) == (spec.name, task.name) and line["cells"]:
                 return int(line["cells"])
         return 0
 
-    def _line(self, bench: _TaskSession, key: Key, item: Item, method: MethodSpec) -> Line:
-        about = {**key._asdict(), "family": item.family, "level": item.level}
-        about |= {"question": item.question, "gold": item.gold}
+    def _line(self, session: _TaskSession, key: Key, item: Item, method: MethodSpec) -> Line:
+        head = {**key._asdict(), "family": item.family, "level": item.level}
+        head |= {"question": item.question, "gold": item.gold}
         try:
-            return about | bench.run(key, item, method, self._should_stop)
-        except (_Cancelled, TaskError):  # no grader: what is not written is run again
+            return head | session.run(key, item, method, self._should_stop)
+        except (_Cancelled, TaskError):  # no grader: the missing line is run again on resume
             raise
         except Exception as error:
-            bench.renew()
-            sentence = str(error) if isinstance(error, LocalSMCError) else f"{type(error).__name__}: {error}"
-            return about | {
-                "answer": None, "correct": None, "verdict": "failed", "error": sentence,
+            session.renew()
+            message = str(error) if isinstance(error, LocalSMCError) else f"{type(error).__name__}: {error}"
+            return head | {
+                "answer": None, "correct": None, "verdict": "failed", "error": message,
                 "verdicts": {}, "result": None, "steps": None, "cells": None,
             }  # fmt: skip
 
 
 class _TaskSession:
-    """A model with a task: the context that all its runs share, and the grader."""
+    """A model and a task: the contexts that all its runs share, and the grader."""
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
@@ -212,7 +213,7 @@ class _TaskSession:
         self._closes.close()
 
     def _cells(self) -> int:
-        """Enough for every problem that fits, under every method; the others fail in lines of their own."""
+        """Context size that suffices for every problem that fits, with every method; other problems fail."""
         settings, found = self._plan.settings, {256}
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
@@ -225,10 +226,10 @@ class _TaskSession:
         try:
             return len(prompting.build_prompt(self._model, item.question, self._plan.settings).tokens)
         except (LocalSMCError, UnicodeError):
-            return 1  # its own line says what is wrong with it
+            return 1  # the problem's line reports the error
 
     def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
-        """One for the model, and one for the draft where a method has one."""
+        """Open a context for the model, and one for the draft model if a method uses it."""
         sizes = self._n_sequences, self._n_cells, self._plan.settings
         context = context_size.open_run_context(self._model, *sizes)
         if not uses_draft(self._plan.methods):
@@ -241,12 +242,12 @@ class _TaskSession:
             self._draft_context.close()
 
     def renew(self) -> None:
-        """Another context of the same layout: a failed decode leaves none that can be used."""
+        """Replace the contexts by new ones of the same layout: after a failed decode they are unusable."""
         self._close_contexts()
         self._context, self._draft_context = self._open()
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
-        """One problem with one method."""
+        """Run one problem with one method; the fields of its line."""
         settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
         with Generation(
@@ -257,13 +258,13 @@ class _TaskSession:
             extract=self._task.extract,
             context=self._context,
             draft_context=self._draft_context,
-        ) as solving:
-            for step in solving:
+        ) as generation:
+            for step in generation:
                 if should_stop():
                     raise _Cancelled
                 steps.append(step)
-            result = solving.result()
-            endings = [] if solving.run is None else solving.run.endings()
+            result = generation.result()
+            endings = [] if generation.run is None else generation.run.endings()
         record = result.to_json()
         for completion, ending in zip(record["completions"], endings, strict=True):
             completion["tokens"] = ending.tokens.tolist()
@@ -271,13 +272,13 @@ class _TaskSession:
         return self._graded(result, item.gold) | found
 
     def _grade(self, answer: str, gold: str) -> Grade:
-        # Methods give the same answers to a problem, and a grader may think about each for long.
+        # Methods often give the same answer, and grading one can take long.
         if (answer, gold) not in self._grades:
             self._grades[answer, gold] = self._grader.grade(answer, gold)
         return self._grades[answer, gold]
 
     def _graded(self, result: Result, gold: str | None) -> dict[str, Any]:
-        # Every spelling: to a grader, answers of one share need not be the same.
+        # Grade every spelling: answers of the same share may differ for a grader.
         found = {completion.answer for completion in result.completions} | {result.answer}
         verdicts: dict[str, str] = {}
         error = None
@@ -294,7 +295,7 @@ class _TaskSession:
 
 
 def seed_of(key: Key) -> int:
-    """The seed of a run, by its names; the model is left out, so models are compared on equal chances."""
+    """The seed of a run, derived from its key without the model: models share the same random numbers."""
     text = f"{key.seed}/{key.task}/{key.problem_id}/{key.method}"
     return int.from_bytes(hashlib.sha256(text.encode(errors="backslashreplace")).digest()[:4], "big")
 
@@ -305,7 +306,7 @@ def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
     if result.answer is not None:
         return verdicts[result.answer]
     if not result.completions:
-        return "truncated"  # by a budget that ended within the prompt
+        return "truncated"  # the budget ended during the prompt
     return "no-answer" if _chosen(result).finish_reason == "stop" else "truncated"
 
 

@@ -1,11 +1,12 @@
-"""Reading runs and telling what came out: `report(paths)` has tables, JSON, CSV, Markdown and a page.
+"""Summarise runs: `report(paths)` reads run folders and traces and gives tables, JSON, CSV, Markdown, HTML.
 
-    folder, tracefile   what `localsmc eval` and `localsmc solve --trace` write, checked as it is read
-    lines, groups       one problem answered; all lines of a task, model and method, scored
-    accuracy, cost, differences, calibration, agreement, tracetables   the tables
-    tables, svg, charts, tree, page   how they look
+    trace_file          reads and validates what `localsmc solve --trace` writes
+    groups              all lines of a task, model and method, scored under every selector
+    accuracy, cost, differences, calibration, agreement, evidence_variance, trace_tables   the tables
+    table               table rendering as text, Markdown and CSV
+    html                the page: charts, trees, data and script
 
-Never loads a model.
+Run folders are read by `localsmc.evals.run_folder`. No model is loaded.
 """
 
 from localsmc.report.html.page import page

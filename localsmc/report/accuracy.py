@@ -1,4 +1,4 @@
-"""How often answers are right: all in all, by family, by level, by seed, and of k samples."""
+"""Accuracy tables: overall, by family, level and seed, and pass@k."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ COLUMNS = (
 )
 
 NOTE = (
-    "The unit is the problem. Intervals are Wilson's for one seed; for several, and for expected draws, those"
-    " of 2,000 resamplings of the problems' means. Whatever is not right counts as wrong; why, has a column"
-    " of its own. An expected draw is the weight of the right answers, where the run has selected by"
-    " something else."
+    "The unit is the problem. Intervals are Wilson's for one seed; for several seeds and for expected draws,"
+    " they come from 2,000 bootstrap resamples of the problem means. Everything that is not right counts as"
+    " wrong; the columns from no answer to failed give the reasons. An expected draw is the total weight of"
+    " the right answers; it is shown if the run used another selector."
 )
 
 
 def where(group: ResultGroup) -> tuple[str, str, str, str]:
-    """The cells under WHERE."""
+    """The cells of the WHERE columns."""
     return group.run, group.task, group.model, group.method
 
 
 def accuracy(groups: Sequence[ResultGroup], costs: Costs) -> Table | None:
-    """Every method and selector with its interval; None where nothing is graded."""
+    """Every method and selector with its interval; None if nothing is graded."""
     rows = [_row(scored, costs) for group in groups if group.graded for scored in group.by_selector()]
     if not rows:
         return None
@@ -54,7 +54,7 @@ def _row(scored: ScoredGroup, costs: Costs) -> tuple[Any, ...]:
     verdicts = [scored.share(verdict) for verdict in (NO_ANSWER, TRUNCATED, GRADER_FAILED, FAILED)]
     return (
         *where(group),
-        scored.told,
+        scored.label,
         len(scored.means),
         None if estimate is None else estimate[0],
         None if estimate is None else estimate[1:],
@@ -68,12 +68,12 @@ PARTS: dict[str, Part] = {"family": lambda line: line.family, "level": lambda li
 
 
 def parts_of(groups: Iterable[ResultGroup], part: Part) -> list[Any]:
-    """The families or levels that there are, in order."""
+    """The families or levels in the groups, sorted."""
     return sorted({part(line) for group in groups for line in group.lines} - {None})
 
 
 def by_part(groups: Sequence[ResultGroup], name: str) -> Table | None:
-    """Each method's own selector, family by family or level by level; None where all is one part."""
+    """Accuracy with the run's selector, by family or level; None if there is only one."""
     part = PARTS[name]
     values = parts_of(groups, part)
     rows = []
@@ -81,7 +81,7 @@ def by_part(groups: Sequence[ResultGroup], name: str) -> Table | None:
         for group in groups:
             scored = group.of(line for line in group.lines if part(line) == value).scored(group.main)
             if (estimate := scored.accuracy) is not None:
-                head = (*where(group), told_main(group), value)
+                head = (*where(group), main_label(group), value)
                 rows.append((*head, len(scored.means), estimate[0], estimate[1:]))
     if not rows:
         return None
@@ -89,20 +89,20 @@ def by_part(groups: Sequence[ResultGroup], name: str) -> Table | None:
     return Table(name=name, title=f"By {name}", columns=columns, rows=tuple(rows))
 
 
-def told_main(group: ResultGroup) -> str:
-    """The selector that the run has used, as tables have it."""
+def main_label(group: ResultGroup) -> str:
+    """The selector that the run used, as tables show it."""
     return "" if group.is_single else group.main
 
 
 def by_seed(groups: Sequence[ResultGroup]) -> Table | None:
-    """Each method's own selector, seed by seed; None where there is one seed."""
+    """Accuracy with the run's selector, by seed; None if there is only one seed."""
     rows = []
     for group in groups:
         for seed in sorted({line.seed for line in group.graded}) if group.n_seeds > 1 else ():
             scored = group.of(line for line in group.lines if line.seed == seed).scored(group.main)
             estimate = scored.accuracy
             if estimate is not None:
-                head = (*where(group), told_main(group), seed)
+                head = (*where(group), main_label(group), seed)
                 rows.append((*head, len(scored.means), estimate[0], estimate[1:]))
     if not rows:
         return None
@@ -112,17 +112,17 @@ def by_seed(groups: Sequence[ResultGroup]) -> Table | None:
     )
 
 
-# --- the best of k samples ------------------------------------------------------------------------
+# --- pass@k --------------------------------------------------------------------------------------
 
 
 def pass_table(groups: Sequence[ResultGroup], names: dict[str, str]) -> tuple[Table | None, str]:
-    """pass@k of independent samples, or why there is none. `names` are the methods' by their labels."""
+    """pass@k of independent samples, or the reason for its absence. `names` are method names by label."""
     fitting = [one for one in groups if names[one.method] == "sample" and one.particles > 1 and one.graded]
     if not fitting:
-        return None, "pass@k is left out: it needs independent samples, `sample` with N of 2 or more"
+        return None, "pass@k is left out: it needs independent samples, i.e. `sample` with N of 2 or more"
     drawn = [line.drawn for group in fitting for line in group.lines if line.drawn is not None]
     if any(one.spent.reductions for one in drawn):
-        return None, "pass@k is left out: memory was short, and the samples are not independent"
+        return None, "pass@k is left out: the samples are not independent, because memory was short"
     columns = (
         *WHERE,
         Column("k", "k", table.count),
@@ -130,9 +130,9 @@ def pass_table(groups: Sequence[ResultGroup], names: dict[str, str]) -> tuple[Ta
         Column("pass", "pass@k", table.percent),
         COLUMNS[7],
     )
-    note = "1 − C(n − c, k) / C(n, k) from c right ones of n samples a problem, those of all seeds together."
+    note = "1 − C(n − c, k) / C(n, k), with c right answers among n samples per problem, all seeds together."
     rows = tuple(row for group in fitting for row in _pass_rows(group))
-    title = "At least one of k samples is right"
+    title = "pass@k: at least one of k samples is right"
     return Table(name="pass", title=title, columns=columns, rows=rows, note=note), ""
 
 
@@ -141,7 +141,7 @@ def _pass_rows(group: ResultGroup) -> list[tuple[Any, ...]]:
     for line in group.graded:
         n, n_right = counts.get(line.problem, (0, 0))
         n_drawn = sum(one.count for one in line.drawn.completions) if line.drawn is not None else 0
-        # What failed has as many samples as the others, none of them right.
+        # A failed run counts as `particles` samples, none of them right.
         counts[line.problem] = n + (n_drawn or group.particles), n_right + line.n_right
     most = min(n for n, _ in counts.values())
     rows = []

@@ -1,4 +1,4 @@
-"""What is there and what is not, who agrees with whom, and how answers are spread."""
+"""Completeness of runs, agreement between methods, and the spread of answers."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from localsmc.text import answers
 
 
 def completeness(run: RunRecord) -> str:
-    """How much of a run is done: "300 of 300 problems", each model, method and seed counted."""
-    done, all_of_it = len(run.lines), run.manifest.n_lines
-    told = f"{done:,} of {all_of_it:,} problems are done (every model, method and seed counts)"
+    """How much of a run is done, e.g. "300 of 300 problems are done", per model, method and seed."""
+    done, total = len(run.lines), run.manifest.n_lines
+    progress = f"{done:,} of {total:,} problems are done (counted per model, method and seed)"
     n_failed = sum(line.drawn is None for line in run.lines)
     failed = f"; {n_failed:,} of them failed" if n_failed else ""
-    return told + failed + ("" if done >= all_of_it else ": the run is unfinished")
+    return progress + failed + ("" if done >= total else "; the run is unfinished")
 
 
 def missing(runs: Sequence[RunRecord]) -> Table | None:
-    """The models and methods of unfinished runs that lack problems; None where all is there."""
+    """The models and methods of unfinished runs with missing problems; None if all runs are complete."""
     rows = []
     for run in runs:
         seeds = len(run.manifest.seeds)
@@ -36,35 +36,35 @@ def missing(runs: Sequence[RunRecord]) -> Table | None:
         ):
             key = task.name, model, method
             done = sum((line.task, line.model, line.method) == key for line in run.lines)
-            wanted = task.n_problems * seeds
-            if done < wanted:
-                rows.append((run.name, *key, done, wanted))
+            expected = task.n_problems * seeds
+            if done < expected:
+                rows.append((run.name, *key, done, expected))
     if not rows:
         return None
     columns = (*WHERE, Column("done", "done", table.count), Column("wanted", "of", table.count))
-    note = "Comparisons use the problems that both sides have done; the other figures, all that are there."
+    note = "Comparisons use the problems that both sides have completed; all other figures use every line."
     return Table(name="missing", title="Not done yet", columns=columns, rows=tuple(rows), note=note)
 
 
 def agreement(groups: Sequence[ResultGroup]) -> Table | None:
-    """How often two methods on the same model give the same answer; None where there is no pair."""
+    """How often two methods on the same model give the same answer; None if there is no pair."""
     rows = []
     for first, second in itertools.combinations(groups, 2):
         if first.place == second.place:
-            theirs = {(line.problem, line.seed): line for line in second.lines}
+            others = {(line.problem, line.seed): line for line in second.lines}
             pairs = [
-                (line, theirs[line.problem, line.seed])
+                (line, others[line.problem, line.seed])
                 for line in first.lines
-                if (line.problem, line.seed) in theirs
+                if (line.problem, line.seed) in others
             ]
             if pairs:
-                told = f"{second.method} ({second.run})" if second.run else second.method
-                rows.append((*where(first), told, *_agreed(pairs)))
+                name = f"{second.method} ({second.run})" if second.run else second.method
+                rows.append((*where(first), name, *_agreed(pairs)))
     if not rows:
         return None
     columns = (
         *WHERE,
-        Column("other", "and"),
+        Column("other", "with"),
         Column("problems", "problems", table.count),
         Column("same", "same answer", table.percent),
         Column("both", "both right", table.percent),
@@ -72,7 +72,7 @@ def agreement(groups: Sequence[ResultGroup]) -> Table | None:
         Column("second", "only the second", table.percent),
         Column("neither", "neither", table.percent),
     )
-    note = "Answers as the run has selected them, problem and seed alike; no answer agrees with nothing."
+    note = "Selected answers, compared per problem and seed. A missing answer agrees with no other."
     return Table(name="agreement", title="Agreement", columns=columns, rows=tuple(rows), note=note)
 
 
@@ -89,7 +89,7 @@ def _agreed(pairs: Sequence[tuple[ResultRecord, ResultRecord]]) -> tuple[Any, ..
 
 
 def spread(groups: Sequence[ResultGroup]) -> Table | None:
-    """How many answers each method finds, and how much weight they have; None with one particle."""
+    """How many answers each method finds, and how their weight is spread; None with one particle."""
     rows = []
     for group in groups:
         drawn = [line.drawn for line in group.lines if line.drawn is not None and line.drawn.shares]
@@ -112,7 +112,7 @@ def spread(groups: Sequence[ResultGroup]) -> Table | None:
         Column("unanswered", "weight without answer", table.percent_or_none),
         Column("ess", "ESS/N", table.figure),
     )
-    note = "Means over problems and seeds; ESS over the steps of each run, too."
+    note = "Means over problems and seeds; ESS is also averaged over the steps of each run."
     return Table(name="spread", title="Spread of answers", columns=columns, rows=tuple(rows), note=note)
 
 
@@ -120,7 +120,7 @@ N_SHOWN = 5
 
 
 def distributions(groups: Sequence[ResultGroup]) -> Table | None:
-    """Problem by problem the answers with their weights, for runs without known answers; else None."""
+    """The answers with their weights per problem, for ungraded runs; None if all runs are graded."""
     lines = [(group, line) for group in groups if not group.graded for line in group.lines]
     rows = sorted(
         [(*where(group), line.problem, line.seed, _shown(line)) for group, line in lines],
@@ -134,13 +134,13 @@ def distributions(groups: Sequence[ResultGroup]) -> Table | None:
         Column("seed", "seed"),
         Column("answers", "answers by weight"),
     )
-    note = "No answer is known for these problems, and so nothing is graded."
+    note = "The correct answers of these problems are not known, so nothing is graded."
     return Table(name="answers", title="Answers", columns=columns, rows=tuple(rows), note=note)
 
 
 def _shown(line: ResultRecord) -> str:
     if line.drawn is None:
-        return f"failed: {line.error or 'no reason is given'}"
-    told = [f"{share.answer or 'no answer'} {share.weight:.0%}" for share in line.drawn.shares]
-    more = [f"{len(told) - N_SHOWN} others"] if len(told) > N_SHOWN else []
-    return " · ".join([*told[:N_SHOWN], *more])
+        return f"failed: {line.error or 'no reason given'}"
+    shown = [f"{share.answer or 'no answer'} {share.weight:.0%}" for share in line.drawn.shares]
+    more = [f"{len(shown) - N_SHOWN} others"] if len(shown) > N_SHOWN else []
+    return " · ".join([*shown[:N_SHOWN], *more])

@@ -1,4 +1,4 @@
-"""Whether the weight of an answer is its chance to be right."""
+"""Calibration: how well the weight of an answer matches the probability that it is right."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from localsmc.report.groups import ResultGroup
 from localsmc.report.table import Column, Table
 
 NOTE = (
-    "Of every problem the heaviest answer with its weight; problems without any answer are left out. Brier is"
-    " the mean squared distance of weight and outcome, ECE the mean distance of the bins: both are best at 0."
+    "Uses the heaviest answer of each problem; problems without an answer are left out. Brier is the mean"
+    " squared difference of weight and outcome. ECE (expected calibration error) is the mean difference of"
+    " weight and accuracy over the bins, weighted by size. Both are best at 0."
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """A group's heaviest answers: bins, Brier score with its interval, expected calibration error."""
+    """Calibration of a group's heaviest answers: bins, Brier score with its interval, and ECE (`error`)."""
 
     group: ResultGroup
     n: int
@@ -33,7 +34,7 @@ class Calibration:
 
 
 def calibration(group: ResultGroup) -> Calibration | None:
-    """None where nothing is graded, or weights tell nothing: of one text, or of what was not given up."""
+    """Calibration of a group; None if it is ungraded, has one completion per problem, or is partial."""
     claims = [claim for claim in map(_claim, group.graded) if claim is not None]
     if not claims or group.is_single or group.is_partial:
         return None
@@ -56,9 +57,9 @@ def calibration(group: ResultGroup) -> Calibration | None:
 
 
 def _claim(line: ResultRecord) -> tuple[str, float, float] | None:
-    """The problem, the weight of its heaviest answer, and whether that is right."""
-    given = line.drawn.shares if line.drawn is not None else ()
-    shares = [share for share in given if share.answer is not None]
+    """The problem, the weight of its heaviest answer, and whether that answer is right (1 or 0)."""
+    all_shares = line.drawn.shares if line.drawn is not None else ()
+    shares = [share for share in all_shares if share.answer is not None]
     if not shares:
         return None
     heaviest = max(shares, key=lambda share: share.weight)
@@ -66,7 +67,7 @@ def _claim(line: ResultRecord) -> tuple[str, float, float] | None:
 
 
 def scores(found: Sequence[Calibration]) -> Table | None:
-    """The scores of every method with weights; None where there is none."""
+    """The scores of every method with weights; None if there is none."""
     rows = [(*where(one.group), one.n_problems, one.brier[0], one.brier[1:], one.error) for one in found]
     columns = (
         *WHERE,
@@ -87,7 +88,7 @@ def scores(found: Sequence[Calibration]) -> Table | None:
 
 
 def bins(found: Sequence[Calibration]) -> Table | None:
-    """The bins of every method with weights; None where there is none."""
+    """The bins of every method with weights; None if there is none."""
     rows = [
         (
             *where(one.group),
@@ -112,15 +113,15 @@ def bins(found: Sequence[Calibration]) -> Table | None:
     )
     if not rows:
         return None
-    note = "Does 80 % mean 80 %? The share that is right should lie near the mean weight."
-    return Table(name="bins", title="Calibration, bin by bin", columns=columns, rows=tuple(rows), note=note)
+    note = "If the weights are calibrated, the share of right answers is close to the mean weight."
+    return Table(name="bins", title="Calibration by bin", columns=columns, rows=tuple(rows), note=note)
 
 
 WORDS = ("high", "medium", "low")
 
 
 def in_words(groups: Sequence[ResultGroup]) -> Table | None:
-    """How often an answer was right, by the word that the run had for it; None where it had none."""
+    """Accuracy by confidence (high, medium, low); None if the runs report no confidence."""
     rows = []
     for group in groups:
         for word in WORDS:
@@ -137,5 +138,7 @@ def in_words(groups: Sequence[ResultGroup]) -> Table | None:
     )
     if not rows:
         return None
-    note = "What the run said of the answers that it gave, and how often they were right."
-    return Table(name="confidence", title="Confidence in words", columns=columns, rows=tuple(rows), note=note)
+    note = "The confidence that the run reported for its answers, and how often these were right."
+    return Table(
+        name="confidence", title="Accuracy by confidence", columns=columns, rows=tuple(rows), note=note
+    )

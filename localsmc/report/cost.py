@@ -1,4 +1,4 @@
-"""What answers cost: rows, tokens, FLOPs and seconds, against plain sampling on the same problems."""
+"""Cost of answers: decoded tokens (`rows`), tokens, FLOPs and seconds, relative to plain sampling."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localsmc.report.table import Column, Table
 PARTS = ("rows", "decodes", "tokens", "flops", "seconds")
 DRAFT_PARTS = ("rated", "rewritten", "wasted")
 OF_DRAFT = ("drafted", "kept", *DRAFT_PARTS)
-"""What a draft's account says, not the target's."""
+"""Counts recorded for the draft model, not for the target."""
 
 COLUMNS = (
     Column("run", "run"),
@@ -22,14 +22,14 @@ COLUMNS = (
     Column("model", "model"),
     Column("method", "method"),
     Column("particles", "N", table.count),
-    Column("rows_share", "rows/(N·steps)", table.figure),
+    Column("rows_share", "decoded tokens/(N·steps)", table.figure),
     Column("steps", "steps", table.figure),
-    Column("rows", "rows", table.figure),
+    Column("rows", "decoded tokens", table.figure),
     Column("decodes", "decodes", table.figure),
     Column("tokens", "tokens", table.figure),
     Column("flops", "GFLOPs", table.billions),
     Column("seconds", "seconds", table.figure),
-    Column("times_rows", "rows ×", table.figure),
+    Column("times_rows", "decoded tokens ×", table.figure),
     Column("times_decodes", "decodes ×", table.figure),
     Column("times_tokens", "tokens ×", table.figure),
     Column("times_flops", "FLOPs ×", table.figure),
@@ -43,18 +43,19 @@ COLUMNS = (
 )
 
 UNTOUCHED = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
-"""Options of a sample that leave the model's law as it is."""
+"""Options with which `sample` draws from the model's unmodified distribution."""
 
 DRAFT_NOTE = (
-    " Rows and decodes are the target's own where a draft writes, FLOPs those of both models. Of the draft's"
-    " tokens those kept are in texts; the target has rated, rewritten and wasted so many tokens a problem."
+    " With a draft model, decoded tokens and decodes count the target only, FLOPs count both models. Draft"
+    " kept is the share of draft tokens that are part of a completion. Per problem, the target read rated"
+    " tokens to rate steps, wrote rewritten tokens, and decoded wasted tokens that are in no completion."
 )
 
 
 class Costs:
-    """The groups' costs a problem, and each group's baseline: plain sampling where there is any.
+    """The groups' costs per problem, and each group's baseline: plain sampling if available.
 
-    `names` are the methods' by their labels, `configs` their configurations.
+    `names` and `configs` are the method names and configurations by label.
     """
 
     def __init__(
@@ -68,24 +69,24 @@ class Costs:
         self._baselines = {id(group): self._baseline(group, groups) for group in groups}
 
     def baseline(self, group: ResultGroup) -> ResultGroup | None:
-        """What the group's cost is told relative to; None where no cost is known."""
+        """The group that costs are relative to; None if no cost is known."""
         return self._baselines[id(group)]
 
     def ratio(self, group: ResultGroup, part: str) -> float | None:
-        """The cost over the baseline's, on the problems that both have done.
+        """The cost relative to the baseline, on the problems that both have completed.
 
-        None where there is none, and for seconds of different machines.
+        None without a baseline, and for seconds measured on different machines.
         """
         base = self.baseline(group)
         if base is None or (part == "seconds" and base.machine != group.machine):
             return None
-        ours, theirs = self._spent[id(group)][part], self._spent[id(base)][part]
-        common = ours.keys() & theirs.keys()
-        below = math.fsum(theirs[problem] for problem in common)
-        return math.fsum(ours[problem] for problem in common) / below if below > 0 else None
+        spent, base_spent = self._spent[id(group)][part], self._spent[id(base)][part]
+        common = spent.keys() & base_spent.keys()
+        total = math.fsum(base_spent[problem] for problem in common)
+        return math.fsum(spent[problem] for problem in common) / total if total > 0 else None
 
     def mean(self, group: ResultGroup, part: str) -> float | None:
-        """The mean over the problems; None where none was answered, or none says what it took of this."""
+        """The mean over the problems; None if no problem has this figure."""
         spent = self._spent[id(group)][part].values()
         return math.fsum(spent) / len(spent) if spent else None
 
@@ -96,36 +97,36 @@ class Costs:
         rivals = [one for one in groups if one.place == group.place and self._is_known(one)]
         here = [one for one in rivals if one.sources == group.sources] or rivals
         plain = [one for one in here if self._names[one.method] == "sample" and one.particles == 1]
-        as_it_is = [one for one in plain if self._is_untouched(one.method)]
+        untouched = [one for one in plain if self._is_untouched(one.method)]
         simple = [one for one in here if self._names[one.method] in ("sample", "greedy")]
-        for some in (as_it_is, plain, simple, here):
+        for some in (untouched, plain, simple, here):
             if some:
                 return min(some, key=lambda one: self.mean(one, "rows") or 0.0)
         return None
 
     def _is_untouched(self, method: str) -> bool:
-        """Whether it samples from the model's own law."""
+        """Whether it samples from the model's unmodified distribution."""
         config = self._configs[method]
         return all(config.get(option, own) == own for option, own in UNTOUCHED.items())
 
     def table(self, groups: Sequence[ResultGroup]) -> Table | None:
-        """All costs; None where nothing was answered."""
+        """The cost table; None if nothing was answered."""
         rows = [self._row(group) for group in groups if self._is_known(group)]
         if not rows:
             return None
         return Table(
-            name="cost", title="Cost a problem", columns=COLUMNS, rows=tuple(rows), note=self.note(groups)
+            name="cost", title="Cost per problem", columns=COLUMNS, rows=tuple(rows), note=self.note(groups)
         )
 
     def note(self, groups: Sequence[ResultGroup]) -> str:
-        """Which method × 1 is, and what is told of a draft."""
+        """The table's note: the baseline, and explanations of the columns."""
         has_steps = any(_accepted(group) is not None for group in groups)
-        steps = " Accepted are the Metropolis steps that changed a text." if has_steps else ""
+        steps = " Accepted is the share of Metropolis steps that changed the completion." if has_steps else ""
         bases = [self.baseline(group) for group in groups]
-        told = " or ".join(dict.fromkeys(f"`{base.method}`" for base in bases if base is not None))
+        names = " or ".join(dict.fromkeys(f"`{base.method}`" for base in bases if base is not None))
         return (
-            f"× is relative to {told} on the problems that both have done."
-            " Loading a model is not counted; tokens are those of the distinct histories that are kept."
+            f"× is relative to {names} on the problems that both have completed."
+            " Model loading is excluded; tokens are those of the distinct completions."
             f"{steps}{DRAFT_NOTE if any(map(has_draft, groups)) else ''}"
         )
 
@@ -149,7 +150,7 @@ class Costs:
 
 
 def has_draft(group: ResultGroup) -> bool:
-    """Whether two models did any of it."""
+    """Whether any line used a draft model."""
     return any(line.drawn is not None and line.drawn.spent.draft is not None for line in group.lines)
 
 
@@ -158,20 +159,20 @@ def _accepted(group: ResultGroup) -> float | None:
 
 
 def _share(group: ResultGroup, part: str, whole: str) -> float | None:
-    """Of all runs together; None where there is nothing to share."""
+    """The ratio of two counts, summed over all lines; None if the whole is 0."""
     spent = [line.drawn.spent for line in group.lines if line.drawn is not None]
-    below = sum(_value(one, whole) or 0 for one in spent)
-    return sum(_value(one, part) or 0 for one in spent) / below if below else None
+    total = sum(_value(one, whole) or 0 for one in spent)
+    return sum(_value(one, part) or 0 for one in spent) / total if total else None
 
 
 def _value(spent: Cost, part: str) -> float | None:
-    """A count of a run, or of its draft; None where it has none."""
+    """A count of a run or of its draft model; None if it is not recorded."""
     found = getattr(spent.draft if part in OF_DRAFT else spent, part, None)
     return None if found is None else float(found)
 
 
 def _by_problem(group: ResultGroup) -> dict[str, dict[str, float]]:
-    """By part what each problem took of it, the mean over the seeds; without those that failed."""
+    """The cost of each problem by part, averaged over the seeds; failed runs are left out."""
     done = [(line, line.drawn.spent) for line in group.lines if line.drawn is not None]
     return {
         part: means(

@@ -1,4 +1,4 @@
-"""Differences of accuracy on the same problems: between methods, and between models."""
+"""Paired differences in accuracy on the same problems, between methods and between models."""
 
 from __future__ import annotations
 
@@ -9,52 +9,52 @@ from typing import Any
 from localsmc.errors import ConfigError
 from localsmc.numerics.statistics import mcnemar, mean_difference
 from localsmc.report import table
-from localsmc.report.accuracy import SELECT, WHERE, told_main, where
+from localsmc.report.accuracy import SELECT, WHERE, main_label, where
 from localsmc.report.groups import ResultGroup, ScoredGroup, means
 from localsmc.report.table import Column, Table
 
 NOTE = (
-    "Percentage points on the problems that both have done. Intervals are Bonett and Price's for one seed,"
-    " else those of 2,000 resamplings of the problems; p is McNemar's, exact, seed by seed."
+    "Percentage points on the problems that both have completed. Intervals are Bonett and Price's for one"
+    " seed, otherwise from 2,000 bootstrap resamples of the problems; p is McNemar's exact test, per seed."
 )
 
 
 def checked_against(groups: Sequence[ResultGroup], against: str | None) -> None:
-    """Raise ConfigError where no method has this label."""
+    """Raise ConfigError if no method has this label."""
     labels = list(dict.fromkeys(group.method for group in groups))
     if against is None or against in labels:
         return
     near = get_close_matches(against, labels, 1)
-    told = f"did you mean `--against {near[0]}`?" if near else f"there is: {', '.join(labels)}"
-    raise ConfigError(f"no method of these runs is called `{against}`", hint=told)
+    hint = f"did you mean `--against {near[0]}`?" if near else f"choose from: {', '.join(labels)}"
+    raise ConfigError(f"no method of these runs is called `{against}`", hint=hint)
 
 
 def between_methods(groups: Sequence[ResultGroup], against: str | None) -> Table | None:
-    """Every method against the first, or the one named; None where there is no pair."""
+    """Every method against the first, or against the named one; None if there is no pair."""
     pairs = []
     for group in groups:
         rivals = [one for one in groups if one.place == group.place]
         named = [one for one in rivals if one.method == against] if against else rivals
-        # With two runs of the same method: the one of the same run, if it has it.
+        # If several runs have the method, prefer the same run.
         here = [one for one in named if one.run == group.run] or named
         if here and here[0] is not group:
             pairs.append((group, here[0]))
-    rows = [row for ours, theirs in pairs for row in _rows(ours, theirs, _told(theirs, theirs.method))]
+    rows = [row for group, other in pairs for row in _rows(group, other, _name(other, other.method))]
     return _table("differences", "Differences between methods, paired by problem", rows)
 
 
 def between_models(groups: Sequence[ResultGroup]) -> Table | None:
-    """Every model against the first, by the same method on the same task; None where there is one."""
+    """Every model against the first, with the same method and task; None if there is only one model."""
     pairs = []
     for group in groups:
         first = next(one for one in groups if (one.task, one.method) == (group.task, group.method))
         if first.model != group.model:
             pairs.append((group, first))
-    rows = [row for ours, theirs in pairs for row in _rows(ours, theirs, _told(theirs, theirs.model))]
+    rows = [row for group, other in pairs for row in _rows(group, other, _name(other, other.model))]
     return _table("models", "Differences between models, paired by problem", rows)
 
 
-def _told(group: ResultGroup, name: str) -> str:
+def _name(group: ResultGroup, name: str) -> str:
     return f"{name} ({group.run})" if group.run else name
 
 
@@ -65,7 +65,7 @@ def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
         *WHERE,
         SELECT,
         Column("against", "against"),
-        Column("against_select", "its select"),
+        Column("against_select", "its selector"),
         Column("problems", "problems", table.count),
         Column("difference", "points", table.points),
         Column("interval", "95 % interval", table.points_interval),
@@ -76,28 +76,28 @@ def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
     return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=NOTE)
 
 
-def _rows(ours: ResultGroup, theirs: ResultGroup, told: str) -> Iterator[tuple[Any, ...]]:
-    for scored in ours.by_selector():
-        # A vote is compared with the vote; with one answer, whatever it was selected by.
-        is_alike = scored.selector in theirs.selectors and not theirs.is_single and not ours.is_single
-        other = theirs.scored(scored.selector if is_alike else theirs.main)
+def _rows(group: ResultGroup, against: ResultGroup, name: str) -> Iterator[tuple[Any, ...]]:
+    for scored in group.by_selector():
+        # Compare the same selector if both have it, otherwise the selector that the other run used.
+        is_alike = scored.selector in against.selectors and not against.is_single and not group.is_single
+        other = against.scored(scored.selector if is_alike else against.main)
         values = difference(scored, other)
         if values is not None:
-            yield (*where(ours), scored.told, told, other.told or told_main(theirs), *values)
+            yield (*where(group), scored.label, name, other.label or main_label(against), *values)
 
 
-def difference(ours: ScoredGroup, theirs: ScoredGroup) -> tuple[Any, ...] | None:
-    """Problems, difference, interval, problems won and lost, p by seed; None where none is common.
+def difference(scored: ScoredGroup, other: ScoredGroup) -> tuple[Any, ...] | None:
+    """Problems, difference, interval, problems won and lost, p by seed; None without common problems.
 
-    Won and lost are means over the seeds; p is None where expected draws are neither right nor wrong.
+    Won and lost are means over the seeds; p is None if an outcome is a probability (expected draws).
     """
-    first, second = _common(ours, theirs)
-    ours_by, theirs_by = means(first), means(second)
-    if not ours_by:
+    first, second = _common(scored, other)
+    first_means, second_means = means(first), means(second)
+    if not first_means:
         return None
-    problems = list(ours_by)
+    problems = list(first_means)
     seeds = sorted({seed for _, seed in first})
-    values, others = ([by[problem] for problem in problems] for by in (ours_by, theirs_by))
+    values, others = ([by[problem] for problem in problems] for by in (first_means, second_means))
     estimate = mean_difference(values, others, len(seeds))
     won = sum(first[key] * (1 - second[key]) for key in first)
     lost = sum(second[key] * (1 - first[key]) for key in first)
@@ -109,15 +109,14 @@ def difference(ours: ScoredGroup, theirs: ScoredGroup) -> tuple[Any, ...] | None
 Rights = dict[tuple[str, int], float]
 
 
-def _common(ours: ScoredGroup, theirs: ScoredGroup) -> tuple[Rights, Rights]:
-    """Both by problem and seed where both have that, else, with no seed in common, by problem alone."""
-    first, second = ours.rights, theirs.rights
+def _common(scored: ScoredGroup, other: ScoredGroup) -> tuple[Rights, Rights]:
+    """Common outcomes by problem and seed; if no seed is common, means by problem."""
+    first, second = scored.rights, other.rights
     keys = [key for key in first if key in second]
     if keys:
         return {key: first[key] for key in keys}, {key: second[key] for key in keys}
-    ours_by, theirs_by = ours.means, theirs.means
-    problems = [problem for problem in ours_by if problem in theirs_by]
-    return ({(one, 0): by[one] for one in problems} for by in (ours_by, theirs_by))  # type: ignore[return-value]
+    problems = [problem for problem in scored.means if problem in other.means]
+    return ({(one, 0): by[one] for one in problems} for by in (scored.means, other.means))  # type: ignore[return-value]
 
 
 def _p(first: Rights, second: Rights, seed: int) -> float:

@@ -1,4 +1,4 @@
-"""How far the estimates of the evidence are apart, seed by seed."""
+"""Spread of the log evidence estimates over seeds."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from localsmc.report.groups import ResultGroup
 from localsmc.report.table import Column, Table
 
 NOTE = (
-    "log Ẑ is an estimate; over the seeds of a problem it has a standard deviation. The median problem's,"
-    " that which nine of ten problems stay below, and the root mean square, which a few hard ones make."
+    "Standard deviation of the estimate log Ẑ over the seeds of a problem: its median and 90th percentile"
+    " over the problems, and the root mean square, which a few hard problems dominate."
 )
 
 
 def spread(groups: Sequence[ResultGroup]) -> Table | None:
-    """The standard deviation of log Ẑ over seeds; None where no method with evidence has several."""
+    """The standard deviation of log Ẑ over seeds; None if no method with log Ẑ has several seeds."""
     rows = []
     for group in groups:
         found: dict[str, list[float]] = {}
@@ -39,4 +39,4 @@ def spread(groups: Sequence[ResultGroup]) -> Table | None:
     )
     if not rows:
         return None
-    return Table(name="evidence", title="Evidence", columns=columns, rows=tuple(rows), note=NOTE)
+    return Table(name="evidence", title="Log evidence", columns=columns, rows=tuple(rows), note=NOTE)

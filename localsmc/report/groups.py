@@ -1,4 +1,4 @@
-"""The lines of all runs, put together by task, model and method, and scored under every selector."""
+"""The lines of all runs, grouped by task, model and method, and scored under every selector."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from localsmc.selection import BY_LOGP, SELECTORS
 
 @dataclass(frozen=True, kw_only=True)
 class ResultGroup:
-    """All lines of one method on one model and task. `run` is empty where it need not be told.
+    """All lines of one method on one model and task.
 
-    `machine` and `sources` say where the seconds come from and which folders took part.
+    `run` names the run if several must be distinguished, otherwise it is empty. `machine` is the machine
+    that the seconds were measured on, `sources` the run folders that the lines come from.
     """
 
     run: str
@@ -32,39 +33,39 @@ class ResultGroup:
 
     @property
     def place(self) -> tuple[str, str]:
-        """What is compared with each other: the same task by the same model."""
+        """Task and model; only groups with the same place are compared."""
         return self.task, self.model
 
     @cached_property
     def particles(self) -> int:
-        """N, the most where lines differ; 1 where nothing was drawn."""
+        """N, the maximum over the lines; 1 if every line failed."""
         return max((line.drawn.particles for line in self.lines if line.drawn is not None), default=1)
 
     @cached_property
     def main(self) -> str:
-        """The selector that the run has used."""
+        """The selector that the run used."""
         return next((line.drawn.select for line in self.lines if line.drawn is not None), "draw")
 
     @cached_property
     def is_single(self) -> bool:
-        """Whether each problem has one text, and nothing to select from."""
+        """Whether each problem has at most one completion, so that there is nothing to select from."""
         drawn = [line.drawn for line in self.lines if line.drawn is not None]
         return all(sum(one.count for one in each.completions) <= 1 for each in drawn)
 
     @cached_property
     def is_partial(self) -> bool:
-        """Whether texts were given up that could not win: what is left is no sample of texts."""
+        """Whether completions that could not win were dropped, so that the rest is not a sample."""
         return any(line.drawn is not None and line.drawn.is_partial for line in self.lines)
 
     @cached_property
     def has_logp(self) -> bool:
-        """Whether the probability of every text is known: a cascade's target has not read all of them."""
+        """Whether every completion has a log-probability; a cascade's target does not score all of them."""
         drawn = [line.drawn for line in self.lines if line.drawn is not None]
         return all(one.logp is not None for each in drawn for one in each.completions)
 
     @cached_property
     def selectors(self) -> tuple[str, ...]:
-        """The selectors that make a difference, the run's own first."""
+        """The applicable selectors, the one that the run used first."""
         if self.is_single or self.is_partial:
             return (self.main,)
         others = (name for name in SELECTORS if self.has_logp or name not in BY_LOGP)
@@ -72,16 +73,16 @@ class ResultGroup:
 
     @cached_property
     def graded(self) -> tuple[ResultRecord, ...]:
-        """The lines whose answers can be right."""
+        """The lines of problems with known answers."""
         return tuple(line for line in self.lines if line.verdict != UNGRADED and line.gold is not None)
 
     @cached_property
     def n_seeds(self) -> int:
-        """How many seeds there are."""
+        """The number of seeds."""
         return len({line.seed for line in self.lines})
 
     def of(self, lines: Iterable[ResultRecord]) -> ResultGroup:
-        """The same with some of the lines only."""
+        """The group restricted to these lines."""
         return replace(self, lines=tuple(lines))
 
     def scored(self, selector: str) -> ScoredGroup:
@@ -103,8 +104,8 @@ class ScoredGroup:
     outcomes: dict[tuple[str, int], dict[str, float]]
 
     @property
-    def told(self) -> str:
-        """The selector as tables have it: nothing for one particle, and whether draws were made."""
+    def label(self) -> str:
+        """The selector as tables show it; empty with one completion, "draw, expected" for expected draws."""
         if self.group.is_single:
             return ""
         is_expected = self.selector == "draw" != self.group.main
@@ -112,30 +113,30 @@ class ScoredGroup:
 
     @cached_property
     def rights(self) -> dict[tuple[str, int], float]:
-        """By problem and seed, 1 for right, 0 for anything else, in between for expected draws."""
+        """By problem and seed: 1 if right, else 0; a probability for expected draws."""
         return {key: outcome.get(RIGHT, 0.0) for key, outcome in self.outcomes.items()}
 
     @cached_property
     def means(self) -> dict[str, float]:
-        """By problem, the mean over its seeds."""
+        """The mean of `rights` over the seeds, by problem."""
         return means(self.rights)
 
     @property
     def accuracy(self) -> Estimate | None:
-        """The share of right with its interval; None where nothing is graded."""
+        """The share of right answers with its interval; None if nothing is graded."""
         if not self.means:
             return None
         return mean_share(list(self.means.values()), len({seed for _, seed in self.rights}))
 
     def share(self, verdict: str) -> float | None:
-        """How often the verdict is this one; None where nothing is graded."""
+        """The share of this verdict; None if nothing is graded."""
         if not self.outcomes:
             return None
         return float(np.mean([outcome.get(verdict, 0.0) for outcome in self.outcomes.values()]))
 
 
 def means(values: dict[tuple[str, int], float]) -> dict[str, float]:
-    """Values by problem and seed, averaged within each problem."""
+    """Average values by problem and seed within each problem."""
     by_problem: dict[str, list[float]] = {}
     for (problem, _), value in values.items():
         by_problem.setdefault(problem, []).append(value)
@@ -143,8 +144,8 @@ def means(values: dict[tuple[str, int], float]) -> dict[str, float]:
 
 
 def grouped(runs: Sequence[RunRecord]) -> list[ResultGroup]:
-    """The groups of all runs in the order of their manifests; runs are told apart where they must be."""
-    is_apart = _overlap(runs)
+    """The groups of all runs in manifest order; runs are kept separate only if they overlap."""
+    has_overlap = _have_overlap(runs)
     names = _distinct_names(runs)
     versions = _task_versions(runs)
     found: list[ResultGroup] = []
@@ -156,7 +157,7 @@ def grouped(runs: Sequence[RunRecord]) -> list[ResultGroup]:
             label = f"{task.name} v{task.version}" if len(versions[task.name]) > 1 else task.name
             found += [
                 ResultGroup(
-                    run=name if is_apart else "",
+                    run=name if has_overlap else "",
                     task=label,
                     model=model,
                     method=method,
@@ -172,7 +173,7 @@ def grouped(runs: Sequence[RunRecord]) -> list[ResultGroup]:
 
 
 def _in_order(groups: list[ResultGroup]) -> list[ResultGroup]:
-    """Tasks, models and methods together, each in the order of its first appearance."""
+    """Sort by task, model and method, each in the order of first appearance."""
     tasks, models, methods = (
         {name: i for i, name in enumerate(dict.fromkeys(getattr(group, part) for group in groups))}
         for part in ("task", "model", "method")
@@ -180,8 +181,8 @@ def _in_order(groups: list[ResultGroup]) -> list[ResultGroup]:
     return sorted(groups, key=lambda one: (tasks[one.task], models[one.model], methods[one.method]))
 
 
-def _overlap(runs: Sequence[RunRecord]) -> bool:
-    """Whether names do not tell the runs apart: the same work twice, or two things of one name."""
+def _have_overlap(runs: Sequence[RunRecord]) -> bool:
+    """Whether runs share work, or use one name for different configurations or models."""
     work = Counter(key for run in runs for key in {(one.task, one.model, one.method) for one in run.lines})
     configs: dict[str, set[str]] = {}
     hashes: dict[str, set[str | None]] = {}
@@ -194,7 +195,7 @@ def _overlap(runs: Sequence[RunRecord]) -> bool:
 
 
 def _distinct_names(runs: Sequence[RunRecord]) -> list[str]:
-    """The folders' names, or their paths where two have the same name."""
+    """The folders' names, or their paths if several have the same name."""
     counts = Counter(run.name for run in runs)
     return [run.name if counts[run.name] == 1 else str(run.path) for run in runs]
 

@@ -1,4 +1,4 @@
-"""A report: runs and traces that have been read, and everything that is said of them."""
+"""A report: the runs and traces read, and all tables computed from them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from localsmc.version import __version__
 
 
 def report(paths: Sequence[Path], against: str | None = None) -> Report:
-    """Read run folders and traces and put them together.
+    """Read run folders and traces into one report.
 
-    `against` is the label of the method that others are compared with, the first by default. Raises
-    RunError where one cannot be read, and ConfigError where no method has that label.
+    `against` is the label of the method to compare the others with; the default is the first method. Raises
+    RunError if a path cannot be read, and ConfigError if no method has that label.
     """
     runs: list[RunRecord] = []
     traces: list[RecordedTrace] = []
@@ -31,11 +31,11 @@ def report(paths: Sequence[Path], against: str | None = None) -> Report:
         if path.is_dir():
             runs.append(read_run(path))
         elif path.name == "results.jsonl" and (path.parent / "manifest.json").exists():
-            raise RunError(f"`{path}` is a part of a run", hint=f"localsmc report {path.parent}")
+            raise RunError(f"`{path}` is part of a run", hint=f"localsmc report {path.parent}")
         elif path.exists():
             traces.append(read_trace(path))
         else:
-            raise RunError(f"there is no run at `{path}`", hint=MAKE)
+            raise RunError(f"no run at `{path}`", hint=MAKE)
     found = Report(runs=tuple(runs), traces=tuple(traces), against=against)
     if runs:
         differences.checked_against(found.groups, against)
@@ -43,13 +43,13 @@ def report(paths: Sequence[Path], against: str | None = None) -> Report:
 
 
 def _each_once(paths: Sequence[Path]) -> list[Path]:
-    """Without a folder that was given twice, by whatever names."""
+    """Drop repeated paths, also if they are written differently."""
     return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """What was read, the groups of its lines, and the tables that there is something for."""
+    """The runs and traces read, the groups of their lines, and the tables that have content."""
 
     runs: tuple[RunRecord, ...]
     traces: tuple[RecordedTrace, ...]
@@ -62,24 +62,24 @@ class Report:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The methods' names by their labels."""
+        """Method names by label."""
         return {label: name for run in self.runs for label, name in run.manifest.names.items()}
 
     @cached_property
     def costs(self) -> Costs:
-        """What the groups took."""
+        """The costs of the groups."""
         configs = {label: config for run in self.runs for label, config in run.manifest.methods.items()}
         return Costs(self.groups, self.names, configs)
 
     @cached_property
     def calibrations(self) -> list[Calibration]:
-        """The groups that have weights, and problems with known answers."""
+        """Calibration of the groups that have weights and graded problems."""
         found = [calibration.calibration(group) for group in self.groups]
         return [one for one in found if one is not None]
 
     @cached_property
     def tables(self) -> tuple[Table, ...]:
-        """Every table that there is something for, in the order to read them."""
+        """All tables with content, in reading order."""
         groups = self.groups
         candidates = [
             agreement.missing(self.runs),
@@ -106,7 +106,7 @@ class Report:
         if not self.traces:
             return []
         return [
-            trace_tables.account(self.traces),
+            trace_tables.summary(self.traces),
             trace_tables.shares(self.traces),
             trace_tables.steps(self.traces),
         ]
@@ -117,7 +117,7 @@ class Report:
 
     @cached_property
     def heading(self) -> tuple[str, ...]:
-        """What was read, a line each, and what there is to know of it."""
+        """One line per run or trace read, with notes about it."""
         lines = []
         for run in self.runs:
             lines.append(f"{text(run.path)}: {agreement.completeness(run)}")
@@ -127,16 +127,16 @@ class Report:
             lines.append(f"{text(trace.path)}: a trace of {text(trace.method)}, {len(trace.steps)} steps")
             lines += trace.notes
         if self.runs and not any(group.graded for group in self.groups):
-            lines.append("accuracy is left out: no answer is known for any of these problems")
+            lines.append("no accuracy table: none of these problems has a known answer")
         elif self._pass[1] and self.runs:
             lines.append(self._pass[1])
         return tuple(lines)
 
     def table(self, name: str) -> Table | None:
-        """A table by its name."""
+        """The table with this name, or None."""
         return next((table for table in self.tables if table.name == name), None)
 
-    # --- what is written ---
+    # --- output formats ---
 
     def to_markdown(self) -> str:
         """All tables in Markdown."""
@@ -144,7 +144,7 @@ class Report:
         return "\n\n".join(["# localsmc report", head, *map(markdown, self.tables)]) + "\n"
 
     def to_json(self) -> dict[str, Any]:
-        """All tables by name, unrounded, and what was read."""
+        """All tables by name, unrounded, with the runs and traces read."""
         return {
             "version": __version__,
             "runs": [
@@ -162,9 +162,9 @@ class Report:
         }
 
     def to_csv(self) -> str:
-        """Accuracy or, where nothing is graded, cost: a row a method and selector, then by parts.
+        """Accuracy, one row per method and selector, then by family, level and seed, as CSV.
 
-        A report of traces has their steps.
+        If nothing is graded, the cost table; for traces only, the table of steps.
         """
         tables = {table.name: table for table in self.tables}
         main = next((tables[name] for name in ("accuracy", "cost", "steps") if name in tables), None)

@@ -1,4 +1,4 @@
-"""Tables of plain values, and how their cells look; no table knows what it is about."""
+"""Tables of plain values, and the formatting of their cells; independent of their content."""
 
 from __future__ import annotations
 
@@ -10,50 +10,50 @@ from typing import Any
 
 NOTHING = "–"
 PLACES = ("run", "task", "model")
-"""Columns that are left out of sight where they say the same in every row."""
+"""Columns that are hidden if they have the same value in every row."""
 
 Show = Callable[[Any], str]
 
 
 def text(value: Any) -> str:
-    """Anything as it is, on one line and without control characters."""
+    """Any value as text, on one line and without control characters."""
     return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
 
 
 def percent(value: float) -> str:
-    """A share, never rounded to all or nothing: "23.2%"."""
+    """A share, "23.2%"; never rounded to 0 or 100 %."""
     if 0 < value < 0.0005:
         return "<0.1%"
     return ">99.9%" if 0.9995 <= value < 1 - 1e-9 else f"{value:.1%}"
 
 
 def percent_or_none(value: float) -> str:
-    """A share of what should not be: nothing at all is "0"."""
+    """A share of failures; zero is shown as "0"."""
     return percent(value) if value else "0"
 
 
 def interval(ends: tuple[float, float]) -> str:
-    """Both ends of a share: "19.7% to 27.1%"."""
+    """An interval of shares: "19.7% to 27.1%"."""
     return f"{ends[0]:.1%} to {ends[1]:.1%}"
 
 
 def points(value: float) -> str:
-    """A difference of shares in percentage points: "+8.4"."""
+    """A difference of two shares in percentage points: "+8.4"."""
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
 def points_interval(ends: tuple[float, float]) -> str:
-    """Both ends of such a difference: "+4.8 to +11.9"."""
+    """An interval in percentage points: "+4.8 to +11.9"."""
     return f"{points(ends[0])} to {points(ends[1])}"
 
 
 def count(value: float) -> str:
-    """A number of things: "1,234"."""
+    """A count: "1,234"."""
     return f"{value:,.0f}"
 
 
 def figure(value: float) -> str:
-    """Three digits: "0.158", "2.30", "1,240"."""
+    """Three significant digits: "0.158", "2.30", "1,240"."""
     if value == 0:
         return "0"
     digits = 0 if abs(value) >= 100 else 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3
@@ -61,18 +61,18 @@ def figure(value: float) -> str:
 
 
 def billions(value: float) -> str:
-    """Three digits of so many billions: "0.826", "14,000"."""
+    """A number in billions: "0.826", "14,000"."""
     return figure(value / 1e9)
 
 
 def p_values(values: Sequence[float]) -> str:
-    """One p a seed: "0.031, <0.001"."""
+    """One p value per seed: "0.031, <0.001"."""
     return ", ".join("<0.001" if value < 0.001 else f"{value:.3f}" for value in values)
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its key in JSON and CSV, its head, and how a value that is not None looks."""
+    """A column: its key in JSON and CSV, its heading, and the format of values other than None."""
 
     key: str
     head: str
@@ -80,13 +80,13 @@ class Column:
 
     @property
     def is_number(self) -> bool:
-        """Whether it is set flush right."""
+        """Whether the column is right-aligned."""
         return self.show is not text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A title, columns, rows of plain values, and a note below."""
+    """A table: title, columns, rows of plain values, and a note below."""
 
     name: str
     title: str
@@ -95,7 +95,7 @@ class Table:
     note: str = ""
 
     def visible(self) -> list[int]:
-        """The columns to show: a place only where it differs, anything else where a row has it."""
+        """Indices of the columns to show: PLACES only if values differ, others if any value is set."""
         shown = []
         for i, column in enumerate(self.columns):
             values = {row[i] for row in self.rows}
@@ -105,13 +105,13 @@ class Table:
         return shown
 
     def cells(self) -> tuple[list[Column], list[list[str]]]:
-        """The visible columns, and the rows' cells in them as text."""
+        """The visible columns, and the cells of each row as text."""
         shown = self.visible()
         columns = [self.columns[i] for i in shown]
         return columns, [[_cell(self.columns[i], row[i]) for i in shown] for row in self.rows]
 
     def to_json(self) -> list[dict[str, Any]]:
-        """The rows as dictionaries, with every column."""
+        """The rows as dictionaries with all columns."""
         keys = [column.key for column in self.columns]
         return [dict(zip(keys, row, strict=True)) for row in self.rows]
 
@@ -121,7 +121,7 @@ def _cell(column: Column, value: Any) -> str:
 
 
 def markdown(table: Table) -> str:
-    """The table in Markdown, aligned to be read as it is."""
+    """The table in Markdown, with aligned columns."""
     columns, rows = table.cells()
     heads = [column.head for column in columns]
     lines = [[cell.replace("|", "\\|") for cell in row] for row in (heads, *rows)]
@@ -142,9 +142,9 @@ def markdown(table: Table) -> str:
 
 
 def csv_text(tables: Iterable[tuple[dict[str, str], Table]]) -> str:
-    """Tables of the same columns as one CSV; each brings columns of its own that say what it is.
+    """Tables with the same columns as one CSV; each table comes with extra columns that label it.
 
-    Both ends of an interval get a column each; None is empty.
+    An interval becomes two columns, `low` and `high`; None is empty.
     """
     buffer = io.StringIO()
     writer: csv.DictWriter[str] | None = None

@@ -1,4 +1,4 @@
-"""A trace, as `localsmc solve --trace FILE` writes it: one run, step by step, with every history."""
+"""Read a trace written by `localsmc solve --trace FILE`: one run, step by step, with every history."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from localsmc.evals.json_fields import JsonReader, read_json
 from localsmc.evals.result_lines import share_of
 from localsmc.results import AnswerShare
 
-MAKE = '`localsmc solve "..." --trace FILE` writes one'
+MAKE = 'create a trace with `localsmc solve "..." --trace FILE`'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
-    """A history at a step: its last token, and what it carries; see `records.HistoryInfo`."""
+    """A history at a step: its last token, particles and weight; see `results.HistoryInfo`."""
 
     wave: int
     node: int
@@ -29,7 +29,7 @@ class Node:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TraceStep:
-    """A step: see `records.StepInfo`."""
+    """A step; see `results.StepInfo`."""
 
     step: int
     alpha: float
@@ -44,7 +44,7 @@ class TraceStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedTrace:
-    """A trace that has been read. `outcome` is "cut short" where its last line is not there."""
+    """A trace that has been read. `outcome` is "cut short" if its last line is missing."""
 
     path: Path
     method: str
@@ -67,12 +67,12 @@ class RecordedTrace:
 
     @property
     def particles(self) -> int:
-        """How many particles there are."""
+        """The number of particles."""
         return int(self.config.get("particles", 1))
 
 
 def read_trace(path: Path) -> RecordedTrace:
-    """Read a trace. Raises RunError where it is none or is broken in the middle."""
+    """Read a trace. Raises RunError if it is not one, or is malformed before its last line."""
     try:
         texts = path.read_bytes().split(b"\n")
     except OSError as error:
@@ -81,7 +81,7 @@ def read_trace(path: Path) -> RecordedTrace:
     if not lines or lines[0].values.get("event") != "start":
         raise RunError(
             f"`{path}` is neither a run folder nor a trace",
-            hint="give the folder that `localsmc eval` wrote, or the file of `localsmc solve --trace`",
+            hint="pass a folder written by `localsmc eval`, or a file written by `localsmc solve --trace`",
         )
     start = lines[0]
     end = lines[-1] if lines[-1].values.get("event") == "end" else None
@@ -110,14 +110,14 @@ def _lines(path: Path, texts: list[bytes]) -> tuple[list[JsonReader], list[str]]
         if not text.strip():
             continue
         try:
-            lines.append(read_json(text, place, f"make the trace again: {MAKE}"))
+            lines.append(read_json(text, place, f"repeat the run: {MAKE}"))
         except RunError:
-            # The first line is no cut end but another kind of file, which the caller tells.
+            # If the first line is malformed, the file is not a trace; the caller reports it.
             if number < len(texts) or number == 1:
                 if number == 1:
                     return [], []
                 raise
-            notes.append(f"{place} is cut short and left out: the run was ended in the middle of it")
+            notes.append(f"{place} is incomplete and skipped: the run was killed while writing it")
     return lines, notes
 
 

@@ -1,4 +1,4 @@
-"""What a trace says in tables: an account of each, its answers, and its steps."""
+"""Tables of traces: a summary of each, its answers, and its steps."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ MOST_STEPS = 25
 _TRACE = Column("trace", "trace")
 
 
-def account(traces: Sequence[RecordedTrace]) -> Table:
-    """A row a trace."""
+def summary(traces: Sequence[RecordedTrace]) -> Table:
+    """The summary table, one row per trace."""
     columns = (
         _TRACE,
         Column("model", "model"),
@@ -25,19 +25,19 @@ def account(traces: Sequence[RecordedTrace]) -> Table:
         Column("outcome", "outcome"),
         Column("answer", "answer"),
         Column("steps", "steps", table.count),
-        Column("rows", "rows", table.count),
-        Column("rows_share", "rows/(N·steps)", table.figure),
+        Column("rows", "decoded tokens", table.count),
+        Column("rows_share", "decoded tokens/(N·steps)", table.figure),
         Column("ess", "mean ESS/N", table.figure),
-        Column("least_ess", "least ESS", table.figure),
-        Column("histories", "most histories", table.count),
+        Column("least_ess", "min ESS", table.figure),
+        Column("histories", "max histories", table.count),
         Column("resamplings", "resamplings", table.count),
         Column("reductions", "reductions", table.count),
         Column("log_z", "log Z", table.figure),
     )
-    return Table(name="traces", title="Traces", columns=columns, rows=tuple(map(_account, traces)))
+    return Table(name="traces", title="Traces", columns=columns, rows=tuple(map(_summary_row, traces)))
 
 
-def _account(trace: RecordedTrace) -> tuple[Any, ...]:
+def _summary_row(trace: RecordedTrace) -> tuple[Any, ...]:
     steps, n = trace.steps, trace.particles
     rows = sum(step.rows for step in steps)
     head = (
@@ -66,7 +66,7 @@ def _account(trace: RecordedTrace) -> tuple[Any, ...]:
 
 
 def shares(traces: Sequence[RecordedTrace]) -> Table | None:
-    """The answers with their weights; None where no trace has come to its end."""
+    """The answers with their weights; None if no trace is complete."""
     rows = tuple(
         (trace.name, share.answer, share.weight, share.count) for trace in traces for share in trace.shares
     )
@@ -82,7 +82,7 @@ def shares(traces: Sequence[RecordedTrace]) -> Table | None:
 
 
 def steps(traces: Sequence[RecordedTrace]) -> Table | None:
-    """Step by step, thinned out but for the steps that resampled; None where there is none."""
+    """The steps, thinned out except for those that resampled; None if there are none."""
     rows = tuple(
         (trace.name, one.step, one.alpha, one.rows, one.histories, one.ess, one.forks, one.resampled)
         for trace in traces
@@ -94,15 +94,15 @@ def steps(traces: Sequence[RecordedTrace]) -> Table | None:
         _TRACE,
         Column("step", "step", table.count),
         Column("alpha", "alpha", table.figure),
-        Column("rows", "rows", table.count),
+        Column("rows", "decoded tokens", table.count),
         Column("histories", "histories", table.count),
         Column("ess", "ESS", table.figure),
         Column("forks", "forks", table.count),
         Column("resampled", "resampled", lambda was: "yes" if was else ""),
     )
     is_whole = len(rows) == sum(len(trace.steps) for trace in traces)
-    note = "" if is_whole else "Some steps are left out; all that resampled are there. "
-    note += "ESS is from before the resampling."
+    note = "" if is_whole else "Some steps are left out; all steps that resampled are shown. "
+    note += "ESS is measured before resampling."
     return Table(name="steps", title="Steps of the traces", columns=columns, rows=rows, note=note)
 
 

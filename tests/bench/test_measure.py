@@ -81,7 +81,7 @@ def test_a_replay_hands_out_the_small_models_law(embedded, synthetic):
 
 
 def test_a_replay_needs_a_vocabulary_that_holds_the_small_models(embedded, synthetic):
-    with pytest.raises(ConfigError, match="but 1024 are replayed"):
+    with pytest.raises(ConfigError, match="but the replayed model has 1024"):
         Replay(context_of(embedded), context_of(synthetic))
 
 
@@ -119,7 +119,7 @@ def test_every_list_is_gone_through(embedded):
         *(f"method sample:N={n}" for n in (1, 4, 512)),
         "method greedy",
         "rows power-smc, rows=4",
-        "peer Llama, one text",
+        "peer Llama, one completion",
         "peer Llama, 4 in turn",
         "peer Llama, best of 4",
     ]
@@ -146,7 +146,7 @@ def test_equal_cases_are_one(embedded):
         ("greedy", {"alphas": (2.0,)}, "`--alpha` applies to none"),
         ("power-smc:alpha=2", {"alphas": (2.0,)}, "`--alpha` applies to none"),
         ("power-smc:N=2", {"particles": (4,)}, "`-N` applies to none"),
-        ("speculative", {"is_synthetic": True}, "`speculative` has two models"),
+        ("speculative", {"is_synthetic": True}, "`speculative` uses two models"),
     ],
 )
 def test_cases_that_make_no_sense_are_refused(embedded, method, given, message):
@@ -187,7 +187,7 @@ def test_every_case_is_measured_in_every_repetition_and_its_parts_add_up(embedde
 
 def test_more_rows_than_a_batch_takes_are_refused(embedded):
     case = Case(kind="raw", label="", n_tokens=4, rows=8)
-    with pytest.raises(ContextFull, match="8 rows do not fit a batch of 4"):
+    with pytest.raises(ContextFull, match="8 tokens per step do not fit in a batch of 4"):
         Bench(embedded, [case], replace(SETTINGS, n_batch=4), problems=[PROBLEM], repetitions=1)
 
 
@@ -228,7 +228,7 @@ def test_a_stopwatch_counts_nested_calls_once_and_calls_that_fail():
 
 PLAIN = Case(kind="plain", label="plain decoding", n_tokens=10)
 METHOD = Case(kind="method", label="power-smc:N=4", n_tokens=10)
-PEER = Case(kind="peer", label="Llama, one text", n_tokens=10)
+PEER = Case(kind="peer", label="Llama, one completion", n_tokens=10)
 
 
 def sample(case, repetition, seconds, *, steps=10, **given):
@@ -281,7 +281,7 @@ def test_tables_say_the_same(two_accounts):
     assert json.loads(FORMATS["json"](two_accounts)) == told
     assert [json.loads(line) for line in FORMATS["jsonl"](two_accounts).splitlines()] == told
     rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](two_accounts))))
-    assert [row["test"] for row in rows] == ["plain decoding", "Llama, one text"]
+    assert [row["test"] for row in rows] == ["plain decoding", "Llama, one completion"]
     assert [row["model"] for row in rows] == ["a model, of two"] * 2
     assert (rows[0]["decode_share"], rows[1]["decode_share"]) == ("0.5", "")
     heads, rule, *lines = FORMATS["md"](two_accounts).splitlines()

@@ -49,15 +49,15 @@ def test_a_vocabulary_of_ones_own_changes_nothing_else():
 
 BAD = {
     "qwen2.5-7": ("no shape is called `qwen2.5-7`", "did you mean `qwen2.5-7b`?"),
-    "": ("no shape", "there is: qwen2.5-0.5b,"),
+    "": ("no shape", "choose from: qwen2.5-0.5b,"),
     "test:Q4_K": ("called `Q4_K`", "did you mean `Q4_K_M`?"),
-    "test:": ("called ``", "there is: Q4_0,"),
-    "test:Q4_0:vocab=257": ("a vocabulary of 257 tokens", "from 258 to"),
+    "test:": ("called ``", "choose from: Q4_0,"),
+    "test:Q4_0:vocab=257": ("a vocabulary of 257 tokens", "use 258 to"),
     "test:vocab=1048577": ("a vocabulary of 1,048,577 tokens", "to 1,048,576"),
-    "test:vocab=-5": ("a vocabulary of -5 tokens", "from 258"),
-    "test:vocab=many": ("`vocab=many` is no number", "SHAPE[:QUANT][:vocab=N]"),
-    "test:Q4_0:Q8_0": ("is no model of random weights", "SHAPE[:QUANT][:vocab=N]"),
-    "test:vocab=300:Q4_0": ("is no model of random weights", "SHAPE[:QUANT][:vocab=N]"),
+    "test:vocab=-5": ("a vocabulary of -5 tokens", "use 258 to"),
+    "test:vocab=many": ("`vocab=many` is not a number", "SHAPE[:QUANT][:vocab=N]"),
+    "test:Q4_0:Q8_0": ("is not a valid synthetic model", "SHAPE[:QUANT][:vocab=N]"),
+    "test:vocab=300:Q4_0": ("is not a valid synthetic model", "SHAPE[:QUANT][:vocab=N]"),
 }
 
 
@@ -270,7 +270,7 @@ def test_a_failure_leaves_nothing(failure, error, folder):
 def test_a_disk_that_is_too_small_is_seen_before(folder, monkeypatch):
     usage = namedtuple("usage", "free")(10**9)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(RunError, match=r"will need 4\.68 GB, and 1\.00 GB are free") as failed:
+    with pytest.raises(RunError, match=r"needs 4\.68 GB, but only 1\.00 GB are free") as failed:
         cached(parse("qwen2.5-7b:Q4_K_M"))
     assert "LOCALSMC_CACHE" in failed.value.hint
     assert list(folder.iterdir()) == []

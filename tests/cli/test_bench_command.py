@@ -79,14 +79,14 @@ MISTAKES = [
     (["--method", "sample", "--method", "sample"], 2, "is given twice"),
     (["--synthetic", "qwen9"], 2, "qwen9"),
     (["--synthetic", "qwen2.5-7b:Q9"], 2, "Q9"),
-    (["--synthetic", "test"], 2, "are replayed on it"),
+    (["--synthetic", "test"], 2, "but the replayed model has"),
     (["--synthetic", SHAPE, "--method", "speculative"], 2, "cannot be replayed"),
     (["-o", "xml"], 2, "`--output`"),
     (["-m", "/no/such.gguf"], 3, "/no/such.gguf"),
     (["-m", __file__], 3, "GGUF"),
     (["-p", " "], 2, "the problem is empty"),
     (["-q", "-v"], 2, "exclude each other"),
-    (["-b", "2", "-N", "4"], 4, "4 rows do not fit a batch of 2"),
+    (["-b", "2", "-N", "4"], 4, "4 tokens per step do not fit in a batch of 2"),
     (["stray"], 2, "stray"),
 ]
 

@@ -194,7 +194,7 @@ def test_a_model_that_is_configured_gives_way_to_one_that_is_typed(cli, file, tm
     assert code == 3
     assert "user/nothing" in err
     code, _, err = cli("bench", "--synthetic", "test", "-r", "1")
-    assert "are replayed on it" in err
+    assert "but the replayed model has" in err
 
 
 # --- mistakes -------------------------------------------------------------------------------------

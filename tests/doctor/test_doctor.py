@@ -65,7 +65,7 @@ def raising(error):
         ),
         (
             raising(ZeroDivisionError("no")),
-            ("broken", "ZeroDivisionError: no", "nobody foresaw this: report it"),
+            ("broken", "ZeroDivisionError: no", "this is unexpected: please report it"),
         ),
     ],
 )
@@ -81,7 +81,7 @@ def test_a_check_that_fails_has_found_something(check, found):
 def engine(*, devices=(), build="llama-cpp-python 1 (CPU : AVX = 1 | FMA = 0)", **others):
     found = LlamaBuild()
     facts = {"build": build, "devices": [*devices], "can_offload": bool(devices), "threads": [1, 8]}
-    found.__dict__["told"] = {"engine": facts} | others
+    found.__dict__["replies"] = {"engine": facts} | others
     return found
 
 
@@ -92,20 +92,27 @@ CPU = {"description": "a CPU", "is_gpu": False, "free": 0, "total": 0}
 @pytest.mark.parametrize(
     ("devices", "makers", "build", "status", "line", "hint"),
     [
-        ([CPU], [], "", "ok", "none is here: llama.cpp computes on the CPU", None),
+        ([CPU], [], "", "ok", "no GPU found: llama.cpp runs on the CPU", None),
         ([CPU, H200], ["NVIDIA"], "", "ok", "used: NVIDIA H200, 138.0 GiB of 140.0 GiB free", None),
         (
             [CPU],
             ["NVIDIA"],
             "",
             "warning",
-            "NVIDIA is here, but llama.cpp is built without",
+            "NVIDIA GPU found, but llama.cpp is built without",
             "-DGGML_CUDA=on",
         ),
-        ([CPU], ["AMD"], "", "warning", "AMD is here, but llama.cpp is built without", "-DGGML_HIP=on"),
-        ([CPU], ["Apple"], "", "warning", "Apple is here, but", "-DGGML_METAL=on"),
-        ([CPU], ["NVIDIA", "AMD"], "", "warning", "NVIDIA and AMD is here", "-DGGML_VULKAN=on"),
-        ([CPU], ["NVIDIA"], "CUDA : ARCHS = 900 | ", "warning", "built for GPUs and sees none", "nvidia-smi"),
+        ([CPU], ["AMD"], "", "warning", "AMD GPU found, but llama.cpp is built without", "-DGGML_HIP=on"),
+        ([CPU], ["Apple"], "", "warning", "Apple GPU found, but", "-DGGML_METAL=on"),
+        ([CPU], ["NVIDIA", "AMD"], "", "warning", "NVIDIA and AMD GPU found", "-DGGML_VULKAN=on"),
+        (
+            [CPU],
+            ["NVIDIA"],
+            "CUDA : ARCHS = 900 | ",
+            "warning",
+            "although built with GPU support, does not see it",
+            "nvidia-smi",
+        ),
     ],
 )
 def test_a_gpu_is_used_or_it_is_said_how(devices, makers, build, status, line, hint):
@@ -148,11 +155,11 @@ SOLVED = {
         (
             {"solve": SOLVED},
             "ok",
-            "answers right: 1,234 tokens/s, 0.2 s with loading; all 6 layers on the CPU",
+            "right answer: 1,234 tokens/s, 0.2 s including loading; all 6 layers on the CPU",
         ),
-        ({"solve": SOLVED | {"answer": None}}, "broken", "answers None, not 12: "),
-        ({"failed": "the process ended with a signal 4: "}, "broken", "the process ended with a signal 4"),
-        ({}, "broken", "it gave no result"),
+        ({"solve": SOLVED | {"answer": None}}, "broken", "wrong answer None instead of 12: "),
+        ({"failed": "the process ended with signal 4: "}, "broken", "the process ended with signal 4"),
+        ({}, "broken", "no result"),
     ],
 )
 def test_the_embedded_model_answers(others, status, line):
@@ -163,8 +170,8 @@ def test_the_embedded_model_answers(others, status, line):
 
 def test_a_build_that_does_not_start_leaves_the_rest_unknown():
     dead = LlamaBuild()
-    dead.__dict__["told"] = {"failed": "the process ended with a signal 4: illegal"}
-    assert dead.build() == Verdict("broken", "the process ended with a signal 4: illegal", dead.build().hint)
+    dead.__dict__["replies"] = {"failed": "the process ended with signal 4: illegal"}
+    assert dead.build() == Verdict("broken", "the process ended with signal 4: illegal", dead.build().hint)
     assert "pip install --force-reinstall" in dead.build().hint
     assert [dead.gpu([]).status, dead.processor().status, dead.solve().status] == [
         "warning",
@@ -176,7 +183,7 @@ def test_a_build_that_does_not_start_leaves_the_rest_unknown():
 @pytest.mark.parametrize(
     ("code", "reason"),
     [
-        ("import os; os.kill(os.getpid(), 9)", "the process ended with a signal 9: it left no message"),
+        ("import os; os.kill(os.getpid(), 9)", "the process ended with signal 9: it left no message"),
         (
             "raise SystemExit('no such instruction')",
             "the process ended with exit code 1: no such instruction",
@@ -191,7 +198,7 @@ def test_the_child_may_end_in_any_way(monkeypatch, code, reason):
 
     monkeypatch.setattr(module, "_CHILD", code)
     monkeypatch.setattr(module, "SECONDS", 1.0)
-    assert LlamaBuild().told["failed"].startswith(reason)
+    assert LlamaBuild().replies["failed"].startswith(reason)
 
 
 # --- the system ---------------------------------------------------------------------------------------
@@ -221,7 +228,7 @@ def test_folders(check, variable, bad, monkeypatch, tmp_path):
     folder.mkdir()
     assert found(folder).status == "ok"
     assert found(folder).line.startswith(f"{folder}, ")
-    assert "not there yet" in found(folder / "below" / "it").line
+    assert "not created yet" in found(folder / "below" / "it").line
     assert list(folder.iterdir()) == []  # nothing is left, nothing is made
     for path in (file, file / "below"):
         assert found(path).status == bad
@@ -243,7 +250,7 @@ def test_folders_that_cannot_be_written(check, variable, bad, monkeypatch, tmp_p
 def test_a_full_disk_is_a_warning_where_models_go(monkeypatch):
     monkeypatch.setattr(system_checks.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
     assert system_checks.cache().status == "warning"
-    assert "make room" in system_checks.cache().hint
+    assert "free disk space" in system_checks.cache().hint
     assert system_checks.config().status == "ok"
 
 
@@ -283,10 +290,10 @@ def online(monkeypatch):
 @pytest.mark.parametrize(
     ("path", "status", "line"),
     [
-        ("", "ok", " answers"),
-        ("/404", "ok", " answers"),
-        ("/503", "warning", " is not reached (status 503): "),
-        ("/407", "warning", " is not reached (status 407): "),
+        ("", "ok", " is reachable"),
+        ("/404", "ok", " is reachable"),
+        ("/503", "warning", " is not reachable (status 503): "),
+        ("/407", "warning", " is not reachable (status 407): "),
     ],
 )
 def test_a_hub_that_answers(online, hub, monkeypatch, path, status, line):
@@ -326,7 +333,7 @@ def test_off_is_off(online, monkeypatch, variable):
 def test_a_token_is_never_shown(monkeypatch):
     assert network_checks.token().line == "none: public models can be downloaded"
     monkeypatch.setenv("HF_TOKEN", "hf_geheim")
-    assert network_checks.token() == Verdict("ok", "there is one")
+    assert network_checks.token() == Verdict("ok", "configured")
 
 
 # --- models -------------------------------------------------------------------------------------------
@@ -338,9 +345,9 @@ def test_embedded_files_are_whole(monkeypatch, tmp_path):
     damaged.write_bytes(b"GGUF")
     path = localsmc_models.path
     monkeypatch.setattr(localsmc_models, "path", lambda name: damaged if name == "tiny" else path(name))
-    assert model_checks.embedded().line == "tiny is not whole"
+    assert model_checks.embedded().line == "tiny is damaged"
     monkeypatch.setattr(localsmc_models, "names", lambda: ("tiny",))
-    assert model_checks.embedded().line == "draft is missing; tiny is not whole"
+    assert model_checks.embedded().line == "draft is missing; tiny is damaged"
 
 
 def given(name):
@@ -385,7 +392,7 @@ def test_a_model_that_does_not_fit(random_llama, monkeypatch):
     monkeypatch.setattr(host, "available", lambda: HostMemory(GIB, 2**18))
     assert given(random_llama)["model memory"].status == "warning"
     dead = model_checks.GivenModel(str(random_llama), LlamaBuild())
-    dead._engine.__dict__["told"] = {"failed": "x"}
+    dead._engine.__dict__["replies"] = {"failed": "x"}
     assert examine("file", dead.file).status == "ok"
     assert dead.memory().status == "warning"
 
@@ -430,7 +437,7 @@ def test_a_build_that_is_not_there_does_not_end_it(tmp_path, random_llama):
         "model loads",
     }
     assert "llama.cpp cannot be loaded" in found["llama.cpp"]["line"]
-    assert found["llama.cpp"]["hint"] == f"LLAMA_CPP_LIB_PATH is `{tmp_path}`: leave it out"
+    assert found["llama.cpp"]["hint"] == f"unset LLAMA_CPP_LIB_PATH (now `{tmp_path}`)"
 
 
 def test_other_commands_then_say_that_there_is_a_doctor(tmp_path):

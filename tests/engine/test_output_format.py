@@ -323,7 +323,10 @@ def test_methods_that_take_no_grammar_say_why(embedded, name):
             '{"properties": 3}',
             "cannot be converted to a grammar: it is nested too deep, or is not a schema (AttributeError)",
         ),
-        ('{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}', "gives a grammar that cannot be used"),
+        (
+            '{"$defs": {"a": {"$ref": "#/$defs/a"}}, "$ref": "#/$defs/a"}',
+            "gives a grammar that cannot be used",
+        ),
         (
             '{"$defs": {"a": {"anyOf": [{"$ref": "#/$defs/a"}, {}]}}, "$ref": "#/$defs/a"}',
             "gives a grammar that cannot be used (line 1",

@@ -135,7 +135,7 @@ def test_stopping_loses_the_problem_at_work_only(tmp_path, undisturbed):
 )
 def test_another_configuration_is_refused(undisturbed, changed, part):
     before = (undisturbed / "manifest.json").read_bytes()
-    with pytest.raises(RunError, match=f"was made with other {part}"):
+    with pytest.raises(RunError, match=f"was created with different {part}"):
         run(undisturbed, plan(**changed))
     assert (undisturbed / "manifest.json").read_bytes() == before
 
@@ -143,7 +143,7 @@ def test_another_configuration_is_refused(undisturbed, changed, part):
 def test_another_machine_is_said_and_no_obstacle(undisturbed):
     manifest = plan().manifest() | {"version": "9.9"}
     with RunFolder(undisturbed, manifest) as folder:
-        assert folder.notices == ['the lines so far are from another version: "0.1.0"']
+        assert folder.notices == ['the existing lines are from another version: "0.1.0"']
 
 
 def custom(*items, grader="math"):
@@ -261,7 +261,7 @@ def test_folders_that_are_not_runs(tmp_path):
         RunFolder(tmp_path / "x", manifest)
     RunFolder(tmp_path / "y", manifest).close()
     (tmp_path / "y" / "results.jsonl").write_text('{"task": 1}\n')
-    with pytest.raises(RunError, match="line 1 of .* is broken"):
+    with pytest.raises(RunError, match="line 1 of .* is malformed"):
         RunFolder(tmp_path / "y", manifest)
 
 

@@ -125,21 +125,21 @@ def test_names_that_are_not_all_different_become_numbers(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "options", "message", "hint"),
     [
-        ("x.jsonl", '{"question": "1?"}\n{broken\n', {}, "line 2 of", "mend or remove"),
-        ("x.jsonl", "[1]\n", {}, "line 1 of `.*` is not an object", "mend"),
+        ("x.jsonl", '{"question": "1?"}\n{broken\n', {}, "line 2 of", "fix or remove"),
+        ("x.jsonl", "[1]\n", {}, "line 1 of `.*` is not a JSON object", "fix or remove"),
         ("x.json", '{"a": 1}', {}, "is not a list of problems", "JSON list"),
-        ("x.json", "[", {}, "is not JSON: Expecting value", "mend"),
+        ("x.json", "[", {}, "is not JSON: Expecting value", "fix or remove"),
         ("x.json", "[]", {}, "has no rows", "at least one"),
-        ("x.csv", "question,answer\n1,2\n3\n", {}, "line 3 of .* has not the 2 fields", "mend"),
-        ("x.csv", 'question,answer\n"1,2\n', {}, "is broken", "mend"),
-        ("x.txt", "1+1?", {}, "is of no kind", ".jsonl, .json"),
+        ("x.csv", "question,answer\n1,2\n3\n", {}, "line 3 of .* does not have the 2 fields", "fix or"),
+        ("x.csv", 'question,answer\n"1,2\n', {}, "is malformed", "fix or remove"),
+        ("x.txt", "1+1?", {}, "has an unsupported file type", ".jsonl, .json"),
         ("x.jsonl", '{"question": "1?", "answr": "2"}\n', {"answer": "answer"}, "no field `answer`",
          "did you mean `--answer answr`"),
-        ("x.jsonl", '{"question": "1?", "answer": ""}\n', {}, "row 1 of .* has an empty answer", "mend"),
-        ("x.jsonl", '{"question": " ", "answer": "2"}\n', {}, "empty question", "mend"),
-        ("x.jsonl", '{"question": "1\\ud83d?"}\n', {}, "in row 1 of .* has half a character, .ud83d",
-         "mend"),
-        ("x.jsonl", '{"text": "1?"}\n', {}, "no field `question` or `problem`", "it has: `text`"),
+        ("x.jsonl", '{"question": "1?", "answer": ""}\n', {}, "row 1 of .* has an empty answer", "fix or"),
+        ("x.jsonl", '{"question": " ", "answer": "2"}\n', {}, "empty question", "fix or remove"),
+        ("x.jsonl", '{"question": "1\\ud83d?"}\n', {}, "in row 1 of .* has a lone surrogate, .ud83d",
+         "fix or remove"),
+        ("x.jsonl", '{"text": "1?"}\n', {}, "no field `question` or `problem`", "available fields: `text`"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file(tmp_path, name, content, options, message, hint):
@@ -151,7 +151,7 @@ def test_what_is_wrong_with_a_file(tmp_path, name, content, options, message, hi
 def test_a_file_that_is_no_copy_of_a_set_is_said_to_be_none(tmp_path):
     with pytest.raises(TaskError, match="no field `question`") as caught:
         load_task("gsm8k", data=written(tmp_path, "x.jsonl", '{"text": "1?", "answer": "2"}\n'))
-    assert "it is no copy of `gsm8k`" in caught.value.hint
+    assert "this is not a copy of `gsm8k`" in caught.value.hint
 
 
 def test_files_that_cannot_be_read(tmp_path):
@@ -171,10 +171,10 @@ def test_files_that_cannot_be_read(tmp_path):
         ("gsm8", "no task is called `gsm8`", "did you mean `gsm8k`"),
         ("nothing", "no task", ", ".join(TASKS)),
         ("gsm8k:levels=1", "takes no options", "write `gsm8k`"),
-        ("tiny:seed=1,seed=2", "`seed` is given twice", "leave one"),
-        ("tiny:level=4", "`level=4` is no option", "levels, family and seed"),
+        ("tiny:seed=1,seed=2", "`seed` is given twice", "remove one"),
+        ("tiny:level=4", "`level=4` is not an option", "levels, family and seed"),
         ("tiny:levels=4-", "is not a whole number", "levels=2"),
-        ("tiny:levels=5-4", "no range of levels", "levels=4-5"),
+        ("tiny:levels=5-4", "not a range of levels", "levels=4-5"),
         ("tiny:family=shoping", "no family `shoping`", "did you mean `shopping`"),
         ("tiny:seed=x", "is not a whole number", "seed=2"),
     ],

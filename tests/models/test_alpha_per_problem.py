@@ -261,8 +261,8 @@ def test_the_command_on_a_small_run(tmp_path):
     ("arguments", "code", "message"),
     [
         ([], 2, "the following arguments are required: run"),
-        (["{}/none"], 7, "error: `{}/none` is no run folder: it has no manifest.json"),
-        (["{}"], 7, "error: `{}` is no run folder: it has no manifest.json"),
+        (["{}/none"], 7, "error: `{}/none` is not a run folder: it has no manifest.json"),
+        (["{}"], 7, "error: `{}` is not a run folder: it has no manifest.json"),
         (["{}/sample"], 7, "error: `{}/sample` has no graded problem under `power-smc` at two exponents"),
         (["{}/run", "--start", "3"], 2, "error: `--start` is 3, which is no exponent of the run"),
         (["{}/run", "--sure", "1.5"], 2, "--sure is a share, above 0 and 1 at most"),

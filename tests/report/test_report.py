@@ -185,7 +185,7 @@ def test_a_draft_has_columns_where_there_is_one(tmp_path):
     found = report([run_folder.write(tmp_path / "both", both, about)])
     (row,) = rows(found, "cost")
     assert (row["kept"], row["rated"], row["rewritten"], row["wasted"]) == (6 / 40, None, None, 3.0)
-    assert "the target's own" in found.table("cost").note
+    assert "count the target only" in found.table("cost").note
     for one, has_it in ((alone, False), (found, True)):
         assert (": FLOPs</figcaption>" in page(one)) == has_it
 
@@ -370,7 +370,7 @@ def test_an_unfinished_run_says_so(tmp_path, cli):
     assert "99 of 480 problems are done" in err
     assert "the run is unfinished" in err
     assert "line 100 of" in err
-    assert "is cut short" in err
+    assert "is incomplete and skipped" in err
     assert "## Not done yet" in out
 
 
@@ -378,7 +378,7 @@ def test_without_answers_there_are_distributions_only(tmp_path, cli):
     folder = run_folder.write(tmp_path / "asked", is_graded=False, n_problems=4)
     code, out, err = cli(folder, "--all", "--html", tmp_path / "asked.html")
     assert code == 0
-    assert "accuracy is left out" in err
+    assert "no accuracy table: none of these problems has a known answer" in err
     assert "## Accuracy" not in out
     assert "## Answers" in out
     assert "## Spread of answers" in out
@@ -409,12 +409,12 @@ def changed(**fields):
 
 
 MISTAKES = [
-    (lambda folder: folder / "nowhere", 7, "there is no run at"),
+    (lambda folder: folder / "nowhere", 7, "no run at `"),
     (lambda folder: folder.parent, 7, "it has no manifest.json"),
-    (lambda folder: folder / "results.jsonl", 7, "is a part of a run", "localsmc report "),
+    (lambda folder: folder / "results.jsonl", 7, "is part of a run", "localsmc report "),
     (lambda folder: folder / "manifest.json", 7, "is neither a run folder nor a trace"),
-    (lambda folder: (folder / "results.jsonl").unlink(), 7, "no problem of the run", "goes on"),
-    (lambda folder: (folder / "results.jsonl").write_text(""), 7, "no problem of the run"),
+    (lambda folder: (folder / "results.jsonl").unlink(), 7, "has no completed problem yet", "to resume"),
+    (lambda folder: (folder / "results.jsonl").write_text(""), 7, "has no completed problem yet"),
     (lambda folder: (folder / "manifest.json").write_text("{"), 7, "manifest.json` is not JSON"),
     (lambda folder: (folder / "manifest.json").write_text("[]"), 7, "is not a JSON object"),
     (lambda folder: (folder / "manifest.json").write_text('{"format": 2}'), 7, "has format 2", "pip install"),
@@ -431,7 +431,11 @@ MISTAKES = [
         "the model `gpt` is not in the run's manifest",
     ),
     (lambda folder: broken(folder, 9, changed(result={})), 7, "line 9 of", "is missing"),
-    (lambda folder: broken(folder, 9, changed(verdicts={"1": 2})), 7, "`verdicts` is not an object of texts"),
+    (
+        lambda folder: broken(folder, 9, changed(verdicts={"1": 2})),
+        7,
+        "`verdicts` is not an object of strings",
+    ),
 ]
 
 
@@ -529,7 +533,7 @@ def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
     monkeypatch.setattr(command, "is_terminal", lambda _: True)
     monkeypatch.setenv("COLUMNS", str(width))
     shown = command._shown(found.tables)
-    first = shown.split("Cost a problem")[0]
+    first = shown.split("Cost per problem")[0]
     for column, value in (("interval", table.interval), ("times_seconds", table.figure)):
         for row in rows(found, "accuracy"):
             assert value(row[column]) in first
@@ -610,7 +614,7 @@ def test_a_trace_that_was_cut_short(cli, trace_file, tmp_path):
     cut.write_bytes(trace_file.read_bytes()[:9000])
     code, out, err = cli(cut)
     assert code == 0
-    assert "is cut short" in err
+    assert "is incomplete and skipped" in err
     assert "cut short" in out
     text = trace_file.read_text().splitlines()
     cut.write_text("\n".join([text[0], text[1][:50], *text[2:]]))

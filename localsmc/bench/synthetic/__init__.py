@@ -1,1 +1,1 @@
-"""GGUF files of random weights in the shapes of real models."""
+"""GGUF files with random weights in the shapes of real models."""

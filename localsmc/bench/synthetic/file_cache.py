@@ -1,4 +1,4 @@
-"""Models of random weights in the cache folder: each is written once, whole or not at all."""
+"""Synthetic models in the cache folder; each file is written once, atomically."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from localsmc.errors import RunError
 from localsmc.system.user_dirs import cache_folder
 
 VERSION = 3
-"""Part of a cached file's name; raise it when `synthetic.write` makes other files."""
+"""Part of a cached file's name; increase it when `gguf_writer.write` produces different files."""
 
 _ELSEWHERE = "set LOCALSMC_CACHE to a folder on another disk"
 
 
 def cached(spec: FileSpec, *, seed: int = 1, progress: OnProgress | None = None) -> Path:
-    """The file in the cache folder (`LOCALSMC_CACHE`, or the user's), written where it is not there.
+    """The file's path in the cache folder (`LOCALSMC_CACHE`, or the user's); writes it if it is missing.
 
-    `progress` is told the bytes of tensors that are written, and of all; where the file is there, nothing.
-    Raises RunError where it cannot be written, and then leaves nothing behind, as when it is interrupted.
+    `progress` receives the bytes of tensors written so far, and in total; it is not called if the file
+    exists. Raises RunError if the file cannot be written. After an error or interrupt no file is left.
     """
     return _in_cache(_stem(spec, seed), spec, lambda path: write(path, spec, seed=seed, progress=progress))
 
 
 def cached_pair(spec: FileSpec, *, seed: int = 1) -> tuple[Path, Path]:
-    """Target and draft in the cache folder, as `cached`; KeyError for a shape that has no pair."""
+    """Paths of target and draft, as in `cached`; raises KeyError for a shape without a pair."""
     pair = PAIRS[spec.name]
     stem = f"{_stem(spec, seed)}-{pair.n_layer}-{pair.later:g}-{pair.sharpness:g}"
     target = _in_cache(f"{stem}-target", spec, lambda path: write(path, spec, seed=seed, pair=pair))
@@ -44,7 +44,7 @@ def _stem(spec: FileSpec, seed: int) -> str:
 
 def _in_cache(stem: str, spec: FileSpec, write_to: Callable[[Path], None]) -> Path:
     path = cache_folder() / "synthetic" / f"{stem}-v{VERSION}.gguf"
-    # Another process may do the same: each writes a file of its own, and the last one stays.
+    # Several processes may do this at once: each writes a separate file, and the last one wins.
     partial = path.with_suffix(f".{os.getpid()}.partial")
     try:
         if not path.exists():
@@ -52,11 +52,11 @@ def _in_cache(stem: str, spec: FileSpec, write_to: Callable[[Path], None]) -> Pa
             _require_room(path, file_bytes(spec))
             write_to(partial)
             partial.replace(path)
-    except BrokenPipeError:  # nobody reads the progress any more: no disk says that
+    except BrokenPipeError:  # from writing the progress, not the file
         raise
     except OSError as error:
         raise RunError(
-            f"`{path}` cannot be written: {error.strerror or error}", hint=f"make room, or {_ELSEWHERE}"
+            f"`{path}` cannot be written: {error.strerror or error}", hint=f"free disk space, or {_ELSEWHERE}"
         ) from error
     finally:
         with contextlib.suppress(OSError):
@@ -68,6 +68,6 @@ def _require_room(path: Path, needed: int) -> None:
     free = shutil.disk_usage(path.parent).free
     if free < needed:
         raise RunError(
-            f"`{path}` will need {needed / 1e9:.2f} GB, and {free / 1e9:.2f} GB are free",
-            hint=f"make room in `{path.parent}`, or {_ELSEWHERE}",
+            f"`{path}` needs {needed / 1e9:.2f} GB, but only {free / 1e9:.2f} GB are free",
+            hint=f"free disk space in `{path.parent}`, or {_ELSEWHERE}",
         )

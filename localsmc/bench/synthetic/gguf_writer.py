@@ -1,8 +1,8 @@
-"""GGUF files of real shapes with random weights: for measuring time, never for their text.
+"""Write GGUF files with random weights in real shapes, for measuring time; their output is meaningless.
 
-Weights are written as quantized blocks, some megabytes at a time, so a file takes seconds to a minute
-and little memory, and no F16 or F32 copy of it ever exists. Activations stay near 1. The tokenizer is
-valid and useless: one token a byte, fillers up to the vocabulary's size.
+Weights are generated directly as quantized blocks, some megabytes at a time. So writing takes seconds to a
+minute and little memory, and no F16 or F32 copy exists. Activations stay near 1. The tokenizer is valid
+but minimal: one token per byte, and fillers up to the vocabulary's size.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from localsmc.bench.synthetic.shapes import ModelShape, ShapePair
 END = "<|im_end|>"
 
 OnProgress = Callable[[int, int], None]
-"""Told how many bytes of tensors are written, and how many there will be."""
+"""Receives the bytes of tensors written so far, and in total."""
 
 _SLICE = 2**24
-"""Weights drawn at once; part of what the seed means."""
+"""Number of weights drawn at once; changing it changes the weights of a seed."""
 
-_TOKEN_BYTES = 32  # of its text and its kind in the file, or a little less
+_TOKEN_BYTES = 32  # upper estimate for the text and type of a token in the file
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tensor:
-    """A tensor to write: a matrix (n_out, n_in), or a vector in F32 where n_in is 1.
+    """A tensor to write: a matrix (n_out, n_in), or an F32 vector if n_in is 1.
 
-    A matrix has random weights with a root mean square of scale / √n_in, a vector is full of `scale`.
-    `layer` counts from 0; what stands before the layers has -1.
+    A matrix has random weights with a root mean square of scale / √n_in; a vector is filled with `scale`.
+    `layer` counts from 0; it is -1 for tensors outside the layers.
     """
 
     name: str
@@ -48,14 +48,14 @@ class Tensor:
 
     @property
     def n_bytes(self) -> int:
-        """Of its data in the file, without padding."""
+        """Size of the data in the file, without padding."""
         if self.type == "F32":
             return 4 * self.n_out
         return self.n_out * self.n_in // block_size(self.type) * block_bytes(self.type)
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Rows first."""
+        """Dimensions, rows first."""
         return (self.n_out,) if self.type == "F32" else (self.n_out, self.n_in)
 
 
@@ -70,7 +70,7 @@ def tensors(spec: FileSpec, pair: ShapePair | None = None) -> list[Tensor]:
 
 
 def _ends(spec: FileSpec, sharpness: float) -> Iterator[Tensor]:
-    """What stands before and behind the layers."""
+    """The tensors outside the layers: embedding, output and output norm."""
     shape = spec.shape
     for part in ("token_embd",) if shape.is_tied else ("token_embd", "output"):
         kind = tensor_type(spec.quantization, shape, part, shape.n_embd)
@@ -79,7 +79,7 @@ def _ends(spec: FileSpec, sharpness: float) -> Iterator[Tensor]:
 
 
 def _layer(spec: FileSpec, layer: int, scale: float) -> Iterator[Tensor]:
-    """A layer whose two outputs are scaled."""
+    """The tensors of a layer; its two output matrices are scaled."""
     shape = spec.shape
     n_embd, n_kv, n_ff = shape.n_embd, shape.n_kv, shape.n_ff
 
@@ -101,7 +101,7 @@ def _layer(spec: FileSpec, layer: int, scale: float) -> Iterator[Tensor]:
 
 
 def file_bytes(spec: FileSpec) -> int:
-    """About how many bytes the file has: those of all tensors, and a little more for the tokens."""
+    """Estimated file size in bytes: all tensors, and the tokens."""
     return sum(tensor.n_bytes for tensor in tensors(spec)) + _TOKEN_BYTES * spec.shape.n_vocab
 
 
@@ -115,14 +115,14 @@ def write(
 ) -> None:
     """Write the model, or a pair's target; the same arguments give the same weights.
 
-    Raises OSError, and leaves what it has written by then.
+    Raises OSError, and then leaves a partial file.
     """
     _write(path, f"{spec}, random weights", spec, tensors(spec, pair), seed, progress)
 
 
 def write_draft(path: Path, spec: FileSpec, pair: ShapePair, *, seed: int = 1) -> None:
-    """Write the draft of the target that `write` makes of the same arguments."""
-    # Weights are drawn in file order: those of the first layers come out the same.
+    """Write the draft for the target that `write` creates with the same arguments."""
+    # Weights are drawn in file order, so the first layers are the same as in the target.
     own = [tensor for tensor in tensors(spec, pair) if tensor.layer < pair.n_layer]
     _write(path, f"{spec}, random weights, draft", spec, own, seed, None)
 
@@ -130,7 +130,7 @@ def write_draft(path: Path, spec: FileSpec, pair: ShapePair, *, seed: int = 1) -
 def _write(
     path: Path, name: str, spec: FileSpec, own: list[Tensor], seed: int, progress: OnProgress | None
 ) -> None:
-    import gguf  # only those who write need it
+    import gguf  # only needed for writing
 
     shape = spec.shape
     with closing(gguf.GGUFWriter(path, arch=shape.architecture)) as writer:
@@ -150,21 +150,21 @@ def _write(
 def _write_data(
     writer: Any, own: list[Tensor], rng: np.random.Generator, progress: OnProgress | None
 ) -> None:
-    # The writer's own way is a whole tensor at a time, of which some have a gigabyte.
+    # GGUFWriter would write whole tensors at once, some of a gigabyte.
     file: BinaryIO = writer.fout[0]
     writer.write_padding(file, file.tell())
-    written, in_all = 0, sum(tensor.n_bytes for tensor in own)
+    written, total = 0, sum(tensor.n_bytes for tensor in own)
     for tensor in own:
         for part in _data(tensor, rng):
             file.write(part.data)
             written += part.nbytes
             if progress:
-                progress(written, in_all)
+                progress(written, total)
         writer.write_padding(file, tensor.n_bytes)
 
 
 def _data(tensor: Tensor, rng: np.random.Generator) -> Iterator[Bytes]:
-    """A tensor's bytes, slice by slice."""
+    """The bytes of a tensor, slice by slice."""
     if tensor.type == "F32":
         yield np.full(tensor.n_out, tensor.scale, "<f4").view(np.uint8)
         return
@@ -189,7 +189,7 @@ def _add_shape(writer: Any, shape: ModelShape, n_layer: int) -> None:
 def _add_tokenizer(writer: Any, n_vocab: int) -> None:
     from gguf import TokenType
 
-    # llama.cpp wants a list of merges, and one is a list.
+    # llama.cpp requires a non-empty list of merges.
     merge = "a b"
     known = [*_byte_letters(), merge.replace(" ", ""), END]
     tokens = [*known, *(f"<filler_{i}>" for i in range(len(known), n_vocab))]
@@ -205,7 +205,7 @@ def _add_tokenizer(writer: Any, n_vocab: int) -> None:
 
 
 def _byte_letters() -> list[str]:
-    """The letter that stands for each byte in a GPT-2 vocabulary: itself, or one above 255."""
+    """The character for each byte in a GPT-2 vocabulary: the byte itself, or a code point above 255."""
     plain = {*range(33, 127), *range(161, 173), *range(174, 256)}
     others = iter(range(256, 512))
     return [chr(byte if byte in plain else next(others)) for byte in range(256)]

@@ -1,7 +1,7 @@
-"""The type of each tensor in a quantization: what llama-quantize chooses, without an importance matrix.
+"""The type of each tensor in a quantization, as llama-quantize chooses it without an importance matrix.
 
 Source: `llama_tensor_get_type` and `tensor_type_fallback` in llama.cpp's src/llama-quant.cpp, of which
-this is the part that plain qwen2 and llama models need; `tests/test_synthetic.py` asks llama.cpp.
+this is the part for plain qwen2 and llama models; `tests/bench/test_synthetic.py` compares with llama.cpp.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ QUANTIZATIONS = {
     "Q6_K": "Q6_K",
     "F16": "F16",
 }
-"""The quantizations that can be written, with the type that most of their tensors have."""
+"""The supported quantizations, with the type of most of their tensors."""
 
-_FALLBACKS = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}  # where the width is no multiple of 256
+_FALLBACKS = {"Q4_K": "Q5_0", "Q5_K": "Q5_1", "Q6_K": "Q8_0"}  # if the width is not a multiple of 256
 
 
 def tensor_type(quantization: str, shape: ModelShape, part: str, n_in: int, layer: int = 0) -> str:
     """The ggml type of a matrix with rows of `n_in` weights.
 
-    `part` is its name without the layer, such as "attn_v", "token_embd" or "output".
+    `part` is the tensor's name without the layer, such as "attn_v", "token_embd" or "output".
     """
     chosen = QUANTIZATIONS[quantization]
     is_output = part == "output" or (part == "token_embd" and shape.is_tied)
@@ -38,6 +38,6 @@ def tensor_type(quantization: str, shape: ModelShape, part: str, n_in: int, laye
 
 
 def _has_more_bits(layer: int, n_layer: int) -> bool:
-    """Whether a layer is in the first or last eighth, or is each third one between them."""
+    """Whether a layer is in the first or last eighth, or every third layer in between."""
     first, last = n_layer // 8, 7 * n_layer // 8
     return layer < first or layer >= last or (layer - first) % 3 == 2

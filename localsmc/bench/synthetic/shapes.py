@@ -1,7 +1,7 @@
-"""The sizes of real models, as their config.json has them, and pairs of models made of one shape.
+"""The sizes of real models, from their config.json, and target-draft pairs made of one shape.
 
-A pair is a target and a draft, the target's first layers with its embedding and output. What the
-target's later layers add is scaled down until the draft is as good as a small model of a family is.
+The draft of a pair consists of the target's first layers with its embedding and output. The contribution
+of the target's later layers is scaled down until the draft is as good as a small model of the same family.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelShape:
-    """A model's sizes: layers, widths, heads, tokens, and the constants of its rotations and norms.
+    """A model's sizes: layers, widths, heads, vocabulary, and the constants of RoPE and norms.
 
-    `is_tied` says whether embedding and output matrix are one. Llama 3.2 stretches its rotations by a
-    tensor `rope_freqs` as well, which takes no time that could be measured and is left out here.
+    `is_tied`: embedding and output are the same matrix. Llama 3.2 also scales RoPE by a tensor
+    `rope_freqs`, which takes no measurable time and is left out here.
     """
 
     architecture: Literal["qwen2", "llama"] = "qwen2"
@@ -33,12 +33,12 @@ class ModelShape:
 
     @property
     def n_kv(self) -> int:
-        """Width of the keys and of the values."""
+        """Width of keys and of values."""
         return self.n_embd // self.n_head * self.n_head_kv
 
     @property
     def has_biases(self) -> bool:
-        """Whether queries, keys and values have one."""
+        """Whether queries, keys and values have biases."""
         return self.architecture == "qwen2"
 
 
@@ -87,7 +87,7 @@ SHAPES = {
         is_tied=False,
         n_ctx=8192,
     ),
-    # Two for tests: blocks of 256 weights do not fit into the first, and do into the second.
+    # For tests: rows of the first are too short for blocks of 256 weights, those of the second are not.
     "test": ModelShape(n_layer=2, n_embd=64, n_head=4, n_head_kv=2, n_ff=128, n_vocab=512, n_ctx=4096),
     "test-256": ModelShape(n_layer=4, n_embd=256, n_head=4, n_head_kv=2, n_ff=512, n_vocab=512, n_ctx=4096),
 }
@@ -95,9 +95,9 @@ SHAPES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShapePair:
-    """How a target and its draft come from a shape: the draft has the first `n_layer` layers.
+    """How to make a target and its draft from a shape: the draft has the first `n_layer` layers.
 
-    `later` scales what the layers behind them add, `sharpness` all logits of both models.
+    `later` scales the contribution of the other layers, `sharpness` all logits of both models.
     """
 
     n_layer: int
@@ -106,10 +106,11 @@ class ShapePair:
 
 
 PAIRS = {
-    # `later` is what `python -m localsmc_models.experiments.speculative_speed --shape ... --calibrate`
-    # ends with. Random weights give logits with a standard deviation of 1: nearly uniform distributions, on
-    # whose likeliest token two models never agree. Eight times that leaves an entropy of 1.4 nats, as in a
-    # language model.
+    # `later` is the result of
+    # `python -m localsmc_models.experiments.speculative_speed --shape ... --calibrate`.
+    # Random weights give logits with a standard deviation of 1: the distributions are nearly uniform, and
+    # two models never agree on the most probable token. A factor of 8 gives an entropy of 1.4 nats, as in
+    # a language model.
     "qwen2.5-1.5b": ShapePair(n_layer=6, later=0.075, sharpness=8.0),
     "test": ShapePair(n_layer=1, later=0.154, sharpness=6.0),
 }

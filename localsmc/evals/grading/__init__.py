@@ -1,9 +1,9 @@
-"""Whether an answer is the gold answer: four graders, and a process of its own that they run in.
+"""Grading: decide whether an answer equals the gold answer. Four graders run in a separate process.
 
     with Grader("math", limit=5.0) as grader:
         grade = grader.grade("0.5", "\\\\frac{1}{2}")  # Grade("right")
 
-Importing this is cheap: SymPy and math-verify are imported by the worker alone.
+Importing this is cheap: only the worker process imports SymPy and math-verify.
 """
 
 from localsmc.evals.grading.grader import Grader

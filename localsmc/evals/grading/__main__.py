@@ -1,4 +1,4 @@
-"""Measure a grader on problem sets: `python -m localsmc.evals.grading [--grader math] FILE...`."""
+"""Measure a grader on gold answers: `python -m localsmc.evals.grading [--grader math] FILE...`."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from localsmc.evals.grading.grading_rules import GRADERS
 
 
 def main() -> int:
-    """The process's exit code: 1 where a grade was not the one wanted."""
+    """Run the benchmark; the exit code is 1 if any grade differs from the expected one."""
     parser = argparse.ArgumentParser(
         "python -m localsmc.evals.grading", description="measure a grader on gold answers"
     )
-    parser.add_argument("files", nargs="+", type=Path, help="JSON or JSONL with a field `answer`")
+    parser.add_argument("files", nargs="+", type=Path, help="JSON or JSONL file with a field `answer`")
     parser.add_argument("--grader", default="math", choices=list(GRADERS))
-    parser.add_argument("--limit", type=float, default=60.0, help="seconds for an answer")
+    parser.add_argument("--limit", type=float, default=60.0, help="time limit per answer in seconds")
     arguments = parser.parse_args()
     try:
         with Grader(arguments.grader, arguments.limit) as grader:
@@ -30,17 +30,17 @@ def main() -> int:
 
 
 def _report(grader: Grader, path: Path) -> int:
-    wanted, code = golds(path), 0
-    _say(f"{path.name}: {len(wanted)} gold answers, grader {grader.name} version {grader.version}")
-    for count in measure(grader, wanted):
-        _say(count.line())
+    answers, code = golds(path), 0
+    _print(f"{path.name}: {len(answers)} gold answers, grader {grader.name} version {grader.version}")
+    for count in measure(grader, answers):
+        _print(count.line())
         for gold, answer, verdict in count.failures:
             code = 1
-            _say(f"    gold {gold!r}, answer {answer!r}: {verdict}")
+            _print(f"    gold {gold!r}, answer {answer!r}: {verdict}")
     return code
 
 
-def _say(text: str) -> None:
+def _print(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 

@@ -1,7 +1,7 @@
-r"""How well a grader knows the gold answers of a problem set: itself, rewritten, changed, another problem's.
+r"""Benchmark of a grader on the gold answers of a problem set.
 
-Every gold answer must be right against itself and against harmless rewriting, and wrong once a digit of it,
-its sign or a bracket is changed, or another problem's is put in its place.
+Every gold answer must match itself and harmless rewritings of itself. It must not match once a digit, its
+sign or a bracket is changed, nor the gold answer of another problem.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from localsmc.evals.grading.verdict import Verdict
 from localsmc.text import answers
 
 _STEPS = (1, 7, 61)
-"""How far away the other problems stand whose answers are tried."""
+"""Distances, in problems, to the other problems whose answers are compared."""
 
 Rewrite = Callable[[str], str]
 
@@ -86,7 +86,7 @@ SAME: dict[str, Rewrite] = {
     "base in braces": lambda gold: re.sub(r"^(\d+)_\{?(\d)\}?$", r"\1_{\2}", gold),
     "pmatrix to bmatrix": lambda gold: gold.replace("pmatrix", "bmatrix"),
 }
-"""What must stay right."""
+"""Rewritings that must be graded right."""
 
 
 def _other_sign(gold: str) -> str:
@@ -107,15 +107,15 @@ DIFFERENT: dict[str, Rewrite] = {
     "tenth": lambda gold: re.sub(r"(\d)$", r".\1", gold) if re.fullmatch(r"-?\d*[1-9]", gold) else gold,
     "other bracket": _other_bracket,
 }
-"""What must become wrong."""
+"""Changes that must be graded wrong."""
 
 
 @dataclass(slots=True)
 class CheckCount:
-    """How often one kind of comparison came out as wanted, and where it did not."""
+    """Result of one kind of comparison: how many were graded as expected, and the failures."""
 
     name: str
-    wanted: Verdict
+    expected: Verdict
     total: int = 0
     failures: list[tuple[str, str, str]] = field(default_factory=list)
 
@@ -123,13 +123,13 @@ class CheckCount:
         """One line of the report."""
         good = self.total - len(self.failures)
         share = good / self.total if self.total else 1.0
-        return f"{self.name:28} {self.wanted:6} {good:5}/{self.total:<5} {share:7.2%}"
+        return f"{self.name:28} {self.expected:6} {good:5}/{self.total:<5} {share:7.2%}"
 
 
 def golds(path: Path) -> list[str]:
-    """The gold answers of a JSON or JSONL file with a field `answer`; GSM8K's stand behind ####.
+    """The gold answers of a JSON or JSONL file with a field `answer`; in GSM8K, the part after ####.
 
-    Raises TaskError where the file is not of that kind.
+    Raises TaskError if the file cannot be read or has no such field.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -139,32 +139,35 @@ def golds(path: Path) -> list[str]:
         )
         return [str(row["answer"]).split("####")[-1].strip() for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        message = f"`{path}` holds no gold answers ({type(error).__name__}: {error})"
-        raise TaskError(message, hint="give JSON or JSONL with a field `answer`") from error
+        message = f"`{path}` has no gold answers ({type(error).__name__}: {error})"
+        raise TaskError(message, hint="pass a JSON or JSONL file with a field `answer`") from error
 
 
-def measure(grader: Grader, wanted: list[str]) -> Iterator[CheckCount]:
-    """Each kind of comparison in turn."""
+def measure(grader: Grader, gold_answers: list[str]) -> Iterator[CheckCount]:
+    """Run each kind of comparison in turn."""
     for name, rewrite in SAME.items():
-        yield _count(grader, name, "right", [(gold, rewrite(gold)) for gold in wanted], name == "itself")
+        yield _count(
+            grader, name, "right", [(gold, rewrite(gold)) for gold in gold_answers], name == "itself"
+        )
     for name, rewrite in DIFFERENT.items():
-        yield _count(grader, name, "wrong", [(gold, rewrite(gold)) for gold in wanted])
+        yield _count(grader, name, "wrong", [(gold, rewrite(gold)) for gold in gold_answers])
     for step in _STEPS:
-        others = [*wanted[step:], *wanted[:step]]
-        yield _count(grader, f"the answer {step} further", "wrong", list(zip(wanted, others, strict=True)))
+        others = [*gold_answers[step:], *gold_answers[:step]]
+        pairs = list(zip(gold_answers, others, strict=True))
+        yield _count(grader, f"answer {step} problems later", "wrong", pairs)
 
 
 def _count(
-    grader: Grader, name: str, wanted: Verdict, pairs: list[tuple[str, str]], is_whole: bool = False
+    grader: Grader, name: str, expected: Verdict, pairs: list[tuple[str, str]], is_whole: bool = False
 ) -> CheckCount:
-    """Grade the pairs that differ in text; equal values among other problems' answers are no mistake."""
-    count = CheckCount(name, wanted)
+    """Grade the pairs that differ as text; pairs of equal value are skipped if `expected` is wrong."""
+    count = CheckCount(name, expected)
     for gold, answer in dict.fromkeys(pairs) if not is_whole else pairs:
-        if (gold == answer and not is_whole) or (wanted == "wrong" and _are_same_text(gold, answer)):
+        if (gold == answer and not is_whole) or (expected == "wrong" and _are_same_text(gold, answer)):
             continue
         count.total += 1
         grade = grader.grade(answer, gold)
-        if grade.verdict != wanted:
+        if grade.verdict != expected:
             count.failures.append((gold, answer, f"{grade.verdict} {grade.reason}".strip()))
     return count
 

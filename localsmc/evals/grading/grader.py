@@ -1,7 +1,7 @@
-"""Grading in a process that can be killed: an odd answer costs its own verdict and no more.
+"""Grade in a separate process that can be killed: a pathological answer affects only its own verdict.
 
-Owns the worker's life: it starts with the first answer, serves many, is killed at the time limit, and a
-new one takes its place. Knows nothing of mathematics.
+Manages the worker process: starts it, reuses it for many answers, kills it at the time limit and replaces
+it. Contains no mathematics.
 """
 
 from __future__ import annotations
@@ -16,20 +16,22 @@ from localsmc.system.child_process import ChildProcess
 
 _SERVE = "from localsmc.evals.grading.worker import serve; serve(replies, sys.argv[1])"
 _START = 120.0
-"""Seconds for Python and SymPy to start on a busy machine."""
+"""Time limit in seconds for Python and SymPy to start on a busy machine."""
 
 
 class Grader:
-    """Grades answers by one of GRADERS, each within `limit` seconds of wall time.
+    """Grades answers with one of GRADERS, each within `limit` seconds of wall time.
 
-    For `with`. Any thread may call `grade`; the calls take turns.
+    A context manager. `grade` is thread-safe; calls are serialised.
     """
 
     def __init__(self, name: str, limit: float = 5.0) -> None:
         if name not in GRADERS:
-            raise ConfigError(f"there is no grader `{name}`", hint=f"choose from {', '.join(GRADERS)}")
+            raise ConfigError(f"no grader is called `{name}`", hint=f"choose from: {', '.join(GRADERS)}")
         if not limit > 0:
-            raise ConfigError(f"a grader needs a time limit above 0 s, not {limit:g}", hint="5 is usual")
+            raise ConfigError(
+                f"a grader needs a time limit above 0 s, not {limit:g}", hint="5 is a usual value"
+            )
         self.limit = limit
         self._rule = GRADERS[name]
         self._lock = threading.Lock()
@@ -42,11 +44,11 @@ class Grader:
 
     @property
     def version(self) -> int:
-        """Two grades of one name compare where this is the same."""
+        """Grades are comparable if name and version are the same."""
         return self._rule.version
 
     def __enter__(self) -> Grader:
-        # SymPy can be imported while the first answer is still being written.
+        # Start early: SymPy is imported while the first answer is being generated.
         with self._lock:
             self._worker = _Worker(self._rule)
         return self
@@ -55,17 +57,17 @@ class Grader:
         self.close()
 
     def grade(self, answer: str | None, gold: str) -> Grade:
-        """Whether an answer is the gold answer; None is no answer, which is wrong.
+        """Grade an answer against the gold answer; None (no answer) is wrong.
 
-        Raises TaskError where no worker can be started, and nothing for the sake of an answer.
+        Raises TaskError if no worker can be started. No answer raises an error.
         """
         if (known := self._rule.at_once(answer or "", gold)) is not None:
             return known
         with self._lock:
-            worker = self._living()
+            worker = self._live_worker()
             try:
                 grade = worker.grade(answer or "", gold, self.limit)
-            except BaseException:  # Ctrl-C while waiting: the reply that comes belongs to nobody
+            except BaseException:  # Ctrl-C while waiting: a late reply must not be taken for the next one
                 self._drop()
                 raise
             if not worker.is_usable:
@@ -73,11 +75,11 @@ class Grader:
             return grade
 
     def close(self) -> None:
-        """End the worker; the next answer would start another."""
+        """Stop the worker; the next answer starts a new one."""
         with self._lock:
             self._drop()
 
-    def _living(self) -> _Worker:
+    def _live_worker(self) -> _Worker:
         if self._worker and not self._worker.is_alive:
             self._drop()
         if not self._worker:
@@ -96,15 +98,15 @@ class Grader:
 
 
 class _Worker:
-    """One child process that grades."""
+    """A child process that grades."""
 
     def __init__(self, rule: GradingRule) -> None:
         try:
-            # Detached: Ctrl-C while Python starts would kill it.
+            # Detached: otherwise Ctrl-C during start-up would kill it.
             self._child = ChildProcess(_SERVE, rule.name, is_detached=True)
         except OSError as error:
-            message = f"the process that grades answers cannot be started: {error.strerror}"
-            raise TaskError(message, hint="check the machine's limits on processes and memory") from error
+            message = f"the grading process cannot be started: {error.strerror}"
+            raise TaskError(message, hint="check the limits on processes and memory") from error
         self.is_usable = True
         self._is_ready = False
 
@@ -117,18 +119,19 @@ class _Worker:
         return self._child.pid
 
     def wait_until_ready(self) -> None:
-        """Raise TaskError where the worker does not come up."""
+        """Raise TaskError if the worker does not start."""
         if not self._is_ready:
             with contextlib.suppress(TimeoutError):
                 self._is_ready = self._child.receive(_START) is not None
         if not self._is_ready:
-            message = "the process that grades answers does not start"
+            message = "the grading process does not start"
             raise TaskError(
-                message, hint="see whether `python -m localsmc.evals.grading` starts; reinstall localsmc"
+                message,
+                hint="check that `python -m localsmc.evals.grading --help` works, or reinstall localsmc",
             )
 
     def grade(self, answer: str, gold: str, limit: float) -> Grade:
-        """One question; not usable again where it failed to answer in time."""
+        """Grade one answer; after a timeout or a crash the worker is no longer usable."""
         self._child.send({"answer": answer, "gold": gold, "limit": limit})
         try:
             reply = self._child.receive(limit)
@@ -137,9 +140,9 @@ class _Worker:
             return Grade("failed", f"took longer than {limit:g} s")
         if reply is None:
             self.is_usable = False
-            return Grade("failed", "the worker died")
+            return Grade("failed", "the grading process died")
         return Grade(reply["verdict"], reply["reason"])
 
     def stop(self) -> None:
-        """Kill the process, if it still lives."""
+        """Kill the process if it is still alive."""
         self._child.stop()

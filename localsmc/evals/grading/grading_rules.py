@@ -1,7 +1,7 @@
-"""The table of graders: name, version and the function that says whether an answer is the gold answer.
+"""The table of graders: name, version and the function that compares an answer with the gold answer.
 
-Functions of two texts, without state; they may take long or run out of memory, so call them in the worker.
-Raise a version when a verdict may change: results carry it.
+The functions are stateless. They may take long or run out of memory, so they are called in the worker.
+Increase a version when a verdict may change: results record it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from fractions import Fraction
 from localsmc.evals.grading import math_equal
 from localsmc.evals.grading.latex_normalise import lettered, spelled, unwrapped
 from localsmc.evals.grading.units import joined, value
-from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, told
+from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.text import answers
 
 _LONGEST = 1000
-"""Characters of a numeric answer or a choice."""
+"""Maximum number of characters of a numeric answer or a choice."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,50}")
 _NUMBER = re.compile(
@@ -26,12 +26,12 @@ _NUMBER = re.compile(
     r"|(?:\d+\.?\d*|\.\d+)(?: ?/ ?\d+)?)"
 )
 _FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)")
-"""Signs that a number is part of something else: 5e-3, x2, 10^6, 3:30."""
+"""The number is part of a larger expression: 5e-3, x2, 10^6, 3:30."""
 
 
 @dataclass(frozen=True, slots=True)
 class GradingRule:
-    """One way of grading; `is_slow` says that its first use imports SymPy, `has_numbers` that 07 is 7."""
+    """A grader. `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value."""
 
     name: str
     version: int
@@ -40,25 +40,25 @@ class GradingRule:
     has_numbers: bool = False
 
     def at_once(self, answer: str, gold: str) -> Grade | None:
-        """The grade where it takes no time to find, for two whole numbers; else None."""
+        """The grade of two integers, which needs no worker; None for other answers."""
         if self.has_numbers and _WHOLE.fullmatch(answer) and _WHOLE.fullmatch(gold):
-            return told(int(answer) == int(gold))
+            return grade_of(int(answer) == int(gold))
         return None
 
 
 def numeric(answer: str, gold: str) -> Grade:
-    """Whether the one number of the answer, whatever its unit, is exactly that of the gold answer."""
-    wanted = _number(gold)
-    if wanted is None:
+    """Whether the only number in the answer, units ignored, equals that of the gold answer exactly."""
+    expected = _number(gold)
+    if expected is None:
         return UNREAD_GOLD
     if not answer.strip():
         return NO_ANSWER
     found = _number(answer)
-    return UNREAD_ANSWER if found is None else told(found == wanted)
+    return UNREAD_ANSWER if found is None else grade_of(found == expected)
 
 
 def _number(text: str) -> Fraction | None:
-    """The only number behind the last equals sign; None where there is none, or more than one."""
+    """The only number after the last equals sign; None if there is none, or more than one."""
     if len(text) > _LONGEST:
         return None
     bare = joined(spelled(text).split("=")[-1]).replace("^\\circ", "")
@@ -68,22 +68,22 @@ def _number(text: str) -> Fraction | None:
 
 
 def exact(answer: str, gold: str) -> Grade:
-    """Whether both are the same text, wrapping aside: dollars, spaces, LaTeX sizes, commas of thousands."""
-    wanted, found = (answers.normalise(unwrapped(text)) for text in (gold, answer))
-    if not wanted:
+    """Whether both are the same text, ignoring dollars, spaces, LaTeX sizes and thousands separators."""
+    expected, found = (answers.normalise(unwrapped(text)) for text in (gold, answer))
+    if not expected:
         return UNREAD_GOLD
-    return told(found == wanted) if found else NO_ANSWER
+    return grade_of(found == expected) if found else NO_ANSWER
 
 
 def choice(answer: str, gold: str) -> Grade:
     """Whether both are the same letter, A to J."""
-    wanted = lettered(unwrapped(gold)) if len(gold) <= _LONGEST else None
-    if wanted is None:
+    expected = lettered(unwrapped(gold)) if len(gold) <= _LONGEST else None
+    if expected is None:
         return UNREAD_GOLD
     if not answer.strip():
         return NO_ANSWER
     found = lettered(unwrapped(answer)) if len(answer) <= _LONGEST else None
-    return UNREAD_ANSWER if found is None else told(found == wanted)
+    return UNREAD_ANSWER if found is None else grade_of(found == expected)
 
 
 GRADERS = {
@@ -95,4 +95,4 @@ GRADERS = {
         GradingRule("choice", 1, choice),
     )
 }
-"""By name."""
+"""Graders by name."""

@@ -1,7 +1,7 @@
-r"""One spelling for answers that are written differently but mean the same: LaTeX, plain text and Unicode.
+r"""Normalise answers that are written differently but mean the same: LaTeX, plain text and Unicode.
 
-Text in, text out. Goes further than `answers.normalise`, since nobody reads the result: it is only compared
-or parsed. `\text{...}` stays, because what is in it is a word or a unit and no product of variables.
+Goes further than `answers.normalise`, because the result is only compared or parsed, never shown.
+`\text{...}` is kept: its content is a word or a unit, not a product of variables.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _REWRITES = [
         (r"\\sqrt\s*(\d)", r"\\sqrt{\1}"),
         (r"\*\*", "^"),
         (rf"\^\s*\(({_NEST})\)", r"^{\1}"),
-        (r"\^\s*(-?\d{2,}|-\d)", r"^{\1}"),  # x^10 means x^{10}, whatever TeX makes of it
+        (r"\^\s*(-?\d{2,}|-\d)", r"^{\1}"),  # x^10 means x^{10}, unlike in TeX
         (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\(?:leq|leqslant)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant)(?![a-zA-Z])|>=", r"\\ge "),
@@ -58,10 +58,9 @@ _REWRITES = [
 
 
 def unwrapped(text: str) -> str:
-    r"""What a text states: its last box, else what follows "answer is"; no dollars, no full stop."""
-    text = (
-        text.encode(errors="replace").decode().strip()
-    )  # half a surrogate pair cannot be searched for a box
+    r"""The stated answer: the last box, else what follows "answer is", without dollars and full stop."""
+    # A lone surrogate would make the search for a box fail.
+    text = text.encode(errors="replace").decode().strip()
     if boxed := answers.boxes(text):
         text = boxed[-1]
     elif stated := list(answers.STATED.finditer(text)):
@@ -73,7 +72,7 @@ def unwrapped(text: str) -> str:
 
 
 def spelled(text: str) -> str:
-    """The one spelling of an answer."""
+    """The normalised form of an answer."""
     text = unwrapped(text).translate(_SYMBOLS)
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
@@ -81,9 +80,9 @@ def spelled(text: str) -> str:
 
 
 def worded(text: str) -> str | None:
-    r"""The words that an answer is, in lower case: east for `\text{East}`; None where it is no text.
+    r"""The words of an answer in lower case: east for `\text{East}`; None if it is not made of words.
 
-    Without `\text` four letters make a word: fewer may be a product of variables.
+    Without `\text` a word has at least four letters: fewer may be a product of variables.
     """
     bare = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
     is_marked = re.fullmatch(r"\s*(?:\\text\s*\{[^{}]*\}\s*)+", text)
@@ -94,7 +93,7 @@ def worded(text: str) -> str | None:
 
 
 def lettered(text: str) -> str | None:
-    r"""The letter of a multiple choice: C for `\text{(C)}`, "C." or "(C) 42"; None where there is none."""
+    r"""The letter of a multiple-choice answer: C for `\text{(C)}`, "C." or "(C) 42"; None if it has none."""
     bare = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text).strip(" *$.")
     bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.IGNORECASE)
     found = re.fullmatch(r"\(?\s*([A-Ja-j])\s*[).:]?", bare)

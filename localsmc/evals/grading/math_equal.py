@@ -1,12 +1,13 @@
-r"""The `math` grader: an answer of the MATH kind, from cheap comparisons of text to SymPy.
+r"""The `math` grader: compares answers as in the MATH data set, first as text, last with SymPy.
 
-What it decides where tastes differ:
+Conventions:
 
 * Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}.
 * A unit may be missing on one side, but cents are not dollars; 50% is 50, and is 0.5.
-* `x=5` is 5 and 5 is `x=5`, but y=5 is not x=5: it answers another question.
-* 52_8 may be written 52, since the question named the base; 42 it is not.
-* Lists and sets have no order, tuples have; a tuple is no list and no column; an interval's brackets count.
+* `x=5` equals 5, and 5 equals `x=5`, but y=5 is not x=5: it answers another question.
+* 52_8 may be written 52, since the question names the base; it is not 42, its decimal value.
+* Lists and sets are unordered, tuples are ordered; a tuple is neither a list nor a column vector; the
+  brackets of an interval matter.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from collections.abc import Sequence
 from localsmc.evals.grading.latex_normalise import lettered, spelled, worded
 from localsmc.evals.grading.structure import Structure, shape
 from localsmc.evals.grading.units import joined, quantity, value
-from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, told
+from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.text import answers
 
 _LONGEST = 400
-"""Characters of an answer that SymPy is asked about; no gold answer is nearly as long."""
+"""Maximum number of characters of an answer, beyond those of the gold answer."""
 
 _NAME = re.compile(
     r"(?:[a-zA-Z]|\\[a-zA-Z]+|\\text\{[a-zA-Z ]+\})(?:_\{?\w+\}?)?'?(?: ?\( ?[a-zA-Z](?: ?, ?[a-zA-Z])* ?\))?"
@@ -33,7 +34,7 @@ _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"
 
 
 class _Unread(Exception):
-    """A text that is no mathematics, as a grade to give up with."""
+    """Carries the grade of an answer or gold answer that cannot be parsed."""
 
     def __init__(self, grade: Grade) -> None:
         super().__init__(grade.reason)
@@ -51,7 +52,7 @@ def grade(answer: str, gold: str) -> Grade:
     if len(answer) > _LONGEST + len(gold):
         return Grade("wrong", "the answer is too long")
     try:
-        return told(_are_same(spelled(gold), spelled(answer)))
+        return grade_of(_are_same(spelled(gold), spelled(answer)))
     except _Unread as unread:
         return unread.grade
 
@@ -61,7 +62,7 @@ def _are_same(gold: str, answer: str) -> bool:
         raise _Unread(NO_ANSWER)
     if _are_shaped_alike(joined(gold), joined(answer)):
         return True
-    # 100,200,300 may be a list after all.
+    # 100,200,300 may also be a list.
     is_ambiguous = (joined(gold), joined(answer)) != (gold, answer)
     return (
         is_ambiguous and shape(gold).kind == shape(answer).kind == "list" and _are_shaped_alike(gold, answer)
@@ -80,7 +81,7 @@ def _are_shaped_alike(gold: str, answer: str) -> bool:
     if one.kind == other.kind == "one":
         return _are_one(one.parts[0], other.parts[0])
     if one.kind == other.kind or {one.kind, other.kind} == {"one", "list"}:
-        # Unions of as many pieces are settled: SymPy would take (3,\infty] for (3,\infty).
+        # Unions with the same number of parts are decided here: SymPy would equate (3,\infty] and (3,\infty).
         if len(one.parts) == len(other.parts):
             return _are_matched(one, other)
     elif (pair := _values_of_names(other)) and one.kind == "()":
@@ -89,7 +90,7 @@ def _are_shaped_alike(gold: str, answer: str) -> bool:
 
 
 def _unnamed(gold: str, answer: str) -> tuple[str, str] | None:
-    """Both without "x =", where they have one name between them: (x,y) = (1,2) and (1,2); None elsewhere."""
+    """Both without "x =", if one has a name or both the same: (x,y) = (1,2) and (1,2); otherwise None."""
     sides = [_links(text) for text in (gold, answer)]
     named = [links for links in sides if len(links) == 2 and _NAME.fullmatch(links[0])]
     if not named or any(len(links) > 1 for links in sides if links not in named):
@@ -100,7 +101,7 @@ def _unnamed(gold: str, answer: str) -> tuple[str, str] | None:
 
 
 def _is_set(text: str, *shapes: Structure) -> bool:
-    r"""Whether SymPy may find two sets equal that look different: an inequality, a union, `\setminus`."""
+    r"""Whether SymPy may equate differently written sets: an inequality, a union, `\setminus`."""
     has_relation = any(_RELATION.search(part.parts[0]) for part in shapes)
     return (has_relation or any(part.kind == "union" for part in shapes)) and bool(
         _RELATION.search(text) or re.match(r"[\[(]", text)
@@ -136,7 +137,7 @@ def _values_of_names(found: Structure) -> Structure | None:
 
 
 def _links(text: str) -> list[str]:
-    """The sides of a chain of equalities, a name first where it stands last: y = 2x for 2x = y."""
+    """The sides of a chain of equalities; a name on the right moves to the left: y = 2x for 2x = y."""
     links = [link.strip() for link in _EQUALS.split(text)]
     if len(links) == 2 and _NAME.fullmatch(links[1]) and not _NAME.fullmatch(links[0]):
         links.reverse()
@@ -154,7 +155,7 @@ def _are_one(gold: str, answer: str) -> bool:
         return _are_equations(one, other)
     if len(one) > 1:
         return False
-    # The answer's x = 2 + 3 = 5: every side has to be right, or anything could be chained to the gold answer.
+    # x = 2 + 3 = 5: every side must be right, or anything could be chained to the gold answer.
     links = other[1:] if _NAME.fullmatch(other[0]) else other
     return all(_are_shaped_alike(gold, link) for link in links)
 
@@ -204,8 +205,8 @@ def _compact(text: str) -> str:
 
 
 def _are_equal(gold: str, answer: str) -> bool:
-    """Ask math-verify; raises _Unread where it cannot read a side."""
-    # Here only: the import takes seconds, and most answers are settled before.
+    """Compare with math-verify; raises _Unread if it cannot parse a side."""
+    # Imported late: it takes seconds, and most answers are decided without it.
     from localsmc.evals.grading import symbolic
 
     if not symbolic.is_readable(gold):

@@ -1,7 +1,7 @@
-r"""How an answer is built: a number or formula, a list or set, a tuple or interval, a union, a matrix.
+r"""The structure of an answer: a number or formula, a list or set, a tuple or interval, a union, a matrix.
 
-Takes text as `spelling.spelled` leaves it; knows nothing of values. A list and a set have no order; a pair's
-brackets tell (3,4] from (3,4).
+Takes text that `latex_normalise.spelled` has normalised; does not evaluate it. Lists and sets are
+unordered; brackets distinguish (3,4] from (3,4).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _ELEMENT = re.compile(r"^[a-zA-Z]\s*\\in(?![a-zA-Z])\s*(?=[\[(\\])")
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """A kind ("one", "list", "union", a matrix's size, or a tuple's two brackets) and its parts."""
+    """A kind ("one", "list", "union", a matrix's size, or the two brackets of a tuple) and its parts."""
 
     kind: str
     parts: tuple[str, ...]
@@ -46,7 +46,7 @@ def shape(text: str) -> Structure:
 
 
 def split(text: str, *marks: str) -> list[str]:
-    """The pieces between marks that stand in no bracket."""
+    """Split at marks that are outside of brackets."""
     pieces, start, depth, i = [], 0, 0, 0
     while i < len(text):
         depth += (text[i] in _OPEN) - (text[i] in _CLOSE)
@@ -59,7 +59,7 @@ def split(text: str, *marks: str) -> list[str]:
 
 
 def _bare(text: str) -> str:
-    """Without round brackets that hold the whole and only one thing."""
+    """Strip round brackets around the whole text if it has a single part."""
     while _is_wrapped(text) and text[0] + text[-1] == "()" and len(split(text[1:-1], ",", ";")) == 1:
         text = text[1:-1].strip()
     return text
@@ -78,7 +78,7 @@ def _is_wrapped(text: str) -> bool:
 
 
 def _signed(parts: list[str]) -> tuple[str, ...]:
-    r"""Each part with one `\pm` as two parts."""
+    r"""Split each part with one `\pm` into two parts."""
     found: list[str] = []
     for part in parts:
         signs = "+-" if part.count(r"\pm") == 1 else ""

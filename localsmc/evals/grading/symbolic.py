@@ -1,8 +1,8 @@
-r"""Equality of formulas by math-verify and SymPy. The worker alone imports this: it takes seconds.
+r"""Equality of formulas with math-verify and SymPy. Only the worker imports this: it takes seconds.
 
-Its own time limits are off, because they use signals; the worker is killed from outside instead. Before
-math-verify is asked, both formulas are evaluated at a few points: that settles wrong answers in
-milliseconds, and catches what math-verify rounds away (6e-20 is not 5e-20).
+math-verify's time limits are off, because they use signals; instead, the worker is killed from outside.
+Before math-verify runs, both formulas are evaluated at a few points: this decides wrong answers in
+milliseconds, and catches differences that math-verify rounds away (6e-20 is not 5e-20).
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 from math_verify import verify
 
 _DECIMALS = 12
-"""To which math-verify rounds a decimal; its default of 6 takes 1.299038 for 3√3/4."""
+"""Decimal places to which math-verify rounds; with its default of 6, 1.299038 equals 3√3/4."""
 _TOLERANCE = 1e-10
 _DEEPEST = 20
 _POINTS = [(0.731, 0.318), (1.973, 0.577), (3.119, 1.237)]
-"""First value and step for the variables: positive, so that no root or logarithm is a matter of taste."""
+"""First value and step for the variables; positive, so that roots and logarithms are unambiguous."""
 
-# Units off: they would make 3t three tons, and `quantity` has taken them off before.
+# Units are off: 3t would become three tons, and `quantity` has already removed units.
 _SPELLING = NormalizationConfig(
     basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
 )
 _READING = ConversionConfig(lowercase_symbols=False)
-"""With small letters only, as math-verify's own `parse` reads, R^2 - r^2 is 0."""
+"""With lowercase symbols, as in math-verify's `parse`, R^2 - r^2 would be 0."""
 
 for _name in ("math_verify", "latex2sympy2_extended"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
@@ -36,22 +36,22 @@ for _name in ("math_verify", "latex2sympy2_extended"):
 
 @lru_cache(maxsize=64)
 def parsed(text: str) -> Any:
-    """The SymPy object that a text stands for; None where it cannot be read."""
+    """Parse text to a SymPy object; None if it cannot be parsed."""
     if not _is_balanced(text):
         return None
     try:
         spelled = normalize_latex(text, _SPELLING)
         found = latex2sympy(spelled, is_real=True, normalization_config=None, conversion_config=_READING)
-        # i is the imaginary unit; the parser sees that in some texts only.
+        # i is the imaginary unit, but the parser does not always treat it so.
         return found.xreplace({symbol: sympy.I for symbol in found.free_symbols if symbol.name == "i"})
     except MemoryError:
         raise
-    except Exception:  # whatever the parser stumbles on
+    except Exception:  # the parser raises many kinds of errors
         return None
 
 
 def _is_balanced(text: str) -> bool:
-    """Whether brackets close, and are not nested absurdly: on others the parser takes minutes to give up."""
+    """Whether brackets match and are at most `_DEEPEST` deep; otherwise the parser may take minutes."""
     depth = 0
     for char in text:
         depth += (char in "([{") - (char in ")]}")
@@ -61,13 +61,13 @@ def _is_balanced(text: str) -> bool:
 
 
 def is_readable(text: str) -> bool:
-    """Whether the text is mathematics."""
+    """Whether the text can be parsed."""
     return parsed(text) is not None
 
 
 def are_equal(gold: str, answer: str) -> bool:
-    """Whether two readable formulas, sets or inequalities mean the same."""
-    if gold.count("'") != answer.count("'"):  # the parser drops them: f'(x) is not f(x)
+    """Whether two parseable formulas, sets or inequalities are equal."""
+    if gold.count("'") != answer.count("'"):  # the parser drops primes: f'(x) is not f(x)
         return False
     one, other = parsed(gold), parsed(answer)
     if isinstance(one, sympy.Expr) and isinstance(other, sympy.Expr) and _differ(one, other):
@@ -78,7 +78,7 @@ def are_equal(gold: str, answer: str) -> bool:
 
 
 def are_proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
-    """Whether two equations, each of two sides, are multiples of one another."""
+    """Whether two equations, each given by its two sides, are multiples of each other."""
     sides = [parsed(side) for side in (*gold, *answer)]
     if not all(isinstance(side, sympy.Expr) for side in sides):
         return False
@@ -93,7 +93,7 @@ def are_proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
 
 
 def _differ(one: Any, other: Any) -> bool:
-    """Whether two formulas have different values at some point; False also where that cannot be told."""
+    """Whether two formulas differ in value at some point; False if they cannot be evaluated."""
     pairs = [_at(one, other, point) for point in _POINTS]
     return any(
         pair is not None and abs(pair[0] - pair[1]) > _TOLERANCE * max(map(abs, pair)) for pair in pairs
@@ -101,12 +101,12 @@ def _differ(one: Any, other: Any) -> bool:
 
 
 def _at(one: Any, other: Any, point: tuple[float, float]) -> tuple[complex, complex] | None:
-    """Both values at a point; None where one of them has no finite value there."""
+    """Both values at a point; None if one of them is not finite there."""
     symbols = sorted(one.free_symbols | other.free_symbols, key=str)
     start, step = point
     values = {symbol: sympy.Rational(str(round(start + step * i, 6))) for i, symbol in enumerate(symbols)}
     try:
         left, right = (complex(sympy.N(side.doit().subs(values), 30)) for side in (one, other))
-    except Exception:  # SymPy raises whatever it likes: then math-verify shall tell
+    except Exception:  # SymPy raises many kinds of errors; math-verify decides then
         return None
     return (left, right) if abs(left) < 1e300 and abs(right) < 1e300 else None

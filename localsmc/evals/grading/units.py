@@ -1,6 +1,6 @@
 r"""A number with its unit: `\$32,348`, `15 \text{ cm}^2`, `5.4 cents`, `90^\circ`, `137 \frac{1}{2}`.
 
-Takes text as `spelling.spelled` leaves it. Values are exact fractions; units are one word each.
+Takes text that `latex_normalise.spelled` has normalised. Values are exact fractions; a unit is one word.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from fractions import Fraction
 
 from localsmc.text import answers
 
-# No more than 200 digits, as in answers.key: a longer number is compared as text.
+# At most 200 digits, as in answers.key; longer numbers are compared as text.
 _FRACTION = re.compile(r"([+-]?) ?\\frac\{ *([+-]?\d{1,200}) *\}\{ *([+-]?\d{1,200}) *\}")
 _EXACT = re.compile(r"-?\d{1,400}(?:/\d{1,400})?")
 
@@ -42,18 +42,18 @@ _LETTER = re.compile(rf"(?<=[\d}}) ])\s*({_LETTERS}){_POWER}$")
 
 @dataclass(frozen=True, slots=True)
 class Quantity:
-    """What is left of an answer without its unit, and the unit: None where it has none that we know."""
+    """An answer without its unit, and the unit; None if it has no known unit."""
 
     core: str
     unit: str | None = None
 
     def clashes(self, other: Quantity) -> bool:
-        """Whether both name a known unit, and not the same: cents for dollars, cm for cm^2."""
+        """Whether both have known units that differ: cents and dollars, cm and cm^2."""
         return self.unit is not None and other.unit is not None and self.unit != other.unit
 
 
 def quantity(text: str, *, letters: bool = False) -> Quantity:
-    """Take the units off; `letters` also takes m, g, s, h and l, which elsewhere are variables."""
+    """Separate the units; with `letters` also m, g, s, h and l, which may otherwise be variables."""
     unit, bare = None, _FRONT.sub(r"\1", text).strip()
     if bare != text.strip():
         unit = "dollar" if "$" in text else None
@@ -66,7 +66,7 @@ def quantity(text: str, *, letters: bool = False) -> Quantity:
 
 
 def _peeled(text: str, letters: bool) -> tuple[str, str]:
-    """The text without its last unit, and that unit; an empty text where it has none."""
+    """The text without its last unit, and that unit; empty strings if it has none."""
     if found := _SIGN.search(text):
         name = {"^\\circ": "degree", "¢": "cent"}.get(found[1], "percent")
         return text[: found.start()].strip(), name
@@ -77,7 +77,7 @@ def _peeled(text: str, letters: bool) -> tuple[str, str]:
 
 
 def _known(name: str) -> str | None:
-    """One name for a unit and its power, `cm^2` for "square centimeters"; None where we do not know it."""
+    """The canonical name of a unit with its power, `cm^2` for "square centimeters"; None if unknown."""
     name, power = name.lower().strip(" ."), ""
     if found := re.fullmatch(r"(.*)\^([23])", name):
         name, power = found[1], found[2]
@@ -92,16 +92,16 @@ def _known(name: str) -> str | None:
 
 
 def joined(text: str) -> str:
-    """1,234 without the comma; not in (1,234), which is a pair."""
+    """Remove thousands separators, as in 1,234; (1,234) is a pair and stays."""
     if re.search(r"[(\[]|\\\{", text):
         return text
     return re.sub(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", lambda found: found[0].replace(",", ""), text)
 
 
 def value(core: str) -> Fraction | None:
-    r"""The exact value of a plain number, fraction, decimal or mixed number; None where it is none of them.
+    r"""The exact value of an integer, fraction, decimal or mixed number; None for anything else.
 
-    `2\frac{1}{2}` and `2 1/2` are mixed: nobody writes a product as a final answer that way.
+    `2\frac{1}{2}` and `2 1/2` are mixed numbers, not products.
     """
     core = re.sub(r"^([+-]) ", r"\1", core.strip())
     if answers.MIXED.fullmatch(core):

@@ -1,4 +1,4 @@
-"""What a grader says about one answer."""
+"""The result of grading one answer."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Literal
 
 Verdict = Literal["right", "wrong", "failed"]
-"""Failed is neither of the others: the grader could not tell."""
+"""`failed`: the grader could not decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Grade:
-    """A verdict and, where it needs one, its reason in a few words without a full stop."""
+    """A verdict and, if needed, a short reason without a full stop."""
 
     verdict: Verdict
     reason: str = ""
 
     @property
     def is_right(self) -> bool:
-        """Whether to count the answer."""
+        """Whether the answer is right."""
         return self.verdict == "right"
 
 
@@ -29,6 +29,6 @@ UNREAD_ANSWER = Grade("wrong", "the answer cannot be read")
 UNREAD_GOLD = Grade("failed", "the gold answer cannot be read")
 
 
-def told(is_same: bool) -> Grade:
-    """The grade of a plain comparison."""
+def grade_of(is_same: bool) -> Grade:
+    """The grade of a comparison: RIGHT or WRONG."""
     return RIGHT if is_same else WRONG

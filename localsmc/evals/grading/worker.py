@@ -1,7 +1,8 @@
-"""The process that grades: a line of JSON in, a line of JSON out, until its parent closes the pipe or dies.
+"""The grading process: a line of JSON in, a line of JSON out, until its parent closes the pipe or dies.
 
-It may be killed at any moment. It protects the machine and the terminal from what SymPy does with an odd
-answer: limited memory, an alarm that ends it even where the parent is gone, nothing printed, no Ctrl-C.
+It may be killed at any moment. It protects the machine and the terminal from what SymPy does with a
+pathological answer: memory is limited, an alarm ends the process even if the parent is gone, nothing is
+printed, and Ctrl-C is ignored.
 """
 
 from __future__ import annotations
@@ -19,20 +20,21 @@ from localsmc.evals.grading.verdict import Grade
 from localsmc.system.child_process import Replies
 
 MEMORY = 2 << 30
-"""Bytes of address space, where the platform can limit them."""
+"""Maximum address space in bytes, if the platform can limit it."""
 _GRACE = 5.0
-"""Seconds past the limit before the worker ends itself: the parent is dead, or it would have killed it."""
+"""Seconds after the limit until the worker ends itself; a live parent would have killed it before."""
 
 
 def serve(replies: Replies, name: str) -> None:
-    """Grade each line of standard input by one of GRADERS; this ends the process."""
+    """Grade each line of stdin with one of GRADERS. Does not return."""
     _ignore_ctrl_c()
     _limit_memory()
     from localsmc.evals.grading.grading_rules import GRADERS
 
     rule = GRADERS[name]
     if rule.is_slow:
-        rule.grade(r"\sqrt{2}+1", r"1+\sqrt{2}")  # imports SymPy, outside of any answer's limit
+        # Imports SymPy now, so that no answer's time limit includes it.
+        rule.grade(r"\sqrt{2}+1", r"1+\sqrt{2}")
     replies.send(ready=os.getpid())
     requests = _requests()
     while True:
@@ -47,14 +49,14 @@ def _reply(grade: Callable[[str, str], Grade], answer: str, gold: str) -> dict[s
     try:
         found = grade(answer, gold)
     except MemoryError:
-        return {"verdict": "failed", "reason": "memory ran out"}
-    except Exception as error:  # SymPy and its parser raise whatever they like, and the run must go on
-        return {"verdict": "failed", "reason": f"the grader broke ({type(error).__name__})"}
+        return {"verdict": "failed", "reason": "out of memory"}
+    except Exception as error:  # SymPy and its parser raise all kinds of errors; the run must continue
+        return {"verdict": "failed", "reason": f"the grader raised {type(error).__name__}"}
     return {"verdict": found.verdict, "reason": found.reason}
 
 
 def _requests() -> queue.SimpleQueue[dict[str, Any]]:
-    """Lines of standard input as they come; their end, which is the parent's, ends the process at once."""
+    """A queue of requests from stdin; at the end of input (the parent is gone) the process exits at once."""
     requests: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
 
     def read() -> None:
@@ -67,23 +69,23 @@ def _requests() -> queue.SimpleQueue[dict[str, Any]]:
 
 
 def _ignore_ctrl_c() -> None:
-    """Ctrl-C is for the parent, which then closes the pipe."""
+    """Leave Ctrl-C to the parent, which then closes the pipe."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _set_alarm(seconds: float) -> None:
-    """A timer by which the system kills: a thread would wait for SymPy to let go of the interpreter."""
+    """Let the system kill the process after `seconds`; a thread would wait for SymPy to release the GIL."""
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def _limit_memory() -> None:
-    """So that 9^{9^{9^9}} meets a MemoryError before the machine runs out."""
+    """Limit memory, so that 9^{9^{9^9}} raises MemoryError before the machine runs out."""
     if sys.platform != "win32":
         import resource
 
         try:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        except (OSError, ValueError):  # macOS refuses: the time limit has to do
+        except (OSError, ValueError):  # not possible on macOS; the time limit must suffice
             pass

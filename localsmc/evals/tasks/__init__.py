@@ -1,4 +1,4 @@
-"""Sets of problems with known answers: standard ones, the embedded model's own, and the user's files."""
+"""Problem sets with known answers: standard sets, generated problems for the embedded model, user files."""
 
 from __future__ import annotations
 

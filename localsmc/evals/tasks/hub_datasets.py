@@ -1,4 +1,4 @@
-"""Files of data sets from the Hugging Face hub, in its own cache; offline what is there already."""
+"""Fetch data set files from the Hugging Face hub into its cache; offline, only cached files are used."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from localsmc.store import hub
 
 
 def fetch(repository: str, file: str, *, offline: bool = False) -> Path:
-    """The path of a data set's file, downloaded where it is not in the cache; raises TaskError."""
+    """The local path of a data set's file, downloaded if it is not in the cache; raises TaskError."""
     known = hub.Repository(repository, kind="dataset")
     try:
         return hub.fetch_file(known, file, hub.Access(offline=offline))
@@ -17,5 +17,5 @@ def fetch(repository: str, file: str, *, offline: bool = False) -> Path:
         message = str(error)
         if repository not in message:
             message = f"`{repository}` cannot be downloaded: {message}"
-        first = error.hint or f"go online once, or download `{file}` from {known.page}"
-        raise TaskError(message, hint=f"{first}; or give a file as `--data FILE`") from error
+        first = error.hint or f"connect to the network, or download `{file}` from {known.page}"
+        raise TaskError(message, hint=f"{first}; or pass a file with `--data FILE`") from error

@@ -1,4 +1,4 @@
-"""Reading rows from JSON, JSONL, CSV and Parquet files; what is wrong is named by its line."""
+"""Read rows from JSON, JSONL, CSV and Parquet files; errors name the line."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ Row = Mapping[str, Any]
 
 
 def read_rows(path: Path) -> list[Row]:
-    """The rows of a file by its ending; raises TaskError."""
+    """The rows of a file; the suffix selects the format. Raises TaskError."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise TaskError(
-            f"`{path}` is of no kind that can be read",
-            hint=f"give a file that ends with {', '.join(READERS)}",
+            f"`{path}` has an unsupported file type",
+            hint=f"pass a file that ends in {', '.join(READERS)}",
         )
     try:
         rows = list(reader(path))
     except FileNotFoundError:
-        raise TaskError(f"no file at `{path}`", hint="check the path of `--data`") from None
+        raise TaskError(f"no file at `{path}`", hint="check the path in `--data`") from None
     except OSError as error:
         raise TaskError(
             f"`{path}` cannot be read: {error.strerror or error}", hint="check `--data`"
@@ -36,7 +36,7 @@ def read_rows(path: Path) -> list[Row]:
             hint="save it as UTF-8",
         ) from error
     if not rows:
-        raise TaskError(f"`{path}` has no rows", hint="give a file with at least one problem")
+        raise TaskError(f"`{path}` has no rows", hint="pass a file with at least one problem")
     return rows
 
 
@@ -50,11 +50,11 @@ def _json(path: Path) -> Iterator[Row]:
     text = path.read_text(encoding="utf-8-sig")
     value = _parsed(text, f"`{path}`")
     if isinstance(value, dict):
-        # A set wrapped in an object, such as {"data": [...]}.
+        # A list wrapped in an object, such as {"data": [...]}.
         lists = [part for part in value.values() if isinstance(part, list)]
         value = lists[0] if len(lists) == 1 else value
     if not isinstance(value, list):
-        raise TaskError(f"`{path}` is not a list of problems", hint="give a JSON list of objects")
+        raise TaskError(f"`{path}` is not a list of problems", hint="pass a JSON list of objects")
     for number, part in enumerate(value, start=1):
         yield _object(part, f"entry {number} of `{path}`")
 
@@ -69,13 +69,13 @@ def _csv(path: Path) -> Iterator[Row]:
                 return
             except csv.Error as error:
                 raise TaskError(
-                    f"line {rows.line_num} of `{path}` is broken: {error}", hint="mend or remove the line"
+                    f"line {rows.line_num} of `{path}` is malformed: {error}", hint="fix or remove the line"
                 ) from error
             if None in row or None in row.values():
                 raise TaskError(
-                    f"line {rows.line_num} of `{path}` has not the {len(rows.fieldnames or ())} fields of the"
-                    " first line",
-                    hint="mend or remove the line",
+                    f"line {rows.line_num} of `{path}` does not have the {len(rows.fieldnames or ())} fields"
+                    " of the first line",
+                    hint="fix or remove the line",
                 )
             yield row
 
@@ -90,7 +90,7 @@ def _parquet(path: Path) -> Iterator[Row]:
     try:
         yield from parquet.read_table(path).to_pylist()
     except ArrowException as error:
-        raise TaskError(f"`{path}` is not a Parquet file that can be read", hint="check the file") from error
+        raise TaskError(f"`{path}` is not a readable Parquet file", hint="check the file") from error
 
 
 def _parsed(text: str, where: str) -> Any:
@@ -98,14 +98,14 @@ def _parsed(text: str, where: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         column = f"line {error.lineno}, column {error.colno}" if "\n" in text else f"column {error.colno}"
-        raise TaskError(f"{where} is not JSON: {error.msg} at {column}", hint="mend or remove it") from error
-    except (ValueError, RecursionError) as error:  # a number of thousands of digits, endless brackets
-        raise TaskError(f"{where} cannot be read: {error}", hint="mend or remove it") from error
+        raise TaskError(f"{where} is not JSON: {error.msg} at {column}", hint="fix or remove it") from error
+    except (ValueError, RecursionError) as error:  # a number with thousands of digits, or very deep nesting
+        raise TaskError(f"{where} cannot be read: {error}", hint="fix or remove it") from error
 
 
 def _object(value: Any, where: str) -> Row:
     if not isinstance(value, dict):
-        raise TaskError(f"{where} is not an object with fields", hint="mend or remove it")
+        raise TaskError(f"{where} is not a JSON object", hint="fix or remove it")
     return value
 
 

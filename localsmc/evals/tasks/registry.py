@@ -1,4 +1,4 @@
-"""The table of tasks, and how each one's rows become problems."""
+"""The registry of tasks, and how the rows of each task become problems."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from localsmc.evals.tasks.task import Item, Task
 from localsmc.text import answers
 
 DEFAULT_GENERATED = 300
-"""Problems of a generated task where no limit is given."""
+"""Number of problems of a generated task if no limit is given."""
 
 MAX_REPEATS = 1000
-"""So many repeats in a row, and a family is taken to have no other problems."""
+"""After this many repeats in a row, a family is assumed to have no further problems."""
 
 ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandardTask:
-    """A data set of the hub: the first of the field names that a row has is taken."""
+    """A data set on the hub. Of several field names, the first one that a row has is used."""
 
     description: str
     version: int
@@ -40,9 +40,9 @@ class StandardTask:
     question: tuple[str, ...]
     answer: tuple[str, ...]
     gold: Callable[[str], str] = str.strip
-    """From the answer's field to the answer."""
+    """Extract the answer from the answer field."""
     choices: tuple[str, ...] = ()
-    """Fields of wrong answers: then the question lists the answers, and the gold is a letter."""
+    """Fields with wrong answers. If given, the question lists the options and the gold answer is a letter."""
     family: str | None = None
     extract: Callable[[str], str | None] = answers.extract
 
@@ -55,7 +55,7 @@ LETTER = re.compile(r"\(?([A-J])(?:[.:,)]+(?:\s.*)?)?", re.DOTALL)
 
 
 def letter(text: str) -> str | None:
-    """The letter of the option that a text gives as its answer; None where it gives none."""
+    """The letter of the option that a completion gives as its answer; None if it gives none."""
     found = answers.extract(text)
     match = None if found is None else LETTER.fullmatch(found)
     return match[1] if match else None
@@ -83,7 +83,7 @@ STANDARD: dict[str, StandardTask] = {
         family="subject",
     ),
     "aime-2024": StandardTask(
-        description="30 problems of AIME 2024, answers are whole numbers",
+        description="30 problems of AIME 2024, answers are integers",
         version=1,
         repository="HuggingFaceH4/aime_2024",
         file="data/train-00000-of-00001.parquet",
@@ -92,7 +92,7 @@ STANDARD: dict[str, StandardTask] = {
         answer=("answer",),
     ),
     "aime-2025": StandardTask(
-        description="30 problems of AIME 2025, answers are whole numbers",
+        description="30 problems of AIME 2025, answers are integers",
         version=1,
         repository="math-ai/aime25",
         file="test.jsonl",
@@ -101,7 +101,7 @@ STANDARD: dict[str, StandardTask] = {
         answer=("answer",),
     ),
     "gpqa": StandardTask(
-        description="198 multiple-choice questions of GPQA Diamond (terms to accept on the hub)",
+        description="198 multiple-choice questions of GPQA Diamond (accept its terms on the hub first)",
         version=1,
         repository="Idavidrein/gpqa",
         file="gpqa_diamond.csv",
@@ -114,41 +114,43 @@ STANDARD: dict[str, StandardTask] = {
     ),
 }
 
-TASKS = {"tiny": "problems for the embedded model, generated, held out"} | {
+TASKS = {"tiny": "generated problems for the embedded model, held out from its training"} | {
     name: row.description for name, row in STANDARD.items()
 }
-"""Every task's name, with what it is."""
+"""Task names and their descriptions."""
 
 
 def load_task(
     spec: str, *, data: Path | None = None, limit: int | None = None, offline: bool = False
 ) -> Task:
-    """A task by its name: from the hub, from a file of the same fields, or generated.
+    """Load a task by name: from the hub, from a local copy in `data`, or generated.
 
-    `tiny` takes options: `tiny:levels=4-5,family=shopping,seed=2`. Raises ConfigError or TaskError.
+    `limit` keeps the first problems only. `tiny` takes options: `tiny:levels=4-5,family=shopping,seed=2`.
+    Raises ConfigError or TaskError.
     """
     name, _, rest = spec.partition(":")
     if name not in TASKS:
         near = get_close_matches(name, TASKS, 1)
         hint = (
-            f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(TASKS)}; or give `--data FILE`"
+            f"did you mean `{near[0]}`?"
+            if near
+            else f"choose from: {', '.join(TASKS)}; or pass your own problems with `--data FILE`"
         )
         raise ConfigError(f"no task is called `{name}`", hint=hint)
     if name == "tiny":
         if data is not None:
-            raise ConfigError("`--data` does not apply to the task `tiny`", hint="leave one of them out")
+            raise ConfigError("`--data` does not apply to the task `tiny`", hint="remove one of them")
         return _generated(spec, _options(spec, rest), limit or DEFAULT_GENERATED)
     if rest:
-        raise ConfigError(
-            f"the task `{name}` takes no options, but `{rest}` is given", hint=f"write `{name}`"
-        )
+        raise ConfigError(f"the task `{name}` takes no options, got `{rest}`", hint=f"write `{name}`")
     row = STANDARD[name]
     path = data or fetch(row.repository, row.file, offline=offline)
     try:
         items = _named_apart(_items(read_rows(path), row, path))
     except _NoField as error:
         error.hint = (
-            f"it is no copy of `{name}`: without `--task`, `--question` and `--answer` name the fields"
+            f"this is not a copy of `{name}`; for your own problems, leave out `--task` and name the fields"
+            " with `--question` and `--answer`"
         )
         raise
     source = str(data) if data else f"{row.repository}/{row.file}"
@@ -161,7 +163,7 @@ def load_task(
 def user_task(
     data: Path, *, question: str | None = None, answer: str | None = None, grader: str = "math"
 ) -> Task:
-    """The problems of a file of the user's; without answers they are not graded."""
+    """Load problems from a user's file; without answers they are not graded."""
     rows = read_rows(data)
     known = StandardTask(
         description="",
@@ -183,21 +185,21 @@ def user_task(
 
 
 class _NoField(TaskError):
-    """A row without a field that is needed."""
+    """A row lacks a required field."""
 
 
 def _items(rows: Sequence[Row], known: StandardTask, path: Path) -> Iterator[Item]:
     for i, row in enumerate(rows):
         gold = known.gold(_field(row, known.answer, i, path, "answer"))
         if not gold:
-            raise TaskError(f"row {i + 1} of `{path}` has an empty answer", hint="mend or remove the row")
+            raise TaskError(f"row {i + 1} of `{path}` has an empty answer", hint="fix or remove the row")
         yield _with_choices(row, i, known, path) if known.choices else _item(row, i, known, path, gold=gold)
 
 
 def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None) -> Item:
     question = _field(row, known.question, i, path, "question").strip()
     if not question:
-        raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="mend or remove the row")
+        raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="fix or remove the row")
     family = row.get(known.family) if known.family else row.get("family")
     level = str(row.get("level", ""))
     return Item(
@@ -210,7 +212,7 @@ def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None
 
 
 def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
-    """The options in an order that depends on the row alone, lettered."""
+    """A problem with lettered options, in an order that depends only on the row."""
     right = _field(row, known.answer, i, path, "answer").strip()
     wrong = [_field(row, (field,), i, path, "answer").strip() for field in known.choices]
     item = _item(row, i, known, path, gold=right)
@@ -230,25 +232,25 @@ def _field(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str
     for name in names:
         if name in row:
             return _valid("" if row[name] is None else str(row[name]), i, path, name)
-    there = ", ".join(f"`{name}`" for name in row)
-    asked = " or ".join(f"`{name}`" for name in names)
+    available = ", ".join(f"`{name}`" for name in row)
+    expected = " or ".join(f"`{name}`" for name in names)
     near = get_close_matches(names[0], map(str, row), 1)
-    meant = f"did you mean `--{what} {near[0]}`? " if near else ""
+    suggestion = f"did you mean `--{what} {near[0]}`? " if near else ""
     raise _NoField(
-        f"row {i + 1} of `{path}` has no field {asked}",
-        hint=f"{meant}it has: {there}; name the right one with `--{what} FIELD`",
+        f"row {i + 1} of `{path}` has no field {expected}",
+        hint=f"{suggestion}available fields: {available}; choose one with `--{what} FIELD`",
     )
 
 
 def _valid(text: str, i: int, path: Path, name: str) -> str:
-    """The text, unless half a character is in it, as JSON can spell one (a lone surrogate)."""
+    """The text; raises TaskError if it contains a lone surrogate, which JSON can encode."""
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        half = f"\\u{ord(text[error.start]):04x}"
+        surrogate = f"\\u{ord(text[error.start]):04x}"
         raise TaskError(
-            f"`{name}` in row {i + 1} of `{path}` has half a character, {half}",
-            hint="mend or remove the row",
+            f"`{name}` in row {i + 1} of `{path}` has a lone surrogate, {surrogate}",
+            hint="fix or remove the row",
         ) from error
     return text
 
@@ -258,7 +260,7 @@ def _identifier(row: Row, i: int) -> str:
 
 
 def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The problems, numbered where the names that they come with are not all different."""
+    """The problems; if their ids are not unique, they are numbered from 1 instead."""
     found = tuple(items)
     if len({item.problem_id for item in found}) == len(found):
         return found
@@ -273,11 +275,11 @@ def _options(spec: str, text: str) -> Mapping[str, str]:
     names = [name for name, _, _ in pairs]
     for name, sign, value in pairs:
         if names.count(name) > 1:
-            raise ConfigError(f"`{name}` is given twice in `{spec}`", hint="leave one of them out")
+            raise ConfigError(f"`{name}` is given twice in `{spec}`", hint="remove one of them")
         if name not in ("levels", "family", "seed") or not sign or not value:
             raise ConfigError(
-                f"`{name}{sign}{value}` is no option of the task `tiny`",
-                hint="it has levels, family and seed, as in tiny:levels=4-5,family=shopping,seed=2",
+                f"`{name}{sign}{value}` is not an option of the task `tiny`",
+                hint="use levels, family and seed, e.g. tiny:levels=4-5,family=shopping,seed=2",
             )
     return {name: value for name, _, value in pairs}
 
@@ -290,12 +292,12 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
     family = options.get("family")
     if family is not None and family not in FAMILIES:
         near = get_close_matches(family, FAMILIES, 1)
-        hint = f"did you mean `{near[0]}`?" if near else f"there is: {', '.join(FAMILIES)}"
+        hint = f"did you mean `{near[0]}`?" if near else f"choose from: {', '.join(FAMILIES)}"
         raise ConfigError(f"the task `tiny` has no family `{family}`", hint=hint)
     wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else tuple(FAMILIES)))
     items = tuple(
         Item(
-            # The question is in the name: another version of the generator makes other problems.
+            # The id contains a hash of the question: another version of the generator makes other problems.
             problem_id=f"{i}-{hashlib.sha256(one.question.encode()).hexdigest()[:8]}",
             question=one.question,
             gold=one.answer,
@@ -308,7 +310,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
 
 
 def _distinct(stream: Iterator[Any]) -> Iterator[Any]:
-    """Each question once, until no new ones come."""
+    """Drop repeated questions; stop once no new ones come."""
     seen: set[str] = set()
     repeats = 0
     while repeats < MAX_REPEATS:
@@ -325,7 +327,7 @@ def _levels(text: str) -> tuple[int, ...]:
     low = _whole(first, "levels")
     high = _whole(last, "levels") if dash else low
     if not 1 <= low <= high <= 9:
-        raise ConfigError(f"`levels={text}` is no range of levels from 1 to 9", hint="write levels=4-5")
+        raise ConfigError(f"`levels={text}` is not a range of levels from 1 to 9", hint="write levels=4-5")
     return tuple(range(low, high + 1))
 
 

@@ -1,4 +1,4 @@
-"""What a set of problems is, once it is read."""
+"""A problem set in memory."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from localsmc.text import answers
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Item:
-    """One problem as it is asked; `gold` is its answer where one is known."""
+    """One problem; `gold` is the correct answer, None if it is not known."""
 
     problem_id: str
     question: str
@@ -24,10 +24,10 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A set of problems, with the grader of its answers (a name) and how one is found in a text.
+    """A problem set, the name of its grader, and the function that extracts an answer from a completion.
 
-    `version` counts changes of wording, extraction or grading: figures of different versions
-    are not to be compared. `source` says where the problems come from.
+    `version` changes with the wording, the extraction or the grading; results of different versions are
+    not comparable. `source` says where the problems come from.
     """
 
     name: str
@@ -39,14 +39,14 @@ class Task:
 
     def __post_init__(self) -> None:
         if not self.items:
-            raise TaskError(f"`{self.source}` has no problems", hint="give another file or task")
+            raise TaskError(f"`{self.source}` has no problems", hint="choose another file or task")
 
     def first(self, limit: int | None) -> Task:
-        """The same with the first problems only."""
+        """The task with its first `limit` problems only."""
         return self if limit is None else replace(self, items=self.items[:limit])
 
     @property
     def digest(self) -> str:
-        """A hash of every problem and its answer."""
+        """A hash of all problems and their answers."""
         text = json.dumps([astuple(item) for item in self.items])
         return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -1,1 +1,1 @@
-"""The report as one HTML page with SVG charts."""
+"""The report as a single HTML page with SVG charts."""

@@ -1,4 +1,4 @@
-"""The charts of a report, as SVG: accuracy against cost, by part, calibration, and steps."""
+"""The charts of a report as SVG: accuracy against cost, accuracy by part, calibration, and steps."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from localsmc.report.html.svg import BOTTOM, LEFT, RIGHT, TOP, WIDTH, Scale, ele
 from localsmc.report.trace_file import RecordedTrace
 
 HEIGHT = 250.0
-LEAST_GOING = 0.1
-"""The mean over runs is drawn while at least this share of them goes on."""
+MIN_ACTIVE_SHARE = 0.1
+"""Mean curves end when less than this share of the runs is unfinished."""
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """A method under a selector: its number among the methods, its cost, its accuracy."""
+    """A method with a selector: its index, label, relative cost and accuracy."""
 
     index: int
     label: str
@@ -32,8 +32,8 @@ class Point:
     accuracy: Estimate
 
     @property
-    def told(self) -> str:
-        """In words, with its numbers."""
+    def description(self) -> str:
+        """The label with the figures, for the list and the tooltip."""
         mean, low, high = self.accuracy
         ends = table.interval((low, high))
         return f"{self.label}: {table.percent(mean)} ({ends}) at {table.figure(self.cost)} ×"
@@ -44,21 +44,21 @@ def _y_scale(low: float = 0.0, high: float = 1.0, height: float = HEIGHT) -> Sca
 
 
 def _share_range(points: Sequence[Point]) -> tuple[float, float]:
-    """From a round share below all intervals to one above."""
+    """A range of round shares that contains all intervals."""
     low = math.floor(10 * min(point.accuracy[1] for point in points)) / 10
     high = math.ceil(10 * max(point.accuracy[2] for point in points)) / 10
     return max(0.0, low), min(1.0, max(high, low + 0.2))
 
 
 def trade(points: Sequence[Point], cost: str) -> str:
-    """Accuracy against cost, the numbered points with intervals, and the front that nothing beats."""
+    """Accuracy against cost: numbered points with intervals, and the Pareto front."""
     low, high, ticks = svg.log_range([point.cost for point in points])
     x = Scale(low, high, LEFT + 8, WIDTH - RIGHT - 14, log=True)
     shares = _share_range(points)
     y = _y_scale(*shares)
     parts = [svg.y_axis(y, svg.percents(*shares), "right")]
     labels = [(tick, table.figure(tick).rstrip("0").rstrip(".")) for tick in ticks]
-    parts.append(svg.x_axis(x, labels, f"{cost}, × the baseline", HEIGHT - BOTTOM, TOP))
+    parts.append(svg.x_axis(x, labels, f"{cost}, × baseline", HEIGHT - BOTTOM, TOP))
     front = [points[i] for i in pareto([one.cost for one in points], [one.accuracy[0] for one in points])]
     parts.append(_front(front, x, y))
     parts += [_whisker(point, x(point.cost), y) for point in points]
@@ -67,7 +67,7 @@ def trade(points: Sequence[Point], cost: str) -> str:
 
 
 def _front(points: Sequence[Point], x: Scale, y: Scale) -> str:
-    """Steps: a method is the best for its cost and for any more, up to the next."""
+    """The Pareto front as a step function."""
     path = f"M{x(points[0].cost):.1f} {y(points[0].accuracy[0]):.1f}"
     path += "".join(f"H{x(point.cost):.1f}V{y(point.accuracy[0]):.1f}" for point in points[1:])
     return element("path", d=f"{path}H{WIDTH - RIGHT:.1f}", cls="front")
@@ -77,11 +77,11 @@ def _whisker(point: Point, x: float, y: Scale) -> str:
     mean, low, high = point.accuracy
     drawn = element("line", x1=x, x2=x, y1=y(low), y2=y(high), cls="whisker")
     drawn += svg.mark(x, y(mean), point.index)
-    return element("g", svg.title(point.told) + drawn, cls=svg.colour(point.index))
+    return element("g", svg.title(point.description) + drawn, cls=svg.colour(point.index))
 
 
 def _numbered(points: Sequence[Point], x: Scale, y: Scale) -> list[str]:
-    """The points' numbers beside them, one below the other where they would meet."""
+    """The points' numbers, to their right, moved down where they would overlap."""
     placed: list[tuple[float, float]] = []
     drawn = []
     for i in sorted(range(len(points)), key=lambda i: -points[i].accuracy[0]):
@@ -94,7 +94,7 @@ def _numbered(points: Sequence[Point], x: Scale, y: Scale) -> list[str]:
 
 
 def by_part(rows: Sequence[tuple[str, Sequence[tuple[int, str, Estimate]]]], name: str) -> str:
-    """Accuracy with intervals for each family or level: a row each, a mark a method."""
+    """Accuracy with intervals for each family or level: one row each, one mark per method."""
     left, gap = 92.0, 11.0
     heights = [gap * len(marks) + 12 for _, marks in rows]
     height = TOP + sum(heights) + BOTTOM
@@ -102,12 +102,12 @@ def by_part(rows: Sequence[tuple[str, Sequence[tuple[int, str, Estimate]]]], nam
     parts = [svg.x_axis(x, svg.percents(), "right", height - BOTTOM, TOP)]
     top = TOP
     for (part, marks), tall in zip(rows, heights, strict=True):
-        told = part if len(part) <= 13 else f"{part[:12]}…"
-        parts.append(svg.text(left - 10, top + tall / 2 + 4, told, text_anchor="end"))
-        for k, (index, label, (mean, low, high)) in enumerate(marks):
+        label = part if len(part) <= 13 else f"{part[:12]}…"
+        parts.append(svg.text(left - 10, top + tall / 2 + 4, label, text_anchor="end"))
+        for k, (index, method, (mean, low, high)) in enumerate(marks):
             y = top + 12 + gap * k
             line = element("line", x1=x(low), x2=x(high), y1=y, y2=y, cls="whisker")
-            words = f"{part}, {label}: {table.percent(mean)} ({table.interval((low, high))})"
+            words = f"{part}, {method}: {table.percent(mean)} ({table.interval((low, high))})"
             drawn = svg.title(words) + line + svg.mark(x(mean), y, index)
             parts.append(element("g", drawn, cls=svg.colour(index)))
         top += tall
@@ -116,7 +116,7 @@ def by_part(rows: Sequence[tuple[str, Sequence[tuple[int, str, Estimate]]]], nam
 
 
 def calibrated(found: Sequence[tuple[int, Calibration]]) -> str:
-    """The share that is right against the weight, bin by bin, and the diagonal where both are equal."""
+    """The share of right answers against the weight, by bin, with the diagonal of perfect calibration."""
     x, y = Scale(0.0, 1.0, LEFT, WIDTH - RIGHT - 8), _y_scale()
     parts = [svg.y_axis(y, svg.percents(), "right")]
     parts.append(svg.x_axis(x, svg.percents(), "weight of the answer", HEIGHT - BOTTOM, TOP))
@@ -137,20 +137,20 @@ def calibrated(found: Sequence[tuple[int, Calibration]]) -> str:
 
 
 def mean_steps(group: ResultGroup, name: str) -> list[float]:
-    """The mean share of N step by step, over the runs that go on: `name` is ess or histories."""
+    """The mean of `name` (ess or histories) over N by step, over the unfinished runs."""
     curves = [getattr(line.steps, name) for line in group.lines]
     curves = [curve for curve in curves if curve.size]
     means = []
     for step in range(max((curve.size for curve in curves), default=0)):
-        going = [curve[step] for curve in curves if curve.size > step]
-        if len(going) < LEAST_GOING * len(curves):
+        active = [curve[step] for curve in curves if curve.size > step]
+        if len(active) < MIN_ACTIVE_SHARE * len(curves):
             break
-        means.append(float(np.mean(going)) / group.particles)
+        means.append(float(np.mean(active)) / group.particles)
     return means
 
 
 def steps(curves: Sequence[tuple[int, str, Sequence[float]]], label: str, top: float = 1.0) -> str:
-    """Curves over the steps; `top` is the most that a value can be."""
+    """Curves over the steps; `top` is the maximum value."""
     longest = max(len(values) for _, _, values in curves)
     end = max(2.0, float(longest))
     x, y = Scale(1.0, end, LEFT, WIDTH - RIGHT), _y_scale(0.0, top)
@@ -166,7 +166,7 @@ def steps(curves: Sequence[tuple[int, str, Sequence[float]]], label: str, top: f
 
 
 def traced(trace: RecordedTrace) -> str:
-    """Effective sample size and distinct histories of a trace in particles, and where it resampled."""
+    """Effective sample size and distinct histories of a trace, in particles, with resampling steps."""
     top = svg.nice_top(float(max(trace.particles, *(step.histories for step in trace.steps))))
     ess, histories = [step.ess for step in trace.steps], [float(step.histories) for step in trace.steps]
     drawn = steps([(0, "effective sample size", ess), (1, "distinct histories", histories)], "particles", top)
@@ -183,7 +183,7 @@ def traced(trace: RecordedTrace) -> str:
 
 
 def legend(names: Sequence[tuple[int, str]], *, is_lines: bool = False) -> str:
-    """Marks, or pieces of curves, and what they stand for."""
+    """A legend of marks, or of line samples, with names."""
     sample = svg.line_sample if is_lines else svg.sample
     items = "".join(f"<li>{sample(index)}<span>{escape(name)}</span></li>" for index, name in names)
     return f'<ul class="legend">{items}</ul>'

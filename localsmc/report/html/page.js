@@ -1,5 +1,5 @@
 "use strict";
-// Draws the list of problems and the trees of particles. Texts of models are only ever set as text.
+// Draws the list of problems and the trees of particles. Model output is only inserted as text, never as HTML.
 
 const root = document.documentElement;
 addEventListener("error", (event) => { root.dataset.error = event.message; });
@@ -35,7 +35,7 @@ const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…
 
 // --- trees --------------------------------------------------------------------------------------
 
-// Gives every node its depth in tokens, its row, its parent and the text before it; returns the leaves.
+// Sets the depth in tokens, the row, the parent and the preceding text of every node; returns the leaves.
 function laidOut(tree) {
   const leaves = [];
   const visit = (node, depth, parent, before) => {
@@ -57,20 +57,20 @@ function everyNode(tree) {
 
 function leafLabel(leaf) {
   if (leaf.d) return `† step ${leaf.s}`;
-  const told = leaf.a === undefined ? leaf.f : named(leaf.a, leaf.v);
-  return `${percent(leaf.w)} ${sign(leaf.v)} ${cut(told || "", 12)}`;
+  const label = leaf.a === undefined ? leaf.f : named(leaf.a, leaf.v);
+  return `${percent(leaf.w)} ${sign(leaf.v)} ${cut(label || "", 12)}`;
 }
 
 function treeView(tree, dropped) {
   const leaves = laidOut(tree), nodes = everyNode(tree);
-  const box = html("div", { class: "tree" }), told = html("div", { class: "told", "aria-live": "polite" });
+  const box = html("div", { class: "tree" }), detail = html("div", { class: "node-text", "aria-live": "polite" });
   const draw = () => {
     const width = Math.max(280, box.clientWidth || 600), labels = 118, high = leaves.length > 60 ? 12 : 19;
     const deepest = Math.max(1, ...leaves.map((leaf) => leaf.to));
     const x = (depth) => 6 + (width - labels - 12) * depth / deepest;
     const y = (row) => 12 + row * high;
     const picture = svg("svg", { width, height: 24 + (leaves.length - 1) * high, role: "img",
-      "aria-label": `Tree of ${leaves.length} histories; the list below has their texts` });
+      "aria-label": `Tree of ${leaves.length} histories; the table below lists their texts` });
     for (const node of nodes) {
       const from = y(node.parent ? node.parent.row : node.row), to = y(node.row);
       const x0 = x(node.from), x1 = Math.max(x0 + 1, x(node.to)), bend = Math.min(x1, x0 + 14);
@@ -88,7 +88,7 @@ function treeView(tree, dropped) {
     box.replaceChildren(picture);
   };
   const show = (node) => {
-    told.replaceChildren(
+    detail.replaceChildren(
       html("div", { class: "note" }, `${percent(node.w)} of the weight, ${node.c} ${node.c === 1 ? "particle" : "particles"}, tokens ${node.from + 1} to ${node.to}${node.d ? ", died out" : ""}`),
       html("pre", { class: "text" }, html("span", { class: "before" }, node.before), html("mark", {}, node.t)));
   };
@@ -96,14 +96,14 @@ function treeView(tree, dropped) {
     html("td", { class: "n" }, percent(leaf.w)), html("td", { class: "n" }, String(leaf.c)),
     html("td", { class: tone(leaf.v) }, `${named(leaf.a, leaf.v)} ${sign(leaf.v)}`),
     html("td", {}, html("pre", { class: "text" }, leaf.before + leaf.t))));
-  const heads = ["weight", "particles", "answer", "text"].map((head, i) => html("th", { scope: "col", class: i < 2 ? "n" : null }, head));
+  const heads = ["weight", "particles", "answer", "completion"].map((head, i) => html("th", { scope: "col", class: i < 2 ? "n" : null }, head));
   show(nodes[0]);
   new ResizeObserver(draw).observe(box);
   draw();
   return html("div", {}, box,
-    html("p", { class: "note" }, `Edges are as wide as their weight, from left to right in tokens; point at one or tap it for its text.${dropped ? ` ${dropped} lighter ones are left out.` : ""}`),
-    told,
-    html("details", {}, html("summary", {}, `The ${rows.length} final histories as text`),
+    html("p", { class: "note" }, `The width of an edge is its weight, its length the number of tokens. Hover over an edge or tap it to see its text.${dropped ? ` ${dropped} lighter branches are left out.` : ""}`),
+    detail,
+    html("details", {}, html("summary", {}, `${rows.length} final histories`),
       html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Histories" },
         html("table", {}, html("thead", {}, html("tr", {}, heads)), html("tbody", {}, rows)))));
 }
@@ -140,24 +140,24 @@ function curve(line, n) {
 
 function lineView(line) {
   const group = data.groups[line.g], parts = [];
-  const verdict = line.v === "failed" ? `failed: ${line.e || "no reason is given"}` : `${named(line.a, line.v)} (${line.v})${line.e ? `: ${line.e}` : ""}`;
+  const verdict = line.v === "failed" ? `failed: ${line.e || "no reason given"}` : `${named(line.a, line.v)} (${line.v})${line.e ? `: ${line.e}` : ""}`;
   parts.push(html("p", {}, "Answer: ", html("strong", { class: tone(line.v) }, `${verdict} ${sign(line.v)}`)));
   if (line.w.length) parts.push(bars(line.w));
   const drawn = html("div", { class: "figures" });
   if (line.ess && line.ess.length > 1 && group.n > 1) drawn.append(curve(line, group.n));
   parts.push(drawn);
   if (line.tree) parts.push(html("h3", {}, "Genealogy of the particles"), treeView(line.tree, line.dropped));
-  else if (line.v !== "failed") parts.push(html("p", { class: "note" }, "Its tree is left out to keep this page small: report fewer problems to see it."));
+  else if (line.v !== "failed") parts.push(html("p", { class: "note" }, "The tree of this run is left out to keep the page small; report fewer problems to see it."));
   return parts;
 }
 
-function problemView(problem, lines, wanted) {
+function problemView(problem, lines, selected) {
   const place = html("div", {});
   const choice = html("select", { onchange: () => place.replaceChildren(...lineView(lines[choice.value])) },
-    lines.map((line, i) => html("option", { value: i, selected: line === wanted }, `${data.groups[line.g].label} · seed ${line.s} ${sign(line.v)}`)));
-  place.replaceChildren(...lineView(wanted));
+    lines.map((line, i) => html("option", { value: i, selected: line === selected }, `${data.groups[line.g].label} · seed ${line.s} ${sign(line.v)}`)));
+  place.replaceChildren(...lineView(selected));
   return [html("p", { class: "question" }, problem.q),
-    html("p", {}, "Right answer: ", html("strong", {}, problem.gold === null ? "not known" : problem.gold)),
+    html("p", {}, "Right answer: ", html("strong", {}, problem.gold === null ? "unknown" : problem.gold)),
     html("div", { class: "filters" }, html("label", {}, "run", choice)), place];
 }
 
@@ -193,13 +193,13 @@ function problemList(place) {
     const toggle = () => { state.open = state.open === i ? null : i; draw(); };
     const answers = line ? line.w.slice(0, 4).map(([answer, weight, verdict]) =>
       html("span", { class: tone(verdict) }, `${cut(named(answer, verdict), 24)} ${percent(weight)} ${sign(verdict)}`)) : ["not done"];
-    const told = line && line.v === "failed" ? [html("span", { class: "wrong" }, "failed")] : answers;
+    const cells = line && line.v === "failed" ? [html("span", { class: "wrong" }, "failed")] : answers;
     return html("tr", {},
       html("td", {}, html("button", { type: "button", class: "open", "aria-expanded": String(state.open === i), onclick: toggle }, problem.id),
         html("span", { class: "asked" }, problem.q)),
       html("td", { "data-name": "family" }, problem.family || "–"), html("td", { "data-name": "level" }, problem.level === null ? "–" : String(problem.level)),
       html("td", { "data-name": "right answer" }, problem.gold === null ? "–" : cut(problem.gold, 40)),
-      html("td", { class: "answers" }, told),
+      html("td", { class: "answers" }, cells),
       html("td", { "data-name": "right in" }, `${nRight(i)} of ${all}`));
   }
 
@@ -214,7 +214,7 @@ function problemList(place) {
       }
     }
     body.replaceChildren(...rows);
-    count.textContent = `${found.length} of ${data.problems.length} problems${found.length > state.shown ? `, the first ${state.shown} are shown` : ""}`;
+    count.textContent = `${found.length} of ${data.problems.length} problems${found.length > state.shown ? `, showing the first ${state.shown}` : ""}`;
     more.hidden = found.length <= state.shown;
     for (const button of head.querySelectorAll("button")) {
       const is = button.dataset.key === state.sort;
@@ -229,7 +229,7 @@ function problemList(place) {
     column("gold", "right answer"), column("weight", "answers by weight"), column("right", "right in")));
 
   const pick = (name, key, options) => html("label", {}, name, html("select", { onchange: (event) => { state[key] = event.target.value; state.shown = SHOWN; draw(); } },
-    options.map(([value, told]) => html("option", { value, selected: String(value) === state[key] }, told))));
+    options.map(([value, label]) => html("option", { value, selected: String(value) === state[key] }, label))));
   const values = (key) => [...new Set(data.problems.map((problem) => problem[key]).filter((value) => value !== null))].sort().map((value) => [String(value), String(value)]);
   const sorts = [["order", "as run"], ["problem", "problem"], ["level", "level"], ["weight", "heaviest weight"], ["right", "right in"]];
   place.append(
@@ -242,7 +242,7 @@ function problemList(place) {
       pick("outcome", "verdict", [["", "all"], ...["right", "wrong", "no-answer", "truncated", "grader-failed", "failed"].map((one) => [one, one]), ["differ", "right in some runs only"]]),
       pick("sort by", "sort", sorts)),
     count, html("table", { class: "list" }, head, body), more);
-  if (data.bare) place.append(html("p", { class: "note" }, `The trees of ${data.bare} runs are left out to keep this page small.`));
+  if (data.bare) place.append(html("p", { class: "note" }, `The trees of ${data.bare} runs are left out to keep the page small.`));
   const first = data.problems.findIndex((_, i) => lineOf(i) && lineOf(i).tree);
   state.open = first < 0 ? null : first;
   draw();
@@ -252,6 +252,6 @@ const list = document.getElementById("list");
 if (list) problemList(list);
 for (const place of document.querySelectorAll("[data-trace]")) {
   const trace = data.traces[Number(place.dataset.trace)];
-  if (trace.tree.k && trace.tree.k.length) place.append(html("h3", {}, "Genealogy, with the branches that died out"), treeView(trace.tree, trace.dropped));
+  if (trace.tree.k && trace.tree.k.length) place.append(html("h3", {}, "Genealogy, including branches that died out"), treeView(trace.tree, trace.dropped));
 }
 root.dataset.drawn = String(document.querySelectorAll("svg").length);

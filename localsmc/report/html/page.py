@@ -1,7 +1,7 @@
-"""The page: one HTML file with everything in it, which asks no network for anything.
+"""The page: a single, self-contained HTML file that loads nothing from the network.
 
-Charts and tables are made here and read without a script; the list of problems and the trees of
-particles are drawn by page.js from the data at the end.
+Charts and tables are rendered here and need no script; page.js draws the list of problems and the trees
+of particles from the JSON data at the end of the page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from localsmc.report.table import Table
 from localsmc.version import __version__
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
-"""Nothing may be fetched, whatever a completion says."""
+"""Nothing may be fetched, whatever a completion contains."""
 
 
 def page(report: Report) -> str:
@@ -77,12 +77,12 @@ def _file(name: str) -> str:
 
 
 def _data(report: Report) -> str:
-    """JSON that no text in it can end: a script's data is over at the first `</script`."""
-    told = json.dumps(page_data(report), ensure_ascii=True, separators=(",", ":"))
-    return told.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+    """JSON in which no string can end the script element: <, > and & are escaped."""
+    data = json.dumps(page_data(report), ensure_ascii=True, separators=(",", ":"))
+    return data.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-# --- pieces ---------------------------------------------------------------------------------------
+# --- elements -------------------------------------------------------------------------------------
 
 
 def _section(name: str, heading: str, *parts: str) -> str:
@@ -98,7 +98,7 @@ def _figures(figures: Iterable[str]) -> str:
 
 
 def _table(table: Table | None, *, is_open: bool = False) -> str:
-    """A table to fold; wide ones scroll by themselves."""
+    """A collapsible table; wide tables scroll horizontally."""
     if table is None:
         return ""
     columns, rows = table.cells()
@@ -120,7 +120,7 @@ def _table(table: Table | None, *, is_open: bool = False) -> str:
 
 
 class _Methods:
-    """The methods' numbers, which give their colours and shapes, and their names."""
+    """Numbers the methods, which determines their colours and shapes, and names them."""
 
     def __init__(self, groups: Sequence[ResultGroup]) -> None:
         self._keys = list(dict.fromkeys((group.run, group.method) for group in groups))
@@ -137,7 +137,7 @@ class _Methods:
 
 
 def _places(groups: Iterable[ResultGroup]) -> list[tuple[str, list[ResultGroup]]]:
-    """The groups that share a chart: a task by a model."""
+    """The groups that share a chart: one task and model."""
     found: dict[tuple[str, str], list[ResultGroup]] = {}
     for group in groups:
         found.setdefault(group.place, []).append(group)
@@ -152,12 +152,12 @@ def _trade(report: Report) -> str:
     figures = []
     for place, groups in _places(report.groups):
         scored = [one for group in groups if group.graded for one in group.by_selector()]
-        for cost, told in _axes(groups).items():
+        for cost, axis in _axes(groups).items():
             points = [point for one in scored if (point := _point(report, methods, one, cost)) is not None]
             if points:
-                listed = "".join(f"<li>{escape(point.told)}</li>" for point in points)
-                below = f'<ol class="points">{listed}</ol>'
-                figures.append(_figure(f"{place}: {told}", charts.trade(points, told), below))
+                items = "".join(f"<li>{escape(point.description)}</li>" for point in points)
+                below = f'<ol class="points">{items}</ol>'
+                figures.append(_figure(f"{place}: {axis}", charts.trade(points, axis), below))
     tables = _table(report.table("accuracy"), is_open=True) + _table(
         report.table("cost"), is_open=not figures
     )
@@ -165,25 +165,25 @@ def _trade(report: Report) -> str:
         return _section("cost", "Cost", tables) if tables else ""
     legend = methods.legend(report.groups)
     note = (
-        '<p class="note">The dashed line is the Pareto front: the best that any method reaches for its cost.'
+        '<p class="note">The dashed line is the Pareto front: the highest accuracy at or below each cost.'
         f" {escape(report.costs.note(report.groups))}</p>"
     )
     return _section("accuracy", "Accuracy against cost", legend, _figures(figures), note, tables)
 
 
 def _axes(groups: Iterable[ResultGroup]) -> dict[str, str]:
-    """Costs to draw, and their names. Of one model FLOPs are its rows, of two what both take together."""
+    """Costs to draw, and their names. Without a draft model, FLOPs are proportional to decoded tokens."""
     if any(map(has_draft, groups)):
-        return {"seconds": "seconds", "rows": "rows of the target", "flops": "FLOPs"}
-    return {"seconds": "seconds", "rows": "rows"}
+        return {"seconds": "seconds", "rows": "decoded tokens of the target", "flops": "FLOPs"}
+    return {"seconds": "seconds", "rows": "decoded tokens"}
 
 
 def _point(report: Report, methods: _Methods, scored: ScoredGroup, cost: str) -> Point | None:
     ratio, estimate = report.costs.ratio(scored.group, cost), scored.accuracy
     if not ratio or estimate is None:
         return None
-    told = f", {scored.told}" if scored.told else ""
-    return Point(methods.index(scored.group), methods.name(scored.group) + told, ratio, estimate)
+    selector = f", {scored.label}" if scored.label else ""
+    return Point(methods.index(scored.group), methods.name(scored.group) + selector, ratio, estimate)
 
 
 def _parts(report: Report) -> str:
@@ -220,7 +220,7 @@ def _calibration(report: Report) -> str:
         return ""
     return _section(
         "calibration",
-        "Does 80 % mean 80 %?",
+        "Calibration of answer weights",
         methods.legend([one.group for one in report.calibrations]),
         _figures(figures),
         _table(report.table("calibration"), is_open=True),
@@ -232,7 +232,7 @@ def _steps(report: Report) -> str:
     methods, figures, drawn = _Methods(report.groups), [], []
     for place, groups in _places(report.groups):
         several = [group for group in groups if not group.is_single]
-        for name, told in (("ess", "ESS / N"), ("histories", "histories / N")):
+        for name, label in (("ess", "ESS / N"), ("histories", "histories / N")):
             curves = [
                 (methods.index(group), methods.name(group), values)
                 for group in several
@@ -240,12 +240,12 @@ def _steps(report: Report) -> str:
             ]
             if curves:
                 drawn += several
-                figures.append(_figure(f"{place}: {told}", charts.steps(curves, told)))
+                figures.append(_figure(f"{place}: {label}", charts.steps(curves, label)))
     if not figures:
         return ""
     note = (
-        '<p class="note">Means over the runs that still go on, while at least a tenth of them do.'
-        " ESS is the effective sample size; histories are the distinct ones.</p>"
+        '<p class="note">Means over the unfinished runs, up to the step where fewer than a tenth remain.'
+        " ESS is the effective sample size; histories counts distinct histories.</p>"
     )
     return _section(
         "steps", "Particles over the steps", methods.legend(drawn, is_lines=True), _figures(figures), note
@@ -261,8 +261,8 @@ def _comparisons(report: Report) -> str:
 def _problems(report: Report) -> str:
     if not report.groups:
         return ""
-    missing = "<noscript><p>The list of problems and the trees need JavaScript.</p></noscript>"
-    return _section("problems", "Problems", missing, '<div id="list"></div>')
+    fallback = "<noscript><p>The list of problems and the trees need JavaScript.</p></noscript>"
+    return _section("problems", "Problems", fallback, '<div id="list"></div>')
 
 
 def _traces(report: Report) -> str:
@@ -273,9 +273,11 @@ def _traces(report: Report) -> str:
             f'<details><summary>Prompt</summary><pre class="text">{escape(trace.prompt)}</pre></details>'
         )
         if trace.steps:
-            named = charts.legend([(0, "effective sample size"), (1, "distinct histories")], is_lines=True)
-            told = '<p class="note">Ticks at the top are resamplings.</p>'
-            parts.append(named + _figures([_figure("particles over the steps", charts.traced(trace))]) + told)
+            legend = charts.legend([(0, "effective sample size"), (1, "distinct histories")], is_lines=True)
+            note = '<p class="note">Ticks at the top mark resampling steps.</p>'
+            parts.append(
+                legend + _figures([_figure("particles over the steps", charts.traced(trace))]) + note
+            )
         parts.append(f'<div class="trace" data-trace="{i}"></div>')
     tables = [_table(report.table(name), is_open=name == "shares") for name in ("traces", "shares", "steps")]
     return _section("traces", "Traces", *parts, *tables) if parts else ""

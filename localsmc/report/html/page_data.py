@@ -1,4 +1,4 @@
-"""What the page's script draws from: problems, lines with their answers and trees, traces."""
+"""The data of the page's script: problems, lines with their answers and trees, traces."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from localsmc.report.trace_file import RecordedTrace
 from localsmc.results import AnswerShare
 
 MOST_DETAIL = 8_000_000
-"""Characters of trees and curves; what comes later has its answers only, so that browsers keep up."""
+"""Maximum total characters of trees and curves; later lines have answers only, to keep the page fast."""
 
 MOST_POINTS = 240
 MOST_ANSWERS = 8
 
 
 def page_data(report: Report) -> dict[str, Any]:
-    """Problems once, groups once, and lines that name both by number."""
+    """The problems, the groups, the lines (which refer to both by index), and the traces."""
     lines = [(i, line) for i, group in enumerate(report.groups) for line in group.lines]
     problems: dict[tuple[str, str], int] = {}
-    told: list[dict[str, Any]] = []
+    written_problems: list[dict[str, Any]] = []
     for i, line in lines:
         key = report.groups[i].task, line.problem
         if key not in problems:
-            problems[key] = len(told)
-            told.append(_problem(key[0], line))
+            problems[key] = len(written_problems)
+            written_problems.append(_problem(key[0], line))
     seeds = sorted({line.seed for _, line in lines})
-    # The first seed of every problem before the second of any: details may not suffice for all.
+    # The first seed of every problem comes first: MOST_DETAIL may not suffice for all.
     in_order = sorted(
         (
             (seeds.index(line.seed), problems[report.groups[i].task, line.problem], i, line)
@@ -44,7 +44,7 @@ def page_data(report: Report) -> dict[str, Any]:
     )
     written, n_bare = _lines([(problem, i, line) for _, problem, i, line in in_order])
     return {
-        "problems": told,
+        "problems": written_problems,
         "groups": [_group(report, group) for group in report.groups],
         "lines": written,
         "bare": n_bare,
@@ -67,15 +67,15 @@ def _group(report: Report, group: ResultGroup) -> dict[str, Any]:
     several = {
         name: len({getattr(one, name) for one in report.groups}) > 1 for name in ("task", "model", "run")
     }
-    parts = [group.method, *(getattr(group, name) for name, is_told in several.items() if is_told)]
+    parts = [group.method, *(getattr(group, name) for name, has_several in several.items() if has_several)]
     return {"label": " · ".join(part for part in parts if part), "n": group.particles, "task": group.task}
 
 
 def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[str, Any]], int]:
-    """The lines as the script takes them, and how many have their answers only."""
+    """The lines as the script expects them, and the number of lines without a tree."""
     written, n_bare, left = [], 0, MOST_DETAIL
     for problem, group, line in lines:
-        told: dict[str, Any] = {
+        entry: dict[str, Any] = {
             "p": problem,
             "g": group,
             "s": line.seed,
@@ -88,21 +88,21 @@ def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[st
             tree, n_dropped = prefix_tree(line)
             detail = {"tree": tree, "dropped": n_dropped, **_curves(line)}
             left -= len(json.dumps(detail))
-            told |= detail
+            entry |= detail
         elif line.drawn is not None:
             n_bare += 1
-        written.append(told)
+        written.append(entry)
     return written, n_bare
 
 
 def _shares(shares: Sequence[AnswerShare], line: ResultRecord | None) -> list[list[Any]]:
-    """Answer, weight and verdict, the heaviest first; the rest together has the answer False."""
-    told: list[list[Any]] = [
+    """Answer, weight and verdict, heaviest first; the remaining ones are summed under the answer False."""
+    found: list[list[Any]] = [
         [share.answer, round(share.weight, 5), line.verdict_of(share.answer) if line else ""]
         for share in shares[:MOST_ANSWERS]
     ]
     rest = shares[MOST_ANSWERS:]
-    return [*told, [False, round(sum(share.weight for share in rest), 5), ""]] if rest else told
+    return [*found, [False, round(sum(share.weight for share in rest), 5), ""]] if rest else found
 
 
 def _curves(line: ResultRecord) -> dict[str, Any]:

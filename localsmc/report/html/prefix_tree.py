@@ -1,8 +1,8 @@
-"""Particles as a tree of texts: final histories by their common beginnings, or a trace with its dead ends.
+"""Particles as a prefix tree: final histories by common prefixes, or a trace with its dead branches.
 
-A node is a plain dictionary, short since a page has thousands: `t` the text of the edge to it, `n` its
-tokens, `w` the weight and `c` the particles that it carries, `k` its children, `d` that it died out;
-a leaf has its answer `a`, verdict `v` and finish reason `f`.
+A node is a dictionary with short keys, since a page has thousands of nodes: `t` text of the edge to it,
+`n` number of its tokens, `w` weight, `c` particles, `k` children, `s` last step seen (in traces), `d` 1 if
+it died out; a leaf has its answer `a`, verdict `v` and finish reason `f`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ Tree = dict[str, Any]
 
 MOST_LEAVES = 64
 MOST_TRACED = 300
-"""Leaves beyond these are left out, the lightest first: nobody reads more of them."""
+"""Maximum number of leaves; the lightest ones are left out."""
 
 
 # --- final histories ------------------------------------------------------------------------------
@@ -34,10 +34,10 @@ class _Leaf:
 
 
 def prefix_tree(line: ResultRecord) -> tuple[Tree, int]:
-    """The tree of a line's final histories, and how many of them are left out of it.
+    """The tree of a line's final histories, and the number of histories left out.
 
-    Histories part at a token. Of the text, which is known as a whole only, an edge has what all
-    histories below it begin with.
+    Branches are determined by tokens. Text is known only for whole histories, so an edge carries the
+    common text prefix of all histories below it.
     """
     histories = sorted(line.drawn.histories if line.drawn else (), key=lambda one: -one.completion.weight)
     leaves = [_leaf(line, history) for history in histories[:MOST_LEAVES]]
@@ -46,7 +46,7 @@ def prefix_tree(line: ResultRecord) -> tuple[Tree, int]:
 
 def _leaf(line: ResultRecord, history: History) -> _Leaf:
     one = history.completion
-    # Without token ids, characters do.
+    # Without token ids, branch by characters.
     tokens = history.tokens.tolist() if history.tokens.size else [ord(c) for c in one.text]
     tree = {
         "w": round(one.weight, 5),
@@ -59,7 +59,7 @@ def _leaf(line: ResultRecord, history: History) -> _Leaf:
 
 
 def _branch(leaves: Sequence[_Leaf], n_tokens: int, n_text: int) -> Tree:
-    """The node below which these are, where so many tokens and characters are told already."""
+    """The node above these leaves; its ancestors cover `n_tokens` tokens and `n_text` characters."""
     if len(leaves) == 1:
         (leaf,) = leaves
         return {"t": leaf.text[n_text:], "n": len(leaf.tokens) - n_tokens, **leaf.tree}
@@ -67,7 +67,7 @@ def _branch(leaves: Sequence[_Leaf], n_tokens: int, n_text: int) -> Tree:
     text_end = max(n_text, len(commonprefix([leaf.text for leaf in leaves])))
     parts: dict[int, list[_Leaf]] = {}
     for i, leaf in enumerate(leaves):
-        # A history that has ended here is a child of its own.
+        # A history that ends here is a separate child.
         is_over = len(leaf.tokens) == tokens_end
         parts.setdefault(-1 - i if is_over else leaf.tokens[tokens_end], []).append(leaf)
     children = [_branch(part, tokens_end, text_end) for part in parts.values()]
@@ -85,7 +85,7 @@ def _branch(leaves: Sequence[_Leaf], n_tokens: int, n_text: int) -> Tree:
 
 @dataclass(slots=True)
 class _Grown:
-    """A token of a trace, its children by number, and its state when it was last seen."""
+    """A token of a trace, its children, and its state when it was last seen."""
 
     seen: Node
     step: int
@@ -98,7 +98,7 @@ class _Grown:
 
 
 def trace_tree(trace: RecordedTrace) -> tuple[Tree, int]:
-    """The genealogy of a trace, dead branches included, and how many of those are left out."""
+    """The genealogy of a trace with dead branches, and the number of dead leaves left out."""
     grown, roots = _grown(trace)
     dead = [one for one in grown.values() if not one.children and not one.is_alive]
     n_alive = sum(not one.children and one.is_alive for one in grown.values())
@@ -112,7 +112,7 @@ def trace_tree(trace: RecordedTrace) -> tuple[Tree, int]:
 
 
 def _answer(tree: Tree, before: str) -> None:
-    """Write the answers to the leaves that are alive."""
+    """Add the answers to the leaves that are alive."""
     text = before + tree["t"]
     for child in tree.get("k", ()):
         _answer(child, text)
@@ -121,7 +121,7 @@ def _answer(tree: Tree, before: str) -> None:
 
 
 def _grown(trace: RecordedTrace) -> tuple[dict[tuple[int, int], _Grown], list[_Grown]]:
-    """All tokens by wave and node, and those that follow the prompt."""
+    """All tokens by wave and node, and the tokens directly after the prompt."""
     grown: dict[tuple[int, int], _Grown] = {}
     roots: list[_Grown] = []
     last: dict[int, tuple[Node, ...]] = {}
@@ -139,17 +139,17 @@ def _grown(trace: RecordedTrace) -> tuple[dict[tuple[int, int], _Grown], list[_G
     for population in last.values():
         for node in population:
             grown[node.wave, node.node].is_alive = True
-    # Children come after their parents: backwards, life is handed up.
+    # Children come after their parents: going backwards propagates `is_alive` upwards.
     for one in reversed(grown.values()):
         one.is_alive = one.is_alive or any(child.is_alive for child in one.children)
     return grown, roots
 
 
 def _edge(top: _Grown, gone: set[int]) -> Tree:
-    """The node at the end of an unbranched run of tokens."""
+    """The node at the end of an unbranched sequence of tokens."""
     pieces, end = [top.seen.piece], top
-    while len(kept := _kept(end, gone)) == 1:
-        end = kept[0]
+    while len(children := _children(end, gone)) == 1:
+        end = children[0]
         pieces.append(end.seen.piece)
     tree: Tree = {
         "t": "".join(pieces),
@@ -160,12 +160,12 @@ def _edge(top: _Grown, gone: set[int]) -> Tree:
     }
     if not end.is_alive:
         tree["d"] = 1
-    if kept:
-        tree["k"] = [_edge(child, gone) for child in kept]
+    if children:
+        tree["k"] = [_edge(child, gone) for child in children]
     else:
         tree["f"] = end.seen.state if end.is_alive else "died"
     return tree
 
 
-def _kept(one: _Grown, gone: set[int]) -> list[_Grown]:
+def _children(one: _Grown, gone: set[int]) -> list[_Grown]:
     return [child for child in one.children if id(child) not in gone]

@@ -1,6 +1,6 @@
-"""Pieces of SVG: elements, scales, axes, marks. A chart is 340 wide, so that it reads on a telephone.
+"""SVG building blocks: elements, scales, axes, marks. Charts are 340 wide, to be readable on a phone.
 
-Colours are the page's: a mark has a class `c0` … `c7`, and its shape tells the same once more.
+Colours come from page.css: a mark has a class `c0` … `c7`; its shape also identifies the method.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ N_COLOURS = 8
 
 
 def element(name: str, content: str = "", **attributes: object) -> str:
-    """An element; `content` is markup, attributes are escaped; `cls` is `class`, `_` becomes `-`."""
-    told = "".join(
+    """An element; `content` is markup, attributes are escaped; `cls` becomes `class`, and `_` becomes `-`."""
+    markup = "".join(
         f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(_number(value))}"'
         for key, value in attributes.items()
     )
-    return f"<{name}{told}>{content}</{name}>" if content else f"<{name}{told}/>"
+    return f"<{name}{markup}>{content}</{name}>" if content else f"<{name}{markup}/>"
 
 
 def _number(value: object) -> str:
@@ -29,18 +29,18 @@ def _number(value: object) -> str:
 
 
 def text(x: float, y: float, content: str, **attributes: object) -> str:
-    """A text at a place; `content` is escaped."""
+    """A text element at (x, y); `content` is escaped."""
     return element("text", escape(content), x=x, y=y, **attributes)
 
 
 def title(content: str) -> str:
-    """What shows when a mark is pointed at, and what is read aloud."""
+    """A tooltip, which screen readers also read."""
     return element("title", escape(content) or " ")
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Values from `low` to `high` onto pixels from `start` to `end`; `log` takes positive values."""
+    """Maps values from `low` to `high` to pixels from `start` to `end`; `log` needs positive values."""
 
     low: float
     high: float
@@ -57,7 +57,7 @@ class Scale:
 
 
 def log_range(values: Sequence[float]) -> tuple[float, float, list[float]]:
-    """A range around positive values, and its ticks at 1, 2 and 5 times powers of ten."""
+    """A range around positive values, and ticks at 1, 2 and 5 times powers of ten."""
     low, high = min(values) / 1.15, max(values) * 1.15
     decades = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 1)
     steps = [digit * 10.0**power for power in decades for digit in (1, 2, 5)]
@@ -70,7 +70,7 @@ def log_range(values: Sequence[float]) -> tuple[float, float, list[float]]:
 
 
 def nice_top(value: float) -> float:
-    """A round number of 1, 2 or 5 times a power of ten that is no less."""
+    """The smallest number >= value that is 1, 2 or 5 times a power of ten."""
     power = 10.0 ** math.floor(math.log10(value)) if value > 0 else 1.0
     return next(digit * power for digit in (1, 2, 5, 10) if digit * power >= value * 0.9999)
 
@@ -88,61 +88,61 @@ SHAPES = (
 
 
 def mark(x: float, y: float, index: int) -> str:
-    """The mark of the method with this number."""
+    """The mark of a method, by its index."""
     shape = SHAPES[index % len(SHAPES)]
     return element("path", d=shape, transform=f"translate({x:.2f} {y:.2f})", cls="mark")
 
 
 def colour(index: int) -> str:
-    """The class of the method with this number."""
+    """The colour class of a method, by its index."""
     return f"c{index % N_COLOURS}"
 
 
 def sample(index: int) -> str:
-    """A mark on its own, for a legend."""
+    """A single mark, for a legend."""
     drawn = element("g", mark(8.0, 8.0, index), cls=colour(index))
     return element("svg", drawn, viewBox="0 0 16 16", cls="sample", aria_hidden="true")
 
 
 def line_sample(index: int) -> str:
-    """A piece of a curve, for a legend."""
+    """A line sample, for a legend."""
     line = element("path", d="M0 8H30", cls=f"curve dash{index % 4}")
     drawn = element("g", line, cls=colour(index))
     return element("svg", drawn, viewBox="0 0 30 16", cls="sample wide", aria_hidden="true")
 
 
 def frame(content: str, height: float, label: str) -> str:
-    """A chart from its content; `label` is what it is called where it cannot be seen."""
+    """A chart with this content; `label` is for screen readers."""
     return element(
         "svg", content, viewBox=f"0 0 {WIDTH:.0f} {height:.0f}", role="img", aria_label=label, cls="chart"
     )
 
 
 def y_axis(scale: Scale, ticks: Sequence[tuple[float, str]], label: str) -> str:
-    """Lines across, numbers at the left, what they are above."""
+    """Horizontal grid lines, tick labels on the left, and the rotated axis label."""
     parts = []
-    for value, told in ticks:
+    for value, tick in ticks:
         y = scale(value)
         parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, cls="grid"))
-        parts.append(text(LEFT - 5, y + 4, told, text_anchor="end"))
+        parts.append(text(LEFT - 5, y + 4, tick, text_anchor="end"))
     middle = (scale.start + scale.end) / 2
-    turned = f"rotate(-90 10 {middle:.1f})"
-    return "".join(parts) + text(10.0, middle, label, text_anchor="middle", transform=turned, cls="name")
+    rotation = f"rotate(-90 10 {middle:.1f})"
+    return "".join(parts) + text(10.0, middle, label, text_anchor="middle", transform=rotation, cls="name")
 
 
 def x_axis(scale: Scale, ticks: Sequence[tuple[float, str]], label: str, bottom: float, top: float) -> str:
-    """Lines down, numbers below, what they are below that."""
+    """Vertical grid lines, tick labels below, and the axis label below them."""
     parts = []
-    for value, told in ticks:
+    for value, tick in ticks:
         x = scale(value)
         parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, cls="grid"))
-        parts.append(text(x, bottom + 14, told, text_anchor="middle"))
+        parts.append(text(x, bottom + 14, tick, text_anchor="middle"))
     middle = (scale.start + scale.end) / 2
     return "".join(parts) + text(middle, bottom + 31, label, text_anchor="middle", cls="name")
 
 
 def percents(low: float = 0.0, high: float = 1.0) -> list[tuple[float, str]]:
-    """Ticks for shares in a range: every 20 %, every 10 % in a small one, every 5 % in a smaller one."""
+    """Ticks for shares in a range: every 20 %, 10 % or 5 %, depending on the range."""
     span = high - low
     step = 20 if span > 0.6 else 10 if span > 0.3 else 5
     return [(k / 100, f"{k}%") for k in range(0, 101, step) if low - 1e-9 <= k / 100 <= high + 1e-9]
