@@ -9,7 +9,7 @@ import pytest
 from tolerances import ON_CPU
 
 from localsmc.errors import ContextFull, SequenceError
-from localsmc.llama import ContextOptions, LlamaModel
+from localsmc.llama import ContextOptions, LlamaModel, open_context
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.lm.toy import ToyModel
