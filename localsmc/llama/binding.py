@@ -24,7 +24,9 @@ try:
     from llama_cpp._ctypes_extensions import load_shared_library
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 except (ImportError, OSError, RuntimeError) as error:  # the last: a library that cannot be loaded
-    raise LocalSMCError(f"cannot load llama.cpp: {error}", hint="run `localsmc doctor` for advice") from error
+    raise LocalSMCError(
+        f"llama.cpp cannot be loaded: {error}", hint="run `localsmc doctor` for advice"
+    ) from error
 
 __all__ = [
     "C",

@@ -198,7 +198,7 @@ def _scratch(target: Path) -> Iterator[Path]:
 
 def _unwritable(target: Path, error: OSError) -> ConfigError:
     return ConfigError(
-        f"cannot write `{target}`: {error.strerror}",
+        f"`{target}` cannot be written: {error.strerror}",
         hint="choose an output file in a writable folder",
     )
 

@@ -27,4 +27,4 @@ def write_whole(path: Path, text: str, *, hint: str = "free some space, or choos
             if is_replaced:
                 draft.unlink(missing_ok=True)
     except OSError as error:
-        raise RunError(f"cannot write `{path}`: {error.strerror}", hint=hint) from error
+        raise RunError(f"`{path}` cannot be written: {error.strerror}", hint=hint) from error

@@ -159,7 +159,7 @@ def crash_message(lines: Iterable[str]) -> str:
     """The message of ggml_abort or std::terminate, otherwise the last line."""
     printed = [line.strip() for line in lines if line.strip()]
     causes = [line for line in printed if "GGML_ASSERT" in line or line.startswith("what():")]
-    message = (causes or printed or ["no message"])[-1].removeprefix("what():")
+    message = (causes or printed or ["it left no message"])[-1].removeprefix("what():")
     message = message[max(0, message.find("GGML_ASSERT")) :]  # without the path of a source file
     return sanitize(message).strip()
 

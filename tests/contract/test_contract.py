@@ -254,7 +254,7 @@ def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(kind, open_mode
     for token in (3, 4, 2, 7):
         sequences.decode(np.array([slot]), np.array([token]))
     if kind == "mamba":
-        with pytest.raises(SequenceError, match="cannot forget"):
+        with pytest.raises(SequenceError, match="cannot remove sequence"):
             sequences.fork(slot, 2)
         other = root
         sequences.refill(other, np.array([3, 4]))

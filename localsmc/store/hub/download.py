@@ -218,6 +218,6 @@ def _disk_in_words(cache: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(
-            f"cannot write to the cache `{cache}`: {error.strerror or error}",
+            f"the cache `{cache}` cannot be written: {error.strerror or error}",
             hint="free some space, or set HF_HOME to a writable folder; run the same command to resume",
         ) from error

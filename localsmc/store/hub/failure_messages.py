@@ -71,7 +71,7 @@ def _answered(error: HfHubHTTPError, repository: Repository) -> ModelError:
 def _unreached(error: Exception) -> DownloadFailed:
     what = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return DownloadFailed(
-        f"cannot reach the hub at {shown_endpoint()}: {what[:1].lower() + what[1:]}",
+        f"the hub at {shown_endpoint()} cannot be reached: {what[:1].lower() + what[1:]}",
         hint="check the network; models downloaded earlier work with `--offline`",
         is_passing=True,
     )
