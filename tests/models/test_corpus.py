@@ -312,7 +312,7 @@ def test_styles():
     assert terse == "Answer: \\boxed{285}"
     assert brief == f"47 * 6 = 282\n282 + 3 = 285\n{terse}"
     assert worked == f"47 * 6 = 240 + 42 = 282\n282 + 3 = 285\n{terse}"
-    with pytest.raises(ValueError, match="no style `guessed`; there is: terse, brief, worked"):
+    with pytest.raises(ValueError, match="no style `guessed`; choose from: terse, brief, worked"):
         solution(problem, "guessed")
 
 

@@ -122,7 +122,7 @@ def test_the_draft_is_a_quarter_of_the_target_with_its_vocabulary(llamas):
 def test_names_and_paths():
     assert localsmc_models.names() == NAMES
     assert [file.name for file in FILES.values()] == ["draft.gguf", "tiny.gguf"]
-    with pytest.raises(LookupError, match="no embedded model `none-such`; there is: draft, tiny"):
+    with pytest.raises(LookupError, match="no embedded model `none-such`; choose from: draft, tiny"):
         localsmc_models.path("none-such")
     with pytest.raises(LookupError, match="none-such"):
         localsmc_models.card("none-such")

@@ -112,7 +112,7 @@ def test_the_command(capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [([], "skill"), (["all", "--problems", "1"], "2 at least")]
+    ("arguments", "message"), [([], "skill"), (["all", "--problems", "1"], "must be at least 2")]
 )
 def test_bad_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit) as stopped:
