@@ -557,7 +557,7 @@ def test_what_a_file_says_cannot_reach_the_terminal(tmp_path: Path, monkeypatch:
 
 
 def test_a_binding_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    child_that("", monkeypatch)
+    child_that("raise ImportError('no library')", monkeypatch)
     result = probe([tmp_path / "a"])[0]
     assert "cannot start llama.cpp" in result.message
     assert "ImportError" in result.message
