@@ -29,14 +29,16 @@ from tolerances import LAWS_ON_GPU, ON_CPU, ON_GPU  # noqa: E402
 
 
 def pytest_addoption(parser):
-    """As with `localsmc`: all layers on a GPU where there is one, flash attention left to the device."""
+    """Add options for GPU tests; the defaults are those of `localsmc`."""
     group = parser.getgroup("localsmc")
-    group.addoption("--gpu-layers", type=int, help="layers of the GGUFs on a GPU, -1 for all (the default)")
-    group.addoption("--flash-attention", choices=("auto", "on", "off"), help="of their contexts (auto)")
+    group.addoption("--gpu-layers", type=int, help="number of GPU layers (default: -1, all)")
+    group.addoption(
+        "--flash-attention", choices=("auto", "on", "off"), help="flash attention of contexts (default: auto)"
+    )
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """How far logits were apart, where a device is what is tested: tolerances follow from this."""
+    """Print the largest differences of logits in GPU tests, from which the tolerances are set."""
     if config.getoption("gpu_layers") is None and config.getoption("flash_attention") is None:
         return
     largest = {}
@@ -51,7 +53,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def load_options(request):
-    """How the GGUFs are loaded."""
+    """The options for loading GGUFs."""
     from localsmc.llama import LoadOptions
 
     n_layers = request.config.getoption("gpu_layers")

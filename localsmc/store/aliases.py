@@ -26,7 +26,9 @@ def read() -> dict[str, str]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"the aliases in `{file()}` cannot be read", hint="fix or delete the file") from error
+        raise ConfigError(
+            f"the aliases in `{file()}` cannot be read", hint="fix or delete the file"
+        ) from error
     if not isinstance(found, dict) or not all(isinstance(model, str) for model in found.values()):
         raise ConfigError(f"`{file()}` is not a table of aliases", hint="fix or delete the file")
     return dict(sorted(found.items()))

@@ -1,4 +1,4 @@
-"""`localsmc models`, and models by name on the other commands."""
+"""The command `localsmc models`, and model names in the other commands."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""The command line: in this process where the mistake is in the words, through real processes elsewhere."""
+"""The command `localsmc solve`, in this process for mistakes in arguments, otherwise in real processes."""
 
 import json
 import os

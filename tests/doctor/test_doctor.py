@@ -1,4 +1,4 @@
-"""`localsmc doctor`: each check by itself, and the whole in real processes where something is broken."""
+"""The command `localsmc doctor`: each check alone, and the whole command in broken environments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Grammars end to end: what is refused, llama.cpp's masks, texts that keep to them, and what they answer."""
+"""Constrained decoding end to end: rejected grammars, llama.cpp's masks, completions and answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets of problems: what rows become, and what is said of rows that become nothing."""
+"""Tasks: how rows become problems, and the errors for rows that cannot."""
 
 import json
 import os

@@ -1,6 +1,6 @@
-"""Bad model files: what `gguf.read_header` refuses and says, and that a trial load never kills this process.
+"""Bad model files: `read_header` rejects them with a reason, and a trial load never kills this process.
 
-The mutations are made from a two-layer model with random weights, written here by the `gguf` package.
+The mutations start from a two-layer model with random weights, written here by the `gguf` package.
 """
 
 from __future__ import annotations

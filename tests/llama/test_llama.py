@@ -1,4 +1,4 @@
-"""What is llama.cpp's own: traps that abort or mislead, its log, tokens, timings, lifetimes."""
+"""The llama.cpp bindings: pitfalls that abort or mislead, logs, tokens, timings, lifetimes."""
 
 import ctypes
 import gc

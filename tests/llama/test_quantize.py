@@ -1,4 +1,4 @@
-"""`localsmc quantize`: what it writes, what it refuses, and what it leaves behind when it is stopped."""
+"""The command `localsmc quantize`: output files, error messages, and cleanup after an interruption."""
 
 import ctypes
 import functools

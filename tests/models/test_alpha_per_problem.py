@@ -1,4 +1,4 @@
-"""An exponent for each problem: signs and walks by hand, made-up runs, the command on a small real one."""
+"""The experiment on α per problem: signs and walks by hand, made-up runs, and a small real run."""
 
 from __future__ import annotations
 

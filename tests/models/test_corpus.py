@@ -1,7 +1,7 @@
-"""The generated problems: each line of work and each answer is derived again, from the text alone.
+"""The generated problems: every line of work and every answer is recomputed from the text.
 
-Nothing here imports a family's arithmetic: lines go through an evaluator of fractions, and
-answers are computed from the numbers that the question shows.
+Nothing here imports a family's arithmetic: lines are evaluated with fractions, and answers are computed
+from the numbers in the question.
 """
 
 import ast

@@ -1,6 +1,6 @@
-"""The embedded models: llama.cpp on the files gives what PyTorch gave on the trained weights.
+"""The embedded models: llama.cpp reproduces PyTorch's results on the trained weights.
 
-The stored side is `checks.json`, written by `localsmc_models.training.export`; a difference here means
+The reference results are in `checks.json`, written by `localsmc_models.training.export`. A difference means
 that the tokenizer, the metadata, the layout of a matrix or llama.cpp itself has changed.
 """
 

@@ -1,4 +1,4 @@
-"""The command for a GPU, as far as none is needed: libraries, environment, parts that are kept."""
+"""The GPU experiment, as far as it needs no GPU: libraries, environment, and output of the parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measured skills of the embedded pair: the statistics by hand, and one small run of the command."""
+"""The experiment on the skills of the embedded pair: statistics by hand, and one small run."""
 
 from __future__ import annotations
 

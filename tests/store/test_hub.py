@@ -1,4 +1,4 @@
-"""Models of the hub, from a hub of the tests' own: names, choice, cache, downloads and what breaks them."""
+"""Models on the hub, with a local test hub: names, file choice, cache, downloads and failures."""
 
 import hashlib
 import json
