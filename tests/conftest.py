@@ -33,7 +33,7 @@ def pytest_addoption(parser):
     group = parser.getgroup("localsmc")
     group.addoption("--gpu-layers", type=int, help="number of GPU layers (default: -1, all)")
     group.addoption(
-        "--flash-attention", choices=("auto", "on", "off"), help="flash attention of contexts (default: auto)"
+        "--flash-attention", choices=("auto", "on", "off"), help="flash attention (default: auto)"
     )
 
 
@@ -62,13 +62,13 @@ def load_options(request):
 
 @pytest.fixture(scope="session")
 def flash_attention(request):
-    """What contexts are told of it."""
+    """The flash attention setting for contexts."""
     return request.config.getoption("flash_attention") or "auto"
 
 
 @pytest.fixture(scope="session")
 def on_gpu(load_options):
-    """Whether layers are computed on a GPU."""
+    """Whether layers are on a GPU."""
     from localsmc.llama import devices
 
     return load_options.n_gpu_layers != 0 and any(device.is_gpu for device in devices())
@@ -76,13 +76,13 @@ def on_gpu(load_options):
 
 @pytest.fixture
 def tolerance(kind, on_gpu):
-    """How far logits of the same tokens may be apart, by the test's `kind` of model."""
+    """The tolerance for logits of the same tokens, by the test's `kind` of model."""
     return (ON_GPU if on_gpu else ON_CPU)[kind]
 
 
 @pytest.fixture
 def close_to(kind, tolerance, record_property):
-    """Asserts that logits are those expected, and remembers how far they were off."""
+    """A function that asserts that logits are close to the expected ones, and records the difference."""
     apart = [0.0]
 
     def check(actual, expected):
@@ -95,13 +95,13 @@ def close_to(kind, tolerance, record_property):
 
 @pytest.fixture(scope="session")
 def law_tolerance(on_gpu):
-    """How far a law that was written down by prefills may be from that of a run, relatively."""
+    """Relative tolerance between a distribution computed by prefills and that of a run."""
     return LAWS_ON_GPU if on_gpu else 0.0
 
 
 @pytest.fixture
 def cli(monkeypatch, capsys):
-    """Run in this process: arguments and standard input to exit code, standard output and error."""
+    """Run a command in this process; returns its exit code, standard output and standard error."""
     from localsmc_cli.main import run
 
     def call(*arguments, stdin=b"", is_terminal=False):

@@ -164,11 +164,11 @@ def calibrate(shape_name: str, quantization: str, seed: int, n_threads: int) -> 
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.gguf"
         write_draft(path, spec, pair, seed=seed)
-        drafted = _laws(path, tokens, n_threads)
+        drafted = _distributions(path, tokens, n_threads)
         while True:
             later = float(f"{math.sqrt(low * high):.3g}")
             write(path, spec, seed=seed, pair=replace(pair, later=later))
-            found = overlap(_laws(path, tokens, n_threads), drafted)
+            found = overlap(_distributions(path, tokens, n_threads), drafted)
             yield later, found
             if abs(found - OVERLAP) < TOLERANCE or later in (low, high):
                 return
@@ -184,7 +184,7 @@ def _any_tokens(n_vocab: int) -> TokenIds:
     return np.random.default_rng(0).integers(0, n_vocab, CALIBRATED_ON).astype(np.int32)
 
 
-def _laws(path: Path, tokens: TokenIds, n_threads: int) -> Floats:
+def _distributions(path: Path, tokens: TokenIds, n_threads: int) -> Floats:
     """The distribution (T, V) of the next token after each of these tokens."""
     places = np.arange(len(tokens))
     with LlamaModel(path) as model:

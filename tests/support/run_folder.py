@@ -79,8 +79,8 @@ def shares(found):
     for one in found:
         weight, count = answers.get(one["answer"], (0.0, 0))
         answers[one["answer"]] = weight + one["weight"], count + one["count"]
-    told = [{"answer": a, "weight": w, "count": c} for a, (w, c) in answers.items()]
-    return sorted(told, key=lambda share: -share["weight"])
+    rows = [{"answer": a, "weight": w, "count": c} for a, (w, c) in answers.items()]
+    return sorted(rows, key=lambda share: -share["weight"])
 
 
 def usage(rng, found, n):
