@@ -1,7 +1,7 @@
-"""The embedded models: where their files lie and the settings they are meant to run with.
+"""The embedded models: the paths of their files and their recommended settings.
 
-Light on purpose: the recipe's modules (`train`, `export`) need the extra `localsmc[train]`,
-this one needs the standard library. It never opens a GGUF.
+This module needs only the standard library, and never opens a GGUF. Training and export
+(`localsmc_models.training`) need the extra `localsmc[train]`.
 """
 
 from __future__ import annotations
@@ -27,27 +27,27 @@ class Card:
 
 
 def names() -> tuple[str, ...]:
-    """The embedded models that this installation holds."""
+    """The names of the embedded models in this installation."""
     folder = Path(str(resources.files(__name__)))
     return tuple(sorted(file.stem for file in folder.glob("*/*.gguf") if file.stem == file.parent.name))
 
 
 def title(name: str) -> str:
-    """The name that an embedded model's GGUF carries (`general.name`), which its quantized copies keep."""
+    """The `general.name` in an embedded model's GGUF, which quantized copies keep."""
     return f"localsmc {name}"
 
 
 def path(name: str) -> Path:
-    """The GGUF of an embedded model; `LookupError` when there is none of that name."""
+    """The path of an embedded model's GGUF; raises LookupError for an unknown name."""
     return _file(name, f"{name}.gguf")
 
 
 def card(name: str) -> Card:
-    """The recommended settings of an embedded model."""
+    """The recommended settings of an embedded model; raises LookupError for an unknown name."""
     return Card(**json.loads(_file(name, "card.json").read_text(encoding="utf-8")))
 
 
 def _file(name: str, file: str) -> Path:
     if name not in names():
-        raise LookupError(f"no embedded model `{name}`; there is: {', '.join(names()) or 'none'}")
+        raise LookupError(f"no embedded model `{name}`; choose from: {', '.join(names()) or 'none'}")
     return Path(str(resources.files(f"{__name__}.{name}") / file))

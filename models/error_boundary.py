@@ -1,4 +1,4 @@
-"""Running a measuring command: errors in one sentence with a hint, and no traceback where it is cut off."""
+"""Run the command of an experiment: print errors as a message with a hint, without a traceback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from localsmc.errors import LocalSMCError
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call the command; exits with its error's code, 130 where it is interrupted, 141 where nobody reads."""
+    """Call the command; exits with the error's code, 130 on Ctrl-C, or 141 on a closed output pipe."""
     try:
         main()
         sys.stdout.flush()
@@ -21,7 +21,7 @@ def run(main: Callable[[], None]) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except BrokenPipeError:
-        # Python would try to flush once more at its end.
+        # Otherwise Python would flush stdout again at exit, and fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(141)
     except OSError as error:

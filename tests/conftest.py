@@ -29,14 +29,16 @@ from tolerances import LAWS_ON_GPU, ON_CPU, ON_GPU  # noqa: E402
 
 
 def pytest_addoption(parser):
-    """As with `localsmc`: all layers on a GPU where there is one, flash attention left to the device."""
+    """Add options for GPU tests; the defaults are those of `localsmc`."""
     group = parser.getgroup("localsmc")
-    group.addoption("--gpu-layers", type=int, help="layers of the GGUFs on a GPU, -1 for all (the default)")
-    group.addoption("--flash-attention", choices=("auto", "on", "off"), help="of their contexts (auto)")
+    group.addoption("--gpu-layers", type=int, help="number of GPU layers (default: -1, all)")
+    group.addoption(
+        "--flash-attention", choices=("auto", "on", "off"), help="flash attention (default: auto)"
+    )
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    """How far logits were apart, where a device is what is tested: tolerances follow from this."""
+    """Print the largest differences of logits in GPU tests, from which the tolerances are set."""
     if config.getoption("gpu_layers") is None and config.getoption("flash_attention") is None:
         return
     largest = {}
@@ -51,7 +53,7 @@ def pytest_terminal_summary(terminalreporter, config):
 
 @pytest.fixture(scope="session")
 def load_options(request):
-    """How the GGUFs are loaded."""
+    """The options for loading GGUFs."""
     from localsmc.llama import LoadOptions
 
     n_layers = request.config.getoption("gpu_layers")
@@ -60,13 +62,13 @@ def load_options(request):
 
 @pytest.fixture(scope="session")
 def flash_attention(request):
-    """What contexts are told of it."""
+    """The flash attention setting for contexts."""
     return request.config.getoption("flash_attention") or "auto"
 
 
 @pytest.fixture(scope="session")
 def on_gpu(load_options):
-    """Whether layers are computed on a GPU."""
+    """Whether layers are on a GPU."""
     from localsmc.llama import devices
 
     return load_options.n_gpu_layers != 0 and any(device.is_gpu for device in devices())
@@ -74,13 +76,13 @@ def on_gpu(load_options):
 
 @pytest.fixture
 def tolerance(kind, on_gpu):
-    """How far logits of the same tokens may be apart, by the test's `kind` of model."""
+    """The tolerance for logits of the same tokens, by the test's `kind` of model."""
     return (ON_GPU if on_gpu else ON_CPU)[kind]
 
 
 @pytest.fixture
 def close_to(kind, tolerance, record_property):
-    """Asserts that logits are those expected, and remembers how far they were off."""
+    """A function that asserts that logits are close to the expected ones, and records the difference."""
     apart = [0.0]
 
     def check(actual, expected):
@@ -93,13 +95,13 @@ def close_to(kind, tolerance, record_property):
 
 @pytest.fixture(scope="session")
 def law_tolerance(on_gpu):
-    """How far a law that was written down by prefills may be from that of a run, relatively."""
+    """Relative tolerance between a distribution computed by prefills and that of a run."""
     return LAWS_ON_GPU if on_gpu else 0.0
 
 
 @pytest.fixture
 def cli(monkeypatch, capsys):
-    """Run in this process: arguments and standard input to exit code, standard output and error."""
+    """Run a command in this process; returns its exit code, standard output and standard error."""
     from localsmc_cli.main import run
 
     def call(*arguments, stdin=b"", is_terminal=False):

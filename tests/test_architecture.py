@@ -1,4 +1,4 @@
-"""The code's shape: cheap imports, public names, packages that are installed."""
+"""The structure of the code: fast imports, public names, installed packages."""
 
 import ast
 import re

@@ -1,1 +1,1 @@
-"""GGUF files: the header, read and checked in Python before llama.cpp sees the file."""
+"""Read and check GGUF headers in Python, before llama.cpp opens the file."""

@@ -1,4 +1,4 @@
-"""Checks that a header describes a whole language model that llama.cpp can load."""
+"""Check that a header describes a complete language model that llama.cpp can load."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from localsmc.gguf.cursor import Cursor
 from localsmc.gguf.header import ArrayInfo, Header, TensorInfo
 from localsmc.gguf.refusals import AGAIN, CONVERT, NO_MODEL, damaged, refused
 
-# How other files begin -> what they are, what to do.
+# First bytes of other file types: (magic, description, hint).
 _FOREIGN: tuple[tuple[bytes | tuple[bytes, ...], str, str], ...] = (
     (b"version https://git-lfs", "a git-LFS pointer, not the model itself", "run: git lfs pull"),
-    (b"PK\x03\x04", "a zip archive, most likely a PyTorch checkpoint", CONVERT),
-    (b"\x80\x02", "a Python pickle, most likely a PyTorch checkpoint", CONVERT),
+    (b"PK\x03\x04", "a zip archive, probably a PyTorch checkpoint", CONVERT),
+    (b"\x80\x02", "a Python pickle, probably a PyTorch checkpoint", CONVERT),
     (b"\x1f\x8b", "a gzip archive", "unpack it and give the GGUF file inside"),
-    (b"FUGG", "a byte-swapped GGUF file", "take the little-endian file of this model"),
+    (b"FUGG", "a byte-swapped GGUF file", "use the little-endian file of this model"),
     ((b"tjgg", b"fmgg", b"lmgg"), "a GGML file from before GGUF (August 2023)", CONVERT),
     (b"{", "a JSON file", "give the GGUF file, not its index or configuration"),
-    (bytes(16), "a run of zeros, most likely an unfinished download", AGAIN),
+    (bytes(16), "only zeros, probably an unfinished download", AGAIN),
 )
 
 
-# Files that are GGUF and not language models: (key, value) -> what they are.
+# GGUF files that are not language models: (key, value) -> description.
 _NOT_MODELS = {
     ("general.type", "adapter"): "a LoRA adapter",
     ("general.type", "mmproj"): "a vision or audio projector (mmproj)",
@@ -34,7 +34,7 @@ _NOT_MODELS = {
 
 
 def _foreign_kind(head: bytes) -> tuple[str, str]:
-    """What the file is, by its first bytes, and what to do about it."""
+    """Describe a file by its first bytes; returns a description and a hint."""
     for magic, what, hint in _FOREIGN:
         if head.startswith(magic):
             return what, hint
@@ -44,12 +44,12 @@ def _foreign_kind(head: bytes) -> tuple[str, str]:
     if re.match(rb"\s*<(!doctype|html|\?xml)", head, re.IGNORECASE):
         return "a web page saved under the model's name", "use the link that downloads the file itself"
     if len(head) < 24:
-        return "the first few bytes of something", AGAIN
-    return "something else", NO_MODEL
+        return "a file cut after a few bytes", AGAIN
+    return "some other kind of file", NO_MODEL
 
 
 def _check_layout(cursor: Cursor, tensors: tuple[TensorInfo, ...], alignment: int) -> None:
-    """No two tensors share a name or a byte, and the file is long enough for all of them."""
+    """Check that no two tensors share a name or a byte, and that the file contains all of them."""
     path = cursor.path
     if len({tensor.name for tensor in tensors}) < len(tensors):
         raise damaged(path, "two tensors have the same name")
@@ -69,28 +69,28 @@ def _check_layout(cursor: Cursor, tensors: tuple[TensorInfo, ...], alignment: in
 
 
 def _check_model(header: Header) -> None:
-    """The file holds a language model: an architecture, weights and a vocabulary."""
+    """Check that the file contains a language model: an architecture, weights and a vocabulary."""
     path, metadata = header.path, header.metadata
     for key, value in _NOT_MODELS:
         if metadata.get(key) == value:
             raise refused(path, f"is {_NOT_MODELS[key, value]}, not a language model", NO_MODEL)
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
-        raise refused(path, "does not say its architecture", AGAIN)
+        raise refused(path, "does not name its architecture", AGAIN)
     tokens = metadata.get("tokenizer.ggml.tokens")
     if not header.tensors:
-        held = "a vocabulary and no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
-        raise refused(path, f"holds {held}", NO_MODEL)
+        content = "a vocabulary but no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
+        raise refused(path, f"contains {content}", NO_MODEL)
     if not isinstance(metadata.get("tokenizer.ggml.model"), str) or tokens is None:
         raise refused(path, "has no tokenizer", NO_MODEL)
     length = metadata.get(f"{architecture}.context_length", 1)
-    if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp loads it, as 0 or negative
+    if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp would read it as 0 or negative
         raise damaged(path, f"{architecture}.context_length is {length!r}")
     _check_vocabulary(path, metadata)
 
 
 def _check_vocabulary(path: Path, metadata: dict[str, object]) -> None:
-    """llama.cpp reads scores and types by the index of the token, without looking at their length."""
+    """Check array lengths: llama.cpp indexes scores and types by token without checking them."""
     tokens = metadata["tokenizer.ggml.tokens"]
     if not isinstance(tokens, ArrayInfo) or tokens.type != "string" or not tokens.length:
         raise damaged(path, "tokenizer.ggml.tokens is not a list of strings")

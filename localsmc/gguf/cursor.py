@@ -9,7 +9,7 @@ from struct import Struct
 from localsmc.gguf.refusals import AGAIN, damaged, refused
 from localsmc.gguf.tensor_types import rows
 
-# Value types of the specification: number, name, code of `struct`.
+# Value types of the specification: number, name, format code of `struct`.
 SCALARS = {
     int(number): (name, Struct("<" + code))
     for number, name, code in rows(
@@ -19,14 +19,14 @@ SCALARS = {
 }
 U32, U64 = SCALARS[4][1], SCALARS[10][1]
 
-MAX_TEXT = 1 << 24  # bytes of one value; chat templates have 2^14
+MAX_TEXT = 1 << 24  # bytes in one value; chat templates have about 2^14
 
 
-MAX_KEY = (1 << 16) - 1  # the specification's
+MAX_KEY = (1 << 16) - 1  # limit in the specification
 
 
 class Cursor:
-    """A position in the mapped file; every step is checked against the file's end."""
+    """A read position in the mapped file; every step is checked against the end of the file."""
 
     def __init__(self, path: Path, data: mmap.mmap) -> None:
         self.path, self.data, self.size = path, data, len(data)
@@ -34,7 +34,7 @@ class Cursor:
         self.section = "header"
 
     def skip(self, n_bytes: int) -> int:
-        """Step over `n_bytes` and return where they began."""
+        """Skip `n_bytes` and return the position where they start."""
         start = self.pos
         if n_bytes > self.size - start:
             what = f"is truncated or damaged: its {self.section} runs past the end of the file"
@@ -43,25 +43,25 @@ class Cursor:
         return start
 
     def number(self, kind: Struct) -> int:
-        """Read one value; its type as `struct` has it."""
+        """Read one value of the type of the given `Struct`."""
         value: int = kind.unpack_from(self.data, self.skip(kind.size))[0]
         return value
 
     def count(self, what: str, limit: int) -> int:
-        """Read a count, refused above a limit."""
+        """Read a count; raises ModelLoadFailed if it exceeds the limit."""
         n = self.number(U64)
         if n > limit:
             raise damaged(self.path, f"{n:,} {what}")
         return n
 
     def text(self, what: str, limit: int) -> str:
-        """Read a string of at most so many bytes."""
+        """Read a string of at most `limit` bytes."""
         n_bytes = self.count(f"bytes in {what}", limit)
         start = self.skip(n_bytes)
         return self.data[start : start + n_bytes].decode("utf-8", errors="replace")
 
     def skip_strings(self, n: int) -> None:
-        """Step over `n` strings; the loop is bare because a vocabulary has hundreds of thousands."""
+        """Skip `n` strings; the loop is minimal because a vocabulary has hundreds of thousands."""
         data, pos, last, unpack = self.data, self.pos, self.size - 8, U64.unpack_from
         for _ in range(n):
             if pos > last:

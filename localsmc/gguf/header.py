@@ -1,4 +1,4 @@
-"""The header of a GGUF file: metadata and tensors, without their data."""
+"""The header of a GGUF file: metadata and tensor table, without tensor data."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from localsmc.gguf.tensor_types import FILE_TYPES, GUESSED
 
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
-    """An array of the metadata, by the type and number of its elements.
+    """A metadata array, described by the type and number of its elements.
 
-    `values` has them where they are few and whole numbers, as what differs by layer is.
+    `values` contains the elements if they are few and integers, such as per-layer settings.
     """
 
     type: str
@@ -23,7 +23,7 @@ class ArrayInfo:
 
 @dataclass(frozen=True, slots=True)
 class TensorInfo:
-    """One row of the tensor table; `offset` counts from the start of the data of its own part."""
+    """One row of the tensor table; `offset` is relative to the start of the tensor data of its part."""
 
     name: str
     shape: tuple[int, ...]
@@ -48,18 +48,18 @@ class Header:
 
     @property
     def architecture(self) -> str:
-        """The name llama.cpp dispatches on, as "llama" or "qwen2"."""
+        """The architecture name that llama.cpp uses, such as "llama" or "qwen2"."""
         return str(self.metadata["general.architecture"])
 
     @property
     def name(self) -> str:
-        """The model's own name, or the file's where it has none."""
+        """The name in the metadata, or the file's stem if there is none."""
         name = self.metadata.get("general.name")
         return name if isinstance(name, str) and name else self.path.stem
 
     @property
     def file_type(self) -> str:
-        """The quantization mix, as "Q4_K_M"; "unknown" where the file does not say."""
+        """The quantization mix, such as "Q4_K_M"; "unknown" if the file does not state it."""
         number = self.metadata.get("general.file_type")
         if not isinstance(number, int) or not 0 <= number & ~GUESSED < len(FILE_TYPES):
             return "unknown"
@@ -67,5 +67,5 @@ class Header:
 
     @property
     def n_params(self) -> int:
-        """The number of elements in all tensors."""
+        """The total number of elements in all tensors."""
         return sum(math.prod(tensor.shape) for tensor in self.tensors)

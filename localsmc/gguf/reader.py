@@ -1,8 +1,8 @@
-"""The header of a GGUF file: what the file says it is, and whether that can be true.
+"""Read the header of a GGUF file and check that it is consistent.
 
-Owns the format: magic, version, metadata, tensor table, file length, the parts of a split model.  Reads no
-tensor data and allocates nothing in proportion to a count it finds in the file.  Does not know llama.cpp:
-whether hyper-parameters, vocabulary and tensors fit together is for a trial load to find out (`probe.py`).
+Owns the format: magic, version, metadata, tensor table, file length, the parts of a split model. Reads no
+tensor data, and allocates no memory in proportion to a count in the file. Does not use llama.cpp: a trial
+load (`localsmc.store.trial_load`) checks whether hyperparameters, vocabulary and tensors fit together.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from localsmc.gguf.tensor_types import TENSOR_TYPES
 
 _STRING, _ARRAY = 8, 9
 
-# A count above these is corruption: far beyond any model, small enough that a loop over it ends.
+# Counts above these limits mean corruption: no model reaches them, and loops up to them still end.
 _MAX_ENTRIES = 1 << 20  # metadata keys, tensors
-_MAX_STRINGS = 1 << 24  # strings of one array; the largest vocabularies have 2^18
+_MAX_STRINGS = 1 << 24  # strings in one array; the largest vocabularies have 2^18
 _MAX_NAME = 63  # GGML_MAX_NAME less the terminator
 _MAX_DIMS = 4  # GGML_MAX_DIMS
 _MAX_ELEMENTS = (1 << 63) - 1  # ggml counts in int64
-_MAX_VALUES = 1 << 10  # whole numbers of an array that are kept; LLAMA_MAX_LAYERS is 512
-_MAX_PARTS = 99_999  # five digits in the name of a part
+_MAX_VALUES = 1 << 10  # integers of an array to keep; LLAMA_MAX_LAYERS is 512
+_MAX_PARTS = 99_999  # part names have five digits
 
 _PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.gguf")
 
 
 def read_header(path: Path) -> Header:
-    """Read and check everything in front of the tensor data, and that the data can be there.
+    """Read and check everything before the tensor data, and check that the file has room for the data.
 
     Raises ModelNotFound or ModelLoadFailed.
     """
@@ -44,7 +44,7 @@ def read_header(path: Path) -> Header:
     parts = [first, *map(_read_part, _siblings(first))]
     for number, part in enumerate(parts[1:], 1):
         if part.metadata.get("split.no") != number:
-            raise damaged(part.path, f"it should be part {number + 1} of {len(parts)} and says otherwise")
+            raise damaged(part.path, f"it should be part {number + 1} of {len(parts)}, but split.no differs")
     header = replace(
         first,
         parts=tuple(part.path for part in parts),
@@ -61,7 +61,7 @@ def _read_part(path: Path) -> Header:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _parse(Cursor(path, data))
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise ModelNotFound(f"`{path}` does not exist", hint="check the path for a typing error") from error
+        raise ModelNotFound(f"`{path}` does not exist", hint="check the path for typos") from error
     except OSError as error:
         what = f"cannot be read: {error.strerror or type(error).__name__}"
         raise refused(path, what, "check the path and its permissions") from error
@@ -69,13 +69,13 @@ def _read_part(path: Path) -> Header:
 
 def _check_regular(path: Path) -> None:
     if "\0" in str(path):
-        raise ModelNotFound(f"`{path!r}` names no file", hint="take the NUL character out of the path")
+        raise ModelNotFound(f"`{path!r}` is not a valid path", hint="remove the NUL character from it")
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
         found = sorted(path.glob("*.gguf"))
         hint = f"give a file inside it: {found[0]}" if found else "give the GGUF file itself"
         raise refused(path, "is a directory, not a GGUF file", hint)
-    if not stat.S_ISREG(status.st_mode):  # opening a named pipe would wait for ever
+    if not stat.S_ISREG(status.st_mode):  # opening a named pipe would block forever
         raise refused(path, "is not a regular file", "copy the model to a file first")
     if status.st_size == 0:
         raise refused(path, "is empty", AGAIN)
@@ -108,12 +108,12 @@ def _read_version(cursor: Cursor) -> int:
     version = cursor.number(U32)
     if version in (2, 3):
         return version
-    if version & 0xFFFF == 0 and version:  # as llama.cpp tells it: the bytes of a small number, reversed
-        what, hint = "is a big-endian GGUF file", "take the little-endian file of this model"
+    if version & 0xFFFF == 0 and version:  # the bytes of a small number reversed: llama.cpp's test
+        what, hint = "is a big-endian GGUF file", "use the little-endian file of this model"
     elif version == 1:
         what, hint = "is a GGUF file of version 1, which llama.cpp no longer reads", CONVERT
     else:
-        what, hint = f"is a GGUF file of version {version}; this release knows 2 and 3", UPDATE
+        what, hint = f"is a GGUF file of version {version}; this release supports 2 and 3", UPDATE
     raise refused(cursor.path, what, hint)
 
 
@@ -158,7 +158,7 @@ def _read_array(cursor: Cursor, key: str) -> ArrayInfo:
 
 
 def _alignment(path: Path, metadata: dict[str, object]) -> int:
-    alignment = metadata.get("general.alignment", 32)  # the specification's default
+    alignment = metadata.get("general.alignment", 32)  # default in the specification
     if not isinstance(alignment, int) or alignment <= 0 or alignment & (alignment - 1):
         raise damaged(path, f"general.alignment is {alignment!r}, not a power of two")
     return alignment
@@ -185,7 +185,7 @@ def _read_tensor(cursor: Cursor) -> TensorInfo:
 
 
 def _siblings(first: Header) -> list[Path]:
-    """The other parts of a split model, all present."""
+    """The other parts of a split model; raises ModelLoadFailed if any part is missing."""
     path, count = first.path, first.metadata.get("split.count", 1)
     if not isinstance(count, int) or not 0 <= count <= _MAX_PARTS:
         raise damaged(path, f"split.count is {count!r}")
@@ -193,13 +193,13 @@ def _siblings(first: Header) -> list[Path]:
         return []
     match = _PART_NAME.fullmatch(path.name)
     if not match:
-        hint = f"name it as it was, like model-00001-of-{count:05}.gguf"
-        raise refused(path, f"is one of {count} parts and its name does not say which", hint)
+        hint = f"restore its original name, such as model-00001-of-{count:05}.gguf"
+        raise refused(path, f"is one of {count} parts, but its name has no part number", hint)
     parts = [path.with_name(f"{match['stem']}-{i:05}-of-{count:05}.gguf") for i in range(1, count + 1)]
     if first.metadata.get("split.no") != 0 or parts[0] != path:
-        raise refused(path, f"is not the first of its {count} parts", f"give {parts[0]}")
+        raise refused(path, f"is not the first of its {count} parts", f"use {parts[0]}")
     for part in parts[1:]:
         if not part.exists():
-            what = f"is the first of {count} parts, and {part.name} is missing"
+            what = f"is the first of {count} parts, but {part.name} is missing"
             raise refused(path, what, "download all parts into one directory")
     return parts[1:]

@@ -1,18 +1,18 @@
-"""The numbers of ggml and llama.cpp: tensor types, their blocks, and the types of whole files.
+"""Constants of ggml and llama.cpp: tensor types, their block sizes, and file types.
 
-Plain tables; knows neither files nor models.
+Plain tables, independent of files and models.
 """
 
 from __future__ import annotations
 
 
 def rows(table: str) -> list[list[str]]:
-    """The words of a table whose rows end in commas."""
+    """Split a table into rows at commas, and each row into words."""
     return [row.split() for row in table.split(",")]
 
 
-# Types of ggml 0.25.3: number, name, elements and bytes of a block (ggml_blck_size, ggml_type_size).  The
-# numbers left out are types that were removed.
+# Types of ggml 0.25.3: number, name, elements and bytes per block (ggml_blck_size, ggml_type_size).
+# Missing numbers are removed types.
 TENSOR_TYPES = {
     int(number): (name, int(n_elements), int(n_bytes))
     for number, name, n_elements, n_bytes in rows(
@@ -25,23 +25,23 @@ TENSOR_TYPES = {
     )
 }
 
-# enum llama_ftype, in order from 0; a dash is a number that was removed.
+# enum llama_ftype, in order from 0; a dash is a removed type.
 FILE_TYPES = (
     "F32 F16 Q4_0 Q4_1 - - - Q8_0 Q5_0 Q5_1 Q2_K Q3_K_S Q3_K_M Q3_K_L Q4_K_S Q4_K_M Q5_K_S Q5_K_M Q6_K "
     "IQ2_XXS IQ2_XS Q2_K_S IQ3_XS IQ3_XXS IQ1_S IQ4_NL IQ3_S IQ3_M IQ2_S IQ2_M IQ4_XS IQ1_M BF16 - - - "
     "TQ1_0 TQ2_0 MXFP4 NVFP4 Q1_0 Q2_0"
 ).split()
-GUESSED = 1024  # LLAMA_FTYPEGUESSED, or-ed in by llama.cpp
+GUESSED = 1024  # LLAMA_FTYPE_GUESSED, a flag that llama.cpp may set
 
 KV_TYPES = {
     name.lower(): number
     for number, (name, _, _) in TENSOR_TYPES.items()
     if name in ("F32", "F16", "BF16", "Q8_0", "Q4_0", "Q4_1", "IQ4_NL", "Q5_0", "Q5_1")
 }
-"""What a KV cache may be made of, by llama.cpp's names."""
+"""Element types of a KV cache, by llama.cpp's names."""
 
 
 def bytes_per_element(kv_type: str) -> float:
-    """Bytes that one element takes in a cache of this type."""
+    """Bytes per element of a KV cache of this type."""
     _, n_elements, n_bytes = TENSOR_TYPES[KV_TYPES[kv_type]]
     return n_bytes / n_elements

@@ -1,4 +1,4 @@
-"""llama.cpp behind the seam: a GGUF's weights and vocabulary, and contexts over them."""
+"""The llama.cpp implementation of `LanguageModel`: a GGUF's weights and vocabulary, and contexts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The one importer of llama_cpp: its low-level functions as `C`, its log, its structs.
+"""The only module that imports llama_cpp: its low-level functions as `C`, its log, its structs.
 
-llama.cpp's log goes to the logger `localsmc.llama`, its last errors into our exceptions.
+llama.cpp's log goes to the logger `localsmc.llama`; its last errors are added to exception messages.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ try:
     from llama_cpp.llama_grammar import json_schema_to_gbnf
 except (ImportError, OSError, RuntimeError) as error:  # the last: a library that cannot be loaded
     raise LocalSMCError(
-        f"llama.cpp cannot be loaded: {error}", hint="`localsmc doctor` says what to do"
+        f"llama.cpp cannot be loaded: {error}", hint="run `localsmc doctor` for advice"
     ) from error
 
 __all__ = [
@@ -39,13 +39,13 @@ __all__ = [
     "set_fields",
 ]
 
-# From llama.cpp's own folder: the binding's `_ggml` does not heed LLAMA_CPP_LIB_PATH, and the other
-# build's library, if there is one, knows nothing of the devices that llama.cpp computes on.
+# Load ggml from llama.cpp's folder: the binding's `_ggml` ignores LLAMA_CPP_LIB_PATH, and a library
+# from another build would not know the devices that llama.cpp uses.
 libggml = load_shared_library("ggml", C._base_path)
 
 logger = logging.getLogger("localsmc.llama")
 
-# ggml.h's levels; the binding's own table is one off and hides errors.
+# The levels in ggml.h; the binding's table is off by one and hides errors.
 _LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}
 last_errors: deque[str] = deque(maxlen=4)
 _last_level = logging.DEBUG
@@ -54,7 +54,7 @@ _last_level = logging.DEBUG
 @C.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes, _: Any) -> None:
     global _last_level
-    # 5 continues the line before.
+    # 5 (GGML_LOG_LEVEL_CONT) continues the previous line.
     _last_level = _LEVELS.get(level, _last_level)
     line = text.decode(errors="replace").rstrip()
     if line.strip("."):
@@ -68,15 +68,15 @@ C.llama_backend_init()
 
 
 def errors() -> str:
-    """llama.cpp's last error lines, once, without the names of its functions."""
+    """llama.cpp's last error lines, without duplicates and function names; clears them."""
     lines = [re.sub(r"^(\w+: )+(error loading model: )*", "", line) for line in last_errors]
     last_errors.clear()
-    telling = [line for line in dict.fromkeys(lines) if line != "failed to load model"]
-    return f": {'; '.join(telling)}" if telling else ""
+    specific = [line for line in dict.fromkeys(lines) if line != "failed to load model"]
+    return f": {'; '.join(specific)}" if specific else ""
 
 
 def set_fields(struct: ctypes.Structure, **values: Any) -> None:
-    """Set fields that exist; ctypes would take unknown ones without a word."""
+    """Set fields of a struct; raises TypeError for unknown names, which ctypes would silently accept."""
     known = {field[0] for field in struct._fields_}
     for name, value in values.items():
         if name not in known:
@@ -85,6 +85,6 @@ def set_fields(struct: ctypes.Structure, **values: Any) -> None:
 
 
 def build_info() -> str:
-    """Binding version and the instruction sets and backends llama.cpp was built with."""
+    """The binding's version, and the instruction sets and backends that llama.cpp was built with."""
     features = C.llama_print_system_info().decode().strip(" |")
     return f"llama-cpp-python {llama_cpp.__version__} ({features})"

@@ -1,7 +1,7 @@
-"""A llama.cpp context: one KV cache for all sequences, batches in, logits out.
+"""A llama.cpp context: one KV cache for all sequences; decodes batches and returns logits.
 
-Everything that would make llama.cpp abort the process, or hand back wrong logits without a word,
-is checked here first and raises instead.
+Inputs that would make llama.cpp abort the process, or silently return wrong logits, are detected here
+first and raise an error instead.
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ if TYPE_CHECKING:
 
 
 def open_context(model: LlamaModel, options: ContextOptions) -> LlamaContext:
-    """A context over some weights, closed before they are freed. Close it before another of its size.
+    """Create a context for a model; it is closed before the weights are freed.
 
-    Raises ContextError where llama.cpp cannot make it, ModelLoadFailed where the model keeps no memory.
+    To replace a context, close the old one first, because both need memory. Raises ContextError if
+    llama.cpp cannot create it, and ModelLoadFailed if the model has no sequence memory.
     """
     context = LlamaContext(model, options)
     model.close_first(context)
@@ -51,7 +52,7 @@ class LlamaContext:
         pointer = C.llama_init_from_model(model.pointer, self._params(options))
         if not pointer:
             raise ContextError(
-                f"llama.cpp cannot make a context of {options.n_ctx} cells{errors()}",
+                f"llama.cpp cannot create a context of {options.n_ctx} tokens{errors()}",
                 hint="lower `--ctx-size`, `--particles` or `--predict`",
             )
         self._context = pointer
@@ -60,18 +61,18 @@ class LlamaContext:
         if not self._memory:
             self.close()
             raise ModelLoadFailed(
-                f"`{model.path}` is not causal: it keeps no memory of a sequence",
+                f"`{model.path}` is not a causal model: it has no sequence memory",
                 hint="use a causal language model",
             )
         self.n_cells = int(C.llama_n_ctx(pointer))
         self.can_forget = not (C.llama_model_is_recurrent(model.pointer) or model.is_hybrid)
         if C.llama_model_is_recurrent(model.pointer):
-            # A sequence is one state there, whatever its length.
+            # A recurrent model stores one state per sequence, whatever its length.
             self.n_cells *= options.n_seq_max
         self.n_length = (
             min(self.n_cells, model.n_ctx_train) if options.unified else int(C.llama_n_ctx_seq(pointer))
         )
-        # llama.cpp lowers the batch to the context, and aborts on a row more than that.
+        # llama.cpp reduces the batch size to the context size, and aborts on larger batches.
         self.n_batch = int(C.llama_n_batch(pointer))
         self._length = np.zeros(self.n_seq_max, dtype=np.int64)
         self._row = np.zeros(self.n_seq_max, dtype=np.int64)
@@ -81,21 +82,22 @@ class LlamaContext:
 
     @property
     def n_reused(self) -> int:
-        """How many graphs llama.cpp computed without building them anew."""
+        """Number of compute graphs that llama.cpp reused instead of rebuilding."""
         return int(C.llama_perf_context(self._alive()).n_reused)
 
     def _params(self, options: ContextOptions) -> Any:
         flash = options.flash_attention
         if flash == "auto" and not self.model.gpus and bytes_per_element(options.type_v) >= 2:
-            # On a CPU it is slower for many rows and no faster for few, and adds values up in fp16, so
-            # that equal histories in other cells differ. A quantised cache of values needs it.
+            # On a CPU, flash attention is slower for large batches and no faster for small ones, and it
+            # accumulates values in fp16, so equal histories in different cells give different logits.
+            # A quantised V cache requires it.
             flash = "off"
         params = C.llama_context_default_params()
         set_fields(
             params,
             n_ctx=options.n_ctx,
             n_batch=options.n_batch,
-            # A row of every sequence and one more: hybrids may put that many into one graph.
+            # One token per sequence and one more: hybrid models may put that many into one graph.
             n_ubatch=min(max(options.n_ubatch, options.n_seq_max + 1), options.n_batch),
             n_seq_max=options.n_seq_max,
             n_threads=self.n_threads,
@@ -104,7 +106,7 @@ class LlamaContext:
             type_k=KV_TYPES[options.type_k],
             type_v=KV_TYPES[options.type_v],
             kv_unified=options.unified,
-            # A cell that several sequences share is never recycled from a sliding window.
+            # Sliding-window caches must not recycle cells that several sequences share.
             swa_full=True,
             embeddings=False,
         )
@@ -112,7 +114,7 @@ class LlamaContext:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be used; not after `close`, nor after a decode that failed half-way."""
+        """Whether the context is usable: False after `close`, or after a decode that failed midway."""
         return bool(self._finalizer.alive)
 
     def close(self) -> None:
@@ -124,14 +126,14 @@ class LlamaContext:
             raise SequenceError("the context is closed")
         return self._context
 
-    # --- the seam ---
+    # --- the LanguageModel protocol ---
 
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
-        """See `LanguageModel.decode`; the view's memory is llama.cpp's and read-only."""
+        """See `LanguageModel.decode`; returns a read-only view of llama.cpp's memory."""
         context = self._alive()
         n_rows = len(tokens)
         self._check(tokens, positions, seqs)
-        self._spoil()
+        self._invalidate_view()
         batch = self._batch.fill(tokens, positions, seqs, outputs)
         last_errors.clear()
         began = time.perf_counter()
@@ -139,11 +141,11 @@ class LlamaContext:
         C.llama_synchronize(context)
         self.decode_seconds += time.perf_counter() - began
         if code == 1:
-            raise ContextFull(f"no free cells for {n_rows} rows", hint="raise `--ctx-size`")
+            raise ContextFull(f"the KV cache has no room for {n_rows} tokens", hint="raise `--ctx-size`")
         if code != 0:
-            # Part of the batch may have been kept: what the sequences hold is unknown.
+            # Part of the batch may be in the cache: the state of the sequences is unknown.
             self.close()
-            raise DecodeFailed(f"llama.cpp could not evaluate {n_rows} rows (code {code}){errors()}")
+            raise DecodeFailed(f"llama.cpp could not decode {n_rows} tokens (code {code}){errors()}")
         self._length[seqs] = positions + 1
         began = time.perf_counter()
         view = self._logits(n_rows if outputs is None else len(outputs))
@@ -156,7 +158,7 @@ class LlamaContext:
         pointer = C.llama_get_logits(self._context)
         address = ctypes.addressof(pointer.contents)
         n_held, _, view = self._view
-        # llama.cpp keeps its buffer as long as it is large enough; making a view costs more than a slice.
+        # llama.cpp reuses its buffer while it is large enough; a slice is cheaper than a new view.
         if self._view[1] != address or n_rows > n_held:
             view = np.ctypeslib.as_array(pointer, shape=(n_rows, self.n_vocab))
             view.flags.writeable = False
@@ -164,10 +166,10 @@ class LlamaContext:
         return view[:n_rows]
 
     def _check(self, tokens: Ints, positions: Ints, seqs: Ints) -> None:
-        """Raise SequenceError for what llama.cpp aborts on or takes without a word."""
+        """Raise SequenceError for input that llama.cpp aborts on or wrongly accepts."""
         n_rows = len(tokens)
         if not 1 <= n_rows <= self.n_batch:
-            raise SequenceError(f"{n_rows} rows, but a batch takes 1 to {self.n_batch}")
+            raise SequenceError(f"the batch has {n_rows} tokens, but must have 1 to {self.n_batch}")
         if tokens.min() < 0 or tokens.max() >= self.n_vocab:
             raise SequenceError(f"a token id is not in 0 … {self.n_vocab - 1}")
         self._check_seqs(seqs.min(), seqs.max())
@@ -175,18 +177,20 @@ class LlamaContext:
         rows = np.arange(n_rows)
         self._row[seqs] = rows
         if not np.array_equal(self._row[seqs], rows):
-            # Several rows of a sequence: each goes on where the one before it ends.
+            # Several tokens of one sequence have consecutive positions.
             for seq in np.unique(seqs):
-                mine = seqs == seq
-                expected[mine] += np.arange(np.count_nonzero(mine))
+                in_seq = seqs == seq
+                expected[in_seq] += np.arange(np.count_nonzero(in_seq))
         if not np.array_equal(positions, expected):
-            raise SequenceError(f"positions {positions.tolist()[:8]}, but {expected.tolist()[:8]} are next")
+            raise SequenceError(
+                f"positions are {positions.tolist()[:8]}, but must be {expected.tolist()[:8]}"
+            )
 
     def _check_seqs(self, lowest: int, highest: int) -> None:
         if lowest < 0 or highest >= self.n_seq_max:
             raise SequenceError(f"a sequence id is not in 0 … {self.n_seq_max - 1}")
 
-    def _spoil(self) -> None:
+    def _invalidate_view(self) -> None:
         if self._handed_out is not None:
             self._handed_out.fill(np.nan)
 
@@ -195,41 +199,41 @@ class LlamaContext:
         self._alive()
         self._check_seqs(min(source, target), max(source, target))
         if self._length[target]:
-            # llama.cpp would tag the cells of both histories with `target`, and attend to both.
-            raise SequenceError(f"sequence {target} is in use: a copy onto it would mix two histories")
+            # llama.cpp would add the cells of `source` to those of `target`, and attend to both.
+            raise SequenceError(f"sequence {target} is in use: a copy to it would mix two histories")
         C.llama_memory_seq_cp(self._memory, source, target, -1, -1)
         self._length[target] = self._length[source]
 
     def remove(self, seq: int, start: int = 0) -> None:
-        """See `LanguageModel.remove`; a recurrent model forgets a whole sequence or nothing."""
+        """See `LanguageModel.remove`; a recurrent model can only remove a whole sequence."""
         self._alive()
         self._check_seqs(seq, seq)
         if start >= self._length[seq]:
             return
         if not C.llama_memory_seq_rm(self._memory, seq, start or -1, -1):
             raise SequenceError(
-                f"the model's memory cannot forget sequence {seq} from position {start} on:"
-                " it is a recurrent state, not a list of tokens"
+                f"cannot remove sequence {seq} from position {start} on:"
+                " the model stores a recurrent state, not a list of tokens"
             )
         self._length[seq] = start
 
     def clear(self) -> None:
         """See `LanguageModel.clear`."""
         self._alive()
-        self._spoil()
+        self._invalidate_view()
         C.llama_memory_clear(self._memory, False)
         self._length[:] = 0
 
     def match_prefix(self, seq: int, prompt: TokenIds) -> int:
-        """See `LanguageModel.match_prefix`: nothing is remembered."""
+        """See `LanguageModel.match_prefix`; always 0, because there is no prefix cache."""
         return 0
 
     def store_prefix(self, seq: int, prompt: TokenIds) -> None:
-        """See `LanguageModel.store_prefix`."""
+        """See `LanguageModel.store_prefix`; does nothing."""
 
 
 class _Batch:
-    """A llama_batch over arrays of our own, filled by slices; llama_decode copies it on entry."""
+    """A llama_batch backed by NumPy arrays and filled by slices; llama_decode copies it on entry."""
 
     def __init__(self, n_rows: int) -> None:
         self._token, self._pos = np.zeros(n_rows, np.int32), np.zeros(n_rows, np.int32)

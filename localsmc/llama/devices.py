@@ -1,4 +1,4 @@
-"""What llama.cpp can compute on here, and how much of it a process should use."""
+"""The devices that llama.cpp can use on this machine, and the default number of threads."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from localsmc.llama.load_options import LoadOptions
 
 @dataclass(frozen=True, slots=True)
 class Device:
-    """A device that llama.cpp can compute on; memory in bytes."""
+    """A device that llama.cpp can use; memory in bytes."""
 
     name: str
     description: str
@@ -23,11 +23,11 @@ class Device:
     free: int
     total: int
     is_shared: bool = False
-    """Whether its memory is the machine's own."""
+    """Whether it shares the main memory of the machine."""
 
 
 def devices() -> list[Device]:
-    """All devices of this build of llama.cpp, CPU included."""
+    """All devices that this build of llama.cpp can use, including the CPU."""
     ggml = libggml
     for function, result in (
         ("ggml_backend_dev_count", ctypes.c_size_t),
@@ -44,7 +44,7 @@ def devices() -> list[Device]:
         free, total = ctypes.c_size_t(), ctypes.c_size_t()
         ggml.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
         name, text = ggml.ggml_backend_dev_name(device), ggml.ggml_backend_dev_description(device)
-        # ggml-backend.h: 0 is the CPU, 1 a GPU, 2 an integrated GPU, 3 an accelerator beside the CPU.
+        # ggml-backend.h: 0 is the CPU, 1 a GPU, 2 an integrated GPU, 3 an accelerator used with the CPU.
         kind = ggml.ggml_backend_dev_type(device)
         is_shared = kind == 2 or (kind == 1 and sys.platform == "darwin")
         found.append(Device(name.decode(), text.decode(), kind in (1, 2), free.value, total.value, is_shared))
@@ -52,7 +52,7 @@ def devices() -> list[Device]:
 
 
 def gpus_in_use(options: LoadOptions) -> list[Device]:
-    """The GPUs that llama.cpp puts layers on: those with memory of their own, where there are any."""
+    """The GPUs that llama.cpp offloads layers to: those with dedicated memory, if there are any."""
     if options.n_gpu_layers == 0 or options.cpu_only:
         return []
     found = [device for device in devices() if device.is_gpu]
@@ -61,17 +61,17 @@ def gpus_in_use(options: LoadOptions) -> list[Device]:
 
 
 def can_offload() -> bool:
-    """Whether this build of llama.cpp sees a GPU that it can use."""
+    """Whether this build of llama.cpp has a GPU that it can use."""
     return bool(C.llama_supports_gpu_offload())
 
 
-PARAMS_A_THREAD = 20_000_000
-"""Weights below which another thread costs more in waiting than it saves in work: a step of the
-embedded model is about a hundred barriers, and beside one busy process each may take a time slice."""
+PARAMS_PER_THREAD = 20_000_000
+"""Parameters per thread below which another thread costs more in waiting than it saves in work: a step of
+the embedded model has about a hundred barriers, and each may cost a time slice if another process is busy."""
 
 
 def default_threads(n_params: int) -> int:
-    """Threads for a model of this size: physical cores that this process may use, fewer for tiny models."""
+    """Threads for a model of this size: the available physical cores, fewer for tiny models."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     cores = min(usable, psutil.cpu_count(logical=False) or usable)
-    return max(1, min(cores, n_params // PARAMS_A_THREAD))
+    return max(1, min(cores, n_params // PARAMS_PER_THREAD))

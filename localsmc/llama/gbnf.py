@@ -1,11 +1,11 @@
-"""Grammars in llama.cpp's notation (GBNF), read before llama.cpp does: what is wrong, and in which line.
+"""Check grammars in llama.cpp's notation (GBNF) before llama.cpp parses them; errors name the line.
 
-llama.cpp prints what it does not understand to standard error, and there are grammars on which it never
-ends or ends the process: repetitions whose end is before their beginning, deep nesting, and rules that
-come back to themselves before they read anything, where what stands before can be empty; and small ones
-take all memory or all time, by what their repetitions and alternatives multiply to. Those are refused here,
-so that it is only handed what it can work with. References to single tokens (`<think>`, `<[7]>`) are
-refused, too: llama.cpp allows a token whose text goes on into one, and then aborts on it.
+llama.cpp prints syntax errors to standard error only. Some grammars make it loop forever or abort:
+repetitions whose maximum is below their minimum, deep nesting, and left recursion, also behind parts that
+can be empty. Some small grammars use up all memory or time, because their repetitions and alternatives
+multiply. All of these are rejected here, so that llama.cpp only receives grammars that it can handle.
+References to single tokens (`<think>`, `<[7]>`) are rejected too: llama.cpp allows a token whose text runs
+into one, and then aborts on it.
 """
 
 from __future__ import annotations
@@ -23,20 +23,23 @@ ROOT = "root"
 MOST_BYTES = 1_000_000
 MOST_RULES = 10_000
 DEEPEST = 200
-"""Groups within groups."""
+"""Maximum nesting of groups."""
 MOST_TIMES = 2000
-"""Repetitions, those within others multiplied: llama.cpp's own bound."""
+"""Maximum number of repetitions, nested ones multiplied: llama.cpp's limit."""
 LARGEST = 16 * 2**20
-"""Bytes that llama.cpp's reading takes, of which it makes a copy for each text."""
+"""Maximum bytes of llama.cpp's parsed grammar, which it copies for each completion."""
 MOST_WAYS = 64
-"""In which a rule comes to the beginning of another: llama.cpp follows each, and compares it with all."""
+"""Maximum ways for a rule to reach the beginning of another: llama.cpp follows each, and compares all."""
 
 _RULE, _ELEMENT = 64, 8
-"""Bytes, as measured."""
+"""Measured bytes per rule and per element in llama.cpp."""
 
 HINT = 'GBNF is described in llama.cpp\'s grammars/README.md; for example: root ::= "yes" | "no"'
 
-_FACTORED = 'write it once: sum ::= term ("+" term)* for sum ::= term | term "+" sum; repeat nothing empty'
+_FACTORED = (
+    'factor it out: write sum ::= term ("+" term)* instead of sum ::= term | term "+" sum;'
+    " do not repeat parts that can be empty"
+)
 
 _SPACE = re.compile(r"(?:[ \t]|#[^\r\n]*)*")
 _LINES = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*)*")
@@ -49,48 +52,48 @@ _TIMES = re.compile(r"\{[ \t]*([0-9]+)[ \t]*(?:(,)[ \t]*([0-9]*)[ \t]*)?\}")
 
 @dataclass(slots=True)
 class _Part:
-    """What stands in a sequence: the rules it can begin with, and whether it can be empty."""
+    """An item of a sequence: a rule or characters, its size, and whether it can be empty."""
 
     rule: str | None = None
-    """None for characters."""
+    """Name of the rule; None for characters."""
     is_empty: bool = False
     size: int = 1
-    """Rules that llama.cpp makes of it."""
+    """Number of rules that llama.cpp creates for it."""
     length: int = 1
-    """Elements of those."""
+    """Number of elements in those rules."""
     times: int = 1
-    """How often it can come, at most; once for what has no bound."""
+    """Maximum number of repetitions; for an unbounded repetition, the minimum or 1."""
 
 
 @dataclass(slots=True)
 class _Rule:
     alternatives: list[list[_Part]] = field(default_factory=list)
     at: int = 0
-    """Where in the text it stands."""
+    """Position in the grammar's text."""
 
 
 def check(text: str) -> int:
-    """About how many bytes llama.cpp's reading of a grammar takes.
+    """Check a grammar and return approximately how many bytes llama.cpp's parsed form takes.
 
-    Raises ConfigError for one that it would not take, or would not survive.
+    Raises ConfigError for a grammar that llama.cpp would reject, abort on or loop on.
     """
     if not text.strip():
         raise ConfigError("the grammar is empty", hint=HINT)
     if "\0" in text:
-        raise ConfigError("the grammar is not a text", hint=HINT)
+        raise ConfigError("the grammar is not text: it contains a NUL character", hint=HINT)
     if len(text.encode()) > MOST_BYTES:
-        raise ConfigError(f"the grammar has more than {MOST_BYTES:,} bytes", hint="write a smaller one")
+        raise ConfigError(f"the grammar has more than {MOST_BYTES:,} bytes", hint="make it smaller")
     return _Reader(text).check()
 
 
 class _Reader:
-    """Reads as llama.cpp's parser does; a rule's line ends it, unless within parentheses."""
+    """Parses like llama.cpp: the end of the line ends a rule, except within parentheses."""
 
     def __init__(self, text: str) -> None:
         self._text, self._at = text, 0
         self._rules: dict[str, _Rule] = {}
         self._used: dict[str, int] = {}
-        """Names, and where each is used first."""
+        """Rule names, and the position of the first use of each."""
         self._n_made = 0
         self._n_bytes = 0
 
@@ -99,22 +102,22 @@ class _Reader:
         while self._at < len(self._text):
             self._rule()
         if ROOT not in self._rules:
-            raise ConfigError("the grammar has no rule `root`, with which a text begins", hint=HINT)
+            raise ConfigError("the grammar has no rule `root`, which is the start rule", hint=HINT)
         for name, at in self._used.items():
             if name not in self._rules:
-                raise self._error(f"there is no rule `{name}`", at)
+                raise self._error(f"the rule `{name}` is not defined", at)
         if len(self._rules) > MOST_RULES:
-            raise ConfigError(f"the grammar has more than {MOST_RULES:,} rules", hint="write a smaller one")
+            raise ConfigError(f"the grammar has more than {MOST_RULES:,} rules", hint="make it smaller")
         if self._n_bytes > LARGEST:
             raise ConfigError(
-                "the grammar's repetitions come to too much together",
-                hint="repeat less, or without an end, as in [a-z]*",
+                "the grammar's repetitions take too much memory together",
+                hint="use fewer repetitions, or unbounded ones such as [a-z]*",
             )
         empty = self._nullable()
         self._refuse_ways(self._beginnings(empty), empty)
         return self._n_bytes
 
-    # --- reading ---
+    # --- parsing ---
 
     def _rule(self) -> None:
         at, name = self._at, self._expect(_NAME, "the name of a rule")
@@ -151,10 +154,10 @@ class _Reader:
     def _part(self, depth: int) -> _Part:
         first = self._next
         if first == '"':
-            text = self._expect(_STRING, "a string that ends, with known escapes")
+            text = self._expect(_STRING, "a closed string with valid escapes")
             return _Part(is_empty=text == '""', length=len(text))
         if first == "[":
-            text = self._expect(_CLASS, "a set of characters that ends")
+            text = self._expect(_CLASS, "a closed character class")
             return _Part(is_empty=text in ("[]", "[^]"), length=len(text))
         if first == ".":
             self._at += 1
@@ -163,13 +166,13 @@ class _Reader:
             return self._group(depth + 1)
         if first in "<!":
             raise self._error("references to single tokens are not supported")
-        at, name = self._at, self._expect(_NAME, "a string, a set of characters, a name or a group")
+        at, name = self._at, self._expect(_NAME, "a string, a character class, a name or a group")
         self._used.setdefault(name, at)
         return _Part(name)
 
     def _group(self, depth: int) -> _Part:
         if depth > DEEPEST:
-            raise self._error(f"groups are nested more than {DEEPEST} deep")
+            raise self._error(f"groups are nested more than {DEEPEST} levels deep")
         self._at += 1
         self._skip(_LINES)
         n_before = self._n_made
@@ -182,7 +185,7 @@ class _Reader:
     def _made(self, rule: _Rule, size: int) -> _Part:
         self._n_made += 1
         self._n_bytes += _RULE
-        name = f"({self._n_made}"  # no name that a rule can have
+        name = f"({self._n_made}"  # cannot be the name of a rule
         self._rules[name] = rule
         return _Part(name, size=size)
 
@@ -192,9 +195,9 @@ class _Reader:
             raise self._error("there is nothing to repeat")
         size = parts[-1].size * (most if most else max(1, least))
         if max(least, most or 0, size) >= MOST_TIMES:
-            raise self._error(f"a repetition comes to {MOST_TIMES:,} or more")
+            raise self._error(f"a repetition amounts to {MOST_TIMES:,} or more")
         if most is not None and most < least:
-            raise self._error(f"a repetition ends at {most}, before its beginning {least}")
+            raise self._error(f"a repetition has a maximum of {most}, below its minimum of {least}")
         self._n_made += 1 if most is None else most - least
         part, times = parts[-1], max(1, least, most or 0)
         self._n_bytes += times * (_RULE + _ELEMENT * part.length)
@@ -217,7 +220,7 @@ class _Reader:
             return least, least
         return least, int(found[3]) if found[3] else None
 
-    # --- where it stands ---
+    # --- reading position and errors ---
 
     @property
     def _next(self) -> str:
@@ -225,7 +228,7 @@ class _Reader:
 
     def _skip(self, pattern: re.Pattern[str]) -> None:
         found = pattern.match(self._text, self._at)
-        assert found is not None  # noqa: S101 - it matches nothing, too
+        assert found is not None  # noqa: S101 - the pattern also matches the empty string
         self._at = found.end()
 
     def _expect(self, pattern: re.Pattern[str], what: str) -> str:
@@ -237,16 +240,16 @@ class _Reader:
 
     def _wrong(self, expected: str) -> ConfigError:
         rest = self._text[self._at : self._at + 20].splitlines()
-        return self._error(f"{expected} is expected" + (f" at `{rest[0]}`" if rest and rest[0] else ""))
+        return self._error(f"expected {expected}" + (f" at `{rest[0]}`" if rest and rest[0] else ""))
 
     def _error(self, what: str, at: int | None = None, hint: str = HINT) -> ConfigError:
         line = self._text.count("\n", 0, self._at if at is None else at) + 1
         return ConfigError(f"line {line} of the grammar: {what}", hint=hint)
 
-    # --- what it comes to ---
+    # --- recursion and ambiguity ---
 
     def _beginnings(self, empty: set[str]) -> dict[str, list[_Part]]:
-        """What each rule can begin with, others' beginnings first; raises ConfigError for left recursion."""
+        """What each rule can begin with, in topological order; raises ConfigError for left recursion."""
         begins = {name: self._first(rule, empty) for name, rule in self._rules.items()}
         graph = {name: [str(part.rule) for part in parts] for name, parts in begins.items()}
         try:
@@ -256,11 +259,11 @@ class _Reader:
             named = [name for name in cycle if not name.startswith("(")]
             at = min(self._rules[name].at for name in cycle)
             who = f"`{named[0]}`" if named else "a group"
-            what = f"{who} comes back to itself before it reads anything (left recursion)"
+            what = f"{who} can start with itself (left recursion)"
             raise self._error(what, at) from None
 
     def _refuse_ways(self, begins: Mapping[str, Sequence[_Part]], empty: set[str]) -> None:
-        """Raise ConfigError where a rule comes in too many ways to the beginning of another."""
+        """Raise ConfigError if a rule reaches the beginning of another in too many ways."""
         most: dict[str, int] = {}
         for name, parts in begins.items():
             ways: Counter[str] = Counter()
@@ -268,7 +271,7 @@ class _Reader:
                 ways[str(part.rule)] += part.times if part.rule in empty else 1
             most[name] = max((n * most[other] for other, n in ways.items()), default=1)
             if most[name] > MOST_WAYS:
-                what = f"the same beginning is read in more than {MOST_WAYS} ways"
+                what = f"the same beginning can be parsed in more than {MOST_WAYS} ways"
                 raise self._error(what, self._rules[name].at, hint=_FACTORED)
 
     def _nullable(self) -> set[str]:
@@ -292,7 +295,7 @@ class _Reader:
         return any(all(part.is_empty or part.rule in empty for part in parts) for parts in rule.alternatives)
 
     def _first(self, rule: _Rule, empty: set[str]) -> list[_Part]:
-        """The rules that it can begin with."""
+        """The parts with rules that a rule can begin with."""
         found: list[_Part] = []
         for parts in rule.alternatives:
             for part in parts:

@@ -1,12 +1,12 @@
-"""llama.cpp's grammar engine behind `restricted.Grammar`: which tokens a GBNF grammar allows.
+"""llama.cpp's grammar engine as a `TokenConstraint`: which tokens a GBNF grammar allows.
 
-A state is a text, as a chain of tokens; states with equal texts are one as long as somebody holds them.
-What llama.cpp remembers of a text is made when its mask is asked for, from the nearest beginning that is
-still remembered. The mask is found along the vocabulary's prefixes: a token is only tried where the
-longest of its beginnings that is a token as well is allowed, which leaves a few hundred of 150,000 where
-a grammar leaves little choice; where it leaves much, all are tried, on as many threads as there are states.
+A state is a completion so far, stored as a chain of tokens; equal chains share one object while it is in
+use. llama.cpp's sampler for a state is created when its mask is needed, from the nearest cached prefix.
+The mask is computed along the prefixes of the vocabulary: a token is tested only if its longest prefix
+that is also a token is allowed. A strict grammar leaves a few hundred of 150,000 tokens to test; a loose
+one needs a test of all tokens, on as many threads as there are states.
 
-llama.cpp ends the process when it is handed a token that is not allowed: each one is tried before.
+llama.cpp aborts on a token that the grammar does not allow, so each token is tested first.
 """
 
 from __future__ import annotations
@@ -31,22 +31,22 @@ from localsmc.numerics.threads import map_rows
 __all__ = ["LlamaGrammar", "json_schema_to_gbnf"]
 
 REMEMBERED = 1024
-"""Texts whose sampler and mask are kept, at most; of others they are made anew."""
+"""Maximum number of states with a cached sampler and mask; those of other states are recreated."""
 
 REMEMBERED_BYTES = 2**30
-"""Each has the whole grammar: of a large one fewer are kept."""
+"""Memory limit of the cached samplers: each contains the whole grammar, so fewer fit for a large one."""
 
 SMALL = 4096
-"""Vocabularies up to this size are tried whole: a call for each level would cost more."""
+"""Vocabularies up to this size are tested in one call: one call per level would cost more."""
 
 MOST_LEVELS = 5
-"""Of beginnings that are tried one after the other; the few longer ones are tried with the last level."""
+"""Maximum number of prefix levels tested one after another; the last level includes all deeper tokens."""
 
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 
 class GrammarText:
-    """A text that the grammar has been fed with: its last token behind another text."""
+    """A completion as a grammar state: the previous state and the last token."""
 
     __slots__ = ("__weakref__", "before", "next", "token")
 
@@ -56,18 +56,18 @@ class GrammarText:
 
 
 class LlamaGrammar:
-    """A grammar over a model's vocabulary; ConfigError for one that `gbnf.check` or llama.cpp refuses.
+    """A grammar over a model's vocabulary; raises ConfigError if `gbnf.check` or llama.cpp rejects it.
 
-    Control tokens other than those that end a generation write nothing, and are never allowed.
+    Control tokens write no text and are never allowed, except the end-of-generation tokens.
     """
 
     def __init__(self, model: LlamaModel, text: str) -> None:
-        n_bytes = gbnf.check(text)  # on others llama.cpp may end the process
+        n_bytes = gbnf.check(text)  # llama.cpp may abort on grammars that fail this check
         last_errors.clear()
         self._model = model
         pointer = C.llama_sampler_init_grammar(model.vocab, text.encode(), gbnf.ROOT.encode())
         if not pointer:
-            raise ConfigError(f"llama.cpp does not take the grammar{errors()}", hint=gbnf.HINT)
+            raise ConfigError(f"llama.cpp rejects the grammar{errors()}", hint=gbnf.HINT)
         self._root = GrammarText()
         self._fresh = _Sampler(pointer)
         self._known: OrderedDict[GrammarText, _Sampler] = OrderedDict()
@@ -75,19 +75,19 @@ class LlamaGrammar:
         self._prefixes = Prefixes.of(model)
 
     def start(self) -> GrammarText:
-        """See `restricted.Grammar.start`."""
+        """See `TokenConstraint.start`."""
         return self._root
 
     def advance(self, state: GrammarText, token: int) -> GrammarText:
-        """See `restricted.Grammar.advance`."""
+        """See `TokenConstraint.advance`."""
         found = state.next.get(token)
         if found is None:
             found = state.next[token] = GrammarText(state, token)
         return found
 
     def allowed(self, states: Sequence[GrammarText], n_threads: int = 1) -> list[Allowed]:
-        """See `restricted.Grammar.allowed`."""
-        _ = self._model.vocab  # which llama.cpp looks at; closed, it is refused
+        """See `TokenConstraint.allowed`."""
+        _ = self._model.vocab  # raises if the model is closed; llama.cpp reads the vocabulary
         samplers = [self._sampler(state) for state in states]
         found: list[Any] = [sampler.mask for sampler in samplers]
 
@@ -100,7 +100,7 @@ class LlamaGrammar:
         return [np.unpackbits(mask, count=self._model.n_vocab).view(np.bool_) for mask in found]
 
     def _sampler(self, text: GrammarText) -> _Sampler:
-        """What llama.cpp remembers of a text, by the nearest beginning that is known."""
+        """The sampler of a state, from the cache or advanced from the nearest cached prefix."""
         rest, at = list[int](), text
         while at not in self._known and at.before is not None:
             rest.append(at.token)
@@ -118,7 +118,7 @@ class LlamaGrammar:
 
 
 class _Sampler:
-    """A grammar sampler of llama.cpp, freed with this object, and its mask where that is known."""
+    """A grammar sampler of llama.cpp, freed with this object, and its mask once it is computed."""
 
     __slots__ = ("__weakref__", "_pointer", "mask")
 
@@ -132,7 +132,7 @@ class _Sampler:
 
     def accept(self, token: int) -> None:
         if not self.are_allowed(np.array([token]))[0]:
-            raise SequenceError(f"the grammar does not allow the token {token}")
+            raise SequenceError(f"the grammar does not allow token {token}")
         C.llama_sampler_accept(self._pointer, token)
 
     def are_allowed(self, tokens: Ints) -> Allowed:
@@ -149,13 +149,16 @@ class _Sampler:
 
 
 class Prefixes:
-    """Which tokens begin with which others: a vocabulary's spellings, level by level."""
+    """The tokens of a vocabulary arranged by prefix: which tokens start with which others, by level."""
 
     _known: ClassVar[weakref.WeakKeyDictionary[LlamaModel, Prefixes]] = weakref.WeakKeyDictionary()
 
     @classmethod
     def of(cls, model: LlamaModel) -> Prefixes:
-        """A model's, found once: half a second for a large vocabulary, and a grammar a problem or turn."""
+        """The prefixes of a model, computed once.
+
+        This takes half a second for a large vocabulary, and there can be a new grammar per problem or turn.
+        """
         if model not in cls._known:
             cls._known[model] = cls(model)
         return cls._known[model]
@@ -165,13 +168,13 @@ class Prefixes:
         pieces = [b"" if end else model.pieces[i] for i, end in enumerate(model.is_eog.tolist())]
         parents, levels = _forest(pieces, MOST_LEVELS if self._n_vocab > SMALL else 1)
         levels[model.is_eog] = 0
-        # In order of their ids, as llama.cpp has their spellings in memory.
+        # In order of token id, the order of their texts in llama.cpp's memory.
         tokens = [np.flatnonzero(levels == level) for level in range(levels.max(initial=0) + 1)]
         self._levels = [(level, parents[level]) for level in tokens]
 
     def allowed(self, sampler: _Sampler) -> Allowed:
-        """(V,) what the sampler allows."""
-        # What has no shorter token before it points at the entry behind the vocabulary.
+        """(V,) True for each token that the sampler allows."""
+        # Tokens without a prefix token refer to the extra last entry.
         found = np.zeros(self._n_vocab + 1, dtype=np.bool_)
         found[-1] = True
         for level, parents in self._levels:
@@ -185,14 +188,14 @@ class Prefixes:
 _NO_TEXT = -1
 
 _NEVER = bytes([0, 0xC0, 0xC1, *range(0xF5, 0x100)])
-"""Bytes that end a piece for llama.cpp, or are in no text, though it takes them for far characters."""
+"""NUL, which ends a piece for llama.cpp, and bytes that are invalid in UTF-8 but that it would decode."""
 
 
 def _forest(pieces: Sequence[bytes], most_levels: int) -> tuple[Ints, Ints]:
-    """(V,) a token that each begins with, −1 for none, and its level: how many others that one has before it.
+    """(V,) the longest prefix token of each token, −1 for none, and (V,) its level: the number of prefixes.
 
-    A token without text, or with bytes of none, is on no level, −1. One that ends within a character
-    begins nothing: what llama.cpp thinks of it says nothing of others.
+    Tokens without text, or with invalid bytes, have level −1. A token that ends within a character is not
+    used as a prefix: whether llama.cpp allows it implies nothing for longer tokens.
     """
     parents, levels = np.full(len(pieces), -1), np.full(len(pieces), _NO_TEXT)
     path: list[int] = []

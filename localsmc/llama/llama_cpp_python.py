@@ -1,4 +1,4 @@
-"""llama-cpp-python's own `Llama`, driven as its users drive it: what `bench` compares with."""
+"""llama-cpp-python's `Llama` class, used as its users do: the baseline of `bench`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from localsmc.lm.interface import TokenIds
 
 
 class PlainLlama:
-    """One text at a time at temperature 1; with `keeps_logits` a text's log-probability can be asked for.
+    """Samples one completion at a time at temperature 1.
 
-    Loads the weights once more, as `Llama` cannot share them.
+    With `keeps_logits`, `log_probability` is available. Loads the weights a second time, because `Llama`
+    cannot share them.
     """
 
     def __init__(self, model: LlamaModel, options: ContextOptions, *, keeps_logits: bool) -> None:
@@ -33,7 +34,7 @@ class PlainLlama:
             n_ubatch=options.n_ubatch,
             n_threads=n_threads,
             n_threads_batch=n_threads,
-            # It knows on and off only.
+            # `Llama` supports only on and off.
             flash_attn=options.flash_attention == "on"
             or (options.flash_attention == "auto" and bool(model.gpus)),
             type_k=KV_TYPES[options.type_k],
@@ -43,18 +44,18 @@ class PlainLlama:
         )
 
     def close(self) -> None:
-        """Free weights and context."""
+        """Free the weights and the context."""
         self._llama.close()
 
     def tokens(self, prompt: TokenIds, seed: int) -> Iterator[int]:
-        """The tokens of a text, endlessly; a prompt that is held already is not evaluated again."""
+        """Sampled tokens, endlessly; a prompt that is still in the KV cache is not decoded again."""
         self._llama.set_seed(seed)
         return self._llama.generate(
             prompt.tolist(), temp=1.0, top_k=0, top_p=1.0, min_p=0.0, repeat_penalty=1.0
         )
 
     def log_probability(self, n_prompt: int) -> float:
-        """Of the tokens behind the prompt that were evaluated, as `Llama` computes it for `logprobs`."""
+        """Log-probability of the decoded tokens after the prompt, as `Llama` computes it for `logprobs`."""
         tokens = np.array(self._llama.eval_tokens)[n_prompt:]
         scores = self._llama.scores[n_prompt - 1 : n_prompt - 1 + len(tokens)]
         return float(self._llama.logits_to_logprobs(scores)[np.arange(len(tokens)), tokens].sum())

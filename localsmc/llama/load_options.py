@@ -1,4 +1,4 @@
-"""How to load a GGUF and how large its context is, by llama.cpp's names; checked when made."""
+"""Options for loading a GGUF and creating a context, with llama.cpp's names; validated on creation."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "di
 FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 
 AUTO_LAYERS, ALL_LAYERS = -1, -2
-"""As numbers of layers on GPUs, llama.cpp's: as many as fit, which `loading` finds out, and all."""
+"""llama.cpp's special values for the number of GPU layers: as many as fit, and all."""
 
 MAX_SEQUENCES = 256
 """LLAMA_MAX_SEQ; a test compares it with llama_max_parallel_sequences()."""
 
 
 def one_of(name: str, value: str, known: Mapping[str, int]) -> None:
-    """Raise ConfigError unless `value` is one of the names known."""
+    """Raise ConfigError unless `value` is one of the known names."""
     if value not in known:
-        raise ConfigError(f"`{name}` is `{value}`, which is unknown", hint=f"there is: {', '.join(known)}")
+        raise ConfigError(f"`{name}` has unknown value `{value}`", hint=f"choose from: {', '.join(known)}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ class LoadOptions:
     tensor_split: tuple[float, ...] = ()
     load_mode: str = "auto"
     cpu_only: bool = False
-    """Not even a context on a GPU."""
+    """Use no GPU at all, not even for the context."""
     check_memory: bool = True
-    """Refuse what is larger than all memory before it is loaded."""
+    """Reject a model that is larger than all memory before loading it."""
 
     def __post_init__(self) -> None:
         one_of("split-mode", self.split_mode, SPLIT_MODES)
@@ -46,36 +46,36 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOptions:
-    """A context's sizes; n_ctx cells are shared by all sequences (one unified KV cache)."""
+    """The sizes of a context; all sequences share its `n_ctx` cells (one unified KV cache)."""
 
     n_ctx: int
     n_seq_max: int = 64
     n_batch: int = 2048
     n_ubatch: int = 512
     n_threads: int = 0
-    """0 is the number of physical cores that this process may use, fewer for tiny models."""
+    """0 means the physical cores available to the process, fewer for tiny models."""
     flash_attention: str = "auto"
     type_k: str = "f16"
     type_v: str = "f16"
     unified: bool = True
     guard_views: bool = False
-    """Hand out copies of logits that turn to NaN at the next decode: finds stale uses, in tests."""
+    """For tests: return copies of logits that become NaN at the next decode, which exposes stale uses."""
 
     def __post_init__(self) -> None:
         one_of("flash-attn", self.flash_attention, FLASH_ATTENTION)
         one_of("cache-type-k", self.type_k, KV_TYPES)
         one_of("cache-type-v", self.type_v, KV_TYPES)
-        # llama.cpp aborts on a smaller batch, and returns NULL on more sequences.
+        # llama.cpp aborts on a smaller batch, and returns NULL for more sequences.
         if not 1 <= self.n_seq_max <= MAX_SEQUENCES:
-            raise ConfigError(f"{self.n_seq_max} sequences, but llama.cpp has {MAX_SEQUENCES}")
+            raise ConfigError(f"{self.n_seq_max} sequences, but llama.cpp allows 1 to {MAX_SEQUENCES}")
         if self.n_batch < self.n_seq_max:
             raise ConfigError(
-                f"`batch-size` is {self.n_batch}, but there are {self.n_seq_max} sequences, a row each",
+                f"`batch-size` is {self.n_batch}, but {self.n_seq_max} sequences need one token each",
                 hint="raise `--batch-size`",
             )
-        if 1 <= self.n_ctx < self.n_seq_max:  # llama.cpp lowers the batch to the context, and aborts
+        if 1 <= self.n_ctx < self.n_seq_max:  # llama.cpp reduces the batch to the context, and aborts
             raise ConfigError(
-                f"a context of {self.n_ctx} cells is too small for {self.n_seq_max} sequences",
+                f"a context of {self.n_ctx} tokens is too small for {self.n_seq_max} sequences",
                 hint="raise `--ctx-size`",
             )
         if self.n_ubatch < 1 or self.n_ctx < 1 or self.n_threads < 0:

@@ -1,8 +1,9 @@
-"""A model in another quantization, written by llama.cpp's own quantizer.
+"""Quantize a model with llama.cpp's quantizer.
 
-Owns the table of types, the child process that does the work (llama.cpp aborts on some files) and the
-temporary file beside the target, which takes its name only when it is whole.  The child outlives nobody:
-when its standard input ends, whether the parent is done or was killed, it removes the temporary file.
+Owns the table of types, the child process that does the work (llama.cpp aborts on some files), and the
+temporary file in the target's folder, which is renamed to the target only when it is complete. The child
+exits with its parent: when its standard input ends, because the parent finished or was killed, it removes
+the temporary file.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from localsmc.llama.weights import CORRUPT_HINT
 from localsmc.system.child_process import ChildProcess, sanitize
 from localsmc.system.humanize import format_bytes
 
-# By llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
+# From llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
 BITS_PER_WEIGHT = {
     name: float(bits)
     for name, bits in rows(
@@ -40,51 +41,51 @@ BITS_PER_WEIGHT = {
         "TQ1_0 2.19, Q1_0 1.48"
     )
 }
-"""The types that llama.cpp writes without an importance matrix, largest first, and their size."""
+"""Bits per weight of the types that llama.cpp can write without an importance matrix, largest first."""
 
 REMARKS = {
-    "MXFP4_MOE": "experts at 4.25, all else Q8_0",
-    "Q2_0": "for models trained in it",
+    "MXFP4_MOE": "experts at 4.25 bits, everything else Q8_0",
+    "Q2_0": "for models trained in this type",
     "TQ2_0": "for ternary models",
     "TQ1_0": "for ternary models",
-    "Q1_0": "for models trained in it",
+    "Q1_0": "for models trained in this type",
 }
 
 NEED_IMATRIX = "IQ3_XS IQ3_XXS Q2_K_S IQ2_M IQ2_S IQ2_XS IQ2_XXS IQ1_M IQ1_S".split()
 
-_ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}  # as llama-quantize has them
-_ALIGNMENT = 32  # GGUF_DEFAULT_ALIGNMENT, whatever the source has
+_ALIASES = {"Q3_K": "Q3_K_M", "Q4_K": "Q4_K_M", "Q5_K": "Q5_K_M"}  # as in llama-quantize
+_ALIGNMENT = 32  # GGUF_DEFAULT_ALIGNMENT, which the quantizer uses for any source
 _UNQUANTIZED = ("F32", "F16", "BF16", "F64", "I8", "I16", "I32", "I64")
 
 _SERVE = "from localsmc.llama.quantize_worker import serve; serve(replies, sys.argv[1])"
-_SECONDS = 60.0  # for a child that has closed its pipes to end
+_SECONDS = 60.0  # to wait for the exit of a child that has closed its pipes
 _TENSOR = re.compile(r"\[ *(\d+)/ *(\d+)\] ")
 _FALLBACK = re.compile(r"falling back to +(\w+)")
 _N_FALLBACKS = re.compile(r"(\d+) of \d+ tensor\(s\) required fallback")
 _NEW_SIZE = re.compile(r"quant size += +([\d.]+) MiB")
 
 OnTensor = Callable[[int, int], None]
-"""Told which tensor is at work, from 1, and how many there are."""
+"""Callback with the number of the current tensor, from 1, and the number of tensors."""
 
 
 def find_type(text: str) -> str:
-    """A type by llama.cpp's name, in any case; raises ConfigError with what may have been meant."""
+    """Look up a type by llama.cpp's name, in any case; raises ConfigError and suggests a similar name."""
     name = _ALIASES.get(text.upper(), text.upper())
     if name in BITS_PER_WEIGHT:
         return name
     if name in NEED_IMATRIX:
         raise ConfigError(
             f"{name} needs an importance matrix, which localsmc does not compute",
-            hint="take Q2_K or IQ3_S, or use llama.cpp's own llama-imatrix and llama-quantize",
+            hint="use Q2_K or IQ3_S, or use llama.cpp's own llama-imatrix and llama-quantize",
         )
     near = get_close_matches(name, BITS_PER_WEIGHT, 1)
-    hint = f"did you mean {near[0]}?" if near else "to see all types: localsmc quantize --types"
-    raise ConfigError(f"no quantization is called `{text}`", hint=hint)
+    hint = f"did you mean {near[0]}?" if near else "list all types with: localsmc quantize --types"
+    raise ConfigError(f"unknown quantization type `{text}`", hint=hint)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantization:
-    """What to write; the flags are llama-quantize's, and n_threads 0 is the number of physical cores."""
+    """Quantizer options; the flags are those of llama-quantize, `n_threads` 0 means all physical cores."""
 
     type: str
     n_threads: int = 0
@@ -94,12 +95,12 @@ class Quantization:
 
     def __post_init__(self) -> None:
         if find_type(self.type) != self.type or self.n_threads < 0:
-            raise ConfigError("`type` must be one of BITS_PER_WEIGHT, and `n_threads` not negative")
+            raise ConfigError("`type` must be a key of BITS_PER_WEIGHT, and `n_threads` must not be negative")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantized:
-    """The file that was written: size in bytes, seconds that it took, and where the type did not fit."""
+    """The written file: its header, the time taken in seconds, and the tensors that needed another type."""
 
     header: Header
     seconds: float
@@ -108,7 +109,7 @@ class Quantized:
 
     @property
     def bits_per_weight(self) -> float:
-        """Of all tensors, without the metadata."""
+        """Average over all tensors, without the metadata."""
         return 8 * sum(tensor.n_bytes for tensor in self.header.tensors) / self.header.n_params
 
 
@@ -120,10 +121,10 @@ def quantize(
     overwrite: bool = False,
     on_tensor: OnTensor | None = None,
 ) -> Quantized:
-    """Write a model in another quantization to `target`, with all of its metadata, or write nothing.
+    """Quantize a model to the file `target`, with all of its metadata; on failure, write nothing.
 
-    Raises ConfigError for a target that cannot be, ModelLoadFailed where llama.cpp does not take the
-    source, RunError where the disk is too small.
+    Raises ConfigError for an invalid target or a quantized source, ModelLoadFailed if llama.cpp cannot
+    quantize the source, and RunError if the disk is too small.
     """
     began = time.perf_counter()
     _check_source(source, options)
@@ -146,15 +147,15 @@ def quantize(
 
 def _check_source(source: Header, options: Quantization) -> None:
     alignment = source.metadata.get("general.alignment", _ALIGNMENT)
-    if alignment != _ALIGNMENT:  # it would keep the number, and put the tensors elsewhere
+    if alignment != _ALIGNMENT:  # the quantizer would keep the metadata value, but not align to it
         raise ModelLoadFailed(
-            f"`{source.path}` aligns its tensors to {alignment} bytes, which llama.cpp's quantizer cannot",
-            hint=f"convert the model again, with the usual alignment of {_ALIGNMENT} bytes",
+            f"`{source.path}` aligns tensors to {alignment} bytes, unsupported by llama.cpp's quantizer",
+            hint=f"convert the model again with the default alignment of {_ALIGNMENT} bytes",
         )
     if options.allow_requantize or all(tensor.type in _UNQUANTIZED for tensor in source.tensors):
         return
     raise ConfigError(
-        f"`{source.path}` is quantized already ({source.file_type}), and each further time costs accuracy",
+        f"`{source.path}` is already quantized ({source.file_type}); quantizing again costs accuracy",
         hint="start from the model's F16, BF16 or F32 file, or add `--allow-requantize`",
     )
 
@@ -172,19 +173,19 @@ def _check_target(source: Header, target: Path, overwrite: bool) -> None:
     except OSError as error:
         raise _unwritable(target, error) from error
     if target.exists() and any(part.samefile(target) for part in source.parts):
-        raise ConfigError(f"`{target}` is the model that is read", hint="give another name for the output")
+        raise ConfigError(f"`{target}` is the model to quantize", hint="choose another output file")
     if not (is_file or target.is_symlink()):
-        raise ConfigError(f"`{target}` is not a regular file", hint="give the name of a file to write")
+        raise ConfigError(f"`{target}` is not a regular file", hint="choose another output file")
     if not overwrite:
         raise ConfigError(
-            f"`{target}` exists", hint="add `--force` to replace it, or give another name for the output"
+            f"`{target}` already exists", hint="add `--force` to replace it, or choose another output file"
         )
 
 
 @contextlib.contextmanager
 def _scratch(target: Path) -> Iterator[Path]:
-    """An empty file beside the target, so that taking its name is one step; gone at the end."""
-    path = target.with_name(f"{target.stem[:40]}.{os.getpid()}.part")  # a name can be too long already
+    """A temporary file in the target's folder, so that it can be renamed atomically; removed at the end."""
+    path = target.with_name(f"{target.stem[:40]}.{os.getpid()}.part")  # names have a maximum length
     try:
         path.open("wb").close()
     except OSError as error:
@@ -198,14 +199,14 @@ def _scratch(target: Path) -> Iterator[Path]:
 def _unwritable(target: Path, error: OSError) -> ConfigError:
     return ConfigError(
         f"`{target}` cannot be written: {error.strerror}",
-        hint="give an output in a folder that you may write to",
+        hint="choose an output file in a writable folder",
     )
 
 
 def _read_back(source: Header, scratch: Path, target: Path) -> Header:
-    """The header of what was written, which must be whole: llama.cpp does not see all its mistakes."""
+    """Read the header of the written file and check it: llama.cpp does not notice every failed write."""
     with scratch.open("rb") as file:
-        if not any(file.read(4)):  # the header comes last, and nothing comes after a write that failed
+        if not any(file.read(4)):  # llama.cpp writes the header last, and nothing after a failed write
             raise _no_room(target)
     try:
         written = read_header(scratch)
@@ -224,31 +225,31 @@ def _contents(header: Header) -> set[tuple[str, tuple[int, ...]]]:
 def _no_room(target: Path) -> RunError:
     free = format_bytes(shutil.disk_usage(target.parent).free)
     return RunError(
-        f"`{target}` could not be written to its end",
-        hint=f"make room in `{target.parent}`, where {free} are free now, or give an output on another disk",
+        f"`{target}` could not be written completely",
+        hint=f"free some space in `{target.parent}` ({free} free now), or write to another disk",
     )
 
 
 class _Log:
-    """Reads llama.cpp's log, first of a dry run: the size to come, the tensor at work, the fallbacks."""
+    """Parses llama.cpp's log: the size from the dry run, then the current tensor and the fallback types."""
 
     def __init__(self, target: Path, on_tensor: OnTensor | None) -> None:
         self.target, self._on_tensor = target, on_tensor
         self.n_fallbacks = 0
-        self.fallback_types: dict[str, None] = {}  # a set that keeps the order
+        self.fallback_types: dict[str, None] = {}  # an ordered set
 
     def read_dry(self, line: str) -> None:
-        """Raise RunError where the disk is too small."""
+        """Read a line of the dry run; raises RunError if the disk is too small."""
         if found := _NEW_SIZE.search(line):
             needed, free = float(found[1]) * 2**20, shutil.disk_usage(self.target.parent).free
             if needed > free:
                 raise RunError(
-                    f"`{self.target}` will need {format_bytes(needed)}, and {format_bytes(free)} are free",
-                    hint=f"make room in `{self.target.parent}`, or give an output on another disk",
+                    f"`{self.target}` needs {format_bytes(needed)}, but only {format_bytes(free)} are free",
+                    hint=f"free some space in `{self.target.parent}`, or write to another disk",
                 )
 
     def read(self, level: int, line: str) -> None:
-        """A line of the real run."""
+        """Read a line of the real run."""
         logger.log(level, line)
         if self._on_tensor and (found := _TENSOR.match(line)):
             self._on_tensor(int(found[1]), int(found[2]))
@@ -259,7 +260,7 @@ class _Log:
 
 
 class _Child:
-    """The child process that writes the file, and what its messages mean."""
+    """The child process that writes the file; interprets its messages."""
 
     def __init__(self, source: Header, scratch: Path, options: Quantization) -> None:
         self._source = source
@@ -270,11 +271,11 @@ class _Child:
             "n_threads": options.n_threads or default_threads(source.n_params),
         }
         try:
-            # Ctrl-C reaches the child as well: it must hear nothing before it can clean up.
+            # Ctrl-C reaches the child too, and must not stop it before it has set up its cleanup.
             self._child = ChildProcess(_SERVE, json.dumps(job), ignores_interrupt=True)
         except OSError as error:
-            message = f"the child process that quantizes cannot be started: {error.strerror}"
-            raise ModelLoadFailed(message, hint="check the machine's limits on processes") from error
+            message = f"cannot start the child process that quantizes: {error.strerror}"
+            raise ModelLoadFailed(message, hint="check the system's process limits") from error
 
     def __enter__(self) -> _Child:
         return self
@@ -283,7 +284,7 @@ class _Child:
         self._child.stop()
 
     def follow(self, log: _Log) -> None:
-        """Until all is written; raises where it will not be."""
+        """Process messages until the file is written; raises if quantizing fails."""
         while (message := self._child.receive()) is not None:
             if "end" in message:
                 return self._check(message["end"], log)
@@ -303,7 +304,7 @@ class _Child:
 
     def _death(self) -> ModelLoadFailed:
         self._child.wait(_SECONDS)
-        words, how = self._child.crash_message, self._child.exit_reason
-        hint = "memory ran out, most likely: close other programs" if how == "SIGKILL" else CORRUPT_HINT
+        reason, how = self._child.crash_message, self._child.exit_reason
+        hint = "probably out of memory: close other programs" if how == "SIGKILL" else CORRUPT_HINT
         path = self._source.path
-        return ModelLoadFailed(f"llama.cpp aborted while quantizing `{path}`: {words} ({how})", hint=hint)
+        return ModelLoadFailed(f"llama.cpp aborted while quantizing `{path}`: {reason} ({how})", hint=hint)

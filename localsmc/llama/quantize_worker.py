@@ -1,4 +1,4 @@
-"""Quantizing in a child process: llama.cpp reads one GGUF and writes another."""
+"""The child process that quantizes: llama.cpp reads one GGUF and writes another."""
 
 from __future__ import annotations
 
@@ -18,30 +18,30 @@ from localsmc.system.child_process import Replies
 
 
 def serve(replies: Replies, text: str) -> None:
-    """The child: do the job that the JSON tells, then wait for the parent to be done or gone."""
-    for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # they reach the parent too, and its end is heard
+    """Entry point of the child: run the job given as JSON, then wait until the parent finishes or dies."""
+    for name in ("SIGINT", "SIGHUP", "SIGTERM"):  # the parent gets them too, and its exit ends the child
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     job = json.loads(text)
     guard = threading.Thread(target=_clean_up, args=(job["scratch"],), daemon=True)
     guard.start()
     logger.setLevel(logging.INFO)
-    # The dry run takes no time, and tells the size while the disk may still be changed.
+    # The dry run is instant and reports the output size before anything is written.
     replies.send(end=_run(replies, job, is_dry=True) or _run(replies, job, is_dry=False))
     guard.join()
 
 
 def _clean_up(scratch: str) -> None:
-    """Wait for the end of standard input, which is the parent's; then leave at once."""
+    """Wait for the end of standard input, i.e. of the parent; then remove the file and exit at once."""
     while os.read(0, 1):
         pass
-    with contextlib.suppress(OSError):  # it has its name already
+    with contextlib.suppress(OSError):  # the file was already renamed
         os.unlink(scratch)
     os._exit(0)
 
 
 def _run(replies: Replies, job: dict[str, Any], *, is_dry: bool) -> str:
-    """Quantize; returns what went wrong, or nothing."""
+    """Quantize; returns the error message, empty on success."""
     params = C.llama_model_quantize_default_params()
     set_fields(
         params,
@@ -65,7 +65,7 @@ def _run(replies: Replies, job: dict[str, Any], *, is_dry: bool) -> str:
 
 
 class _LogSender(logging.Handler):
-    """Sends llama.cpp's log to the parent."""
+    """Sends llama.cpp's log lines to the parent."""
 
     def __init__(self, replies: Replies, is_dry: bool) -> None:
         super().__init__()

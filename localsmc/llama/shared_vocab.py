@@ -1,4 +1,4 @@
-"""Whether two models mean the same by a token id."""
+"""Compare the vocabularies of a target and a draft model."""
 
 from __future__ import annotations
 
@@ -8,24 +8,25 @@ from localsmc.llama.weights import LlamaModel
 
 
 def shared_tokens(target: LlamaModel, draft: LlamaModel) -> int:
-    """How many ids both have, from 0 on; raises ConfigError unless each of them is the same token in both.
+    """The number of token ids, from 0, that both models have; raises ConfigError if any token differs.
 
-    Models of a family may pad their vocabularies to different sizes: what only one of them has is not shared.
+    Models of one family may pad their vocabularies to different sizes; ids that only one has do not count.
     """
     if C.llama_vocab_type(target.vocab) != C.llama_vocab_type(draft.vocab):
-        raise _refusal(target, draft, "their tokenizers are of different kinds")
+        raise _refusal(target, draft, "they have different kinds of tokenizer")
     n_shared = min(target.n_vocab, draft.n_vocab)
     for token in range(n_shared):
         texts = [C.llama_vocab_get_text(model.vocab, token) for model in (target, draft)]
         if texts[0] != texts[1]:
-            ours, theirs = (text.decode(errors="replace") for text in texts)
-            raise _refusal(target, draft, f"token {token} is `{ours}` in the one and `{theirs}` in the other")
+            in_target, in_draft = (text.decode(errors="replace") for text in texts)
+            reason = f"token {token} is `{in_target}` in the target and `{in_draft}` in the draft"
+            raise _refusal(target, draft, reason)
     return n_shared
 
 
 def _refusal(target: LlamaModel, draft: LlamaModel, why: str) -> ConfigError:
     return ConfigError(
         f"`{draft.path}` cannot draft for `{target.path}`: {why}",
-        hint="take a draft with the target's vocabulary, as a small model of the same family has;"
-        " `--method ssr` does with any",
+        hint="use a draft model with the target's vocabulary, such as a small model of the same family;"
+        " `--method ssr` works with any draft model",
     )

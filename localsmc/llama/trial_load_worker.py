@@ -1,4 +1,4 @@
-"""A trial load, for a child process: `probe` runs it before a file is loaded for real."""
+"""The child process of a trial load, which `localsmc.store.trial_load` runs before the real load."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ from localsmc.llama.load_options import ContextOptions, LoadOptions
 from localsmc.llama.weights import CORRUPT_HINT, LlamaModel
 from localsmc.system.child_process import Replies
 
-# A character for every byte that UTF-8 can contain: without one of them some tokenizers throw or loop.
+# Characters that cover every byte in UTF-8: some tokenizers throw or loop if the vocabulary lacks one.
 _LETTERS = (*range(1, 0x100), *range(0x100, 0xD800, 0x40), 0xE000, 0xF000, *range(0x10000, 0x110000, 0x10000))
 _SAMPLE = "Hello 12" + "".join(map(chr, _LETTERS))
 
 
 def probe_load(path: str) -> None:
-    """Load on the CPU, spell every token, tokenise, decode one token; for a child process that may die.
+    """Load a model on the CPU, convert every token to text, tokenise a sample and decode one token.
 
-    llama.cpp aborts, throws or loops on some damaged files; a LocalSMCError is the better outcome.
+    Run it only in a child process: llama.cpp aborts, throws or loops on some damaged files. Raises a
+    LocalSMCError if llama.cpp reports the damage.
     """
     with LlamaModel(Path(path), LoadOptions(n_gpu_layers=0, cpu_only=True)) as model:
         _probe_vocabulary(model)
         context = open_context(model, ContextOptions(n_ctx=256, n_batch=32, n_ubatch=32, n_seq_max=1))
         first, zero = np.array([max(0, C.llama_vocab_bos(model.vocab))]), np.array([0])
         if not np.isfinite(context.decode(first, zero, zero)).all():
-            raise ModelLoadFailed(f"`{path}` gives logits that are not finite numbers", hint=CORRUPT_HINT)
+            raise ModelLoadFailed(f"`{path}` produces non-finite logits", hint=CORRUPT_HINT)
 
 
 def _probe_vocabulary(model: LlamaModel) -> None:
     if C.llama_vocab_type(model.vocab) == C.LLAMA_VOCAB_TYPE_NONE:
-        raise ModelLoadFailed(f"`{model.path}` has no vocabulary", hint="a text-generation GGUF is needed")
+        raise ModelLoadFailed(f"`{model.path}` has no vocabulary", hint="use a text-generation GGUF")
     for name in ("bos", "eos", "eot", "nl", "pad"):
         token = getattr(C, f"llama_vocab_{name}")(model.vocab)
-        if token >= model.n_vocab:  # a family's default, beyond a small vocabulary: its name is an abort
-            raise ModelLoadFailed(f"`{model.path}` has no token {token}, its {name}", hint=CORRUPT_HINT)
+        if token >= model.n_vocab:  # a default id outside a small vocabulary: reading its text aborts
+            raise ModelLoadFailed(f"`{model.path}` has no token {token} ({name})", hint=CORRUPT_HINT)
     model.text(np.arange(model.n_vocab, dtype=np.int32))
-    _ = model.is_eog, model.control_texts, model.chat_template  # as a solver asks for them
+    _ = model.is_eog, model.control_texts, model.chat_template  # read as in a real run
     for special in (False, True):
         for add_bos in (False, True):
             model.tokenize(_SAMPLE, special=special, add_bos=add_bos)
 
 
 def serve(replies: Replies) -> None:
-    """The child: try the path on each line of standard input, and answer each."""
+    """Entry point of the child: test the path on each line of standard input, and reply to each."""
     replies.send(outcome="ready")
     for line in sys.stdin:
         try:

@@ -21,26 +21,26 @@ from localsmc.lm.interface import TokenIds
 from localsmc.text.chat_template import ChatTemplate
 
 _MARK = "\n"
-"""Stands before a text that goes on from another, where a tokenizer would add something to a beginning."""
+"""Prefix for text that continues other text, if the tokenizer would add a space at a beginning."""
 
 _NAMED_TOKENS = ("bos", "eos", "eot", "eom", "padding", "fim_pad", "fim_rep", "fim_sep", "suffix", "middle")
-"""Tokens whose ids a GGUF may give by these names."""
+"""Names under which a GGUF can give token ids."""
 
 _KNOWN_TOKENS = ("bos", "eos", "eot", "pad", "sep", "nl", "fim_pad", "fim_rep", "fim_sep")
-"""Tokens that llama.cpp tells the ids of, -1 where a vocabulary has none."""
+"""Tokens whose ids llama.cpp gives, -1 if the vocabulary has none."""
 
 CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
 
 
 class Closable(Protocol):
-    """A context, as far as the weights know it."""
+    """A context, as seen by the weights."""
 
     def close(self) -> None:
-        """Free it; safe to call twice."""
+        """Free the context; safe to call twice."""
 
 
 class LlamaModel:
-    """The weights and the vocabulary of one GGUF; `open_context` gives a `LanguageModel` over them."""
+    """The weights and the vocabulary of one GGUF; `open_context` creates a `LanguageModel` from it."""
 
     def __init__(self, path: Path, options: LoadOptions | None = None) -> None:
         options = LoadOptions() if options is None else options
@@ -61,7 +61,7 @@ class LlamaModel:
             set_fields(params, devices=ctypes.cast(no_devices, ctypes.c_void_p))
         if len(options.tensor_split) > C.llama_max_devices():
             raise ConfigError(
-                f"`tensor-split` has {len(options.tensor_split)} shares, but there can be"
+                f"`tensor-split` has {len(options.tensor_split)} values, but llama.cpp supports at most"
                 f" {C.llama_max_devices()} devices"
             )
         if options.tensor_split:
@@ -82,11 +82,11 @@ class LlamaModel:
 
     def _refuse_what_cannot_generate(self) -> None:
         if self.n_vocab <= 0:
-            raise ModelLoadFailed(f"`{self.path}` has no vocabulary", hint="a text-generation GGUF is needed")
+            raise ModelLoadFailed(f"`{self.path}` has no vocabulary", hint="use a text-generation GGUF")
         if C.llama_model_has_encoder(self._model) or not C.llama_model_has_decoder(self._model):
             raise ModelLoadFailed(
-                f"`{self.path}` is an encoder, which cannot continue a text",
-                hint="use a causal language model; embedding and T5-like models are none",
+                f"`{self.path}` has an encoder or no decoder, so it cannot generate text",
+                hint="use a causal language model, not an embedding or T5-like model",
             )
         if C.llama_model_is_diffusion(self._model):
             raise ModelLoadFailed(
@@ -94,9 +94,9 @@ class LlamaModel:
                 hint="use a causal language model",
             )
         if self.metadata(f"{self.metadata('general.architecture')}.attention.causal") == "false":
-            # llama.cpp would decode it, each token attending to later ones of its batch.
+            # llama.cpp would decode it, with each token attending to later tokens of its batch.
             raise ModelLoadFailed(
-                f"`{self.path}` attends to later tokens: it is no causal model",
+                f"`{self.path}` is not a causal model: it attends to later tokens",
                 hint="use a causal language model",
             )
 
@@ -113,10 +113,10 @@ class LlamaModel:
         self.close()
 
     def close_first(self, context: Closable) -> None:
-        """Close this context before the weights are freed; llama.cpp needs that order."""
+        """Register a context to close before the weights are freed; llama.cpp requires that order."""
         self._contexts.add(context)
 
-    # --- facts ---
+    # --- properties ---
 
     @property
     def pointer(self) -> Any:
@@ -133,36 +133,36 @@ class LlamaModel:
 
     @property
     def n_vocab(self) -> int:
-        """Tokens in the vocabulary."""
+        """Number of tokens in the vocabulary."""
         return int(C.llama_vocab_n_tokens(self.vocab))
 
     @property
     def n_ctx_train(self) -> int:
-        """The longest sequence the model was trained on."""
+        """The context length that the model was trained with, in tokens."""
         return int(C.llama_model_n_ctx_train(self.pointer))
 
     @property
     def n_params(self) -> int:
-        """Number of weights."""
+        """Number of parameters."""
         return int(C.llama_model_n_params(self.pointer))
 
     @property
     def is_hybrid(self) -> bool:
-        """Whether some layers keep a recurrent state and others a cache of tokens."""
+        """Whether some layers have a recurrent state and others a KV cache."""
         return bool(C.llama_model_is_hybrid(self.pointer))
 
     @property
     def device(self) -> str:
-        """Where the layers are: the GPUs' names, or the CPU's."""
+        """The names of the GPUs that hold layers, or "CPU"."""
         return ", ".join(gpu.description for gpu in self.gpus) or "CPU"
 
     @property
     def gpus(self) -> list[Device]:
-        """The GPUs that layers were offloaded to; none where all are on the CPU."""
+        """The GPUs that layers are offloaded to; empty if all layers are on the CPU."""
         return gpus_in_use(self.options)
 
     def metadata(self, key: str) -> str | None:
-        """A metadata value as text."""
+        """A metadata value as text, or None."""
         buffer = ctypes.create_string_buffer(1 << 16)
         length = C.llama_model_meta_val_str(self.pointer, key.encode(), buffer, len(buffer))
         return None if length < 0 else buffer.value.decode(errors="replace")
@@ -170,9 +170,9 @@ class LlamaModel:
     # --- tokens ---
 
     def tokenize(self, text: str, *, special: bool, add_bos: bool = False) -> TokenIds:
-        """Token ids of a text; `special` reads control tokens' names as those tokens.
+        """Token ids of a text; with `special`, the texts of control tokens become those tokens.
 
-        `add_bos` adds whatever the model's own settings put around a text.
+        `add_bos` adds the tokens that the model's settings put around a text.
         """
         data = text.encode()
         size = len(data) + 8
@@ -184,7 +184,7 @@ class LlamaModel:
             size = -n
 
     def tokenize_on(self, text: str, *, special: bool = False) -> TokenIds:
-        """Token ids of a text that goes on from another; SentencePiece would put a blank before it."""
+        """Token ids of text that continues other text, without the space that SentencePiece would prepend."""
         if C.llama_vocab_type(self.vocab) != C.LLAMA_VOCAB_TYPE_SPM:
             return self.tokenize(text, special=special)
         mark = self.tokenize(_MARK, special=False)
@@ -200,9 +200,9 @@ class LlamaModel:
 
     @cached_property
     def is_eog(self) -> NDArray[np.bool_]:
-        """(V,) True for each token that ends a generation.
+        """(V,) True for each end-of-generation token.
 
-        llama.cpp knows an end by its text, and then makes it a control token, or by its id in the file.
+        llama.cpp finds them by text, and then makes them control tokens, or by their id in the file.
         """
         named = (self.metadata(f"tokenizer.ggml.{name}_token_id") for name in _NAMED_TOKENS)
         ids = {int(text) for text in named if text is not None and text.isdecimal()}
@@ -220,31 +220,31 @@ class LlamaModel:
 
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
-        """The names of the control tokens, which a user's text must not be read as."""
+        """The texts of the control tokens, which must not be parsed in a user's text."""
         names = (C.llama_vocab_get_text(self.vocab, token) for token in self._control_tokens)
         return tuple(name.decode(errors="replace") for name in names if name)
 
     def text(self, tokens: TokenIds) -> bytes:
-        """The bytes of some tokens; control tokens have none."""
+        """The text of a token sequence, as bytes; control tokens have none."""
         return b"".join(self.pieces[int(token)] for token in tokens)
 
     @cached_property
     def chat_template(self) -> ChatTemplate | None:
-        """The GGUF's own chat template, or None."""
+        """The chat template stored in the GGUF, or None."""
         source = C.llama_model_chat_template(self.pointer, None)
         if not source:
             return None
         return ChatTemplate(source.decode(errors="replace"), *map(self._name, ("bos", "eos")))
 
     def with_bos(self, tokens: TokenIds) -> TokenIds:
-        """A prompt behind the beginning-of-sequence token, where the model wants one and it is not there."""
+        """Prepend the beginning-of-sequence token to a prompt, if the model needs it and it is missing."""
         bos = C.llama_vocab_bos(self.vocab)
         if not C.llama_vocab_get_add_bos(self.vocab) or bos < 0 or (len(tokens) and tokens[0] == bos):
             return tokens
         return np.concatenate((np.array([bos], dtype=np.int32), tokens))
 
     def _name(self, which: str) -> str:
-        # Without an id in the file llama.cpp makes one up from the tokenizer's family.
+        # If the file has no id, llama.cpp assumes the default of the tokenizer's family.
         if self.metadata(f"tokenizer.ggml.{which}_token_id") is None:
             return ""
         token = getattr(C, f"llama_vocab_{which}")(self.vocab)
@@ -252,7 +252,7 @@ class LlamaModel:
 
 
 class LazyPieces:
-    """The bytes of each token id, read when first asked for: a vocabulary can be large."""
+    """The bytes of each token id, read on first use, because a vocabulary can be large."""
 
     def __init__(self, model: LlamaModel) -> None:
         self._model = model
@@ -263,7 +263,7 @@ class LazyPieces:
         return self._n_vocab
 
     def __getitem__(self, token: int) -> bytes:
-        # llama.cpp throws a C++ exception, which ends the process, for an id out of range.
+        # For an id out of range llama.cpp throws a C++ exception, which ends the process.
         if not 0 <= token < self._n_vocab:
             raise IndexError(f"token {token} is not in 0 … {self._n_vocab - 1}")
         if token not in self._known:

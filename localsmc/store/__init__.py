@@ -1,1 +1,1 @@
-"""Where models come from: names, aliases, local files, the Hugging Face hub, trial loads."""
+"""Find model files: names, aliases, local files, the Hugging Face hub, trial loads."""

@@ -1,4 +1,4 @@
-"""Short names that the user gives to models, in a file of their configuration."""
+"""Aliases: short names that the user gives to models, stored in the configuration folder."""
 
 from __future__ import annotations
 
@@ -15,28 +15,30 @@ _NAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 def file() -> Path:
-    """Where they are."""
+    """The path of the alias file."""
     return config_folder() / "aliases.json"
 
 
 def read() -> dict[str, str]:
-    """Alias to model, in alphabetical order; raises ConfigError for a file that is none of ours."""
+    """Alias to model, in alphabetical order; raises ConfigError if the file is not an alias file."""
     try:
         found = json.loads(file().read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        raise ConfigError(f"the aliases in `{file()}` cannot be read", hint="mend or delete it") from error
+        raise ConfigError(
+            f"the aliases in `{file()}` cannot be read", hint="fix or delete the file"
+        ) from error
     if not isinstance(found, dict) or not all(isinstance(model, str) for model in found.values()):
-        raise ConfigError(f"`{file()}` is no list of aliases", hint="mend or delete it")
+        raise ConfigError(f"`{file()}` is not a table of aliases", hint="fix or delete the file")
     return dict(sorted(found.items()))
 
 
 def assign(name: str, model: str) -> None:
-    """Give a model a name, which may have been another's; raises ConfigError or RunError."""
+    """Set an alias for a model, replacing an existing one; raises ConfigError or RunError."""
     if not _NAME.fullmatch(name) or name.lower().endswith(".gguf"):
         raise ConfigError(
-            f"`{name}` is no name for an alias", hint="take letters, digits, `_`, `-` and `.`, as in qwen-7b"
+            f"`{name}` is not a valid alias", hint="use letters, digits, `_`, `-` and `.`, e.g. qwen-7b"
         )
     changed = {**read(), name: model}
     follow(name, changed)
@@ -44,29 +46,32 @@ def assign(name: str, model: str) -> None:
 
 
 def remove(name: str) -> str:
-    """Take a name away; returns the model that it meant. Raises ConfigError where there is none."""
+    """Remove an alias and return the model it named; raises ConfigError if it does not exist."""
     known = read()
     if name not in known:
-        there = ", ".join(known) or "no alias at all"
-        raise ConfigError(f"no alias is called `{name}`", hint=f"there is: {there}")
+        hint = f"choose from: {', '.join(known)}" if known else "there are no aliases yet"
+        raise ConfigError(f"no alias is called `{name}`", hint=hint)
     model = known.pop(name)
     _write(known)
     return model
 
 
 def follow(name: str, known: Mapping[str, str] | None = None) -> str:
-    """What a name means in the end, itself where it is no alias; raises ConfigError for a circle."""
+    """Resolve a chain of aliases; a name that is not an alias is returned unchanged.
+
+    Raises ConfigError if the aliases form a cycle.
+    """
     known, seen = read() if known is None else known, [name]
     while seen[-1] in known:
         seen.append(known[seen[-1]])
         if seen[-1] in seen[:-1]:
             raise ConfigError(
-                f"the alias `{name}` goes in a circle: {' -> '.join(seen)}",
-                hint=f"give one of them a model: localsmc models alias {name} MODEL",
+                f"the alias `{name}` refers to itself: {' -> '.join(seen)}",
+                hint=f"point one of them at a model: localsmc models alias {name} MODEL",
             )
     return seen[-1]
 
 
 def _write(aliases: dict[str, str]) -> None:
     text = json.dumps(dict(sorted(aliases.items())), indent=2) + "\n"
-    write_whole(file(), text, hint="set LOCALSMC_CONFIG to a folder of yours")
+    write_whole(file(), text, hint="set LOCALSMC_CONFIG to a writable folder")

@@ -1,4 +1,4 @@
-"""The models that are here: those that ship with the package and those in the Hugging Face cache."""
+"""List the models on this machine: those shipped with the package and those in the Hugging Face cache."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from localsmc.gguf.header import Header
 from localsmc.store import aliases, hub, model_source
 from localsmc.system.json_cache import JsonCache
 
-_SCHEMA = 1  # of what is remembered; raise it with a change of Facts
+_SCHEMA = 1  # version of the cached entries; increase it when ModelFacts changes
 _HEADERS = JsonCache("headers.json")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFacts:
-    """What a list tells of a file."""
+    """The facts about a model file that a listing shows."""
 
     bytes: int
     quantization: str
@@ -31,7 +31,10 @@ class ModelFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InventoryEntry:
-    """A model by the name that `-m` takes; without facts where the file is none, and `error` says why."""
+    """A model, under the name that `-m` accepts.
+
+    If the file cannot be read, `facts` is None and `error` gives the reason.
+    """
 
     name: str
     path: Path
@@ -41,7 +44,7 @@ class InventoryEntry:
     error: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As one object; of a broken file without facts."""
+        """One JSON object; without facts if the file is broken."""
         return {
             "name": self.name,
             "aliases": list(self.aliases),
@@ -53,13 +56,13 @@ class InventoryEntry:
 
 
 def inventory() -> list[InventoryEntry]:
-    """Embedded models first, then those of the cache.
+    """Embedded models first, then those in the Hugging Face cache.
 
-    A header with a large vocabulary takes 0.2 s to read: facts are remembered until a file changes.
+    A header with a large vocabulary takes 0.2 s to read, so facts are cached until a file changes.
     """
     short, known = _aliases_by_path(), _HEADERS.read()
     found, new = [], dict[str, object]()
-    for name, parts, is_embedded in _here():
+    for name, parts, is_embedded in _installed():
         facts, error = _facts_of_file(parts, known, new)
         own = short.get(parts[0], ())
         found.append(
@@ -75,11 +78,11 @@ def inventory() -> list[InventoryEntry]:
 def _facts_of_file(
     parts: Sequence[Path], known: Mapping[str, object], new: dict[str, object]
 ) -> tuple[ModelFacts | None, str | None]:
-    """Facts, or what is wrong with the file; `new` grows by what was not remembered."""
+    """The facts, or the error message; facts that were not cached are added to `new`."""
     key, stamp = str(parts[0]), _stamp(parts)
-    remembered = known.get(key)
-    if isinstance(remembered, list) and remembered[:-1] == stamp:
-        return ModelFacts(**remembered[-1]), None
+    cached = known.get(key)
+    if isinstance(cached, list) and cached[:-1] == stamp:
+        return ModelFacts(**cached[-1]), None
     try:
         facts = facts_of(reader.read_header(parts[0]))
     except ModelError as error:
@@ -88,7 +91,7 @@ def _facts_of_file(
     return facts, None
 
 
-def _here() -> Iterator[tuple[str, Sequence[Path], bool]]:
+def _installed() -> Iterator[tuple[str, Sequence[Path], bool]]:
     for name in localsmc_models.names():
         yield name, (localsmc_models.path(name),), True
     for model in hub.cache.models():
@@ -96,23 +99,23 @@ def _here() -> Iterator[tuple[str, Sequence[Path], bool]]:
 
 
 def _stamp(parts: Sequence[Path]) -> list[object]:
-    """What must not have changed for remembered facts to hold; JSON gives it back as it was."""
+    """Identifies the file versions that cached facts are valid for; survives a round trip through JSON."""
     return [_SCHEMA, *([status.st_size, status.st_mtime_ns] for status in map(Path.stat, parts))]
 
 
 def find(name: str) -> Path:
-    """The file of a model that is here, by any of its names; raises ModelNotFound."""
+    """The file of an installed model, by any of its names; raises ModelNotFound. Downloads nothing."""
     meant = model_source.parse_name(name)
     if isinstance(meant, hub.HubName):
         found = hub.cache.find(meant)
         if found is None:
-            raise ModelNotFound(f"`{meant}` is not here yet", hint=f"localsmc models pull {meant}")
+            raise ModelNotFound(f"`{meant}` is not downloaded yet", hint=f"run: localsmc models pull {meant}")
         return found.path
     return localsmc_models.path(meant) if isinstance(meant, str) else meant
 
 
 def facts_of(header: Header) -> ModelFacts:
-    """What a list tells of a file."""
+    """Extract the listed facts from a header."""
     context = header.metadata.get(f"{header.architecture}.context_length")
     return ModelFacts(
         bytes=header.size,
@@ -124,7 +127,7 @@ def facts_of(header: Header) -> ModelFacts:
 
 
 def chat_template(header: Header) -> str | None:
-    """The file's own, where it has one."""
+    """The chat template stored in the file, or None."""
     found = header.metadata.get("tokenizer.chat_template")
     return found if isinstance(found, str) else None
 

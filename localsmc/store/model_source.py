@@ -1,7 +1,7 @@
-"""Which file a model's name stands for, and what is recommended for it.
+"""Resolve a model's name to a file and its recommended settings.
 
-A name is a path, an embedded model's, an alias of the user's, or a repository of the Hugging Face hub;
-no name at all is the embedded model. Knows paths and cards; never opens a model.
+A name is a path, an embedded model, a user's alias, or a repository on the Hugging Face hub;
+no name means the embedded model. Works with paths and model cards; never opens a model.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from localsmc.errors import ModelNotFound
 from localsmc.store import aliases, hub
 
 BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
-"""Asked of models that were not trained to end in a box."""
+"""Appended to problems for models that were not trained to end with a box."""
 
 EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 
 EMBEDDED_SURE = 0.85
-"""The embedded model likes nearly everything above 0.5: of 60 problems (`tiny:seed=6`, N=4) ssr has 48 %
-right with this, 32 % with 0.75, 52 % with 0.9, which keeps half as many of the draft's tokens."""
+"""The embedded model rates nearly every step above 0.5. On 60 problems (`tiny:seed=6`, N=4) ssr solves 48 %
+with this value, 32 % with 0.75, and 52 % with 0.9, which keeps half as many of the draft's tokens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDefaults:
-    """What `solve` uses where nothing is said: exponent, ramp, token limit, added instruction, strategies."""
+    """Defaults of `solve` for a model: exponent, ramp, token limit, added instruction, strategies."""
 
     alpha: float = 2.0
     ramp: int = 100
     n_predict: int = 1024
     instruction: str | None = BOX_INSTRUCTION
     pool: str | None = None
-    """Of strategies, with the words that the model was trained on."""
+    """Name of the strategy pool, and of the prompt wording, that the model was trained on."""
     sure: float | None = None
-    """How probable a good rating of a drafted step must be."""
+    """Minimum probability of a good rating for a drafted step to be accepted."""
 
     def of_method(self, name: str) -> dict[str, float | str]:
-        """A method's parameters for which something is recommended."""
+        """The recommended values of a method's parameters."""
         known: dict[str, dict[str, float | str | None]] = {
             "power-smc": {"alpha": self.alpha, "ramp": self.ramp},
             "draft-smc": {"alpha": self.alpha, "ramp": self.ramp},
@@ -52,7 +52,7 @@ class ModelDefaults:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSource:
-    """A model file with its defaults; `sha256` where it is known without reading the file."""
+    """A model file with its defaults; `sha256` is set if it is known without reading the file."""
 
     path: Path
     defaults: ModelDefaults
@@ -61,10 +61,10 @@ class ModelSource:
 
 
 def resolve(model: str | Path | None, access: hub.Access | None = None) -> ModelSource:
-    """The file of a model: a path that exists, an embedded model, an alias, or one of the hub.
+    """Find a model: an existing path, an embedded model, an alias, or a model on the hub.
 
-    What is not in the Hugging Face cache is downloaded into it. Raises ModelNotFound, DownloadFailed,
-    ConfigError, or RunError where the disk is full.
+    A model that is not in the Hugging Face cache is downloaded into it. Raises ModelNotFound,
+    DownloadFailed, ConfigError, or RunError if the disk is full.
     """
     meant = EMBEDDED if model is None else parse_name(model)
     if isinstance(meant, str):
@@ -77,9 +77,9 @@ def resolve(model: str | Path | None, access: hub.Access | None = None) -> Model
 
 
 def parse_name(model: str | Path) -> Path | str | hub.HubName:
-    """What a name stands for, aliases followed: a file, one of the hub, or an embedded model, by its name.
+    """Resolve a name, following aliases: a path, a name on the hub, or the name of an embedded model.
 
-    Raises ModelNotFound for a name that nothing has. Downloads nothing.
+    Raises ModelNotFound if the name fits none of these. Downloads nothing.
     """
     path = _existing(model)
     if path is not None or isinstance(model, Path):
@@ -91,13 +91,13 @@ def parse_name(model: str | Path) -> Path | str | hub.HubName:
 
 
 def portable_name(model: str | None) -> str | None:
-    """A model's name as it is understood in other folders, too."""
+    """A form of the model's name that works from any working directory."""
     path = None if model is None else _existing(model)
     return model if path is None else str(path.absolute())
 
 
 def is_embedded(model: str) -> bool:
-    """Whether a name means a model that ships with the package; raises nothing for unknown ones."""
+    """Whether a name means a model that ships with the package; False for unknown names."""
     try:
         return isinstance(parse_name(model), str)
     except ModelNotFound:
@@ -105,27 +105,27 @@ def is_embedded(model: str) -> bool:
 
 
 def _existing(model: str | Path) -> Path | None:
-    # Not `Path.expanduser` and `Path.exists`: they raise for a stranger's home and a name that is too long.
+    # Not `Path.expanduser` and `Path.exists`: they raise for an unknown user's home and for overlong names.
     path = os.path.expanduser(model)
     return Path(path) if os.path.exists(path) else None
 
 
 def _missing(name: str) -> NoReturn:
-    """No model has this name: which one may have been meant."""
+    """Raise ModelNotFound, suggesting a similar name."""
     known = [*aliases.read(), *localsmc_models.names(), *(str(model.name) for model in hub.cache.models())]
-    near = get_close_matches(name, [*known, *_beside(name)], 1, 0.7)
+    near = get_close_matches(name, [*known, *_ggufs_in_folder(name)], 1, 0.7)
     is_path = name.lower().endswith(".gguf") or "/" in name or os.sep in name
-    others = "give a GGUF file or user/repo of the Hugging Face hub; `localsmc models` lists what is here"
+    others = "give a GGUF file or user/repo on the Hugging Face hub; `localsmc models` lists installed models"
     raise ModelNotFound(
         f"no model at `{name}`" if is_path else f"no model is called `{name}`",
         hint=f"did you mean `{near[0]}`?" if near else others,
     )
 
 
-def _beside(name: str) -> list[str]:
-    """GGUFs in the folder of a path, as they would be written instead."""
+def _ggufs_in_folder(name: str) -> list[str]:
+    """GGUF files in the folder of a path, written relative to the same folder."""
     folder = os.path.dirname(name)
-    with contextlib.suppress(OSError, ValueError):  # no folder, or a name that none can have
+    with contextlib.suppress(OSError, ValueError):  # the folder does not exist, or its name is invalid
         files = sorted(os.listdir(os.path.expanduser(folder) or "."))
         return [os.path.join(folder, file) for file in files if file.lower().endswith(".gguf")]
     return []
@@ -135,12 +135,12 @@ def _of_hub(name: hub.HubName, access: hub.Access | None) -> Path:
     try:
         return hub.find_model(name, access).path
     except hub.NoRepository as error:
-        error.hint = f"{error.hint}; there is no file at `{name}`, either"
+        error.hint = f"{error.hint}; there is no local file `{name}` either"
         raise
 
 
 def embedded(name: str) -> ModelSource:
-    """One of the models that ship with the package."""
+    """A model that ships with the package."""
     card = localsmc_models.card(name)
     return ModelSource(
         path=localsmc_models.path(name), defaults=_from(card), is_embedded=True, sha256=card.sha256
@@ -148,10 +148,10 @@ def embedded(name: str) -> ModelSource:
 
 
 def recommended(name: str | None) -> ModelDefaults:
-    """The defaults for a GGUF by its own name (`general.name`).
+    """The defaults for a GGUF, looked up by its `general.name`.
 
-    The embedded models are known by theirs wherever the file lies, and so are copies of them
-    in other quantizations, which keep it.
+    This recognises the embedded models wherever the file is, and also copies in other quantizations,
+    which keep the name.
     """
     for embedded in localsmc_models.names():
         if name == localsmc_models.title(embedded):

@@ -1,8 +1,8 @@
-"""Whether llama.cpp can load a file, found out in a child process, because on some damaged files it aborts.
+"""Test in a child process whether llama.cpp can load a file, because it aborts on some damaged files.
 
-Owns the child, its time limit and the memory of files that loaded (by path, size and modification time).
-Does not know llama.cpp: the trial itself is `llama.probe_load`, imported by the child only; nor the file's
-format, which `gguf.py` has checked before.
+Owns the child process, its time limit and the record of files that loaded (by path, size and modification
+time). Does not import llama.cpp: the trial itself is `llama.probe_load`, which only the child imports.
+The file format was checked before, by `localsmc.gguf`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from localsmc.system.json_cache import JsonCache
 
 _SECONDS = 60.0  # to start Python, import the binding and load a small file on a busy machine
 _BYTES_PER_SECOND = 20e6  # a slow network disk: the trial reads the whole file once
-_SCHEMA = 1  # of the cache file; raise it when the trial becomes stricter
+_SCHEMA = 1  # version of the cache file; increase it when the trial becomes stricter
 _LOADED = JsonCache("probed.json")
 
 _SERVE = "from localsmc.llama.trial_load_worker import serve; serve(replies)"
@@ -32,7 +32,7 @@ Outcome = Literal["loaded", "refused", "died", "late"]
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """How the trial load of one file ended; `message` and `hint` are empty where it loaded."""
+    """The result of the trial load of one file; `message` and `hint` are empty if it loaded."""
 
     path: Path
     outcome: Outcome
@@ -46,9 +46,10 @@ class ProbeResult:
 
 
 def ensure_loadable(path: Path, header: Header) -> None:
-    """Raise ModelLoadFailed unless llama.cpp loads the file: now in a child, or before and unchanged since.
+    """Raise ModelLoadFailed unless llama.cpp can load the file.
 
-    Failures are tried again each time: they are rare, and their cause may be outside the file.
+    The file is loaded in a child process, unless it has loaded before and is unchanged since. Failures
+    are not cached: they are rare, and their cause may be outside the file.
     """
     key, stamp = str(path.resolve()), _stamp(header)
     if _LOADED.read().get(key) == stamp:
@@ -58,9 +59,9 @@ def ensure_loadable(path: Path, header: Header) -> None:
 
 
 def probe(paths: Sequence[Path], *, seconds: float | None = None) -> list[ProbeResult]:
-    """Load each file in turn in a child; one that kills it or takes too long costs a new child.
+    """Load the files one after another in a child process; after a crash or timeout, start a new child.
 
-    `seconds` limits the time for a file; by default the limit grows with the file's size.
+    `seconds` limits the time per file; by default the limit grows with the file's size.
     """
     results: list[ProbeResult] = []
     while len(results) < len(paths):
@@ -78,14 +79,14 @@ def _allowance(path: Path) -> float:
 
 
 class _Trial:
-    """A child process that loads files: a path goes in, the outcome comes back, or the child dies."""
+    """A child process that loads files: it receives a path and replies with the outcome, or dies."""
 
     def __init__(self) -> None:
         try:
             self._child = ChildProcess(_SERVE)
         except OSError as error:
-            message = f"The child process that tries a model cannot be started: {error.strerror}"
-            raise ModelLoadFailed(message, hint="check the machine's limits on processes") from error
+            message = f"cannot start the child process that test-loads the model: {error.strerror}"
+            raise ModelLoadFailed(message, hint="check the system's process limits") from error
         self._is_ready = False
 
     def __enter__(self) -> _Trial:
@@ -95,37 +96,37 @@ class _Trial:
         self._child.stop()
 
     def load(self, path: Path, seconds: float) -> ProbeResult:
-        """Try one file; any outcome but "loaded" and "refused" is the end of this child."""
-        self._child.send(str(path.absolute()))  # not resolved: the parts of a split model share a name
+        """Test one file; after any outcome except "loaded" and "refused" the child is unusable."""
+        self._child.send(str(path.absolute()))  # symlinks unresolved: parts of a split model share a name
         try:
             self._is_ready = self._is_ready or self._child.receive(_SECONDS) is not None
             answer = self._child.receive(seconds) if self._is_ready else None
         except TimeoutError:
             message = f"llama.cpp did not finish loading `{path}` within {seconds:.0f} s"
-            return ProbeResult(path, "late", message, "it may be damaged; or try a faster disk")
+            return ProbeResult(path, "late", message, "the file may be damaged, or the disk too slow")
         if answer is None:
             return self._death(path)
         return ProbeResult(path, answer["outcome"], sanitize(answer["message"]), sanitize(answer["hint"]))
 
     def _death(self, path: Path) -> ProbeResult:
-        """The outcome for the file on which the child died: its last words are on stderr."""
+        """The outcome for a file that crashed the child, with the last message on its stderr."""
         self._child.wait(_SECONDS)
-        words, how = self._child.crash_message, self._child.exit_reason
+        reason, how = self._child.crash_message, self._child.exit_reason
         if not self._is_ready:
-            message = f"llama.cpp cannot be started to try `{path}`: {words}"
+            message = f"cannot start llama.cpp to test `{path}`: {reason}"
             return ProbeResult(path, "died", message, "reinstall llama-cpp-python and localsmc")
-        hint = "memory ran out, most likely: take a smaller model" if how == "SIGKILL" else AGAIN
-        return ProbeResult(path, "died", f"llama.cpp aborted while loading `{path}`: {words} ({how})", hint)
+        hint = "probably out of memory: use a smaller model" if how == "SIGKILL" else AGAIN
+        return ProbeResult(path, "died", f"llama.cpp aborted while loading `{path}`: {reason} ({how})", hint)
 
 
 def _stamp(header: Header) -> list[object]:
-    """What must not have changed for a remembered success to hold; JSON gives it back as it was."""
+    """Identifies the versions that a cached success is valid for; survives a round trip through JSON."""
     try:
         files = [[status.st_size, status.st_mtime_ns] for status in map(Path.stat, header.parts)]
     except OSError as error:
-        raise ModelNotFound(f"`{header.path}` has just disappeared", hint="check the disk") from error
+        raise ModelNotFound(f"`{header.path}` was removed while in use", hint="check the disk") from error
     try:
         binding = metadata.version("llama-cpp-python")
-    except metadata.PackageNotFoundError:  # a copy on the import path, with libraries built by hand
+    except metadata.PackageNotFoundError:  # an uninstalled copy on the import path, built by hand
         binding = "unknown"
     return [_SCHEMA, binding, os.environ.get("LLAMA_CPP_LIB_PATH", ""), *files]

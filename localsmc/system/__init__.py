@@ -1,1 +1,1 @@
-"""Helpers for every layer: user directories, whole-file writes, JSON caches, child processes."""
+"""Helpers for every layer: user directories, atomic file writes, JSON caches, child processes."""

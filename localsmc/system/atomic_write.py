@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Write files atomically."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from pathlib import Path
 from localsmc.errors import RunError
 
 
-def write_whole(path: Path, text: str, *, hint: str = "make room, or give a file elsewhere") -> None:
-    """What was there before stays until all of the text is written; raises RunError."""
+def write_whole(path: Path, text: str, *, hint: str = "free some space, or choose another path") -> None:
+    """Write the text to a file, which keeps its old content until all is written; raises RunError."""
     target = path.resolve()
-    # A pipe or a device cannot be put in the place of another.
+    # A pipe or a device cannot be replaced by renaming: write to it directly.
     is_replaced = target.is_file() or not target.exists()
     draft = target.with_name(f".{target.name}.{os.getpid()}") if is_replaced else target
     try:

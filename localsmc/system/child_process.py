@@ -1,8 +1,9 @@
-"""Python child processes that answer with lines of JSON: the parent's side and the child's.
+"""Python child processes that communicate in lines of JSON: the parent's side and the child's side.
 
-A child keeps llama.cpp's aborts and SymPy's endless loops out of the program. It runs some code with the
-parent's import path, receives lines of JSON on standard input, and sends lines of JSON on standard output.
-What else it prints is kept as its last words. The end of its standard input is the end of its parent.
+A child process isolates the program from llama.cpp's aborts and SymPy's endless loops. It runs some code
+with the parent's import path, receives JSON lines on standard input, and sends JSON lines on standard
+output. Anything else that it prints is kept for the crash message. When its standard input ends, its
+parent has ended.
 """
 
 from __future__ import annotations
@@ -32,18 +33,18 @@ _IGNORE_INTERRUPT = "signal.signal(signal.SIGINT, signal.SIG_IGN);"
 
 
 class ChildProcess:
-    """A running child. `code` is Python that uses `replies`, the child's `Replies`.
+    """A running child process. `code` is Python that uses `replies`, the child's `Replies`.
 
-    Strings in `arguments` are the child's `sys.argv[1:]`. With `ignores_interrupt`, Ctrl-C never reaches
-    the child's Python. With `is_detached`, it also belongs to a session of its own and its standard error
-    is dropped. Raises OSError where no process can be started.
+    `arguments` become the child's `sys.argv[1:]`. With `ignores_interrupt`, the child ignores Ctrl-C.
+    With `is_detached`, it runs in a new session and its standard error is discarded. Raises OSError if
+    the process cannot be started.
     """
 
     def __init__(
         self, code: str, *arguments: str, ignores_interrupt: bool = False, is_detached: bool = False
     ) -> None:
         first = _IGNORE_INTERRUPT if ignores_interrupt else ""
-        # The parent's own import path: an installed package, an editable one and a bare checkout alike.
+        # The parent's import path works for installed and editable packages and for a bare checkout.
         whole = _CODE.format(first=first, path=sys.path, code=code)
         self._process = subprocess.Popen(
             [sys.executable, "-c", whole, *arguments],
@@ -53,14 +54,14 @@ class ChildProcess:
             encoding="utf-8",
             errors="replace",
             start_new_session=is_detached,
-            # Without this ggml_abort starts a debugger, if there is one, and takes seconds to die.
+            # Without this, ggml_abort starts a debugger if one is installed, which takes seconds.
             env=os.environ | {"GGML_NO_BACKTRACE": "1"},
         )
         self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
-        self._words: deque[str] = deque(maxlen=_KEPT_LINES)
+        self._other_output: deque[str] = deque(maxlen=_KEPT_LINES)
         self._readers = [
             _follow(self._process.stdout, self._take, at_end=lambda: self._replies.put(None)),
-            _follow(self._process.stderr, self._words.append),
+            _follow(self._process.stderr, self._other_output.append),
         ]
 
     def __enter__(self) -> ChildProcess:
@@ -76,11 +77,11 @@ class ChildProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether the process runs."""
+        """Whether the process is running."""
         return self._process.poll() is None
 
     def send(self, message: object) -> None:
-        """Write one message; a dead child takes none, and `receive` then returns None."""
+        """Send one message; ignored if the child has died, and then `receive` returns None."""
         stdin = self._process.stdin
         with contextlib.suppress(OSError):
             if stdin:
@@ -88,47 +89,47 @@ class ChildProcess:
                 stdin.flush()
 
     def receive(self, timeout: float | None = None) -> dict[str, Any] | None:
-        """The next message, or None where the child has ended. Raises TimeoutError after so many seconds."""
+        """The next message, or None if the child has ended. Raises TimeoutError after `timeout` seconds."""
         try:
             return self._replies.get(timeout=timeout)
         except queue.Empty:
             raise TimeoutError from None
 
     def stop(self) -> None:
-        """Kill the process, if it still runs, and close its pipes; safe to call twice."""
+        """Kill the process if it is still running, and close its pipes; safe to call twice."""
         self._process.kill()
         self._process.wait()
         for reader in self._readers:
             reader.join()
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
-            with contextlib.suppress(OSError):  # a message that the dead child never took
+            with contextlib.suppress(OSError):  # a message that the dead child never read
                 if stream:
                     stream.close()
 
     def wait(self, timeout: float) -> None:
-        """Give a child that has sent its last message so many seconds to end, then stop it."""
+        """Wait at most `timeout` seconds for a child that has sent its last message to exit, then stop it."""
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(timeout=timeout)
         self.stop()
 
     @property
     def exit_code(self) -> int:
-        """Of a stopped child; below zero the number of the signal that ended it."""
+        """Exit code of a stopped child; if negative, minus the number of the signal that ended it."""
         return int(self._process.returncode)
 
     @property
     def exit_reason(self) -> str:
-        """Of a stopped child: `SIGABRT`, or `exit code 3`."""
+        """How a stopped child ended, e.g. `SIGABRT` or `exit code 3`."""
         code = -self.exit_code
         return signal.Signals(code).name if code in set(signal.Signals) else f"exit code {-code}"
 
     @property
     def crash_message(self) -> str:
-        """Of a stopped child: what it printed last; see `crash_message`."""
-        return crash_message(self._words)
+        """The last message that a stopped child printed; see the function `crash_message`."""
+        return crash_message(self._other_output)
 
     def _take(self, line: str) -> None:
-        """A message; or, from a library that prints where it likes, words."""
+        """Queue a line if it is a message; keep it as other output if a library printed it."""
         try:
             message = json.loads(line)
         except ValueError:
@@ -136,13 +137,13 @@ class ChildProcess:
         if isinstance(message, dict):
             self._replies.put(message)
         else:
-            self._words.append(line)
+            self._other_output.append(line)
 
 
 def _follow(
     stream: IO[str] | None, take: Callable[[str], object], at_end: Callable[[], object] = lambda: None
 ) -> threading.Thread:
-    """Read a pipe's lines in a thread, because Windows cannot poll a pipe."""
+    """Read a pipe's lines in a thread, because pipes cannot be polled on Windows."""
 
     def read() -> None:
         for line in stream or ():
@@ -155,16 +156,16 @@ def _follow(
 
 
 def crash_message(lines: Iterable[str]) -> str:
-    """What ggml_abort or std::terminate wrote, or else the last line."""
-    spoken = [line.strip() for line in lines if line.strip()]
-    causes = [line for line in spoken if "GGML_ASSERT" in line or line.startswith("what():")]
-    words = (causes or spoken or ["it left no message"])[-1].removeprefix("what():")
-    words = words[max(0, words.find("GGML_ASSERT")) :]  # without the path of a source file
-    return sanitize(words).strip()
+    """The message of ggml_abort or std::terminate, otherwise the last line."""
+    printed = [line.strip() for line in lines if line.strip()]
+    causes = [line for line in printed if "GGML_ASSERT" in line or line.startswith("what():")]
+    message = (causes or printed or ["it left no message"])[-1].removeprefix("what():")
+    message = message[max(0, message.find("GGML_ASSERT")) :]  # without the path of a source file
+    return sanitize(message).strip()
 
 
 def sanitize(text: str) -> str:
-    """Text without control characters: llama.cpp quotes the file, and a damaged file can hold anything."""
+    """Replace control characters: llama.cpp quotes the file, and a damaged file can contain anything."""
     return "".join(char if char.isprintable() else "\ufffd" for char in text)
 
 
@@ -172,20 +173,20 @@ def sanitize(text: str) -> str:
 
 
 class Replies:
-    """The child's way to its parent."""
+    """The child's channel to its parent."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
 
     def send(self, **message: Any) -> None:
-        """Write one message; nobody may be there to read it, and then it is dropped."""
+        """Send one message; discarded if the parent has ended."""
         with contextlib.suppress(OSError):
             self._stream.write(json.dumps(message) + "\n")
             self._stream.flush()
 
 
 def reserve_stdout() -> Replies:
-    """Keep standard output for replies; what anything else prints joins standard error."""
+    """Reserve standard output for replies; redirect all other output to standard error."""
     sys.stdout.flush()
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
@@ -193,7 +194,7 @@ def reserve_stdout() -> Replies:
 
 
 def disable_core_dumps() -> None:
-    """No core file of a model's size, no dialog box."""
+    """Disable core files, which would be as large as the model, and Windows error dialogs."""
     if sys.platform == "win32":
         import ctypes
 

@@ -1,4 +1,4 @@
-"""What was found out about files and need not be found out again, in a file of the cache folder."""
+"""A small persistent cache of facts about files, stored as JSON in the cache folder."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _MAX_ENTRIES = 500
 
 @dataclass(frozen=True, slots=True)
 class JsonCache:
-    """Text to anything that JSON has, the newest entries; one that cannot be read is an empty one."""
+    """Maps strings to JSON values and keeps the newest 500 entries; an unreadable cache counts as empty."""
 
     name: str
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """The path of the cache file."""
         return cache_folder() / self.name
 
     def read(self) -> dict[str, object]:
@@ -35,7 +35,7 @@ class JsonCache:
         return entries if isinstance(entries, dict) else {}
 
     def add(self, new: Mapping[str, object]) -> None:
-        """Add entries, all or none; where nothing can be written they are found out again."""
+        """Add entries, all or none; if the file cannot be written, they are dropped."""
         entries = {key: value for key, value in self.read().items() if key not in new}
         newest = [*entries.items(), *new.items()][-_MAX_ENTRIES:]
         with contextlib.suppress(RunError):

@@ -1,6 +1,6 @@
-"""Where localsmc keeps files of the user's: what can be made again, what they set, what they said.
+"""The user's folders of localsmc: cache, configuration, and data (saved conversations).
 
-Each is the platform's own place, or an environment variable's. Nothing is created here.
+Each is the platform's standard location unless an environment variable sets it. Nothing is created here.
 """
 
 from __future__ import annotations
@@ -9,32 +9,32 @@ import os
 from pathlib import Path
 
 RESERVED = ("LOCALSMC_CACHE", "LOCALSMC_CONFIG", "LOCALSMC_DATA")
-"""Variables that name folders; no option may have one of them."""
+"""Environment variables for folders; options must not use these names."""
 
 
 def cache_folder() -> Path:
-    """What can be made again: `LOCALSMC_CACHE`, or the user's cache."""
+    """Folder for files that can be recreated: `LOCALSMC_CACHE`, or the user's cache folder."""
     return _folder("LOCALSMC_CACHE", "user_cache_dir")
 
 
 def config_folder() -> Path:
-    """The configuration and the aliases of models: `LOCALSMC_CONFIG`, or the user's settings."""
+    """Folder for the configuration and model aliases: `LOCALSMC_CONFIG`, or the user's config folder."""
     return _folder("LOCALSMC_CONFIG", "user_config_dir")
 
 
 def data_folder() -> Path:
-    """Conversations: `LOCALSMC_DATA`, or the user's data."""
+    """Folder for conversations: `LOCALSMC_DATA`, or the user's data folder."""
     return _folder("LOCALSMC_DATA", "user_data_dir")
 
 
 def expand_user(path: str | Path) -> Path:
-    """A path with the user's home for `~`; a stranger's stays as it is written, and is not found."""
-    return Path(os.path.expanduser(path))  # `Path.expanduser` raises for it
+    """Expand `~` to the home folder; the home of an unknown user stays unexpanded, and is not found."""
+    return Path(os.path.expanduser(path))  # `Path.expanduser` would raise for an unknown user
 
 
-def _folder(variable: str, ours: str) -> Path:
-    if given := os.environ.get(variable):
-        return Path(given)
-    import platformdirs  # takes milliseconds, which `--help` need not wait
+def _folder(variable: str, function: str) -> Path:
+    if value := os.environ.get(variable):
+        return Path(value)
+    import platformdirs  # takes milliseconds, which `--help` does not need to spend
 
-    return Path(getattr(platformdirs, ours)("localsmc"))
+    return Path(getattr(platformdirs, function)("localsmc"))

@@ -1,4 +1,4 @@
-"""Finding the final answer in a text, and telling whether two answers are the same.
+"""Find the final answer in a completion, and compare answers.
 
 Pure functions on text: no model, no signals, no threads.
 """
@@ -14,22 +14,22 @@ BOX = b"\\boxed{"
 
 @dataclass(frozen=True, slots=True)
 class BoxScan:
-    r"""Where a left-to-right scan for a complete, non-empty ``\boxed{...}`` stands.
+    r"""The state of a left-to-right scan for a complete, non-empty ``\boxed{...}``.
 
-    Fed bytes in any pieces, it says the same as when fed them at once. An escaped brace
-    (``\{``) does not count.
+    The result does not depend on how the bytes are split between calls. Escaped braces
+    (``\{``) do not count.
     """
 
     matched: int = 0
-    """Bytes of BOX matched, while outside of a box."""
+    """Bytes of BOX matched so far, outside a box."""
     depth: int = 0
-    """Open braces, once inside of one."""
+    """Number of open braces, inside a box."""
     escaped: bool = False
     is_empty: bool = True
     complete: bool = False
 
     def feed(self, text: bytes) -> BoxScan:
-        """The scan after more text; it stays complete once it is."""
+        """The state after more bytes; a complete scan stays complete."""
         scan = self
         for byte in text:
             if scan.complete:
@@ -55,7 +55,7 @@ class BoxScan:
 
 
 def boxes(text: str) -> list[str]:
-    r"""The contents of all complete, non-empty ``\boxed{...}`` in a text, in order."""
+    r"""The contents of all complete, non-empty ``\boxed{...}`` in a text, in order of appearance."""
     data, found, start = text.encode(), [], 0
     while (opened := data.find(BOX, start) + len(BOX)) >= len(BOX):
         scan, start = BoxScan(depth=1), opened
@@ -74,43 +74,43 @@ STATED = re.compile(
 
 
 MIXED = re.compile(r"[+-]?\d+ ?(?:\\frac\{\d+\}\{\d+\}|(?<= )\d+/\d+)")
-"""A whole number and a fraction, 2 1/2: left as text, since it is no product and no quotient."""
+"""A mixed number such as 2 1/2: compared as text, because it is neither a product nor a quotient."""
 
 
 def extract(text: str) -> str | None:
-    r"""The final answer of a text, normalised: its last box, else its last "answer is ...".
+    r"""The normalised final answer of a text: its last box, otherwise its last "answer is ...".
 
-    None where it states no answer.
+    None if the text states no answer.
     """
     boxed = boxes(text)
     if boxed:
         return normalise(boxed[-1]) or None
-    # A box that was cut off in the middle states nothing yet.
+    # A truncated box does not state an answer.
     stated = [match for match in STATED.finditer(text) if not _is_unfinished(match["answer"])]
     return (normalise(stated[-1]["answer"]) or None) if stated else None
 
 
 def _is_unfinished(answer: str) -> bool:
-    r"""Whether it has a box that was cut off, be it after ``\\`` or in the middle of its name."""
+    r"""Whether an answer ends in a truncated box, which may be cut as early as after its ``\\``."""
     start = answer.rfind("\\")
     return "\\boxed" in answer or (start >= 0 and BOX.decode().startswith(answer[start:]))
 
 
 def normalise(answer: str) -> str:
-    """One spelling for answers that differ in wrapping only: dollars, spaces, LaTeX sizes, commas."""
+    """Remove formatting that does not change an answer: dollar signs, spaces, LaTeX sizes, commas."""
     answer = answer.strip().strip("$").strip()
     answer = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}", r"\1", answer)
     answer = re.sub(r"\\[dt]frac", r"\\frac", answer)
     answer = re.sub(r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", "", answer)
     if not answer.startswith(("(", "[", "\\{", "{")):
-        # Elsewhere commas part thousands; (6,310) is a pair.
+        # Commas separate thousands, except in brackets: (6,310) is a pair.
         answer = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer)
     answer = answer.replace("\\%", "%").replace("\\$", "").rstrip(".").strip()
     return re.sub(r"\s+", " ", answer)
 
 
 def key(answer: str) -> str:
-    r"""What answers are grouped by: exact value where it is a number (0.5, 1/2, \frac{1}{2}), else text."""
+    r"""The key for grouping answers: the exact value of a number (0.5, 1/2, \frac{1}{2}), else the text."""
     if MIXED.fullmatch(answer):
         return answer
     plain = re.sub(r"(?<!\d)\\frac\{(-?\d+)\}\{(\d+)\}", r"\1/\2", answer)
@@ -121,5 +121,5 @@ def key(answer: str) -> str:
 
 
 def same(found: str | None, answer: str) -> bool:
-    """Whether a found answer is this one; none found is none."""
+    """Whether a found answer equals the expected one; False if none was found."""
     return found is not None and key(found) == key(answer)

@@ -1,8 +1,7 @@
-"""From messages to the text a model expects, and the rules that end a generation.
+"""Render chat messages into the prompt text that a model expects.
 
-Chat templates are the GGUF's own, rendered by jinja2 in a sandbox. A stop rule looks at one
-history's tokens alone, so every particle on that history stops at once; the stopped text, its
-whole last token included, is what has a probability. Knows no model and no weights.
+The chat template comes from the GGUF file and is rendered by jinja2 in a sandbox. This module does
+not use a model.
 """
 
 from __future__ import annotations
@@ -23,36 +22,37 @@ Message = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """A GGUF's chat template and the texts of the tokens that it may write."""
+    """A GGUF's chat template, and the BOS and EOS strings that it may insert."""
 
     source: str
     bos: str = ""
     eos: str = ""
 
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
-        """The text up to where the assistant begins; `thinking` where a template knows the switch.
+        """The prompt up to the start of the assistant's reply.
 
-        Raises PromptError where the template is broken or refuses the messages.
+        `thinking` sets the template's `enable_thinking` switch, if it has one. Raises PromptError if the
+        template is broken or rejects the messages.
         """
         values: dict[str, Any] = {"bos_token": self.bos, "eos_token": self.eos, "add_generation_prompt": True}
         if thinking is not None:
             values["enable_thinking"] = thinking
         try:
             return _compiled(self.source).render(messages=list(messages), **values)
-        except Exception as error:  # a template is a program of somebody else's: it can fail in any way
+        except Exception as error:  # a template is a third-party program: it can fail in any way
             raise PromptError(
-                f"the model's chat template fails: {error}",
-                hint="`--raw` sends the text as it is, without a template",
+                f"the model's chat template failed: {error}",
+                hint="use `--raw` to send the text unchanged, without a template",
             ) from error
 
     def parts(
         self, messages: Sequence[Message], control_texts: Sequence[str], *, thinking: bool | None = None
     ) -> list[tuple[str, bool]]:
-        """The rendered text in parts, (text, whether control tokens may be read in it).
+        """The rendered prompt in parts: (text, whether to parse control tokens in it).
 
-        One part as a rule. Where a message spells a control token, the messages are parts of their
-        own, so that nobody can end a turn from inside of it; raises PromptError where the template
-        rewrites them, so that they cannot be told from it.
+        Usually a single part. If a message contains the text of a control token, each message becomes a
+        separate part, so that a message cannot end its own turn. Raises PromptError if the template then
+        rewrites the messages, so that they cannot be separated from it.
         """
         text = self.render(messages, thinking=thinking)
         if not any(name in message["content"] for message in messages for name in control_texts):
@@ -66,15 +66,15 @@ class ChatTemplate:
         parts.append((rest, True))
         if "".join(part for part, _ in parts) != text:
             raise PromptError(
-                "the chat template rewrites a text that spells one of the model's control tokens",
-                hint=f"take such names ({', '.join(control_texts[:4])}) out of the problem",
+                "the chat template modifies a message that contains one of the model's control tokens",
+                hint=f"remove such tokens ({', '.join(control_texts[:4])}) from the problem",
             )
         return [part for part in parts if part[0]]
 
 
 @functools.lru_cache(maxsize=8)
 def _compiled(source: str) -> Template:
-    # Compiling takes milliseconds, as long as a small model's whole prompt.
+    # Compiling takes milliseconds, as long as a small model needs to decode the whole prompt.
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
     )
@@ -90,11 +90,11 @@ def _refuse(message: str) -> NoReturn:
 def conversation(
     problem: str, system: str | None, instruction: str | None, earlier: Sequence[Message] = ()
 ) -> list[Message]:
-    """A user turn with an instruction below it, behind an optional system turn and earlier ones."""
+    """The messages: an optional system turn, earlier turns, and the problem with its instruction."""
     before = [] if system is None else [{"role": "system", "content": system}]
     return [*before, *earlier, {"role": "user", "content": instructed(problem, instruction)}]
 
 
 def instructed(problem: str, instruction: str | None) -> str:
-    """A problem with an instruction below it."""
+    """The problem, followed by an instruction after a blank line."""
     return problem if instruction is None else f"{problem}\n\n{instruction}"

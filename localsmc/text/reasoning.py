@@ -1,6 +1,6 @@
-"""Thought in a text: what a reasoning model writes between marks before it replies. Pure functions on text.
+"""Separate a reasoning model's reasoning block from its reply. Pure functions on text.
 
-A template may open the block at the prompt's end; the text then begins inside of it.
+A chat template may open the block at the end of the prompt; the completion then starts inside it.
 """
 
 from __future__ import annotations
@@ -9,28 +9,28 @@ import re
 from typing import NamedTuple
 
 MARKS = {"<think>": "</think>", "<thinking>": "</thinking>", "<thought>": "</thought>", "[THINK]": "[/THINK]"}
-"""How a block opens, and how it closes."""
+"""Opening tag to closing tag of a reasoning block."""
 
 _OPENING = re.compile("|".join(map(re.escape, MARKS)))
 
 
 class TextPart(NamedTuple):
-    """A stretch of a text, marks left out."""
+    """A part of a completion, without the tags."""
 
     text: str
     is_thought: bool
 
 
 def open_block(prompt: str) -> str:
-    """The mark that closes the block which a prompt leaves open; empty where it leaves none."""
+    """The closing tag of the reasoning block that a prompt leaves open; empty if there is none."""
     end = prompt.rstrip()
     return next((closing for opening, closing in MARKS.items() if end.endswith(opening)), "")
 
 
 def parts(text: str, end_tag: str = "") -> list[TextPart]:
-    """A text in stretches of thought and reply; `closing` where it begins within a block.
+    """Split a completion into parts of reasoning and reply.
 
-    A block that is not closed goes on to the end.
+    Pass `end_tag` if the completion starts inside a block. An unclosed block extends to the end.
     """
     found: list[TextPart] = []
     while text:
@@ -46,13 +46,13 @@ def parts(text: str, end_tag: str = "") -> list[TextPart]:
 
 
 def reply(text: str, end_tag: str = "") -> str:
-    """What a text says beside its thought."""
+    """The completion without its reasoning."""
     whole = parts(text, end_tag)
-    said = "".join(part.text for part in whole if not part.is_thought)
-    # The blank lines that part a block from the reply belong to neither.
-    return said.lstrip() if whole and whole[0].is_thought else said
+    answer = "".join(part.text for part in whole if not part.is_thought)
+    # The blank lines between the block and the reply belong to neither.
+    return answer.lstrip() if whole and whole[0].is_thought else answer
 
 
 def is_known_to(template: str) -> bool:
-    """Whether a chat template has a place for thought, and so decides what becomes of it later."""
+    """Whether a chat template handles reasoning itself, i.e. decides whether later turns keep it."""
     return "reasoning_content" in template or any(closing in template for closing in MARKS.values())

@@ -1,4 +1,8 @@
-"""When a completion ends: end-of-generation tokens, stop strings, a complete box."""
+r"""When a completion ends: at a stop string or a complete ``\boxed{...}``.
+
+A stop rule depends only on the tokens of one history, so all particles with that history stop together.
+The probability is that of the stopped completion including its whole last token.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from localsmc.text.answers import BoxScan
 
 @dataclass(frozen=True, slots=True)
 class StopState:
-    """What a stop rule remembers of one history."""
+    """The state of a stop rule for one history."""
 
     hit: bool = False
     tail: bytes = b""
@@ -20,7 +24,7 @@ class StopState:
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    r"""Stops a history at the first of some strings, or at its first complete ``\boxed{...}``."""
+    r"""Stops a history at the first stop string, or at the first complete ``\boxed{...}``."""
 
     pieces: Pieces
     """The bytes of each token."""
@@ -37,13 +41,13 @@ class StopRule:
 
     @property
     def is_active(self) -> bool:
-        """Whether it can stop anything."""
+        """Whether the rule has any stop condition."""
         return bool(self._needles) or self.at_box
 
     def advance_all(
         self, states: Sequence[StopState], parents: Sequence[int], tokens: Sequence[int]
     ) -> tuple[StopState, ...]:
-        """The state of each child: the state of its parent after its token."""
+        """The state of each child: its parent's state advanced by its token."""
         if not self.is_active:
             return (states[0],) * len(tokens)
         return tuple(
@@ -51,7 +55,7 @@ class StopRule:
         )
 
     def advance(self, state: StopState, token: int) -> StopState:
-        """The state after one token more; states are values, so forks share them."""
+        """The state after one more token; states are immutable, so forks can share them."""
         piece = self.pieces[token]
         if self._needles:
             text = state.tail + piece
@@ -64,6 +68,6 @@ class StopRule:
         return state
 
     def shown(self, text: bytes) -> bytes:
-        """A finished text without its stop string and what follows it in the last token."""
+        """The finished completion cut before its stop string."""
         starts = [text.find(needle) for needle in self._needles if needle in text]
         return text[: min(starts)] if starts else text

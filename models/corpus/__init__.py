@@ -1,9 +1,9 @@
 """Seeded problems with checked solutions: the training data and the held-out problems.
 
 Training and held-out problems cannot overlap: `Problem.split` is a hash of the calculation
-that solves the problem, so the same numbers in other words are on the same side, and each
-stream keeps only its own side. Solutions come in styles of different
-reliability; the common one answers at once, the rarest ones work line by line.
+that solves the problem, so the same numbers in another wording are in the same split, and each
+stream contains only its own split. Solutions have styles of different reliability: the most
+common style gives the answer at once, the others work line by line.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def problems(
     levels: tuple[int, ...] = TRAINED_LEVELS,
     families: tuple[str, ...] = tuple(FAMILIES),
 ) -> Iterator[Problem]:
-    """An endless stream of problems of one split, families and levels drawn evenly."""
+    """An endless stream of problems of one split, with families and levels sampled uniformly."""
     rng = random.Random(f"{seed}/{split}")
     makers = [FAMILIES[name] for name in families]
     while True:

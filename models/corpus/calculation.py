@@ -1,9 +1,9 @@
-"""Calculations written down: a family calculates, and the lines of its work come about by that.
+"""Record calculations: a family calculates with `Work`, which records the lines of work.
 
-Every step can be told in detail (products and quotients by place values) or briefly, and knows
-the steps whose results it uses; whoever writes the work may take any order that respects this.
-Lines read `expression = value = value`, or `name > name` where things are put in order;
-`tests/test_corpus.py` evaluates them independently. This module knows no problem and no style.
+Each step has a detailed form (products and quotients by place values) and a brief form, and records
+the steps whose results it uses, so that steps can be written in any order that respects these.
+Lines have the form `expression = value = value`, or `name > name` for orderings;
+`tests/models/test_corpus.py` evaluates them independently. This module does not use problems or styles.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from fractions import Fraction
 
 @dataclass(frozen=True, slots=True)
 class WorkStep:
-    """One step of work: its lines in detail, its lines in brief, and the steps it builds on."""
+    """One step of work: its detailed lines, its brief lines, and the indices of the steps it uses."""
 
     detail: tuple[str, ...]
     brief: tuple[str, ...]
@@ -24,7 +24,7 @@ class WorkStep:
 
 
 class Found(int):
-    """A whole number that a step of the work found."""
+    """An integer that is the result of a step; `step` is the index of that step."""
 
     step: int
 
@@ -35,7 +35,7 @@ class Found(int):
 
 
 class Work:
-    """Steps in the order in which they were calculated, each written as it is done."""
+    """The recorded steps, in the order of calculation."""
 
     def __init__(self) -> None:
         self.steps: list[WorkStep] = []
@@ -43,27 +43,27 @@ class Work:
     def note(
         self, detail: Iterable[str], brief: Iterable[str] | None = None, uses: Iterable[int] = ()
     ) -> int:
-        """Write lines of any kind, `brief` ones the same unless given; returns the step's number."""
+        """Record a step with any lines; `brief` defaults to the detailed ones. Returns its index."""
         lines = tuple(detail)
         short = lines if brief is None else tuple(brief)
         self.steps.append(WorkStep(lines, short, frozenset(uses)))
         return len(self.steps) - 1
 
     def plus(self, left: int, right: int) -> Found:
-        """A sum."""
+        """Add two numbers."""
         return self._found(left + right, (left, right), f"{left} + {right} = {left + right}")
 
     def minus(self, left: int, right: int) -> Found:
-        """A difference."""
+        """Subtract two numbers."""
         return self._found(left - right, (left, right), f"{left} - {right} = {left - right}")
 
     def times(self, left: int, right: int) -> Found:
-        """A product; in detail by place values, one line a partial product where both are long."""
+        """Multiply; the detailed form uses place values, with a line per partial product if both are long."""
         brief = f"{left} * {right} = {left * right}"
         return self._found(left * right, (left, right), brief, _product(left, right))
 
     def divided(self, whole: int, by: int) -> Found:
-        """A quotient without remainder; in detail one part for each digit of it."""
+        """Divide without remainder; the detailed form has one part per non-zero digit of the quotient."""
         value = whole // by
         parts = place_values(value)
         brief = f"{whole} / {by} = {value}"
@@ -74,7 +74,7 @@ class Work:
         return self._found(value, (whole, by), brief, [detail])
 
     def remainder(self, whole: int, by: int) -> Found:
-        """The rest of a division, written as `whole = quotient * by + rest`, without a rest of 0."""
+        """The remainder of a division, written as `whole = quotient * by + rest`; a rest of 0 is omitted."""
         quotient, rest = divmod(whole, by)
         end = f" + {rest}" if rest else ""
         brief = f"{whole} = {quotient} * {by}{end}"
@@ -84,7 +84,7 @@ class Work:
         return self._found(rest, (whole, by), brief, detail)
 
     def fractions(self, left: Fraction, right: Fraction, sign: str) -> Fraction:
-        """The sum or difference (`sign`) of two fractions: one denominator, then lowest terms."""
+        """Add or subtract (`sign`) two fractions: first a common denominator, then lowest terms."""
         common = math.lcm(left.denominator, right.denominator)
         tops = [part.numerator * (common // part.denominator) for part in (left, right)]
         widened = [
@@ -108,7 +108,7 @@ class Work:
 
 
 def place_values(number: int) -> list[int]:
-    """The non-zero decimal parts of a number, largest first: 407 is [400, 7]."""
+    """The non-zero place values of a number, largest first: [400, 7] for 407."""
     digits = str(number)
     parts = [int(digit) * 10 ** (len(digits) - 1 - i) for i, digit in enumerate(digits)]
     return [part for part in parts if part]

@@ -1,7 +1,6 @@
-"""What a generated problem is, and which side of the split it belongs to.
+"""A generated problem and the split it belongs to.
 
-A family is a function `(rng, level) -> Problem`. This module knows no family, no tokenizer
-and no model.
+A family is a function `(rng, level) -> Problem`. This module does not use families, tokenizers or models.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ HELD_OUT_SHARE = 16
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One generated problem: what is asked, the answer, and the steps that lead to it."""
+    """One generated problem: the question, the answer, and the steps of the calculation."""
 
     family: str
     level: int
@@ -32,7 +31,7 @@ class Problem:
 
     @property
     def split(self) -> Split:
-        """The split this problem belongs to: that of its calculation, however it is worded."""
+        """The split of this problem, which depends on its calculation and not on its wording."""
         lines = [line for step in self.steps for line in step.brief]
         text = "\n".join((self.family, *lines, self.answer))
         digest = hashlib.blake2b(text.encode(), digest_size=4).digest()

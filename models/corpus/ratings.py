@@ -1,8 +1,8 @@
-"""Rated steps: a solution up to some line, that line right or corrupted, and its rating 0-9.
+"""Rated steps: a solution up to some line, which is right or corrupted, and its rating from 0 to 9.
 
-A line is rated by whether it holds and follows, nothing else: right lines get 8 or 9, slips
-3 to 5, nonsense 0 to 2. Every corruption changes what the line says; `tests/test_corpus.py`
-checks that each corrupted line is false, or a true line of another problem.
+The rating depends only on whether the line is true and belongs to the solution: right lines get 8 or 9,
+slips 3 to 5, nonsense 0 to 2. Every corruption changes the meaning of a line;
+`tests/models/test_corpus.py` checks that each corrupted line is false, or a true line of another problem.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from localsmc_models.corpus.solutions import answer_line, solution
 
 RATING_REQUEST = "Rate the last step from 0 to 9."
 SCORE = "Score: "
-"""What a rating begins with; the digit follows."""
+"""Beginning of the rating reply; the digit follows."""
 
 RATINGS = {"right": ("9", "9", "9", "8"), "slip": ("3", "4", "5"), "nonsense": ("0", "1", "2")}
 
 
 @dataclass(frozen=True, slots=True)
 class RatedStep:
-    """The right lines before a step, the step as written, what it is (a key of RATINGS), its rating."""
+    """The right lines before a step, the line of the step, its kind (a key of RATINGS) and its rating."""
 
     before: tuple[str, ...]
     line: str
@@ -33,7 +33,7 @@ class RatedStep:
 
 
 def rated_step(problem: Problem, style: str, other: Problem, rng: random.Random) -> RatedStep:
-    """A random line of a solution, right half of the time; `other` lends lines that do not belong."""
+    """A random line of a solution, right half of the time; foreign lines come from the problem `other`."""
     lines = solution(problem, style).split("\n")
     i = rng.randrange(len(lines))
     kind = rng.choice(("right", "right", "slip", "nonsense"))
@@ -46,7 +46,7 @@ def rated_step(problem: Problem, style: str, other: Problem, rng: random.Random)
 
 
 def slipped(line: str, problem: Problem, rng: random.Random) -> str:
-    """The line with a small mistake: a number slightly off, two neighbours exchanged, another name."""
+    """The line with a small mistake: a number slightly off, two neighbours swapped, or another name."""
     if " > " in line:
         names = line.split(" > ")
         i = rng.randrange(len(names) - 1)
@@ -60,7 +60,7 @@ def slipped(line: str, problem: Problem, rng: random.Random) -> str:
 
 
 def nonsense(line: str, problem: Problem, rng: random.Random) -> str:
-    """A line that is far off: a number out of the blue, everything the wrong way round."""
+    """The line with a large mistake: a random number, or the reverse order."""
     if " > " in line:
         return " > ".join(reversed(line.split(" > ")))
     if not re.search(r"\d", line):
@@ -69,7 +69,7 @@ def nonsense(line: str, problem: Problem, rng: random.Random) -> str:
 
 
 def stray(problem: Problem, other: Problem, style: str, rng: random.Random) -> str:
-    """A line of another problem's solution that is none of this one's."""
+    """A line of another problem's solution that does not occur in this one's."""
     own = {line for step in problem.steps for line in (*step.detail, *step.brief)}
     foreign = [line for line in solution(other, style).split("\n") if line not in own]
     line = rng.choice(foreign)
@@ -77,7 +77,7 @@ def stray(problem: Problem, other: Problem, style: str, rng: random.Random) -> s
 
 
 def _with_changed_number(line: str, change: Callable[[str, random.Random], str], rng: random.Random) -> str:
-    # What comes before the first "=" is asked or found already; a step goes wrong after it.
+    # The part before the first "=" repeats the question or earlier results; mistakes come after it.
     numbers = list(re.finditer(r"\d+", line))
     later = [number for number in numbers if number.start() > line.find("=")]
     chosen = numbers[-1] if rng.random() < 0.6 else rng.choice(later)

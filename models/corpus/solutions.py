@@ -1,8 +1,7 @@
-"""Solutions of a problem: the same steps in several styles and several valid orders.
+"""Solutions of a problem: the same steps in several styles and valid orders.
 
-The styles differ in how reliable they are: an answer at once is a guess in one token's
-breadth, work by place values leaves little to guess. How often each is written is the
-recipe's (`Mixture.styles`), not this module's.
+The styles differ in reliability: an immediate answer is a guess made in a few tokens, while work by
+place values leaves little to guess. The recipe sets their frequencies (`Mixture.styles`).
 """
 
 from __future__ import annotations
@@ -14,35 +13,34 @@ from localsmc_models.corpus.calculation import WorkStep
 from localsmc_models.corpus.problem import Problem
 
 STYLES = ("terse", "brief", "worked")
-"""From the least reliable: the answer at once, one line a step, every line of every step."""
+"""From the least reliable: the answer at once, one line per step, all lines of each step."""
 
 
 def solution(problem: Problem, style: str, order: Sequence[int] | None = None) -> str:
-    """The full text of a solution in one of STYLES, up to the boxed answer.
+    """The full text of a solution in one of STYLES, ending with the boxed answer.
 
-    `order` is the steps' order, as given by `any_order`; without one it is the order in which
-    they were calculated.
+    `order` is an order of the steps from `any_order`; by default, the order of calculation.
     """
     steps = [problem.steps[i] for i in order] if order is not None else problem.steps
     return "\n".join((*work_lines(steps, style), answer_line(problem.answer)))
 
 
 def work_lines(steps: Sequence[WorkStep], style: str) -> list[str]:
-    """The lines of work that a style writes for these steps; raises ValueError for no style."""
+    """The lines of work for these steps in a style; raises ValueError for an unknown style."""
     if style not in STYLES:
-        raise ValueError(f"no style `{style}`; there is: {', '.join(STYLES)}")
+        raise ValueError(f"no style `{style}`; choose from: {', '.join(STYLES)}")
     if style == "terse":
         return []
     return [line for step in steps for line in (step.detail if style == "worked" else step.brief)]
 
 
 def answer_line(answer: str) -> str:
-    """The line that every solution ends in."""
+    """The last line of every solution."""
     return f"Answer: \\boxed{{{answer}}}"
 
 
 def any_order(steps: Sequence[WorkStep], rng: random.Random) -> list[int]:
-    """A random order of steps in which each comes after all that it needs."""
+    """A random order of the steps in which each comes after the steps it needs."""
     order: list[int] = []
     while len(order) < len(steps):
         ready = [i for i, step in enumerate(steps) if i not in order and step.needs <= set(order)]

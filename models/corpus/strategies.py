@@ -1,7 +1,7 @@
-"""Strategies: a pool of them, how well each fits a family, and the choice of the best from a list.
+"""The pool of strategies, how well each fits a family, and requests to choose the best from a list.
 
-Under a strategy that fits, a solution is worked; under one that helps, brief; under one that
-does not, the answer comes at once. That is what makes a good choice worth something here.
+With a strategy that fits, the solution is worked; with one that helps, brief; with any other, the answer
+comes at once. This is what makes a good choice valuable.
 """
 
 from __future__ import annotations
@@ -30,28 +30,28 @@ STRATEGIES: dict[str, dict[str, int]] = {
     "compare both sides": {"equation": HELPS, "ratio": HELPS},
     "answer at once": {},
 }  # fmt: skip
-"""Each strategy with the families that it fits or helps."""
+"""For each strategy, the families that it fits or helps."""
 
 BEST = "Best:"
-"""What the reply to a choice begins with; the codes follow."""
+"""Beginning of the reply to a choice request; the codes follow."""
 
 STYLE_OF_FIT = {FITS: "worked", HELPS: "brief", 0: "terse"}
 
 
 def style_under(strategy: str, family: str) -> str:
-    """The style in which a problem of this family is solved under a strategy of the pool."""
+    """The style of the solution of this family's problems with a strategy of the pool."""
     return STYLE_OF_FIT[STRATEGIES[strategy].get(family, 0)]
 
 
 def under(strategy: str, question: str) -> str:
-    """The request to solve a problem under a strategy, which need not be one of the pool."""
+    """The request to solve a problem with a strategy, which need not be in the pool."""
     return f"{question}\nStrategy: {strategy}."
 
 
 def choice_request(question: str, strategies: Sequence[str], n: int) -> str:
-    """The request to choose the n best of listed strategies, lettered from A.
+    """The request to choose the n best of the listed strategies, lettered from A.
 
-    The list comes first: it is the same for every problem, so a cache of prompts holds it once.
+    The list comes first, because it is the same for every problem and a prefix cache then stores it once.
     """
     listed = "\n".join(f"{code}: {name}" for code, name in zip(ascii_uppercase, strategies, strict=False))
     return f"Strategies:\n{listed}\n{question}\nChoose the best {n}."
@@ -63,18 +63,18 @@ def choice_reply(codes: Sequence[str]) -> str:
 
 
 def best_codes(family: str, strategies: Sequence[str], n: int) -> list[str]:
-    """The codes of the n best; equally good ones in the order of the list."""
+    """The codes of the n best strategies; ties are in the order of the list."""
     ranked = sorted(range(len(strategies)), key=lambda i: -STRATEGIES[strategies[i]].get(family, 0))
     return [ascii_uppercase[i] for i in ranked[:n]]
 
 
 def draw_list(rng: random.Random) -> list[str]:
-    """The whole pool in its own order, or as often some of it in another."""
+    """Equally often, the whole pool in its standard order, or a random part of it in a random order."""
     pool = list(STRATEGIES)
     return pool if rng.random() < 0.5 else rng.sample(pool, rng.randint(3, len(pool)))
 
 
 def draw_choice(problem: Problem, listed: Sequence[str], rng: random.Random) -> tuple[str, str]:
-    """A request for the one to three best of a list, and its right reply."""
+    """A request for the best one to three strategies of a list, and the right reply."""
     n = rng.randint(1, 3)
     return choice_request(problem.question, listed, n), choice_reply(best_codes(problem.family, listed, n))

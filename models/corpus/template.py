@@ -1,6 +1,6 @@
-"""The chat template of the embedded models, ChatML-like: how turns are written.
+"""The ChatML-like chat template of the embedded models.
 
-`CHAT_TEMPLATE` is what the GGUF carries; the functions write the same text for training.
+`CHAT_TEMPLATE` is stored in the GGUF; the functions produce the same text for training.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ REPLY_START = f"{TURN_START}assistant\n"
 
 
 def turn(role: str, text: str) -> str:
-    """One whole message."""
+    """One complete message."""
     return f"{TURN_START}{role}\n{text}{TURN_END}\n"
 
 
 def prompt_text(question: str, system: str | None = None) -> str:
-    """The template applied to a question, up to where the reply begins."""
+    """The template applied to a question, up to the start of the reply."""
     return ("" if system is None else turn("system", system)) + turn("user", question) + REPLY_START

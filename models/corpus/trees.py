@@ -1,10 +1,9 @@
-"""Training texts as trees: what follows the same beginning is written once, and branches there.
+"""Training texts as trees: a shared prefix is stored once and branches into its continuations.
 
-A question stands in the tree once with its solutions in every style below it, and below their
-lines the ratings of these, or of corrupted ones. Each branch has the weight that its style is
-to have, so the loss of a tree is what single texts drawn with those frequencies have on
-average, at half of the tokens. How much of each kind there is is the recipe's (`Mixture`).
-This module knows no tokenizer.
+A question appears once, with its solutions in all styles as branches, and ratings of right or corrupted
+lines as branches of these. The weight of a branch is the frequency of its style, so the loss of a tree
+equals the expected loss of single texts sampled with these frequencies, at half the tokens. The recipe
+sets the amounts (`Mixture`). This module does not use a tokenizer.
 """
 
 from __future__ import annotations
@@ -28,15 +27,15 @@ SYSTEMS: dict[str, str | None] = {
     "Be brief.": "brief",
     "Show all your work.": "worked",
 }
-"""System messages, with the style that they ask for, if any."""
+"""System messages, with the style that they request, if any."""
 
 CHOICES = 6
-"""Problems below one list of strategies: the list is long and a choice short."""
+"""Problems per list of strategies: the list is long and a choice is short."""
 
 
 @dataclass(slots=True)
 class Segment:
-    """A stretch of text that goes on from its parent (-1: from nothing); weight 0 is not learned."""
+    """A piece of text that continues its parent (-1 for the root); weight 0 excludes it from the loss."""
 
     text: str
     parent: int
@@ -44,14 +43,14 @@ class Segment:
 
 
 class Tree:
-    """Segments, parents before children; paths that begin alike share what they begin with."""
+    """Segments, parents before children; paths share the segments of their common prefix."""
 
     def __init__(self) -> None:
         self.segments: list[Segment] = []
         self._found: dict[tuple[int, str], int] = {}
 
     def add(self, path: Iterable[str], weights: Iterable[float]) -> None:
-        """Add a path from the root; weights of segments that are there already add up."""
+        """Add a path from the root; the weights of existing segments are added up."""
         i = -1
         for text, weight in zip(path, weights, strict=True):
             key = (i, text)
@@ -70,28 +69,28 @@ class Mixture:
     styles: dict[str, float]
     rated_styles: dict[str, float]
     ratings: int
-    """Most ratings below one question; each number from 0 up is as frequent."""
+    """Maximum number of ratings per question; every number from 0 to it is equally frequent."""
     skill_weight: float
-    """Weight of ratings and of choices, whose few tokens would be lost among those of solutions."""
+    """Weight of ratings and choices, whose few tokens would otherwise count little next to solutions."""
     any_order: float
-    """Share of the solutions whose steps stand in a random valid order instead of the usual one."""
+    """Share of solutions whose steps are in a random valid order."""
     system: float
-    """Share of the solved problems that stand under a system message."""
+    """Share of solved problems with a system message."""
 
     def weight(self, style: str) -> float:
-        """A style's frequency relative to that of worked solutions."""
+        """The frequency of a style relative to worked solutions."""
         return self.styles[style] / self.styles["worked"]
 
 
 def trees(stream: Iterator[Problem], mixture: Mixture, seed: int) -> Iterator[Tree]:
-    """An endless stream of trees about the problems of a stream."""
+    """An endless stream of trees made from a stream of problems."""
     rng = random.Random(f"{seed}/trees")
     while True:
         yield KINDS[_drawn(mixture.kinds, rng)](stream, mixture, rng)
 
 
 def _solve(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """A question with its solutions in every style, or in the one asked for, and rated steps."""
+    """A question with its solutions in every style, or in the requested one, and rated steps."""
     problem, system, asked_style = next(stream), None, None
     if rng.random() < mixture.system:
         system, asked_style = rng.choice(list(SYSTEMS.items()))
@@ -112,12 +111,12 @@ def _add_rating(tree: Tree, root: str, step: RatedStep, weight: float) -> None:
 
 
 def rating_request() -> str:
-    """What follows a reply's last line so far, up to where the rating begins."""
+    """The text after the line to rate, up to the start of the rating reply."""
     return f"{TURN_END}\n{turn('user', RATING_REQUEST)}{REPLY_START}"
 
 
 def _several(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """Two or three questions in a row, each answered in a style of its own."""
+    """Two or three questions in a row, each answered in a random style."""
     path: list[str] = []
     weights: list[float] = []
     for _ in range(rng.randint(2, 3)):
@@ -131,7 +130,7 @@ def _several(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) ->
 
 
 def _under_strategy(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """A problem solved under a strategy that fits, and under others that mostly do not."""
+    """A problem solved with a strategy that fits, and with others that mostly do not."""
     problem, tree = next(stream), Tree()
     fitting = [name for name in STRATEGIES if style_under(name, problem.family) == "worked"]
     for strategy in {rng.choice(fitting): None} | dict.fromkeys(rng.sample(list(STRATEGIES), 2)):
@@ -170,7 +169,7 @@ def _reply(problem: Problem, style: str, mixture: Mixture, rng: random.Random) -
 
 
 def segments_of(lines: Iterable[str]) -> tuple[str, ...]:
-    """Lines as segments: a line break belongs to the line after it."""
+    """Lines as segments: a line break belongs to the following line."""
     return tuple(f"\n{line}" if i else line for i, line in enumerate(lines))
 
 

@@ -1,1 +1,1 @@
-"""The files of the embedded model `tiny`: see README.md beside this one."""
+"""The files of the embedded model `draft`; see README.md in this folder."""

@@ -1,1 +1,1 @@
-"""Commands behind the measured results in docs/results; not in the wheel."""
+"""Commands that produce the measured results in docs/results; not included in the wheel."""

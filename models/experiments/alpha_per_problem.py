@@ -1,17 +1,18 @@
-"""An exponent for each problem: whether the agreement of the answers tells which α it should have.
+"""Choose the exponent α per problem: can the agreement of the answers show which α is best?
 
     python -m localsmc_models.experiments.alpha_per_problem RUN [--start A] [--sure SHARE] [--select NAME]
 
-RUN is the folder of a `localsmc eval` that has the same problems under `power-smc` at several
-exponents, `alpha=` written with each and all else alike. Nothing is run again: a walk begins at one
-exponent and goes over the runs that are there, one up or one down as the sign of the covariance says,
-until that turns, is 0 or the exponents end; the run it ends at has the answer, all it saw are its cost.
+RUN is a folder of `localsmc eval` with the same problems under `power-smc` at several exponents:
+each method has `alpha=`, and all other settings are equal. Nothing is run again. A walk starts at one
+exponent and moves over the existing runs, one exponent up or down by the sign of the covariance, until
+the sign changes or is 0, or the exponents end. The last run gives the answer; the cost is that of all
+visited runs.
 
-Law     for an answer k, dπ_α(k)/dα = Cov_π(1_k, log p), where π_α ∝ p^α is over whole texts. So with
-        a = π_α(answer), 0 for texts without one, d(Σ_k π_α(k)²)/dα = 2·Cov_π(a, log p): its sign says
-        whether a larger α makes it likelier that two draws have the same answer. That stands in for
-        being right, which is not known; the weights of a run stand in for π_α.
-Source  APS (Adaptive Power Sampling for LLM Reasoning), Theorem 1. Steps on a grid are ours.
+Law     For an answer k, dπ_α(k)/dα = Cov_π(1_k, log p), where π_α ∝ p^α over whole completions. So with
+        a = π_α(answer), 0 for completions without an answer, d(Σ_k π_α(k)²)/dα = 2·Cov_π(a, log p). Its
+        sign shows whether a larger α makes it more likely that two draws have the same answer. This
+        replaces correctness, which is unknown; the weights of a run replace π_α.
+Source  APS (Adaptive Power Sampling for LLM Reasoning), Theorem 1. The steps on a grid are our addition.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ Doubles = NDArray[np.float64]
 Work = tuple[str, int]
 """A problem and a seed."""
 Paths = dict[Work, list[int]]
-"""For each the places of the exponents that are seen, the last of which is taken."""
+"""For each, the indices of the visited exponents; the last one is chosen."""
 
 NEEDED = "localsmc eval --method power-smc:N=16,alpha=2 --method power-smc:N=16,alpha=4 ... -o RUN"
 
@@ -54,7 +55,7 @@ NEEDED = "localsmc eval --method power-smc:N=16,alpha=2 --method power-smc:N=16,
 
 @dataclass(frozen=True, slots=True)
 class Cloud:
-    """Completions whose weights W add up to 1: each one's W, log p and weight a of its answer, all (n,)."""
+    """Completions with weights W that sum to 1: W, log p, and the weight a of the answer, all (n,)."""
 
     weights: Doubles
     logp: Doubles
@@ -62,25 +63,25 @@ class Cloud:
 
     @property
     def agreement(self) -> float:
-        """Σ W·a, which is Σ_k π(k)²: how likely two draws have the same answer."""
+        """Σ W·a, which equals Σ_k π(k)²: the probability that two draws have the same answer."""
         return float(self.weights @ self.a)
 
     @property
     def covariance(self) -> float:
-        """Cov_W(a, log p), half the slope of the agreement in α.
+        """Cov_W(a, log p), half the derivative of the agreement in α.
 
-        Rounded as weights are where they are compared, so that one answer for all is exactly 0.
+        Rounded like weights in comparisons, so that it is exactly 0 if all answers are the same.
         """
         apart = (self.a - self.weights @ self.a) * (self.logp - self.weights @ self.logp)
         return round(float(self.weights @ apart), ROUND_OFF)
 
     def sign(self, sure: float = 1.0) -> int:
-        """That of the covariance; 0 from an agreement of `sure` on, where no exponent has much to add."""
+        """The sign of the covariance; 0 if the agreement is at least `sure`, as little can be gained then."""
         return 0 if self.agreement >= sure else int(np.sign(self.covariance))
 
 
 def cloud(completions: Sequence[Completion]) -> Cloud | None:
-    """Those that were not cut short, if there are any, weighed anew; None where nothing has weight."""
+    """The finished completions (all, if none is finished), renormalised; None if the total weight is 0."""
     kept = finished(completions) or completions
     total = sum(one.weight for one in kept)
     if total <= 0:
@@ -96,9 +97,9 @@ def _key(answer: str | None) -> str | None:
 
 
 def walk(signs: Sequence[int], start: int) -> list[int]:
-    """The places seen from `start` on, one after the other in its sign's direction; the last is taken.
+    """The indices visited from `start`, in the direction of its sign; the last one is chosen.
 
-    The first place of another sign is the last one seen: the best is there or just before.
+    The walk ends at the first index with another sign: the best is there or just before.
     """
     seen, direction = [start], signs[start]
     while direction and signs[seen[-1]] == direction and 0 <= seen[-1] + direction < len(signs):
@@ -106,12 +107,12 @@ def walk(signs: Sequence[int], start: int) -> list[int]:
     return seen
 
 
-# --- what a run has -------------------------------------------------------------------------------
+# --- reading a run --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Visit:
-    """One problem with one seed at one exponent; `right` is 1 or 0, in between for expected draws."""
+    """One problem with one seed at one exponent; `right` is 1 or 0, or between for an expectation."""
 
     sign: int
     agreement: float
@@ -122,26 +123,26 @@ class Visit:
 
 @dataclass(frozen=True, kw_only=True)
 class Grid:
-    """Problems and seeds that were run at every one of these ascending exponents."""
+    """Problems and seeds that were run at each of these ascending exponents."""
 
     title: str
     exponents: tuple[float, ...]
     visits: dict[Work, tuple[Visit, ...]]
     n_left_out: int
-    """Problems and seeds that lack an exponent, because it is not done, failed or has no text."""
+    """Number of problems and seeds without a usable run at some exponent: not done, failed or empty."""
 
     @cached_property
     def n_seeds(self) -> int:
-        """How many seeds there are."""
+        """Number of seeds."""
         return len({seed for _, seed in self.visits})
 
     def rights(self, paths: Paths) -> list[float]:
-        """By problem how often the last run of its path is right."""
+        """Per problem, how often the last run of its path is right."""
         found = {work: self.visits[work][path[-1]].right for work, path in paths.items()}
         return list(means(found).values())
 
     def costs(self, paths: Paths) -> tuple[float, float, float]:
-        """Rows, seconds and runs of a path, the mean over problems."""
+        """Decoded tokens, seconds and runs per path, averaged over problems."""
         seen = {work: [self.visits[work][k] for k in path] for work, path in paths.items()}
         rows = {work: float(sum(one.rows for one in some)) for work, some in seen.items()}
         seconds = {work: sum(one.seconds for one in some) for work, some in seen.items()}
@@ -154,9 +155,9 @@ def _mean(values: dict[Work, float]) -> float:
 
 
 def grids(source: RunRecord, select: str | None = None, sure: float = 1.0) -> list[Grid]:
-    """One for each task, model and configuration that has two exponents at least.
+    """One grid for each task, model and configuration with at least two exponents.
 
-    Right is what this selector takes, or the run's own. Raises RunError where there is no such thing.
+    Correctness is judged with this selector, by default the run's. Raises RunError if there is no grid.
     """
     found = [
         _grid(title, by_alpha, select, sure) for title, by_alpha in _families(source) if len(by_alpha) > 1
@@ -170,14 +171,14 @@ def grids(source: RunRecord, select: str | None = None, sure: float = 1.0) -> li
 
 
 def _families(source: RunRecord) -> Iterator[tuple[str, dict[float, ResultGroup]]]:
-    """The groups by their exponents, for all that is otherwise alike; and what that is."""
+    """The groups by exponent, for configurations that are otherwise equal, each with a title."""
     families: dict[tuple[str, str], dict[float, ResultGroup]] = {}
     for group in grouped([source]):
         config = dict(source.manifest.methods[group.method])
         alpha, select = config.pop("alpha", None), config.pop("select", None)
         if source.manifest.names[group.method] == PowerSMC.name and isinstance(alpha, int | float):
-            told = ",".join(f"{name}={format_value(value)}" for name, value in sorted(config.items()))
-            title = f"{group.task}, {group.model}, {PowerSMC.name}{told and ':'}{told}"
+            options = ",".join(f"{name}={format_value(value)}" for name, value in sorted(config.items()))
+            title = f"{group.task}, {group.model}, {PowerSMC.name}{options and ':'}{options}"
             families.setdefault((title, str(select)), {})[float(alpha)] = group
     for (title, _), by_alpha in families.items():
         yield title, by_alpha
@@ -209,17 +210,17 @@ def _visits(group: ResultGroup, select: str, sure: float) -> dict[Work, Visit]:
     return found
 
 
-# --- what comes out -------------------------------------------------------------------------------
+# --- tables ---------------------------------------------------------------------------------------
 
 NOTE = (
-    "The difference is the walk minus this row, on the same problems. A walk costs all the runs it has seen."
-    " The oracle takes for each problem the exponent that was right most often: it knows the answers, and"
-    " takes luck for merit. Intervals are 95 %, as in `localsmc report`."
+    "The difference is the walk minus this row, on the same problems. A walk costs all the runs it visits."
+    " The oracle uses for each problem the exponent that was right most often: it knows the answers, and"
+    " profits from luck. Intervals are 95 %, as in `localsmc report`."
 )
 SIGNS_NOTE = (
-    "Agreement is the chance that two draws have the same answer. Of the moves by one exponent that the sign"
-    " proposes (none beyond the last), those that change whether the answer is right, and how many of these"
-    " make it right."
+    "Agreement is the probability that two draws have the same answer. Moves are steps of one exponent that"
+    " the sign proposes (none beyond the last); the columns after it count those that change whether the"
+    " answer is right, and the share of these that make it right."
 )
 PROPOSED = {"up": 1, "down": -1, "stay": 0}
 
@@ -227,27 +228,27 @@ COLUMNS = (
     Column("exponent", "α"),
     Column("accuracy", "right", table.percent),
     Column("interval", "95 % interval", table.interval),
-    Column("difference", "walk − this, points", table.points),
+    Column("difference", "walk − row, points", table.points),
     Column("difference_interval", "95 % interval", table.points_interval),
-    Column("rows", "rows", table.figure),
+    Column("rows", "decoded tokens", table.figure),
     Column("seconds", "seconds", table.figure),
-    Column("runs", "runs seen", table.figure),
+    Column("runs", "runs visited", table.figure),
     Column("ends", "walks end here", table.percent_or_none),
 )
 SIGNS = (
     Column("exponent", "from α"),
     Column("proposed", "proposed"),
-    Column("share", "of runs", table.percent_or_none),
+    Column("share", "share of runs", table.percent_or_none),
     Column("agreement", "agreement", table.figure),
     Column("moves", "moves", table.count),
-    Column("changing", "change it", table.count),
-    Column("accuracy", "make it right", table.percent),
+    Column("changing", "change the result", table.count),
+    Column("accuracy", "improve it", table.percent),
     Column("interval", "95 % interval", table.interval),
 )
 
 
 def accuracies(grid: Grid, start: float) -> Table:
-    """Every exponent, the walk from this one, and the best exponent of each problem."""
+    """The table of every exponent, the walk from `start`, and the best exponent per problem."""
     first = grid.exponents.index(start)
     paths = {work: walk([one.sign for one in visits], first) for work, visits in grid.visits.items()}
     fixed = [dict.fromkeys(grid.visits, [k]) for k in range(len(grid.exponents))]
@@ -260,7 +261,7 @@ def accuracies(grid: Grid, start: float) -> Table:
     rows.append((f"walk from {start:g}", *_scores(grid, walked, None), *grid.costs(paths), None))
     best = np.max([grid.rights(one) for one in fixed], axis=0).tolist()
     rows.append(("oracle", *_scores(grid, best, walked), None, None, None, None))
-    left_out = f" Left out, as not done or failed somewhere: {grid.n_left_out}." if grid.n_left_out else ""
+    left_out = f" Excluded, as not done or failed at some α: {grid.n_left_out}." if grid.n_left_out else ""
     title = f"{grid.title}: problems {len(walked)}, seeds {grid.n_seeds}"
     return Table(name="walk", title=title, columns=COLUMNS, rows=tuple(rows), note=NOTE + left_out)
 
@@ -274,19 +275,19 @@ def _scores(grid: Grid, rights: Sequence[float], walked: Sequence[float] | None)
 
 
 def signs(grid: Grid) -> Table:
-    """What the sign proposes at each exponent and at any, and how often that was right."""
+    """The table of moves that the sign proposes, at each exponent and at any, and how often they help."""
     places: list[tuple[str, Sequence[int]]] = [(f"{alpha:g}", (k,)) for k, alpha in enumerate(grid.exponents)]
     places.append(("any", range(len(grid.exponents))))
     rows = (
-        (name, told, *_proposals(grid, some, direction))
+        (name, move, *_proposals(grid, some, direction))
         for name, some in places
-        for told, direction in PROPOSED.items()
+        for move, direction in PROPOSED.items()
     )
     return Table(name="signs", title="Signs", columns=SIGNS, rows=tuple(rows), note=SIGNS_NOTE)
 
 
 def _proposals(grid: Grid, places: Sequence[int], direction: int) -> tuple[Any, ...]:
-    """The cells of SIGNS from the third on: how often it is proposed, and what became of it."""
+    """The cells of SIGNS from the third on: how often a move is proposed, and its results."""
     here = [(work, k) for work in grid.visits for k in places]
     proposed = [(work, k) for work, k in here if grid.visits[work][k].sign == direction]
     agreement = float(np.mean([grid.visits[work][k].agreement for work, k in proposed])) if proposed else None
@@ -297,32 +298,33 @@ def _proposals(grid: Grid, places: Sequence[int], direction: int) -> tuple[Any, 
     ]
     raised = {(problem, i): float(gain > 0) for i, (problem, gain) in enumerate(gains) if gain}
     share = mean_share(list(means(raised).values()), grid.n_seeds) if raised else None
-    told = (share[0], share[1:]) if share else (None, None)
-    return len(proposed) / len(here), agreement, len(gains), len(raised), *told
+    accuracy = (share[0], share[1:]) if share else (None, None)
+    return len(proposed) / len(here), agreement, len(gains), len(raised), *accuracy
 
 
 def _checked(found: Sequence[Grid], start: float | None) -> None:
     for grid in found:
         if start is not None and start not in grid.exponents:
-            there = ", ".join(f"{alpha:g}" for alpha in grid.exponents)
+            available = ", ".join(f"{alpha:g}" for alpha in grid.exponents)
             raise ConfigError(
-                f"`--start` is {start:g}, which is no exponent of the run", hint=f"there is: {there}"
+                f"`--start` is {start:g}, which is not an exponent of the run",
+                hint=f"choose from: {available}",
             )
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m localsmc_models.experiments.alpha_per_problem", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
-    add("run", type=Path, help="the folder of a `localsmc eval`")
-    add("--start", type=float, help="the exponent where walks begin (the middle one)")
-    add("--sure", type=float, default=1.0, help="agreement that is enough: walks stay there (1)")
-    add("--select", choices=tuple(SELECTORS), help="which completion is the answer (as the run chose)")
+    add("run", type=Path, help="run folder of `localsmc eval`")
+    add("--start", type=float, help="exponent where walks start (default: the middle one)")
+    add("--sure", type=float, default=1.0, help="stop a walk at this agreement (default: 1)")
+    add("--select", choices=tuple(SELECTORS), help="how to choose the answer (default: as in the run)")
     options = parser.parse_args(arguments)
     if not 0 < options.sure <= 1:
-        parser.error("--sure is a share, above 0 and 1 at most")
+        parser.error("--sure must be above 0 and at most 1")
     source = read_run(options.run)
     found = grids(source, options.select, options.sure)
     _checked(found, options.start)

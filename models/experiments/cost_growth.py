@@ -1,11 +1,11 @@
-"""How the cost of a step grows: with particles, distinct histories, tokens, the vocabulary.
+"""Measure how the cost of a step grows with particles, distinct histories, tokens and vocabulary size.
 
     python -m localsmc_models.experiments.cost_growth --output growth [-r 3] [--quick] [--plot]
 
-Writes growth.jsonl, an account a line as `localsmc bench -o jsonl` has it, and with `--plot` growth.png
-(`pip install 'localsmc[train]'` brings matplotlib). Particles are Power-SMC's on the embedded model, whose
-histories share rows; the other curves are of a small model of random weights (the shape `test`), where every
-particle has a row of its own and llama.cpp's part is small, so that what is ours shows.
+Writes growth.jsonl, one summary per line as in `localsmc bench -o jsonl`, and with `--plot` growth.png
+(`pip install 'localsmc[train]'` installs matplotlib). The particles curve runs Power-SMC on the embedded
+model, whose particles share decoded tokens. The other curves use a small model with random weights (the
+shape `test`), where nothing is shared and llama.cpp takes little time, so that the cost of localsmc shows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ HEADS = ("at", "ms/step", "in llama.cpp", "numerics", "rest", "rows", "cells", "
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """What is varied, over which values; `rows` and `n_tokens` where they are not it."""
+    """A varied quantity and its values; `rows` and `n_tokens` are fixed unless they are varied."""
 
     name: str
     values: tuple[int, ...]
@@ -52,37 +52,39 @@ CURVES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the curves, print a table of each, write and plot them."""
+    """Measure the curves, print a table for each, and write and plot them."""
     parser = argparse.ArgumentParser(
         prog="python -m localsmc_models.experiments.cost_growth", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--output", default="growth", metavar="NAME", help="of the files, without extension")
+    parser.add_argument(
+        "--output", default="growth", metavar="NAME", help="name of the output files, without extension"
+    )
     parser.add_argument("-r", "--repetitions", type=int, default=3, metavar="N")
-    parser.add_argument("--quick", action="store_true", help="a few small values, to see that it works")
-    parser.add_argument("--plot", action="store_true", help="also NAME.png")
-    given = parser.parse_args(arguments)
-    if given.repetitions < 1:
+    parser.add_argument("--quick", action="store_true", help="use only a few small values, as a test")
+    parser.add_argument("--plot", action="store_true", help="also write NAME.png")
+    options = parser.parse_args(arguments)
+    if options.repetitions < 1:
         parser.error("--repetitions must be at least 1")
-    if given.plot and importlib.util.find_spec("matplotlib") is None:
+    if options.plot and importlib.util.find_spec("matplotlib") is None:
         parser.error("--plot needs matplotlib: pip install 'localsmc[train]'")
     found: list[dict[str, Any]] = []
     with localsmc.load(options=localsmc.LoadOptions(cpu_only=True)) as embedded:
         for curve in CURVES:
-            values = curve.quick if given.quick else curve.values
+            values = curve.quick if options.quick else curve.values
             points = list(
-                _points(curve, values, embedded, given.repetitions, n_tokens=8 if given.quick else 0)
+                _points(curve, values, embedded, options.repetitions, n_tokens=8 if options.quick else 0)
             )
             print(table(curve.name, points), end="\n\n", flush=True)
-            found += [{"curve": curve.name, "at": at, **account.to_json()} for at, account in points]
-    Path(f"{given.output}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
-    if given.plot:
-        plot(found, Path(f"{given.output}.png"))
+            found += [{"curve": curve.name, "at": at, **summary.to_json()} for at, summary in points]
+    Path(f"{options.output}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
+    if options.plot:
+        plot(found, Path(f"{options.output}.png"))
 
 
 def _points(
     curve: Curve, values: Sequence[int], embedded: Model, repetitions: int, *, n_tokens: int
 ) -> Iterator[tuple[int, CaseSummary]]:
-    """The account at each value; all values take turns within a repetition where they are of one model."""
+    """The summary at each value; values measured on one model take turns within each repetition."""
     n_tokens = n_tokens or curve.n_tokens
     if curve.name == "particles":
         methods = {n: embedded.method("power-smc", particles=n) for n in values}
@@ -96,7 +98,7 @@ def _points(
     else:
         sizes = [(value, n_tokens) if curve.name == "rows" else (curve.rows, value) for value in values]
         made = [in_rows(embedded, rows, n) for rows, n in sizes]
-        # A vocabulary a little larger than the embedded model's, so that its prompts can be put.
+        # The vocabulary is a little larger than the embedded model's, so that its prompts can be used.
         with localsmc.load(cached(parse("test:vocab=1024"))) as model:
             yield from zip(values, _measured(model, embedded, made, repetitions), strict=True)
 
@@ -104,7 +106,7 @@ def _points(
 def _measured(
     model: Model, teller: Model | None, cases: Sequence[Case], repetitions: int
 ) -> list[CaseSummary]:
-    """The account of each case, in their order."""
+    """The summary of each case, in the same order."""
     problems = [item.question for item in load_task(PROBLEMS, limit=repetitions).items]
     bench = Bench(
         model, cases, Settings(n_threads=1), problems=problems, repetitions=repetitions, teller=teller
@@ -113,18 +115,18 @@ def _measured(
 
 
 def table(name: str, points: Sequence[tuple[int, CaseSummary]]) -> str:
-    """One curve in Markdown."""
+    """One curve as a Markdown table."""
     lines = [f"| {' | '.join((name, *HEADS[1:]))} |", "| ---: " * len(HEADS) + "|"]
-    for at, account in points:
-        parts = (account.step_ms, account.decode_ms, account.numerics_ms, account.bookkeeping_ms)
+    for at, summary in points:
+        parts = (summary.step_ms, summary.decode_ms, summary.numerics_ms, summary.bookkeeping_ms)
         times = [f"{part:.2f}" for part in parts if part is not None]
-        sizes = [f"{account.rows_per_step:.1f}", str(account.cells), f"{account.memory_mib:.0f}"]
+        sizes = [f"{summary.rows_per_step:.1f}", str(summary.cells), f"{summary.memory_mib:.0f}"]
         lines.append(f"| {' | '.join([f'{at:,}', *times, *sizes])} |")
     return "\n".join(lines)
 
 
 def plot(found: Sequence[dict[str, Any]], path: Path) -> None:
-    """A panel for each curve, both axes logarithmic."""
+    """One panel per curve, with logarithmic axes."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -145,7 +147,7 @@ def plot(found: Sequence[dict[str, Any]], path: Path) -> None:
             )
         panel.set_xlabel(curve.name)
         panel.grid(True, which="major", alpha=0.3)
-    panels[0].set_ylabel("milliseconds a step")
+    panels[0].set_ylabel("milliseconds per step")
     panels[0].legend(fontsize=8)
     figure.savefig(path, dpi=90)
 

@@ -1,11 +1,11 @@
-"""What `--stop-when-decided` saves and what it changes: Power-SMC with and without it, on the same seeds.
+"""Measure what `--stop-when-decided` saves and changes: Power-SMC with and without it, on the same seeds.
 
     python -m localsmc_models.experiments.early_stopping [--problems N] [--seed S] [--particles N]
         [--ess-threshold X]
 
-A run that settles has drawn what the whole run had drawn until then, so answers, rows and seconds
-are compared problem by problem. The methods take turns within each problem, in an order shuffled
-anew: whatever else the machine does hits all of them alike.
+Until it stops early, a run draws the same tokens as the full run, so answers, decoded tokens and seconds
+are compared per problem. The methods run in a random order within each problem, so that other load on
+the machine affects all of them equally.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ WAYS: dict[str, dict[str, float | str]] = {
     OFF: {},
     "0.9": {"stop_when_decided": 0.9},
     "0.6": {"stop_when_decided": 0.6},
-    "0.9, guess": {"stop_when_decided": 0.9, "decided_by": "estimate"},
-    "0.6, guess": {"stop_when_decided": 0.6, "decided_by": "estimate"},
+    "0.9, estimate": {"stop_when_decided": 0.9, "decided_by": "estimate"},
+    "0.6, estimate": {"stop_when_decided": 0.6, "decided_by": "estimate"},
 }
 
 
 @dataclass(frozen=True, slots=True)
 class RunOutcome:
-    """One run."""
+    """The outcome of one run."""
 
     answer: str | None
     is_right: bool
@@ -47,7 +47,7 @@ class RunOutcome:
 
 
 def outcome(model: Model, item: Item, method: Method, settings: Settings) -> RunOutcome:
-    """A run on one problem, to its end or until it is settled."""
+    """Run one problem, to the end or until the answer is decided."""
     result = localsmc.solve(model, item.question, method=method, settings=settings)
     usage = result.usage
     return RunOutcome(
@@ -61,7 +61,7 @@ def outcome(model: Model, item: Item, method: Method, settings: Settings) -> Run
 
 
 def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -> dict[str, list[RunOutcome]]:
-    """Every way on every problem."""
+    """Run every configuration on every problem."""
     rng, found = np.random.default_rng(options.seed), {name: list[RunOutcome]() for name in WAYS}
     methods = {
         name: model.method(
@@ -78,12 +78,12 @@ def measured(model: Model, items: Sequence[Item], options: argparse.Namespace) -
 
 
 def _resampling(ess_threshold: float | None) -> dict[str, float | str]:
-    """The default scheme, or systematic resampling below a threshold."""
+    """The options for the default scheme, or for systematic resampling below a threshold."""
     return {} if ess_threshold is None else {"resampling": "systematic", "ess_threshold": ess_threshold}
 
 
 def row(runs: Sequence[RunOutcome], whole: Sequence[RunOutcome]) -> list[str]:
-    """A way beside the whole runs."""
+    """The table cells of a configuration, compared with the full runs."""
     right, n = sum(one.is_right for one in runs), len(runs)
     low, high = wilson(right, n)
     saved = (
@@ -91,34 +91,34 @@ def row(runs: Sequence[RunOutcome], whole: Sequence[RunOutcome]) -> list[str]:
         for part in ("rows", "steps", "seconds")
     )
     changed = sum(one.answer != other.answer for one, other in zip(runs, whole, strict=True))
-    settled = sum(one.is_decided for one in runs)
-    cells = [f"{right / n:.1%}", f"{low:.1%} to {high:.1%}", str(settled), str(changed)]
+    decided = sum(one.is_decided for one in runs)
+    cells = [f"{right / n:.1%}", f"{low:.1%} to {high:.1%}", str(decided), str(changed)]
     return [*cells, *(f"{share:.1%}" for share in saved)]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m localsmc_models.experiments.early_stopping", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
-    add("--problems", type=int, default=200, help="held-out problems of `tiny` (200)")
-    add("--seed", type=int, default=5, help="of the problems (5)")
-    add("--particles", type=int, default=16, help="particles (16)")
+    add("--problems", type=int, default=200, help="number of held-out problems of `tiny` (default: 200)")
+    add("--seed", type=int, default=5, help="seed of the problems (default: 5)")
+    add("--particles", type=int, default=16, help="number of particles (default: 16)")
     add(
         "--ess-threshold",
         type=float,
-        help="systematic resampling below it, 0 for never; by default fearnhead-clifford",
+        help="use systematic resampling below this ESS threshold, 0 for never (default: fearnhead-clifford)",
     )
-    add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
+    add("--threads", type=int, default=0, help="llama.cpp threads (default: 0, automatic)")
     options = parser.parse_args(arguments)
     if options.problems < 1:
-        parser.error("--problems is how many, at least 1")
+        parser.error("--problems must be at least 1")
     items = load_task(f"tiny:seed={options.seed}", limit=options.problems).items
     with localsmc.load() as model:
         found = measured(model, items, options)
     heads = ("stop_when_decided", "right", "95 % interval", "decided", "other answer")
-    heads += ("rows saved", "steps saved", "seconds saved")
+    heads += ("decoded tokens saved", "steps saved", "seconds saved")
     rows = [[name, *row(runs, found[OFF])] for name, runs in found.items()]
     for cells in (heads, ["---"] * len(heads), *rows):
         print("|", " | ".join(cells), "|", flush=True)

@@ -1,25 +1,24 @@
-"""Whether localsmc is right on this machine's GPU, and how fast: devices, contract tests, `localsmc bench`.
+"""Check localsmc on this machine's GPU and measure its speed: devices, contract tests, `localsmc bench`.
 
     python -m localsmc_models.experiments.gpu --output FOLDER [--libraries FILE.tgz]
         [--only contract|bench] [--cpu]
 
-llama.cpp is the one that is installed, where it was built with CUDA, or ready-made libraries from a
-`.tgz` or a folder (of the binding's own version), with PyTorch's cuBLAS and CUDA runtime. Every part
-runs in a process of its own and writes into the folder as it goes, so that what was done is kept where a
-later part fails or `--limit` comes: `about.txt`, `contract-fa-on.txt`, `contract-fa-off.txt`, `bench.md`
-with `bench.log`, and `summary.md`. The exit code is 0 where every part went well.
+Uses the installed llama.cpp if it was built with CUDA, or prebuilt libraries from a `.tgz` or a folder
+(of the same version as the binding), with PyTorch's cuBLAS and CUDA runtime. Each part runs in its own
+process and writes to the folder as it runs, so that results remain if a later part fails or `--limit`
+is reached: `about.txt`, `contract-fa-on.txt`, `contract-fa-off.txt`, `bench.md` with `bench.log`, and
+`summary.md`. The exit code is 0 if all parts succeed.
 
-A machine with PyTorch but no network, where nothing of localsmc is installed, gets a folder along:
+For an offline machine with PyTorch but without localsmc's requirements, first pack a folder:
 
     python -m localsmc_models.experiments.gpu --pack .gpu --python 3.12 --libraries llama-cuda-sm90-0.3.36.tgz
 
-there, in the checkout's root (as one command, of less than ten minutes; `.gpu` in `.git/info/exclude`
-and named in `carry` where the machine is lent by a tool that copies the working tree):
+Copy the checkout with that folder to the machine, and run there, in the root of the checkout:
 
     ln -sfn cli localsmc_cli; ln -sfn models localsmc_models
     python3 -m localsmc_models.experiments.gpu --packed .gpu --output $OUT --limit 560
 
-and again with `--only bench` where the time was too short for all.
+If the time limit was too short for everything, run it again with `--only bench`.
 """
 
 from __future__ import annotations
@@ -52,21 +51,21 @@ CONTRACT = (
     "tests/laws/test_gguf_laws.py",
     "tests/llama/test_llama.py",
 )
-"""What a device may break: logits, memories, laws, and llama.cpp's own traps."""
+"""Tests of what a device can break: logits, sequence memory, distributions, llama.cpp's pitfalls."""
 
 BENCH = ("-m", "localsmc_cli.main", "bench")
 ON_GPU = (
     "--synthetic qwen2.5-7b:Q4_K_M --synthetic qwen2.5-0.5b:Q4_0 -N 1,8,16,32,64 -n 128 -r 3 -ngl -1 -o md"
 )
 ON_CPU = "--synthetic qwen2.5-0.5b:Q4_0 -N 1,8 -n 16 -r 1 -ngl 0 -o md"
-"""The bench's arguments; a CPU would take an hour for the others."""
+"""Arguments of the benchmark on a CPU, where those for a GPU would take an hour."""
 
 CONTRACT_SHARE = 0.25
-"""Of the time limit, for one run of the tests: the bench has its time even where they hang."""
+"""Share of the time limit for one run of the tests, so that the benchmark gets its time if they hang."""
 GRACE_SECONDS = 10.0
-"""For a process that is told to end."""
+"""Time for an interrupted process to exit."""
 TAIL = 20
-"""Lines that are shown of what a part wrote."""
+"""Number of last lines of a part's output to show."""
 
 NO_GPU = 3
 """Exit code of `about`."""
@@ -74,21 +73,21 @@ NO_GPU = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuPart:
-    """A command to run, the file for its output, and one for its errors where they are progress only."""
+    """A command to run, the file for its output, and a file for its stderr if that is only progress."""
 
     name: str
     command: tuple[str, ...]
     output: str
     log: str = ""
     share: float = 1.0
-    """Of the time limit that it may take."""
+    """Maximum share of the time limit."""
     is_short: bool = False
-    """Whether all of its output is shown."""
+    """Whether to show all of the output."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartOutcome:
-    """How a part ended; `code` is None where its time was over."""
+    """The outcome of a part; `code` is None if it timed out."""
 
     part: GpuPart
     code: int | None
@@ -96,20 +95,20 @@ class PartOutcome:
 
     @property
     def words(self) -> str:
-        """In the summary."""
+        """The outcome in the summary."""
         if self.code is None:
-            return "time is over"
+            return "timed out"
         return "ok" if self.code == 0 else f"failed (exit code {self.code})"
 
 
-# --- in a child: what there is --------------------------------------------------------------------
+# --- in a child process: report on devices --------------------------------------------------------
 
 
 def about(is_cpu: bool) -> int:
-    """Print versions and devices, and whether a model's layers go where they should; NO_GPU where none is."""
-    # Before llama.cpp is loaded, which says then why it sees no device.
+    """Print versions, devices and where a model's layers are; returns NO_GPU if there is no GPU, else 0."""
+    # Set up logging first: llama.cpp reports when it is loaded why it sees no device.
     logging.basicConfig(stream=sys.stdout, format="%(message)s")
-    logging.getLogger("localsmc.llama").addFilter(_is_telling)
+    logging.getLogger("localsmc.llama").addFilter(_is_relevant)
     logging.getLogger("localsmc.llama").setLevel(logging.INFO)
     import numpy as np
 
@@ -126,27 +125,27 @@ def about(is_cpu: bool) -> int:
     print(f"llama_supports_gpu_offload() is {C.llama_supports_gpu_offload()}", flush=True)
     if (smi := shutil.which("nvidia-smi")) is not None:
         query = "--query-gpu=name,driver_version,memory.total,clocks.sm,clocks.max.sm"
-        print("nvidia-smi:", _said_by([smi, query, "--format=csv,noheader"]), flush=True)
+        print("nvidia-smi:", _output_of([smi, query, "--format=csv,noheader"]), flush=True)
     if not is_cpu and not any(device.is_gpu for device in found):
         return NO_GPU
     with localsmc.load(options=LoadOptions(n_gpu_layers=0 if is_cpu else -1, cpu_only=is_cpu)) as model:
         context = open_context(model.llama, ContextOptions(n_ctx=256, n_seq_max=8, n_batch=32))
         seqs, times = np.arange(8), []
-        for position in range(16):  # the first ones warm up
+        for position in range(16):  # the first steps warm up
             began = time.perf_counter()
             logits = context.decode(seqs + 5, np.full(8, position), seqs)
             times.append(time.perf_counter() - began)
-        print(f"the embedded model on {model.llama.device}: {1e3 * min(times):.2f} ms a step of 8 rows")
+        print(f"the embedded model on {model.llama.device}: {1e3 * min(times):.2f} ms per step of 8 tokens")
         if not np.isfinite(logits).all():
-            raise LocalSMCError("its logits are not finite numbers")
+            raise LocalSMCError("the logits are not finite")
     return 0
 
 
-def _is_telling(record: logging.LogRecord) -> bool:
+def _is_relevant(record: logging.LogRecord) -> bool:
     return any(part in record.getMessage() for part in ("offloaded", "buffer size", "CUDA"))
 
 
-def _said_by(command: Sequence[str]) -> str:
+def _output_of(command: Sequence[str]) -> str:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return (done.stdout or done.stderr).strip()
 
@@ -155,7 +154,7 @@ def _said_by(command: Sequence[str]) -> str:
 
 
 def parts_of(options: argparse.Namespace) -> list[GpuPart]:
-    """What was asked for, the report on devices first."""
+    """The requested parts, starting with the report on devices."""
     code = f"import sys; from localsmc_models.experiments.gpu import about; sys.exit(about({options.cpu}))"
     parts = [GpuPart(name="about", command=("-c", code), output="about.txt", is_short=True)]
     if options.only != "bench":
@@ -171,7 +170,7 @@ def parts_of(options: argparse.Namespace) -> list[GpuPart]:
 
 def _contract(options: argparse.Namespace, flash: str) -> GpuPart:
     name = f"contract-fa-{flash}"
-    # Other plugins of a machine's Python may warn, and a warning is an error in these tests.
+    # Other installed plugins may emit warnings, which are errors in these tests.
     command = ["-m", "pytest", "-v", "-p", "no:cacheprovider", "--tb=short"]
     command += ["-p", "xdist.plugin", "-n", str(options.workers)] if options.workers > 1 else []
     command += [f"--gpu-layers={0 if options.cpu else -1}", f"--flash-attention={flash}"]
@@ -180,7 +179,7 @@ def _contract(options: argparse.Namespace, flash: str) -> GpuPart:
 
 
 def do(part: GpuPart, folder: Path, environment: dict[str, str], seconds: float | None) -> PartOutcome:
-    """Run a part to its end or for so long; its output goes straight into the file."""
+    """Run a part for at most `seconds`; its output goes directly to the file."""
     began, code = time.perf_counter(), None
     with contextlib.ExitStack() as stack:
         output, log = (
@@ -194,7 +193,7 @@ def do(part: GpuPart, folder: Path, environment: dict[str, str], seconds: float 
             stderr=log,
             env=environment,
             cwd=ROOT,
-            preexec_fn=_hear_interrupts,
+            preexec_fn=_accept_interrupts,
         )
         try:
             code = process.wait(seconds)
@@ -205,15 +204,15 @@ def do(part: GpuPart, folder: Path, environment: dict[str, str], seconds: float 
     return PartOutcome(part=part, code=code, seconds=time.perf_counter() - began)
 
 
-def _hear_interrupts() -> None:
-    # Background jobs of scripts ignore them, and so do their children.
+def _accept_interrupts() -> None:
+    # Background jobs of scripts ignore interrupts, and their children inherit this.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
-    # As Ctrl-C: pytest tells then what has failed so far.
+    # Like Ctrl-C: pytest then reports the failures so far.
     process.send_signal(signal.SIGINT)
     try:
         process.wait(GRACE_SECONDS)
@@ -223,7 +222,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def show(outcome: PartOutcome, folder: Path) -> None:
-    """Print what a part said, or the end of it, and of its log where it failed."""
+    """Print the output of a part, or its end, and the end of its log if it failed."""
     part = outcome.part
     print(f"\n## {part.name}: {outcome.words}, {outcome.seconds:.0f} s", flush=True)
     lines = (folder / part.output).read_text(errors="replace").splitlines()
@@ -233,12 +232,12 @@ def show(outcome: PartOutcome, folder: Path) -> None:
 
 
 def write_summary(outcomes: Sequence[PartOutcome], parts: Sequence[GpuPart], path: Path) -> str:
-    """A table of all parts, those not begun included, written anew after each."""
+    """Write a table of all parts, including those not started; rewritten after each part."""
     done = {outcome.part.name: outcome for outcome in outcomes}
     lines = ["| part | outcome | seconds | file |", "| --- | --- | --- | --- |"]
     for part in parts:
         one = done.get(part.name)
-        cells = (one.words, f"{one.seconds:.0f}") if one else ("not begun", "–")
+        cells = (one.words, f"{one.seconds:.0f}") if one else ("not started", "–")
         lines.append(f"| {part.name} | {cells[0]} | {cells[1]} | {part.output} |")
     text = "\n".join(lines)
     path.write_text(text + "\n", encoding="utf-8")
@@ -248,7 +247,7 @@ def write_summary(outcomes: Sequence[PartOutcome], parts: Sequence[GpuPart], pat
 def carry_out(
     parts: Sequence[GpuPart], folder: Path, environment: dict[str, str], limit: float | None
 ) -> str:
-    """Every part in its turn; LocalSMCError where one went wrong, at once where there is no GPU."""
+    """Run the parts in order; raises LocalSMCError at the end if one failed, or at once without a GPU."""
     end, outcomes = None if limit is None else time.perf_counter() + limit, list[PartOutcome]()
     text = write_summary(outcomes, parts, folder / "summary.md")
     for part in parts:
@@ -268,7 +267,7 @@ def carry_out(
     bad += [part.name for part in parts[len(outcomes) :]]
     if bad:
         raise LocalSMCError(
-            f"of {len(parts)} parts these did not go well: {', '.join(bad)}", hint=f"see `{folder}`"
+            f"{len(bad)} of {len(parts)} parts failed: {', '.join(bad)}", hint=f"see `{folder}`"
         )
     return text
 
@@ -276,10 +275,10 @@ def carry_out(
 def _refuse(outcome: PartOutcome, folder: Path) -> None:
     if outcome.code == NO_GPU:
         raise ConfigError(
-            "llama.cpp sees no GPU here",
-            hint="a build with CUDA (`--libraries`, or see README) and a driver are needed; or say --cpu",
+            "llama.cpp sees no GPU",
+            hint="use a build with CUDA (`--libraries`, or see docs/guides/gpu.md) and a driver, or --cpu",
         )
-    raise LocalSMCError("llama.cpp does not run here", hint=f"see `{folder / outcome.part.output}`")
+    raise LocalSMCError("llama.cpp does not run", hint=f"see `{folder / outcome.part.output}`")
 
 
 # --- the command ----------------------------------------------------------------------------------
@@ -290,22 +289,22 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m localsmc_models.experiments.gpu", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
-    add("--output", type=Path, help="folder for what each part says")
-    add("--libraries", type=Path, help="`.tgz` or folder with llama.cpp's libraries; else the installed ones")
-    add("--packed", type=Path, help="folder that --pack made, for a machine where nothing is installed")
-    add("--only", choices=("contract", "bench"), help="the tests or the measurements, not both")
-    add("--cpu", action="store_true", help="on the CPU, where a GPU is missing or not wanted")
-    add("--bench", default="", help=f"other arguments of the bench than `{ON_GPU}`")
-    add("--tests", nargs="+", help="other tests than those of the contract, as pytest takes them")
-    add("--workers", type=int, default=4, help="processes for the tests (4)")
-    add("--limit", type=float, help="seconds for all together; what has not ended then is stopped")
-    add("--pack", type=Path, help="fill this folder with what such a machine needs, and do nothing else")
-    add("--python", help="version of that machine's Python, such as 3.12; this one's by default")
+    add("--output", type=Path, help="folder for the output of each part")
+    add("--libraries", type=Path, help="`.tgz` or folder of llama.cpp's libraries (default: installed ones)")
+    add("--packed", type=Path, help="folder made by --pack, for a machine without the requirements")
+    add("--only", choices=("contract", "bench"), help="run only the tests, or only the benchmark")
+    add("--cpu", action="store_true", help="run on the CPU")
+    add("--bench", default="", help=f"arguments of the benchmark (default: `{ON_GPU}`)")
+    add("--tests", nargs="+", help="pytest arguments that replace the contract tests")
+    add("--workers", type=int, default=4, help="number of test processes (default: 4)")
+    add("--limit", type=float, help="stop everything after this many seconds")
+    add("--pack", type=Path, help="pack a folder for an offline machine, and exit")
+    add("--python", help="Python version of the offline machine, e.g. 3.12 (default: this version)")
     return parser
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if options.pack is not None:
@@ -315,22 +314,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"{len(files)} files, {size / 2**20:.1f} MiB, in `{options.pack}`")
         return
     if options.output is None:
-        parser.error("--output is the folder for what each part says")
+        parser.error("--output is required: a folder for the output of each part")
     if not (ROOT / "tests").is_dir():
-        raise ConfigError("the contract tests are not installed", hint="run this in a checkout of localsmc")
+        raise ConfigError("the contract tests are not installed", hint="run this from a checkout of localsmc")
     options.output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="localsmc-gpu-") as scratch:
         carry_out(parts_of(options), options.output.resolve(), prepare(options, Path(scratch)), options.limit)
 
 
 def prepare(options: argparse.Namespace, scratch: Path) -> dict[str, str]:
-    """Unpack what was brought along; the environment of the parts."""
+    """Unpack the packed folder and the libraries; returns the environment of the parts."""
     packages, source = [], options.libraries
     if options.packed is not None:
         packages = gpu_offline_bundle.unpack(options.packed, scratch / "site")
         source = source or gpu_offline_bundle.packed_libraries(options.packed)
     libraries = None if source is None else gpu_offline_bundle.place_libraries(source, scratch / "libraries")
-    # The tests name the plugins that they need themselves.
+    # The tests load the plugins that they need explicitly.
     return {**gpu_offline_bundle.environment(libraries, packages), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
 
 

@@ -1,8 +1,8 @@
-"""How long a grammar's masks take, on one thread.
+"""Measure the time to compute grammar masks, on one thread.
 
     python -m localsmc_models.experiments.grammar_masks [model.gguf] [--tokens N]
 
-A text is sampled uniformly among what each grammar allows; the mask of each of its beginnings is timed.
+For each grammar, tokens are sampled uniformly among the allowed ones, and the mask at each step is timed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CASES = {
 
 
 def measure(model: Model, settings: Settings, n_tokens: int) -> tuple[list[float], list[int]]:
-    """Milliseconds a mask, and how many tokens each allows."""
+    """Milliseconds per mask, and the number of tokens that each allows."""
     rng = np.random.default_rng(1)
     grammar = LlamaGrammar(model.llama, output_format.to_gbnf(settings))
     state, times, sizes = grammar.start(), [], []
@@ -40,27 +40,27 @@ def measure(model: Model, settings: Settings, n_tokens: int) -> tuple[list[float
         times.append(1e3 * (time.perf_counter() - began))
         sizes.append(int(mask.sum()))
         tokens = np.flatnonzero(mask & ~model.llama.is_eog)
-        # At a text's end another one is begun.
+        # At the end of a completion, start another one.
         state = grammar.advance(state, int(rng.choice(tokens))) if len(tokens) else grammar.start()
     return times, sizes
 
 
 def main() -> None:
-    """Print a line a grammar."""
+    """Print one line per grammar."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("model", nargs="?", type=Path)
     parser.add_argument("--tokens", type=int, default=40)
-    given = parser.parse_args()
-    if given.tokens < 1:
-        parser.error("--tokens is how many, at least 1")
-    with load(given.model) as model:
+    options = parser.parse_args()
+    if options.tokens < 1:
+        parser.error("--tokens must be at least 1")
+    with load(options.model) as model:
         print(f"{model.llama.n_vocab} tokens in the vocabulary")
         for name, settings in CASES.items():
-            times, sizes = measure(model, settings, given.tokens)
+            times, sizes = measure(model, settings, options.tokens)
             median, longest = statistics.median(times), max(times)
             allowed = int(statistics.median(sizes))
             print(
-                f"{name}: {median:.2f} ms a mask, {longest:.2f} at most, {allowed} tokens allowed (medians)"
+                f"{name}: {median:.2f} ms per mask, at most {longest:.2f}, {allowed} tokens allowed (medians)"
             )
 
 

@@ -1,9 +1,9 @@
-"""What the embedded pair can do beside solving: agree, rate steps, choose strategies.
+"""Measure the other skills of the embedded pair: agreement, rating steps, choosing strategies.
 
     python -m localsmc_models.experiments.pair_skills agreement|ratings|strategies|all [--problems 500]
 
-Everything runs on llama.cpp and on held-out problems. Intervals are 95 %: Wilson's for shares,
-and from resampling the problems (percentile bootstrap, seeded) for the rest.
+Everything runs on llama.cpp and on held-out problems. Intervals are 95 %: Wilson intervals for shares,
+and a seeded percentile bootstrap over the problems for the rest.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from localsmc_models.corpus.trees import rating_request
 from localsmc_models.error_boundary import run
 
 LEAST_ACCEPTED = 7
-"""A step is accepted where its rating is at least this, as in SpecReason."""
+"""Minimum rating for a step to be accepted, as in SpecReason."""
 
 Doubles = NDArray[np.float64]
 
@@ -54,11 +54,11 @@ class ModelReader:
         )
 
     def tokens(self, text: str) -> TokenIds:
-        """The ids of a text in which the template's marks stand for their tokens."""
+        """The token ids of a text; the template's special tokens are parsed."""
         return self.model.llama.tokenize(text, special=True)
 
     def logp(self, ids: TokenIds) -> Doubles:
-        """log p (T, V) of every token after each of these, in float64."""
+        """log p (T, V) of every possible next token after each of these tokens, in float64."""
         self.context.clear()
         places = np.arange(len(ids))
         logits = self.context.decode(ids, places, np.zeros_like(places)).astype(np.float64)
@@ -67,7 +67,7 @@ class ModelReader:
         return logits
 
     def reply(self, prompt: str, method: Method, seed: Sequence[int]) -> TokenIds:
-        """The tokens of one reply, the end of turn included where it was reached."""
+        """The tokens of one reply, including the end of turn if it is reached."""
         request = Request(
             model=self.context,
             prompt=self.tokens(prompt),
@@ -82,17 +82,17 @@ class ModelReader:
         return ending.tokens
 
     def is_right(self, problem: Problem, prompt: str, seed: Sequence[int]) -> bool:
-        """Whether one reply at temperature 1 has the right answer."""
+        """Whether a reply sampled at temperature 1 has the right answer."""
         text = self.model.llama.text(self.reply(prompt, Sample(), seed)).decode(errors="replace")
         return answers.same(answers.extract(text), problem.answer)
 
 
 def agreement(target: ModelReader, draft: ModelReader, drawn: Sequence[Problem], seed: int) -> None:
-    """How often the target would accept a token that the draft proposes after the target's own text.
+    """How often the target would accept a token that the draft proposes after the target's completion.
 
-    At a position with laws p and q it is Σ min(p, q), the mean acceptance of lossless
-    speculative sampling (Leviathan and others, 2023); the mean is over all tokens of one reply
-    of the target, at temperature 1, to each problem.
+    For distributions p and q at a position this is Σ min(p, q), the expected acceptance of lossless
+    speculative sampling (Leviathan et al., 2023). The mean is over all tokens of one reply of the
+    target per problem, at temperature 1.
     """
     accepted, counts = [], []
     for i, problem in enumerate(drawn):
@@ -100,8 +100,8 @@ def agreement(target: ModelReader, draft: ModelReader, drawn: Sequence[Problem],
         ids = target.tokens(prompt)
         reply = target.reply(prompt, Sample(), (seed, i))
         whole = np.concatenate([ids, reply])
-        laws = (np.exp(reader.logp(whole)[len(ids) - 1 : -1]) for reader in (target, draft))
-        accepted.append(float(np.minimum(*laws).sum()))
+        distributions = (np.exp(reader.logp(whole)[len(ids) - 1 : -1]) for reader in (target, draft))
+        accepted.append(float(np.minimum(*distributions).sum()))
         counts.append(len(reply))
     sums, totals = np.array(accepted), np.array(counts)
     rate = resampled(len(drawn), lambda some: float(sums[some].sum() / totals[some].sum()))
@@ -110,7 +110,7 @@ def agreement(target: ModelReader, draft: ModelReader, drawn: Sequence[Problem],
 
 
 def p_accepted(reader: ModelReader, problem: Problem, step: RatedStep) -> float:
-    """P(rating ≥ 7) among the ten digits."""
+    """P(rating ≥ 7), normalised over the ten digits."""
     lines = "\n".join((*step.before, step.line))
     ids = reader.tokens(prompt_text(problem.question) + lines + rating_request() + SCORE)
     digits = [int(reader.tokens(str(digit))[0]) for digit in range(10)]
@@ -119,7 +119,7 @@ def p_accepted(reader: ModelReader, problem: Problem, step: RatedStep) -> float:
 
 
 def auc(right: Doubles, wrong: Doubles) -> float:
-    """The probability that a right one scores above a wrong one, ties counted half."""
+    """The probability that a right step scores above a wrong one; ties count half."""
     if not len(right) or not len(wrong):
         return float("nan")
     order = np.sort(wrong)
@@ -129,7 +129,7 @@ def auc(right: Doubles, wrong: Doubles) -> float:
 
 @dataclass(frozen=True, slots=True)
 class StepScore:
-    """A rated step of a style, and P(rating ≥ 7)."""
+    """The style and kind of a rated step, and its P(rating ≥ 7)."""
 
     style: str
     kind: str
@@ -137,7 +137,7 @@ class StepScore:
 
 
 def ratings(reader: ModelReader, drawn: Sequence[Problem], seed: int) -> None:
-    """The area under the curve of P(rating ≥ 7), right steps against corrupted ones."""
+    """Print the area under the ROC curve of P(rating ≥ 7) for right against corrupted steps."""
     rng = random.Random(f"{seed}/ratings")
     scored = []
     for i, problem in enumerate(drawn):
@@ -164,9 +164,9 @@ def _auc_of(scored: Sequence[StepScore], kinds: Sequence[str], styles: Sequence[
 
 
 def strategies(reader: ModelReader, drawn: Sequence[Problem], seed: int) -> None:
-    """One reply at temperature 1 under the strategy that the model chooses, and under a random one.
+    """Compare replies at temperature 1 with the strategy that the model chooses and with a random one.
 
-    It chooses from the whole pool twice: listed in its own order, and in a random one.
+    The model chooses from the whole pool twice: listed in the standard order, and in a random one.
     """
     rng, pool = random.Random(f"{seed}/strategies"), list(STRATEGIES)
     names = ("chosen", "chosen, list shuffled", "random", "none named")
@@ -191,7 +191,7 @@ def strategies(reader: ModelReader, drawn: Sequence[Problem], seed: int) -> None
 
 
 def choose(reader: ModelReader, problem: Problem, listed: Sequence[str]) -> int:
-    """The likeliest of the listed strategies to be named first."""
+    """The index of the listed strategy that the model most probably names first."""
     ids = reader.tokens(prompt_text(choice_request(problem.question, listed, 1)) + BEST)
     codes = [int(reader.tokens(f" {code}")[0]) for code in ascii_uppercase[: len(listed)]]
     return int(reader.logp(ids)[-1, codes].argmax())
@@ -208,19 +208,19 @@ def _share(n: int, total: int) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m localsmc_models.experiments.pair_skills", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
     add("skill", choices=("agreement", "ratings", "strategies", "all"))
-    add("--problems", type=int, default=500, help="held-out ones (500)")
-    add("--seed", type=int, default=1, help="of problems and replies (1)")
-    add("--model", type=Path, help="the target (the embedded one)")
-    add("--draft", type=Path, help="the draft (the embedded one)")
+    add("--problems", type=int, default=500, help="number of held-out problems (default: 500)")
+    add("--seed", type=int, default=1, help="seed of problems and replies (default: 1)")
+    add("--model", type=Path, help="target model (default: the embedded one)")
+    add("--draft", type=Path, help="draft model (default: the embedded one)")
     options = parser.parse_args(arguments)
     if options.problems < 2:
-        parser.error("--problems needs 2 at least")
+        parser.error("--problems must be at least 2")
     drawn = list(itertools.islice(problems(options.seed, "held-out"), options.problems))
     with localsmc.load(options.model) as model, localsmc.load(options.draft or path("draft")) as small:
         target, draft = (ModelReader(one, 256) for one in (model, small))

@@ -1,13 +1,13 @@
-"""What a draft saves on this machine: speculative sampling beside the target alone.
+"""Measure what a draft model saves on this machine: speculative sampling against the target alone.
 
     python -m localsmc_models.experiments.speculative_speed [--shape qwen2.5-1.5b] [--tokens 64]
         [--n-max 1,2,3,4,7] [--problems N]
     python -m localsmc_models.experiments.speculative_speed --shape qwen2.5-1.5b --calibrate
 
-The embedded pair on held-out problems, or with a shape a pair of random weights behind arbitrary
-prompts. The methods take turns within each round of a problem, in an order shuffled anew: whatever
-else the machine does hits all of them alike, and of equal runs the fastest counts, since others only
-add to it. Seconds and FLOPs count from after the prompt.
+Uses the embedded pair on held-out problems, or with `--shape` a pair with random weights on arbitrary
+prompts. The methods run in a random order within each round of a problem, so that other load on the
+machine affects all of them equally. Of equal runs the fastest counts, because other load only adds time.
+Seconds and FLOPs exclude the prompt.
 """
 
 from __future__ import annotations
@@ -40,24 +40,24 @@ from localsmc.results import Result
 from localsmc_models.error_boundary import run
 
 ALONE = {"sample:temperature=1": "temperature=1", "greedy": "temperature=0"}
-"""The target alone, and how a draft helps it to the same law."""
+"""Methods of the target alone, and the options of `speculative` with the same distribution."""
 
 HEADS = (
-    "method", "tokens/s", "× alone", "accepted", "drafted a round", "draft", "target", "ours", "FLOPs ×"
+    "method", "tokens/s", "× alone", "accepted", "drafted per round", "draft", "target", "localsmc", "FLOPs ×"
 )  # fmt: skip
 
 PROMPT_BYTES = 32
 WARM_TOKENS = 4
 
 OVERLAP, TOLERANCE = 0.7, 0.01
-"""What a pair is calibrated to: the mean share of drafted tokens that is accepted."""
+"""Target of the calibration, and its tolerance: the mean share of accepted draft tokens."""
 CALIBRATED_ON = 64
-"""Tokens."""
+"""Number of tokens for the calibration."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeedOutcome:
-    """One run, after its prompt: tokens of the text, seconds of both models and in all, what was drafted."""
+    """One run, without its prompt: tokens, seconds of the models and in total, FLOPs, and draft counts."""
 
     tokens: int
     draft_seconds: float
@@ -69,11 +69,11 @@ class SpeedOutcome:
 
 
 def ways(lengths: Sequence[int]) -> dict[str, tuple[str, ...]]:
-    """Methods as they are written: the target alone, and those that are compared with it."""
+    """Method specifications: the target alone, and the methods to compare with it."""
     found = {}
-    for alone, law in ALONE.items():
-        fixed = (f"speculative:{law},n_max={length}" for length in lengths)
-        found[alone] = (f"speculative:{law},n_max={max(lengths)},adaptive=on", *fixed)
+    for alone, temperature in ALONE.items():
+        fixed = (f"speculative:{temperature},n_max={length}" for length in lengths)
+        found[alone] = (f"speculative:{temperature},n_max={max(lengths)},adaptive=on", *fixed)
     return found
 
 
@@ -83,11 +83,11 @@ def _method(label: str) -> Method:
 
 
 def outcome(model: Model, question: str, method: Method, settings: Settings) -> SpeedOutcome:
-    """A run on one problem, to its end."""
-    with localsmc.start(model, question, method=method, settings=settings) as solving:
-        for _ in solving:
+    """Run a method on one problem."""
+    with localsmc.start(model, question, method=method, settings=settings) as generation:
+        for _ in generation:
             pass
-        result, done = solving.result(), solving.run
+        result, done = generation.result(), generation.run
     usage = result.usage
     return SpeedOutcome(
         tokens=usage.completion_tokens,
@@ -101,7 +101,7 @@ def outcome(model: Model, question: str, method: Method, settings: Settings) -> 
 
 
 def _flops(result: Result) -> float:
-    """Two for each parameter and row, prompts left out."""
+    """Two per parameter and decoded token, without the prompt."""
     usage = result.usage
     own = 2.0 * result.model.params * usage.rows
     if result.draft is None or usage.draft is None:
@@ -112,10 +112,10 @@ def _flops(result: Result) -> float:
 def measured(
     model: Model, questions: Sequence[str], labels: Sequence[str], settings: Settings, n_rounds: int
 ) -> dict[str, list[SpeedOutcome]]:
-    """Every method on every problem, the fastest run of each."""
+    """The fastest run of every method on every problem."""
     rng, found = np.random.default_rng(0), {label: list[SpeedOutcome]() for label in labels}
     methods = {label: _method(label) for label in labels}
-    for method in methods.values():  # warms caches
+    for method in methods.values():  # warm up caches
         outcome(model, questions[0], method, replace(settings, n_predict=WARM_TOKENS))
     for number, question in enumerate(questions):
         of_problem = replace(settings, seed=number)
@@ -129,14 +129,14 @@ def measured(
 
 
 def row(runs: Sequence[SpeedOutcome], alone: Sequence[SpeedOutcome]) -> list[str]:
-    """A method beside the target alone."""
+    """The table cells of a method, compared with the target alone."""
     tokens, seconds = _total(runs, "tokens"), _total(runs, "seconds")
     draft, decode = _total(runs, "draft_seconds"), _total(runs, "decode_seconds")
     kept, refused, drafted = (
         sum(getattr(one.counts, part) for one in runs) for part in ("kept", "refused", "drafted")
     )
     tested = kept + refused
-    cells = [f"{tokens / seconds:.1f}", f"{seconds_a_token(alone) / seconds_a_token(runs):.2f}"]
+    cells = [f"{tokens / seconds:.1f}", f"{seconds_per_token(alone) / seconds_per_token(runs):.2f}"]
     cells.append(f"{kept / tested:.1%}" if tested else "–")
     cells.append(f"{drafted / _total(runs, 'steps'):.1f}" if drafted else "–")
     cells += [f"{part / seconds:.1%}" for part in (draft, decode - draft, seconds - decode)]
@@ -144,8 +144,8 @@ def row(runs: Sequence[SpeedOutcome], alone: Sequence[SpeedOutcome]) -> list[str
     return [*cells, f"{next(flops) / next(flops):.2f}"]
 
 
-def seconds_a_token(runs: Sequence[SpeedOutcome]) -> float:
-    """Of all runs together."""
+def seconds_per_token(runs: Sequence[SpeedOutcome]) -> float:
+    """Seconds per token of all runs together."""
     return _total(runs, "seconds") / _total(runs, "tokens")
 
 
@@ -157,18 +157,18 @@ def _total(runs: Sequence[SpeedOutcome], name: str) -> float:
 
 
 def calibrate(shape_name: str, quantization: str, seed: int, n_threads: int) -> Iterator[tuple[float, float]]:
-    """Values of `later` and the pair's overlap with each, the last one as near `OVERLAP` as is wanted."""
+    """Search for the value of `later` that gives `OVERLAP`; yields each value tried and its overlap."""
     spec = FileSpec(shape_name, quantization)
     pair, tokens = PAIRS[shape_name], _any_tokens(spec.shape.n_vocab)
     low, high = 0.01, 1.0
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model.gguf"
         write_draft(path, spec, pair, seed=seed)
-        drafted = _laws(path, tokens, n_threads)
+        drafted = _distributions(path, tokens, n_threads)
         while True:
             later = float(f"{math.sqrt(low * high):.3g}")
             write(path, spec, seed=seed, pair=replace(pair, later=later))
-            found = overlap(_laws(path, tokens, n_threads), drafted)
+            found = overlap(_distributions(path, tokens, n_threads), drafted)
             yield later, found
             if abs(found - OVERLAP) < TOLERANCE or later in (low, high):
                 return
@@ -176,7 +176,7 @@ def calibrate(shape_name: str, quantization: str, seed: int, n_threads: int) -> 
 
 
 def overlap(target: Floats, draft: Floats) -> float:
-    """Mean of Σ min(p, q) over the rows (R, V): the chance that a token drawn from q is accepted."""
+    """Mean of Σ min(p, q) over the rows (R, V): the probability that a token drawn from q is accepted."""
     return float(np.minimum(target, draft).sum(axis=1, dtype=np.float64).mean())
 
 
@@ -184,8 +184,8 @@ def _any_tokens(n_vocab: int) -> TokenIds:
     return np.random.default_rng(0).integers(0, n_vocab, CALIBRATED_ON).astype(np.int32)
 
 
-def _laws(path: Path, tokens: TokenIds, n_threads: int) -> Floats:
-    """The law (T, V) of the token behind each of these."""
+def _distributions(path: Path, tokens: TokenIds, n_threads: int) -> Floats:
+    """The distribution (T, V) of the next token after each of these tokens."""
     places = np.arange(len(tokens))
     with LlamaModel(path) as model:
         context = open_context(model, ContextOptions(n_ctx=256, n_seq_max=1, n_threads=n_threads))
@@ -206,18 +206,22 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m localsmc_models.experiments.speculative_speed", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
-    add("--shape", choices=tuple(PAIRS), help="of a pair with random weights; else the embedded one")
+    add(
+        "--shape",
+        choices=tuple(PAIRS),
+        help="shape of a pair with random weights (default: the embedded pair)",
+    )
     add("--quantization", choices=tuple(QUANTIZATIONS), default="Q4_0", help="of the shape (Q4_0)")
-    add("--tokens", type=int, default=64, help="a text has at most (64)")
-    add("--n-max", type=_numbers, default=(1, 2, 3, 4, 7), help="lengths of drafts (1,2,3,4,7)")
-    add("--problems", type=int, default=5, help="prompts (5)")
-    add("--rounds", type=int, default=2, help="runs of each prompt, of which the fastest counts (2)")
-    add("--seed", type=int, default=1, help="of weights and prompts (1)")
-    add("--threads", type=int, default=0, help="of llama.cpp; 0 is the default (0)")
+    add("--tokens", type=int, default=64, help="maximum tokens per completion (default: 64)")
+    add("--n-max", type=_numbers, default=(1, 2, 3, 4, 7), help="draft lengths (default: 1,2,3,4,7)")
+    add("--problems", type=int, default=5, help="number of prompts (default: 5)")
+    add("--rounds", type=int, default=2, help="runs per prompt, of which the fastest counts (default: 2)")
+    add("--seed", type=int, default=1, help="seed of weights and prompts (default: 1)")
+    add("--threads", type=int, default=0, help="llama.cpp threads (default: 0, automatic)")
     add(
         "--calibrate",
         action="store_true",
-        help="find how much a shape's later layers may add, and measure nothing",
+        help="only search for the scale of a shape's later layers that gives the target acceptance",
     )
     return parser
 
@@ -244,8 +248,8 @@ def _print_about(model: Model, options: argparse.Namespace) -> None:
             one.source.path.stat().st_size,
             options.threads or default_threads(one.llama.n_params),
         )
-        told = f"{one.llama.n_params / 1e6:,.1f} M parameters, {size / 1e6:,.1f} MB, {n_threads} threads"
-        print(f"- {kind}: {one.header.name or one.source.path.stem}, {told}")
+        facts = f"{one.llama.n_params / 1e6:,.1f} M parameters, {size / 1e6:,.1f} MB, {n_threads} threads"
+        print(f"- {kind}: {one.header.name or one.source.path.stem}, {facts}")
     print(f"- {options.problems} prompts, at most {options.tokens} tokens each, {options.rounds} rounds\n")
 
 
@@ -254,11 +258,11 @@ def _print_row(cells: Sequence[str]) -> None:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """The command."""
+    """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
     if min(options.problems, options.rounds) < 1:
-        parser.error("--problems and --rounds are how many, at least 1")
+        parser.error("--problems and --rounds must be at least 1")
     if options.calibrate:
         if options.shape is None:
             parser.error("--calibrate needs a --shape")
@@ -283,8 +287,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for label in (alone, *others):
             _print_row([f"`{label}`", *row(found[label], found[alone])])
     print(
-        "\nAccepted are kept / (kept + refused) drafted tokens: those behind a refused one were not tested."
-        "\nDraft, target and ours are shares of the seconds; FLOPs are those of a token."
+        "\nAccepted is kept / (kept + rejected) draft tokens; tokens after a rejected one are not tested."
+        "\nDraft, target and localsmc are shares of the time. FLOPs are per token."
     )
 
 

@@ -1,1 +1,1 @@
-"""How the embedded models are trained and exported; not in the wheel."""
+"""Train and export the embedded models; not included in the wheel."""

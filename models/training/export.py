@@ -1,9 +1,9 @@
-"""Turn a training folder into a GGUF: `python -m localsmc_models.training.export NAME --run FOLDER`.
+"""Export a trained model as a GGUF: `python -m localsmc_models.training.export NAME --run FOLDER`.
 
-Writes `NAME.gguf` (F16 matrices, F32 norms, tokenizer and chat template inside), `checks.json`
-(what PyTorch and `tokenizers` say, so that the tests need neither), the checksum into
-`card.json`, and a copy of the loss curve. It does not run llama.cpp: `tests/test_embedded.py`
-compares llama.cpp with the stored values. Needs the extra `localsmc[train]`.
+Writes `NAME.gguf` (F16 matrices, F32 norms, tokenizer and chat template included), `checks.json`
+(reference results of PyTorch and `tokenizers`, so that the tests need neither), the checksum in
+`card.json`, and a copy of the loss curve. Does not run llama.cpp: `tests/models/test_embedded.py`
+compares it with the reference results. Needs the extra `localsmc[train]`.
 """
 
 from __future__ import annotations
@@ -45,22 +45,22 @@ from localsmc_models.training.recipe import load_recipe
 from localsmc_models.training.tokenizer import PRE_TOKENIZER, load_tokenizer
 
 MODELS = Path(__file__).parents[1]
-"""The folder that holds a folder per embedded model."""
+"""The folder with one folder per embedded model."""
 
 CHECK_SEED = 2_000_000_011
-"""Only draws the checks' problems; held-out ones, so never a text of the training."""
+"""Seed of the problems for the checks; these are held out, so never part of the training data."""
 
 N_PROBLEMS = 6
 N_GREEDY = 160
 MOST_TRIED = 500
 LEAST_WORK = 4
-"""Lines of work of a problem whose greedy check is to be long."""
+"""Minimum number of steps of a problem for a long greedy check."""
 
 LEAST_GAP = 0.35
-"""Greedy checks are stored only where the best logit leads by this much at every token.
+"""A greedy check is stored only if the best logit leads by this much at every token.
 
-Closer calls may fall either way with the weights in F16 and another order of summation;
-the margin is about ten times the largest difference seen."""
+With F16 weights and another order of summation, the order of closer logits may change;
+the margin is about ten times the largest difference observed."""
 
 HARD_TEXTS = (
     turn("system", "Answer at once.")
@@ -72,12 +72,12 @@ HARD_TEXTS = (
     )
     + f"\u2028 x  =\t 7 \n\n  3,000.50{END_OF_TEXT}",
 )
-"""Several turns, and what the corpus never writes: the byte fallback."""
+"""A conversation of several turns, and characters that the corpus never uses: the byte fallback."""
 
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """What a training folder holds."""
+    """The content of a training folder."""
 
     name: str
     recipe: dict[str, Any]
@@ -87,7 +87,7 @@ class Trained:
 
     @property
     def final_loss(self) -> float:
-        """The mean loss of the last hundred steps."""
+        """The mean loss of the last 100 steps."""
         losses = [loss for _, loss in self.history[-100:]]
         return sum(losses) / len(losses)
 
@@ -108,7 +108,7 @@ def load(name: str, folder: Path) -> Trained:
 
 
 def write_gguf(trained: Trained, file: Path) -> None:
-    """The model in llama.cpp's format."""
+    """Write the model in llama.cpp's format."""
     writer = gguf.GGUFWriter(file, arch="llama")
     _add_shape(writer, trained.network.shape)
     writer.add_name(title(trained.name))
@@ -125,7 +125,7 @@ def write_gguf(trained: Trained, file: Path) -> None:
 
 
 def _gguf_name(name: str) -> str:
-    # The network's names are the GGUF's but for the module that groups a block's attention matrices.
+    # The network's names equal the GGUF's, except for the module that groups the attention matrices.
     return name.replace(".attn.", ".")
 
 
@@ -153,14 +153,14 @@ def _add_tokenizer(writer: gguf.GGUFWriter, tokenizer: Tokenizer) -> None:
     writer.add_token_merges([" ".join(pair) for pair in merges])
     writer.add_eos_token_id(tokenizer.token_to_id(TURN_END))
     writer.add_pad_token_id(tokenizer.token_to_id(END_OF_TEXT))
-    # No text begins with a special token; unnamed, llama.cpp would call token 11, a bracket, the BOS.
+    # Texts have no BOS token; without an id, llama.cpp would use token 11, a bracket, as BOS.
     writer.add_bos_token_id(tokenizer.token_to_id(END_OF_TEXT))
     writer.add_add_bos_token(False)
     writer.add_chat_template(CHAT_TEMPLATE)
 
 
 def rounded(network: Network) -> Network:
-    """The network with the matrices' values as the GGUF has them."""
+    """A copy of the network with its matrices rounded to F16, as in the GGUF."""
     twin = copy.deepcopy(network)
     for parameter in twin.parameters():
         if parameter.ndim == 2:
@@ -170,12 +170,12 @@ def rounded(network: Network) -> Network:
 
 @torch.inference_mode()
 def logits_of(network: Network, ids: list[int]) -> np.ndarray:
-    """The logits (T, V) after every token, in float32."""
+    """The logits (T, V) after each token, in float32."""
     return network(torch.tensor([ids]))[0].numpy()
 
 
 def greedy(network: Network, ids: list[int], end: int) -> tuple[list[int], float]:
-    """The likeliest token again and again, end of turn included, and the closest call among them."""
+    """Greedy decoding up to and including the end of turn; also returns the smallest gap to a runner-up."""
     reply: list[int] = []
     gap = np.inf
     while len(reply) < N_GREEDY and end not in reply:
@@ -187,7 +187,7 @@ def greedy(network: Network, ids: list[int], end: int) -> tuple[list[int], float
 
 
 def greedy_checks(trained: Trained) -> Iterator[dict[str, Any]]:
-    """Held-out problems of different families with the text PyTorch writes, and how clearly."""
+    """Held-out problems of different families, each with PyTorch's greedy completion and its smallest gap."""
     end = trained.tokenizer.token_to_id(TURN_END)
     families: set[str] = set()
     for problem in itertools.islice(problems(CHECK_SEED, "held-out"), MOST_TRIED):
@@ -206,12 +206,12 @@ def greedy_checks(trained: Trained) -> Iterator[dict[str, Any]]:
 
 
 def _start(problem: Problem, *, worked: bool) -> str:
-    # The likeliest reply is the terse one; a first line of work makes a longer continuation.
+    # The most likely reply is terse; a first line of work leads to a longer completion.
     return prompt_text(problem.question) + (f"{problem.steps[0].detail[0]}\n" if worked else "")
 
 
 def text_checks(trained: Trained) -> Iterator[dict[str, Any]]:
-    """Whole texts with their token ids and, at three positions, all logits."""
+    """Texts with their token ids and, at three positions, all logits."""
     drawn = list(itertools.islice(problems(CHECK_SEED + 1, "held-out"), N_PROBLEMS + 3))
     texts = [
         prompt_text(problem.question) + solution(problem, STYLES[i % len(STYLES)]) + TURN_END
@@ -242,10 +242,10 @@ def _formats(chosen: Problem, rated: Problem, other: Problem) -> Iterator[str]:
 
 
 def checks(trained: Trained, file: Path) -> dict[str, Any]:
-    """Everything `tests/test_embedded.py` compares llama.cpp with.
+    """The reference results that `tests/models/test_embedded.py` compares llama.cpp with.
 
-    Logits and greedy texts are the trained network's own, float32 throughout; `rounding` says
-    how far they move when nothing but the matrices is rounded to F16.
+    Logits and greedy completions are those of the trained network in float32; `rounding` is the largest
+    change of the logits if only the matrices are rounded to F16.
     """
     return {
         "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
@@ -260,13 +260,13 @@ def checks(trained: Trained, file: Path) -> dict[str, Any]:
 
 
 def write_json(data: dict[str, Any], file: Path) -> None:
-    """One key a line at the top, the lists of numbers compact below."""
+    """Write JSON with one top-level key per line and compact values."""
     lines = [f"{json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in data.items()]
     file.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
 
 
 def export(name: str, run: Path, out: Path) -> None:
-    """Write all files of an embedded model; its `card.json` must be there to be sealed."""
+    """Write all files of an embedded model; its `card.json` must exist, and gets the checksum."""
     card_file = MODELS / name / "card.json"
     if not card_file.exists():
         sys.exit(f"{card_file} is missing: write the recommended settings there first")
@@ -285,13 +285,13 @@ def export(name: str, run: Path, out: Path) -> None:
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", help="the model's table in recipe.toml")
-    parser.add_argument("--run", type=Path, required=True, help="the training folder")
-    parser.add_argument("--out", type=Path, help="default: the model's own folder")
+    parser.add_argument("name", help="name of the model in recipe.toml")
+    parser.add_argument("--run", type=Path, required=True, help="training folder")
+    parser.add_argument("--out", type=Path, help="output folder (default: the model's folder)")
     options = parser.parse_args()
     export(options.name, options.run, options.out or MODELS / options.name)
 

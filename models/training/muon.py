@@ -1,7 +1,7 @@
-"""The Muon optimizer with its orthogonalisation in float32.
+"""The Muon optimizer (Keller Jordan, 2024) with orthogonalisation in float32.
 
-PyTorch's own computes it in bfloat16, which CPUs without such instructions emulate at several
-times the cost. Same update otherwise (Keller Jordan, 2024), state and defaults included.
+PyTorch's version orthogonalises in bfloat16, which CPUs without bfloat16 instructions emulate at several
+times the cost. The update, state and defaults are otherwise the same.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ import torch
 
 MOMENTUM = 0.95
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)
-"""Of the quintic that pushes singular values towards 1; the original's."""
+"""Coefficients of the quintic that moves singular values towards 1, as in the original."""
 ITERATIONS = 5
 
 
 class Muon(torch.optim.Optimizer):
-    """Steps along the orthogonal factor of the Nesterov momentum of each matrix."""
+    """Updates each matrix along the orthogonal factor of its Nesterov momentum."""
 
     def __init__(self, parameters: Iterable[torch.nn.Parameter], lr: float, weight_decay: float) -> None:
         super().__init__(parameters, {"lr": lr, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
-        """One update of every matrix that has a gradient, those of a shape together."""
+        """Update every matrix that has a gradient; matrices of one shape are processed together."""
         for group in self.param_groups:
             same_shape: dict[torch.Size, list[torch.nn.Parameter]] = {}
             for matrix in group["params"]:
@@ -46,7 +46,7 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonal(matrices: torch.Tensor) -> torch.Tensor:
-    """Roughly U·Vᵀ of each matrix's singular value decomposition, by Newton-Schulz iterations."""
+    """Approximately U·Vᵀ of each matrix's singular value decomposition, by Newton-Schulz iterations."""
     is_tall = matrices.shape[1] > matrices.shape[2]
     x = matrices.mT if is_tall else matrices
     x = x / x.norm(dim=(1, 2), keepdim=True).clamp(min=1e-7)

@@ -1,7 +1,7 @@
-"""The llama architecture in PyTorch, laid out as llama.cpp computes it.
+"""The llama architecture in PyTorch, with llama.cpp's tensor layout.
 
-Tensor names are those of the GGUF, rotary pairs are adjacent channels (llama.cpp's `llama`
-architecture), so exporting is a copy. Knows nothing of tokens' meaning or of training.
+Tensor names are those of the GGUF, and rotary pairs are adjacent channels (llama.cpp's `llama`
+architecture), so that export is a copy. This module does not use the tokenizer or the training code.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ class NetworkShape:
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Where tokens stand: their rotary angles' cos and sin (B or 1, T, 1, W/2), and what each sees.
+    """Positions of tokens: cos and sin of their rotary angles (B or 1, T, 1, W/2), and the attention mask.
 
-    `mask` (B, 1, T, T) is true where the token of the row sees that of the column; without one
-    it sees every token before it.
+    `mask` (B, 1, T, T) is true where the token of the row attends to the token of the column. Without it,
+    attention is causal.
     """
 
     cos: torch.Tensor
@@ -67,7 +67,7 @@ class Attention(nn.Module):
 
 
 class TransformerBlock(nn.Module):
-    """Attention and a SwiGLU feed-forward layer, each behind an RMS norm and a skip."""
+    """Attention and a SwiGLU feed-forward layer, each with a pre-RMS-norm and a residual connection."""
 
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
@@ -92,11 +92,11 @@ class TransformerBlock(nn.Module):
 
 
 class Network(nn.Module):
-    """Token ids (B, T) to logits (B, T, V); the output matrix is the embedding's.
+    """Token ids (B, T) to logits (B, T, V); the output matrix is the embedding matrix.
 
-    With `positions` (B, T) and `mask` (B, T, T) the rows are trees instead of texts. With
-    `chosen`, N indices into the flattened places, the logits are theirs alone (N, V); what
-    nothing else depends on, from the last feed-forward layer on, is computed only there.
+    With `positions` (B, T) and `mask` (B, T, T), the rows are trees instead of texts. With `chosen`,
+    N indices into the flattened tokens, only their logits are returned (N, V), and the layers after the
+    last attention are computed only for them.
     """
 
     cos: torch.Tensor
@@ -138,7 +138,7 @@ class Network(nn.Module):
 
 
 def rotate(x: torch.Tensor, places: Places) -> torch.Tensor:
-    """Turn the adjacent channel pairs of x (B, T, H, D) by their position's angles."""
+    """Rotate the adjacent channel pairs of x (B, T, H, D) by the angles of their positions."""
     even, odd = x[..., 0::2], x[..., 1::2]
     cos, sin = places.cos, places.sin
     return torch.stack((even * cos - odd * sin, even * sin + odd * cos), dim=-1).flatten(-2).to(x.dtype)

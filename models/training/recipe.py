@@ -1,4 +1,4 @@
-"""Reading recipe.toml, which holds every number behind the embedded models."""
+"""Read recipe.toml, which contains all hyperparameters of the embedded models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RECIPE = Path(__file__).with_name("recipe.toml")
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A TOML file."""
+    """Read a TOML file."""
     return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
@@ -25,9 +25,9 @@ def tables() -> dict[str, Any]:
 
 
 def load_recipe(name: str) -> dict[str, Any]:
-    """One model's table, with the tables that all models share; exits where there is none."""
+    """The table of one model, merged with the shared tables; exits if there is no such model."""
     shared = tables()
     models = shared.pop("models")
     if name not in models:
-        sys.exit(f"no model `{name}` in {RECIPE}; there is: {', '.join(models)}")
+        sys.exit(f"no model `{name}` in {RECIPE}; choose from: {', '.join(models)}")
     return {**shared, **models[name]}

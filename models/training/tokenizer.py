@@ -1,10 +1,10 @@
-"""The embedded models' tokenizer: byte-level BPE with single digits, learned from the corpus.
+"""The tokenizer of the embedded models: byte-level BPE with single digits, learned from the corpus.
 
-Split rule and special tokens are llama.cpp's `qwen2` pre-tokenizer and a ChatML-like template,
-so that `localsmc`'s ordinary path (llama.cpp tokenises, the GGUF's template renders) is used.
-Both models read `tokenizer.json`, learned once; `python -m localsmc_models.training.tokenizer FILE` learns
-one anew, from the corpus as it is now, by the `tokenizer` table of the recipe. Needs the extra
-`localsmc[train]`.
+It uses the split rule of llama.cpp's `qwen2` pre-tokenizer and the special tokens of a ChatML-like
+template, so that the models run through the normal path of `localsmc` (llama.cpp tokenises, the GGUF's
+template renders). Both models share `tokenizer.json`, which was learned once.
+`python -m localsmc_models.training.tokenizer FILE` learns a new one from the current corpus, with the
+`tokenizer` table of the recipe. Needs the extra `localsmc[train]`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 TOKENIZER = Path(__file__).with_name("tokenizer.json")
 
 PRE_TOKENIZER = "qwen2"
-"""llama.cpp's name for SPLIT (tokenizer.ggml.pre); its regular expression keeps digits single."""
+"""llama.cpp's name for SPLIT (tokenizer.ggml.pre); the regular expression makes each digit a token."""
 
 SPLIT = (
     r"(?:'[sS]|'[tT]|'[rR][eE]|'[vV][eE]|'[mM]|'[lL][lL]|'[dD])|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}"
@@ -38,7 +38,7 @@ SPLIT = (
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
-    """Learn the merges from texts; the template's marks in them are tokens of their own."""
+    """Learn the merges from texts; the template's special tokens are removed from them first."""
     from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
     tokenizer = Tokenizer(models.BPE())
@@ -61,18 +61,18 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int) -> Tokenizer:
 
 
 def load_tokenizer() -> Tokenizer:
-    """The tokenizer of both models."""
+    """Load the tokenizer that both models share."""
     from tokenizers import Tokenizer
 
     return Tokenizer.from_file(str(TOKENIZER))
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("file", type=Path, help="where to write it")
+    parser.add_argument("file", type=Path, help="output file")
     options = parser.parse_args()
     recipe = tables()
     table = recipe["tokenizer"]

@@ -1,9 +1,9 @@
 """Train an embedded model: `python -m localsmc_models.training.train NAME --out FOLDER`.
 
-Reads every number from recipe.toml, runs on the CPU or on CUDA (bf16 there), writes
-checkpoints, resumes from the newest one, and ends with `loss.csv` and `loss.png`. Problems
-are drawn fresh from the corpus, so no example is seen twice but by chance; the loss counts
-the solution's tokens only. Needs the extra `localsmc[train]`.
+Reads all hyperparameters from recipe.toml, runs on the CPU or on CUDA (in bf16), writes checkpoints,
+resumes from the newest one, and finally writes `loss.csv` and `loss.png`. Problems are newly generated
+by the corpus, so an example repeats only by chance. The loss counts only the tokens of replies.
+Needs the extra `localsmc[train]`.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Training:
     pool: int
     checkpoint_steps: int
     rating_steps: int
-    """The last steps, in which steps of work are rated: before, nothing is known to rate them by."""
+    """Number of final steps whose data include rated steps: earlier, the model cannot learn to rate yet."""
 
 
 def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
@@ -61,7 +61,7 @@ def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
 def batches(
     tokenizer: Tokenizer, training: Training, mixture: Mixture, step: int, seed: int
 ) -> Iterator[TreeBatch]:
-    """The batches from a step on, endless; rows of similar length share one, so little is padding."""
+    """An endless stream of batches, starting at a step; rows of similar length are batched together."""
     rng = random.Random(f"{seed}/batches")
     plain, rated = (corpus(seed, some) for some in (replace(mixture, ratings=0), mixture))
     padding = tokenizer.token_to_id(END_OF_TEXT)
@@ -76,7 +76,7 @@ def batches(
 
 
 def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[TreeRow]:
-    """Trees in tokens. Segments begin where any text's tokens do, so each is encoded by itself."""
+    """Tokenise trees. Tokens never cross segment boundaries, so each segment is encoded separately."""
     texts = [segment.text for tree in grown for segment in tree.segments]
     encoded = iter(tokenizer.encode_batch(texts))
     for tree in grown:
@@ -84,7 +84,7 @@ def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[TreeRow]:
 
 
 def on_device(batch: TreeBatch, device: str) -> TreeBatch:
-    """The batch as tensors."""
+    """Convert a batch to tensors on a device."""
     return TreeBatch(*(torch.from_numpy(getattr(batch, field.name)).to(device) for field in fields(batch)))
 
 
@@ -100,7 +100,7 @@ def optimizers(network: Network, training: Training) -> list[torch.optim.Optimiz
 
 
 def schedule(step: int, training: Training) -> float:
-    """The share of the learning rate at a step: a linear rise, then half a cosine."""
+    """The factor of the learning rate at a step: linear warm-up, then half a cosine."""
     if step < training.warmup_steps:
         return (step + 1) / training.warmup_steps
     progress = (step - training.warmup_steps) / max(1, training.steps - training.warmup_steps)
@@ -131,14 +131,15 @@ class TrainingRun:
         return self.folder / "checkpoint.pt"
 
     def resume(self) -> None:
-        """Go on from the newest checkpoint, if there is one."""
+        """Resume from the newest checkpoint, if there is one."""
         if not self.checkpoint.exists():
             return
         state = torch.load(self.checkpoint, map_location=self.device, weights_only=True)
         shapes = {name: tensor.shape for name, tensor in self.network.state_dict().items()}
         if shapes != {name: tensor.shape for name, tensor in state["network"].items()}:
             raise ConfigError(
-                f"`{self.checkpoint}` is of a model with another shape", hint="give another folder as `--out`"
+                f"`{self.checkpoint}` is of a model with another shape",
+                hint="choose another `--out` folder",
             )
         self.network.load_state_dict(state["network"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
@@ -147,7 +148,7 @@ class TrainingRun:
         self.history = [(int(step), float(loss)) for step, loss in state["history"]]
 
     def save(self) -> None:
-        """Write the checkpoint in one rename, so that a cut-off run leaves the older one."""
+        """Write the checkpoint and rename it, so that an interrupted run keeps the previous one."""
         state = {
             "network": self.network.state_dict(),
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
@@ -159,7 +160,7 @@ class TrainingRun:
         draft.replace(self.checkpoint)
 
     def loss(self, batch: TreeBatch) -> torch.Tensor:
-        """Weighted mean of the cross-entropy, in nats, over the tokens that are learned."""
+        """Weighted mean of the cross-entropy, in nats, over the tokens that count in the loss."""
         batch = on_device(batch, self.device)
         with torch.autocast(self.device, torch.bfloat16, enabled=self.device == "cuda"):
             logits = self.network(batch.tokens, batch.positions, batch.mask, batch.before)
@@ -167,7 +168,7 @@ class TrainingRun:
         return losses @ batch.weights / batch.weights.sum()
 
     def advance(self, batch: TreeBatch) -> float:
-        """One optimizer step; returns its loss."""
+        """Run one optimizer step and return its loss."""
         share = schedule(self.step, self.training)
         rates = (self.training.matrix_learning_rate, self.training.learning_rate)
         for optimizer, rate in zip(self.optimizers, rates, strict=True):
@@ -183,19 +184,19 @@ class TrainingRun:
         return float(loss.detach())
 
     def run(self) -> None:
-        """Train to the last step; where it is interrupted, the newest checkpoint stays."""
+        """Train to the last step; if interrupted, the newest checkpoint remains."""
         try:
             self._run()
         except KeyboardInterrupt:
-            # Not saved here: it may have come in the middle of an update.
-            kept = self.step // self.training.checkpoint_steps * self.training.checkpoint_steps
-            print(f"interrupted: the same command goes on from step {kept}", file=sys.stderr)
+            # Do not save here: the interrupt may have come in the middle of an update.
+            saved = self.step // self.training.checkpoint_steps * self.training.checkpoint_steps
+            print(f"interrupted: run the same command to resume from step {saved}", file=sys.stderr)
             raise
         self.save()
         self.write_losses()
 
     def _run(self) -> None:
-        # A resumed run draws a stream of its own: replaying the old one would cost minutes.
+        # A resumed run draws a new stream of problems: replaying the old one would take minutes.
         seed = self.seed + 1_000_003 * self.step
         stream = batches(self.tokenizer, self.training, self.mixture, self.step, seed)
         began, first = time.monotonic(), self.step
@@ -215,7 +216,7 @@ class TrainingRun:
                 self.save()
 
     def write_losses(self) -> None:
-        """The loss curve as numbers and as a picture."""
+        """Write the loss curve as CSV and as a plot."""
         with (self.folder / "loss.csv").open("w", newline="") as file:
             csv.writer(file).writerows([("step", "loss"), *self.history])
         import matplotlib
@@ -225,19 +226,19 @@ class TrainingRun:
 
         figure, axes = pyplot.subplots(figsize=(7, 4))
         axes.plot(*zip(*self.history, strict=True), linewidth=0.6)
-        axes.set(xlabel="step", ylabel="loss (nats a token)", yscale="log")
+        axes.set(xlabel="step", ylabel="loss (nats per token)", yscale="log")
         figure.savefig(self.folder / "loss.png", dpi=120, bbox_inches="tight")
 
 
 def main() -> None:
-    """The command line."""
+    """Run the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("name", help="the model's table in recipe.toml")
-    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and curves")
+    parser.add_argument("name", help="name of the model in recipe.toml")
+    parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and loss curve")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    parser.add_argument("--steps", type=int, help="instead of the recipe's, for a trial")
+    parser.add_argument("--steps", type=int, help="number of steps, overriding the recipe")
     options = parser.parse_args()
     run = TrainingRun(load_recipe(options.name), options.out, options.device)
     if options.steps is not None:

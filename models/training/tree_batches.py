@@ -1,8 +1,8 @@
-"""Trees as rows of tokens: what the network is given, and what each token of it sees.
+"""Convert trees to rows of tokens with positions and attention masks.
 
-A row is a tree's segments one after another. A token stands at the position that it has in its
-own text, and sees only what is before it there, so one row does the work of all its texts.
-NumPy only; the trainer makes tensors of it.
+A row is the concatenation of a tree's segments. A token has the position that it has in its own text,
+and attends only to the tokens before it in that text, so one row replaces all texts of the tree.
+Uses only NumPy; the trainer converts the arrays to tensors.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class TreeRow:
-    """A tree in T tokens: ids, positions, the place of the token before, loss weights (all T).
+    """A tree of T tokens: ids, positions, index of the previous token, loss weights (all (T,)).
 
-    `mask` (T, T) is true where the token of the row sees that of the column.
+    `mask` (T, T) is true where the token of the row attends to the token of the column.
     """
 
     ids: Ints
@@ -37,8 +37,8 @@ class TreeRow:
 class TreeBatch:
     """Rows padded to one width, as arrays or as tensors.
 
-    Token ids and positions (B, T), what each token sees (B, T, T), and of the M tokens that the
-    loss counts: the place (M) in the flattened batch of the token before, id (M) and weight (M).
+    Token ids and positions (B, T) and the attention mask (B, T, T). For the M tokens that count in the
+    loss: the index of the previous token in the flattened batch (M,), the id (M,) and the weight (M,).
     """
 
     tokens: Any
@@ -50,7 +50,7 @@ class TreeBatch:
 
 
 def row(tree: Tree, parts: Sequence[Sequence[int]]) -> TreeRow:
-    """A tree whose segments have these token ids."""
+    """Convert a tree to a row, given the token ids of each segment."""
     lengths = [len(part) for part in parts]
     ends = np.cumsum(lengths)
     before = np.arange(-1, ends[-1] - 1)
@@ -68,7 +68,7 @@ def row(tree: Tree, parts: Sequence[Sequence[int]]) -> TreeRow:
 
 
 def groups(pool: Iterable[TreeRow], budget: int) -> Iterator[list[TreeRow]]:
-    """Rows by length, as many together as fit a number of tokens, padding included."""
+    """Group rows of similar length, each group with at most `budget` tokens, padding included."""
     group: list[TreeRow] = []
     for row in sorted(pool, key=lambda row: len(row.ids)):
         if group and (len(group) + 1) * len(row.ids) > budget:
@@ -80,11 +80,11 @@ def groups(pool: Iterable[TreeRow], budget: int) -> Iterator[list[TreeRow]]:
 
 
 def padded(group: Sequence[TreeRow], padding: int) -> TreeBatch:
-    """Rows as one batch of arrays."""
+    """Combine rows into one padded batch of arrays."""
     width = max(len(row.ids) for row in group)
     tokens = np.full((len(group), width), padding)
     positions = np.zeros_like(tokens)
-    # Padding sees the first token, for a token that sees none has no attention to compute.
+    # Padding attends to the first token, because attention over no tokens is undefined.
     mask = np.zeros((len(group), width, width), dtype=bool)
     mask[:, :, 0] = True
     for i, row in enumerate(group):

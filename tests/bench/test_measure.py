@@ -1,4 +1,4 @@
-"""The benchmark: what is replayed is what was run, parts add up, and nothing measured is lost."""
+"""The benchmark replays the run it measures, its time shares add up, and no measurement is lost."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""Models of random weights: how they are written down, their blocks, their types, the file, the cache."""
+"""Models with random weights: names, shapes, types, GGUF files and the cache."""
 
 from __future__ import annotations
 

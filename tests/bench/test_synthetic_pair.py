@@ -1,4 +1,4 @@
-"""Pairs with random weights, and the command that measures what a draft saves."""
+"""Pairs of models with random weights, and the command that measures what a draft model saves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`localsmc bench`: its tables, mistakes in one sentence, and nothing measured is lost."""
+"""The command `localsmc bench`: its tables, its error messages, and what remains after a failure."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""`localsmc chat` through real processes: from a pipe, and on a terminal."""
+"""The command `localsmc chat` in real processes, from a pipe and in a terminal."""
 
 import json
 import os

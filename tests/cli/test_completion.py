@@ -1,4 +1,4 @@
-"""What shells are offered, through real processes and the variables that their scripts set."""
+"""Shell completion, in real processes with the variables that the shell scripts set."""
 
 import json
 import os

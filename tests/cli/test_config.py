@@ -1,4 +1,4 @@
-"""Configuration: which value wins, where it is from, what is refused, and what changes the file."""
+"""Configuration: precedence and origin of values, invalid values, and edits of the file."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What `--help` says: short, grouped, with examples that run; the reference page is made of it."""
+"""The help texts are short, grouped and have working examples; the reference page is built from them."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What the command line says of models that do not fit, and of GPUs that are not used."""
+"""Messages of the command line about models that do not fit and GPUs that are not used."""
 
 from __future__ import annotations
 

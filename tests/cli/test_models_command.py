@@ -1,4 +1,4 @@
-"""`localsmc models`, and models by name on the other commands."""
+"""The command `localsmc models`, and model names in the other commands."""
 
 import json
 import os
@@ -104,19 +104,19 @@ MISTAKES = [
     (["pull"], 2, "no model is named", "localsmc models pull "),
     (["pull", ""], 2, "no model is named", "localsmc models pull "),
     (["pull", "a", "b"], 2, "unexpected extra argument", "--help"),
-    (["pull", "user/unknown"], 3, "the hub has no repository `user/unknown`", "no file at `user/unknown`"),
-    (["pull", "user/tiny-GGUF:Q2_K"], 3, "has no quantization `Q2_K`", "there is: Q4_K_M, Q8_0"),
-    (["pull", "user/tiny-GGUF/x.gguf"], 3, "has no file `x.gguf`", "there is: tiny-Q4_K_M.gguf"),
-    (["pull", "--offline", "user/tiny-GGUF"], 3, "the network is off", "--offline"),
-    (["pull", "-hft", "hf_wrong", "user/tiny-GGUF"], 3, "asks for a token", "HF_TOKEN"),
-    (["pull", "user/junk-GGUF"], 3, "is not a GGUF file", "whole language model"),
+    (["pull", "user/unknown"], 3, "the hub has no repository `user/unknown`", "no local file `user/unknown`"),
+    (["pull", "user/tiny-GGUF:Q2_K"], 3, "has no quantization `Q2_K`", "choose from: Q4_K_M, Q8_0"),
+    (["pull", "user/tiny-GGUF/x.gguf"], 3, "has no file `x.gguf`", "choose from: tiny-Q4_K_M.gguf"),
+    (["pull", "--offline", "user/tiny-GGUF"], 3, "offline mode is on", "--offline"),
+    (["pull", "-hft", "hf_wrong", "user/tiny-GGUF"], 3, "requires a token", "HF_TOKEN"),
+    (["pull", "user/junk-GGUF"], 3, "is not a GGUF file", "complete language model"),
     (["pull", "my model"], 3, "no model is called `my model`", "user/repo"),
     (["pull", "tinny"], 3, "no model is called `tinny`", "did you mean `tiny`?"),
     (["pull", "~nobody/at/all.gguf"], 3, "no model at `~nobody/at/all.gguf`", "user/repo"),
     (["pull", "x" * 5000], 3, "no model is called `xxx", "user/repo"),
     (["pull", "a/\0.gguf"], 3, "no model at `a/", "user/repo"),
     (["pull", "-q", "-v", "tiny"], 2, "exclude each other", "leave one"),
-    (["show", "user/tiny-GGUF"], 3, "is not here yet", "localsmc models pull user/tiny-GGUF"),
+    (["show", "user/tiny-GGUF"], 3, "is not downloaded yet", "localsmc models pull user/tiny-GGUF"),
     (["show", "/none.gguf"], 3, "no model at `/none.gguf`", "user/repo"),
     (["show", "tiny", "-N", "0"], 2, "'0' is not", "--help"),
     (["rm"], 2, "no model is named", "localsmc models rm "),
@@ -124,11 +124,11 @@ MISTAKES = [
     (["rm", "-y", "user/tiny-GGUF"], 3, "is not in the cache", "localsmc models list"),
     (["rm", "-y", __file__], 2, "is no model of the cache", "yourself"),
     (["alias", "tiny", "user/x"], 2, "`tiny` is an embedded model", "another name"),
-    (["alias", "a b", "user/x"], 2, "`a b` is no name", "letters"),
-    (["alias", "user/x", "tiny"], 2, "`user/x` is no name", "letters"),
+    (["alias", "a b", "user/x"], 2, "`a b` is not a valid alias", "letters"),
+    (["alias", "user/x", "tiny"], 2, "`user/x` is not a valid alias", "letters"),
     (["alias", "a", "none"], 3, "no model is called `none`", "user/repo"),
     (["alias", "a"], 2, "no alias is called `a`", "localsmc models alias a MODEL"),
-    (["alias", "--rm", "a"], 2, "no alias is called `a`", "no alias at all"),
+    (["alias", "--rm", "a"], 2, "no alias is called `a`", "no aliases yet"),
     (["alias", "--rm", "a", "b"], 2, "`--rm` takes one alias away", "leave `b` out"),
     (["shw"], 2, "has no command `shw`", "did you mean `localsmc models show`?"),
     (["frobnicate"], 2, "has no command `frobnicate`", "there is: list"),
@@ -314,11 +314,11 @@ def test_an_alias_does_not_go_in_a_circle(cli):
     cli("models", "alias", "b", "a")
     code, _, err = cli("models", "alias", "a", "b")
     assert code == 2
-    assert "goes in a circle: a -> b -> a" in err
+    assert "refers to itself: a -> b -> a" in err
     assert aliases.read() == {"a": "tiny", "b": "a"}
     aliases.file().write_text('{"a": "b", "b": "a"}')
     for model in "a", "b":
-        with pytest.raises(ConfigError, match="goes in a circle"):
+        with pytest.raises(ConfigError, match="refers to itself"):
             model_source.resolve(model)
     assert cli("models", "alias", "a", "tiny")[0] == 0
     assert model_source.resolve("b").is_embedded
@@ -410,7 +410,7 @@ def test_the_environment_names_models_of_the_hub(cli, monkeypatch):
     monkeypatch.setenv("LLAMA_ARG_OFFLINE", "enabled")
     code, _, err = cli("solve", "-hf", "user/random-GGUF", *FAST)
     assert code == 3
-    assert "the network is off" in err
+    assert "offline mode is on" in err
 
 
 @pytest.mark.parametrize(
@@ -419,10 +419,10 @@ def test_the_environment_names_models_of_the_hub(cli, monkeypatch):
         (["-hff", "x.gguf"], 2, "`--hf-file` needs one `--hf-repo`"),
         (["-m", "tiny", "-hff", "x.gguf"], 2, "`--hf-file` needs one `--hf-repo`"),
         (["-hf", "user/tiny-GGUF", "-m", "tiny"], 2, "given twice, by `--model` and `--hf-repo`"),
-        (["-hf", "tiny"], 2, "`tiny` is no repository"),
-        (["-hf", "user/tiny-GGUF", "-hff", "x.bin"], 2, "`x.bin` names no GGUF file"),
+        (["-hf", "tiny"], 2, "`tiny` is not a repository name"),
+        (["-hf", "user/tiny-GGUF", "-hff", "x.bin"], 2, "`x.bin` is not the name of a GGUF file"),
         (["-hf", "user/tiny-GGUF:Q4_K_M", "-hff", "x.gguf"], 3, "has no file `x.gguf`"),
-        (["-hf", "user/tiny-GGUF", "--offline"], 3, "the network is off"),
+        (["-hf", "user/tiny-GGUF", "--offline"], 3, "offline mode is on"),
         (["-md", "tiny", "-hfd", "user/x", "--method", "speculative"], 2, "by `--model-draft` and"),
         (["-hfd", "user/draft-GGUF"], 2, "`--hf-repo-draft` does not apply to `--method power-smc`"),
         (["-m", "user/tiny-GGUF", "--method", "speculative"], 2, "needs a draft model"),

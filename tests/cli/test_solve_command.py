@@ -1,4 +1,4 @@
-"""The command line: in this process where the mistake is in the words, through real processes elsewhere."""
+"""The command `localsmc solve`, in this process for mistakes in arguments, otherwise in real processes."""
 
 import json
 import os
@@ -72,9 +72,9 @@ MISTAKES = [
     (["x", "--grammar", "{nul}"], 2, "is not text", "the grammar"),
     (["x", "--grammar", ""], 2, "the grammar is empty"),
     (["x", "-j", " "], 2, "the JSON schema is not JSON"),
-    (["x", "--grammar", "{problem}"], 2, "line 1 of the grammar: `::=` is expected at `is 1 + 1?`"),
+    (["x", "--grammar", "{problem}"], 2, "line 1 of the grammar: expected `::=` at `is 1 + 1?`"),
     (["x", "--grammar", "rot ::= [0-9]"], 2, "the grammar has no rule `root`"),
-    (["x", "--grammar", 'root ::= "a'], 2, "line 1 of the grammar: a string that ends", "GBNF"),
+    (["x", "--grammar", 'root ::= "a'], 2, "line 1 of the grammar: expected a closed string", "GBNF"),
     (["x", "--grammar", "root ::= \udcff"], 2, "`--grammar` is not UTF-8 text"),
     (["x", "--grammar", 'root ::= root "a"'], 2, "left recursion"),
     (["x", "--grammar", "root ::= [z-a]"], 2, "the grammar allows no token to begin with"),

@@ -1,7 +1,7 @@
-"""What every `LanguageModel` promises: the same suite for the toy, the embedded GGUF, a llama and a mamba.
+"""The contract of every `LanguageModel`, tested on the toy, the embedded GGUF, a llama and a mamba.
 
-The GGUF contexts hand out guarded logits (they turn to NaN at the next decode), so a method that
-kept a stale view would fail here.
+The GGUF contexts return guarded logits (they become NaN at the next decode), so a method that uses
+a stale view fails here.
 """
 
 import numpy as np

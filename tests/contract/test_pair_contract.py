@@ -1,6 +1,6 @@
-"""Two models in llama.cpp: what their memories hold after every round, which pairs are refused, and laws.
+"""Two models in llama.cpp: KV cache contents after every round, rejected pairs, and distributions.
 
-The target and the draft are the embedded pair, or toys; contexts hand out guarded logits.
+The target and the draft are the embedded pair, or toys; the contexts return guarded logits.
 """
 
 from __future__ import annotations

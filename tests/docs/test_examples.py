@@ -1,4 +1,4 @@
-"""The examples of the documentation, as their readers run them: each by a process of its own."""
+"""Each example of the documentation runs in a process of its own."""
 
 import importlib.util
 import math

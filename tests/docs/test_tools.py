@@ -1,4 +1,4 @@
-"""The documentation and the tools say the same as the code and as each other."""
+"""The documentation and the tools agree with the code and with each other."""
 
 import re
 from pathlib import Path

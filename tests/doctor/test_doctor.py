@@ -1,4 +1,4 @@
-"""`localsmc doctor`: each check by itself, and the whole in real processes where something is broken."""
+"""The command `localsmc doctor`: each check alone, and the whole command in broken environments."""
 
 from __future__ import annotations
 
@@ -451,7 +451,7 @@ def test_other_commands_then_say_that_there_is_a_doctor(tmp_path):
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("Error: llama.cpp cannot be loaded: ")
-    assert "hint: `localsmc doctor` says what to do" in done.stderr
+    assert "hint: run `localsmc doctor` for advice" in done.stderr
 
 
 def test_a_cache_that_is_a_file_is_broken(tmp_path):

@@ -1,4 +1,4 @@
-"""Conversations: what is decoded at each turn, by counting, and what the model is given of what was said."""
+"""Conversations: the number of tokens decoded per turn, and the prompt that the model gets."""
 
 from dataclasses import replace
 

@@ -1,4 +1,4 @@
-"""From a problem to a result, on the embedded model: what a user of the library relies on."""
+"""Solving problems with the Python library, on the embedded model."""
 
 import dataclasses
 import json

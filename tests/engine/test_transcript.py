@@ -1,4 +1,4 @@
-"""Conversations as files: what is written is read again, and what is no transcript is refused."""
+"""Transcripts survive writing and reading, and invalid files are rejected."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Grading: a table that grows by one row a bug, and a worker that nothing gets past."""
+"""Grading: a table with one row per bug found, and a worker process that survives every answer."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Evaluation runs: every line once, the same whatever came before it, and nothing lost."""
+"""Evaluation runs: each result is written once, does not depend on interruptions, and is never lost."""
 
 import contextlib
 import json

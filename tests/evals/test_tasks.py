@@ -1,4 +1,4 @@
-"""Sets of problems: what rows become, and what is said of rows that become nothing."""
+"""Tasks: how rows become problems, and the errors for rows that cannot."""
 
 import json
 import os
@@ -245,5 +245,5 @@ def test_a_hub_that_cannot_be_reached_is_said_with_the_set(hub):
 
 def test_a_gated_set_names_the_page_of_its_terms(hub):
     message, hint = hub("gpqa").split("|")
-    assert message == "`Idavidrein/gpqa` is given only to who accepts its terms"
+    assert message == "`Idavidrein/gpqa` requires you to accept its terms"
     assert re.search(r"http://127.0.0.1:\d+/datasets/Idavidrein/gpqa, then", hint)

@@ -1,6 +1,6 @@
-"""Bad model files: what `gguf.read_header` refuses and says, and that a trial load never kills this process.
+"""Bad model files: `read_header` rejects them with a reason, and a trial load never kills this process.
 
-The mutations are made from a two-layer model with random weights, written here by the `gguf` package.
+The mutations start from a two-layer model with random weights, written here by the `gguf` package.
 """
 
 from __future__ import annotations
@@ -260,8 +260,8 @@ FOREIGN = {
     "old": (b"tjgg\x03\x00\x00\x00" + bytes(60), "before GGUF", "convert"),
     "swapped": (b"FUGG" + bytes(60), "byte-swapped", "little-endian"),
     "zeros": (bytes(4096), "zeros", "download"),
-    "short": (b"GG", "first few bytes", "download"),
-    "text": (b"This is a file about models, not one of them.", "something else", "language model"),
+    "short": (b"GG", "cut after a few bytes", "download"),
+    "text": (b"This is a file about models, not one of them.", "some other kind of file", "language model"),
 }
 
 
@@ -327,9 +327,9 @@ def test_an_empty_file(tmp_path: Path) -> None:
 
 # A field of the header, the number written there, a piece of the message.
 EDITS = [
-    ("version", 0, "version 0; this release knows 2 and 3"),
+    ("version", 0, "version 0; this release supports 2 and 3"),
     ("version", 1, "version 1, which llama.cpp no longer reads"),
-    ("version", 4, "version 4; this release knows 2 and 3"),
+    ("version", 4, "version 4; this release supports 2 and 3"),
     ("version", 3 << 24, "big-endian"),
     ("n_tensors", -1, "18,446,744,073,709,551,615 tensors"),
     ("n_tensors", 1000, "is damaged"),
@@ -400,7 +400,7 @@ METADATA = {
     ),
     "adapter": (tiny_fields() | {"general.type": ("string", "adapter")}, "is a LoRA adapter"),
     "imatrix": (tiny_fields() | {"general.type": ("string", "imatrix")}, "is an importance matrix"),
-    "split": (tiny_fields() | {"split.count": ("uint16", 3)}, "its name does not say which"),
+    "split": (tiny_fields() | {"split.count": ("uint16", 3)}, "its name has no part number"),
     "split count": (tiny_fields() | {"split.count": ("string", "x")}, "split.count is 'x'"),
 }
 
@@ -418,15 +418,15 @@ def test_a_projector_is_not_a_model(tmp_path: Path) -> None:
 
 def test_files_without_weights(tmp_path: Path) -> None:
     vocabulary = write_model(tmp_path / "vocab.gguf", tiny_fields(), {})
-    assert str(refusal(vocabulary)) == f"`{vocabulary}` holds a vocabulary and no weights"
+    assert str(refusal(vocabulary)) == f"`{vocabulary}` contains a vocabulary but no weights"
     bare = write_model(tmp_path / "bare.gguf", {}, {})
-    assert str(refusal(bare)) == f"`{bare}` holds no tensors"
+    assert str(refusal(bare)) == f"`{bare}` contains no tensors"
 
 
 def test_no_architecture(tiny: Path, spans: Spans, tmp_path: Path) -> None:
     path = tmp_path / "bad.gguf"
     path.write_bytes(patched(tiny.read_bytes(), spans["general.architecture:key"][0], b"G"))
-    assert "does not say its architecture" in str(refusal(path))
+    assert "does not name its architecture" in str(refusal(path))
 
 
 def test_names_that_appear_twice(tiny: Path, spans: Spans, tmp_path: Path) -> None:
@@ -533,7 +533,7 @@ def test_the_file_that_kills_the_child_is_named(tmp_path: Path, monkeypatch: pyt
         ModelLoadFailed, match=r"aborted while loading `.*bad-1`: GGML_ASSERT\(a == b\) failed \(SIGABRT\)"
     ) as caught:
         results[1].check()
-    assert "sha256" in (caught.value.hint or "")
+    assert "SHA-256" in (caught.value.hint or "")
     results[0].check()
 
 
@@ -559,7 +559,7 @@ def test_what_a_file_says_cannot_reach_the_terminal(tmp_path: Path, monkeypatch:
 def test_a_binding_that_does_not_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child_that("raise ImportError('libllama.so is missing')", monkeypatch)
     result = probe([tmp_path / "a"])[0]
-    assert "llama.cpp cannot be started" in result.message
+    assert "cannot start llama.cpp" in result.message
     assert "ImportError" in result.message
     assert "reinstall" in result.hint
 

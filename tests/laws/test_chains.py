@@ -1,7 +1,7 @@
-"""The laws of the methods with Markov chains, from exact transition matrices on the toy model.
+"""Exact tests of the MCMC methods, by their transition matrices on the toy model.
 
-A run is enumerated through every random choice. Conditioned on the texts before a step, the
-probabilities of the texts after it are a row of the step's transition matrix P.
+A run is enumerated over every random choice. Conditioned on the completions before a step, the
+probabilities of the completions after it are a row of the step's transition matrix P.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Power-SMC on blocks of a draft: E[Ẑ] = Z and every text's measure, by enumeration on pairs of toys."""
+"""Exact tests of draft-smc: E[Ẑ] = Z and the measure of every completion, by enumeration on toy pairs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Stopping when the answer is settled, over every outcome on the toy model.
+"""Exact tests of early stopping, over every outcome on the toy model.
 
-A run that is not to be settled is watched to its end: what it was said to end with must be no more
-than what it ends with. A settled run is given the draws of the whole one.
+A run without early stopping is observed to its end: the announced lower bounds must hold at the end.
+A run that stops early gets the same draws as the full run.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The laws of the methods on the embedded GGUF, against its power distribution by brute force.
+"""Tests of the methods on the embedded GGUF, against its power distribution by brute force.
 
-All texts of at most three tokens are enumerated whose beginnings have p^alpha above a floor; the mass that is
-left out is bounded and is part of every tolerance. Frequencies have to lie within K standard deviations.
+All completions of at most three tokens whose prefixes have p^alpha above a floor are enumerated. The
+remaining mass is bounded and is part of every tolerance. Frequencies must lie within K standard deviations.
 """
 
 from __future__ import annotations

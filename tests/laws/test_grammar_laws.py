@@ -1,4 +1,4 @@
-"""The laws of the methods under a grammar, by enumeration: p^α on the allowed tree, p the model's own."""
+"""Exact tests of constrained decoding, by enumeration: the target is p^α on the allowed completions."""
 
 from __future__ import annotations
 

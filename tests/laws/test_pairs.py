@@ -1,4 +1,4 @@
-"""The laws of methods with two models, by enumerating every random choice on pairs of toy models."""
+"""Exact tests of the methods with two models, by enumerating every random choice on toy pairs."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What Power-SMC offers beside its plain form: each option, alone and with others, keeps the law.
+"""Exact tests of Power-SMC's options: alone and combined, each keeps the target distribution.
 
-As in test_toy_laws every random choice is enumerated. Where options exclude each other, the bias that
-they have together is shown.
+As in test_toy_laws, every random choice is enumerated. For options that exclude each other, the bias of
+the combination is shown.
 """
 
 from __future__ import annotations

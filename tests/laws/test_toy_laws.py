@@ -1,7 +1,7 @@
-"""The laws of the methods, by enumerating every random choice on the toy model.
+"""Exact tests of the methods, by enumerating every random choice on the toy model.
 
 Each row of CASES runs Power-SMC through all its outcomes and asserts E[Ẑ] = Z and, for every
-text s, E[Σ count·exp(logw)·1{s}] = p(s)^α: exact to 1e-12.
+completion s, E[Σ count·exp(logw)·1{s}] = p(s)^α: exact to 1e-12.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Best-of-n and self-consistency against the closed forms of their outputs' laws, early stops included."""
+"""Best-of-n and self-consistency have their closed-form output distributions, also with early stopping."""
 
 from __future__ import annotations
 

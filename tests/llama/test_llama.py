@@ -1,4 +1,4 @@
-"""What is llama.cpp's own: traps that abort or mislead, its log, tokens, timings, lifetimes."""
+"""The llama.cpp bindings: pitfalls that abort or mislead, logs, tokens, timings, lifetimes."""
 
 import ctypes
 import gc
@@ -90,7 +90,7 @@ def test_a_quantised_cache_decodes(embedded, on_gpu):
 
 
 def test_a_model_that_attends_to_later_tokens_is_refused(tmp_path):
-    with pytest.raises(ModelLoadFailed, match="no causal model"):
+    with pytest.raises(ModelLoadFailed, match="not a causal model: it attends to later tokens"):
         LlamaModel(write_llama(tmp_path / "m.gguf", causal=False))
 
 
@@ -204,12 +204,12 @@ def test_a_batch_is_never_larger_than_the_context(model):
     """llama.cpp lowers n_batch to n_ctx without a word, and aborts on a row more."""
     context = open_context(model, options(n_ctx=256, n_batch=2048))
     assert context.n_batch == 256
-    with pytest.raises(SequenceError, match="300 rows"):
+    with pytest.raises(SequenceError, match="the batch has 300 tokens, but must have 1 to 256"):
         context.decode(np.ones(300, int), np.arange(300), np.zeros(300, int))
 
 
 def test_more_shares_than_devices(random_llama):
-    with pytest.raises(ConfigError, match="shares"):
+    with pytest.raises(ConfigError, match="has 100 values"):
         LlamaModel(random_llama, LoadOptions(tensor_split=(1.0,) * 100))
 
 

@@ -1,4 +1,4 @@
-"""`localsmc quantize`: what it writes, what it refuses, and what it leaves behind when it is stopped."""
+"""The command `localsmc quantize`: output files, error messages, and cleanup after an interruption."""
 
 import ctypes
 import functools
@@ -254,8 +254,8 @@ MISTAKES = [
     (["{tiny}", "q8_0", "x.gguf"], 2, "the type comes last", "{tiny} x.gguf q8_0"),
     (["{tiny}", "x.gguf", "q8_0", "4"], 2, "the number of threads is an option", "`-t 4`"),
     (["a", "b", "x.gguf", "q8_0"], 2, "4 arguments are given", "quotes"),
-    (["{tiny}", "x.gguf", "q4_k_mm"], 2, "no quantization is called `q4_k_mm`", "did you mean Q4_K_M?"),
-    (["{tiny}", "x.gguf", "small"], 2, "no quantization is called `small`", "--types"),
+    (["{tiny}", "x.gguf", "q4_k_mm"], 2, "unknown quantization type `q4_k_mm`", "did you mean Q4_K_M?"),
+    (["{tiny}", "x.gguf", "small"], 2, "unknown quantization type `small`", "--types"),
     (["{tiny}", "x.gguf", "iq2_xs"], 2, "IQ2_XS needs an importance matrix", "Q2_K"),
     (["{tiny}", "x.gguf", "q8_0", "-t", "x"], 2, "`--threads`: 'x'"),
     (["{tiny}", "x.gguf", "q8_0", "--treads", "1"], 2, "no option is called", "did you mean `--threads`?"),
@@ -268,12 +268,12 @@ MISTAKES = [
     (["{tiny}", "{folder}/new/", "q8_0"], 2, "new` does not exist", "mkdir -p "),
     (["{tiny}", "{text}/x.gguf", "q8_0"], 2, "cannot be written: Not a directory"),
     (["{tiny}", "{folder}/" + 260 * "x", "q8_0"], 2, "cannot be written: File name too long"),
-    (["{tiny}", "{tiny}", "q8_0", "--force"], 2, "is the model that is read", "another name"),
-    (["{tiny}", "{link}", "q8_0", "--force"], 2, "is the model that is read", "another name"),
-    (["{tiny}", "{text}", "q8_0"], 2, "text` exists", "`--force`"),
-    (["{tiny}", "{dangling}", "q8_0"], 2, "dangling` exists", "`--force`"),
+    (["{tiny}", "{tiny}", "q8_0", "--force"], 2, "is the model to quantize", "another output file"),
+    (["{tiny}", "{link}", "q8_0", "--force"], 2, "is the model to quantize", "another output file"),
+    (["{tiny}", "{text}", "q8_0"], 2, "text` already exists", "`--force`"),
+    (["{tiny}", "{dangling}", "q8_0"], 2, "dangling` already exists", "`--force`"),
     (["{tiny}", os.devnull, "q8_0", "--force"], 2, "is not a regular file"),
-    (["{q8}", "x.gguf", "q4_0"], 2, "is quantized already (Q8_0)", "`--allow-requantize`"),
+    (["{q8}", "x.gguf", "q4_0"], 2, "is already quantized (Q8_0)", "`--allow-requantize`"),
     (["{alien}", "x.gguf", "q8_0"], 3, "cannot quantize `{alien}`: unknown model architecture: 'llamx'"),
 ]
 
@@ -331,7 +331,7 @@ def test_a_disk_that_is_too_small_is_told_before_the_work(cli, tmp_path, monkeyp
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
     code, out, err = cli(TINY, tmp_path / "x.gguf", "Q8_0")
     assert (code, out) == (7, "")
-    assert "x.gguf` will need 4.2 MiB, and 1.0 MiB are free\n\nhint: make room in" in err
+    assert "x.gguf` needs 4.2 MiB, but only 1.0 MiB are free\n\nhint: free some space in" in err
     assert names(tmp_path) == []
 
 
@@ -341,7 +341,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
     code, out, err = process(TINY, tmp_path / "x.gguf", "Q8_0", before=limit)
     assert (code, out) == (7, "")
     assert err.startswith(
-        f"Error: `{tmp_path / 'x.gguf'}` could not be written to its end\n\nhint: make room"
+        f"Error: `{tmp_path / 'x.gguf'}` could not be written completely\n\nhint: free some space"
     )
     assert names(tmp_path) == []
 
@@ -349,7 +349,7 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path):
 def test_a_write_that_failed_without_a_word_is_found_out(cli, tmp_path, monkeypatch, random_llama):
     bad = {"zeros": bytes(1000), "truncated": random_llama.read_bytes()[:50_000]}
     for data, (code, said) in zip(
-        bad.values(), [(7, "written to its end"), (3, "a bad file: ")], strict=True
+        bad.values(), [(7, "written completely"), (3, "a bad file: ")], strict=True
     ):
 
         def follow(child, log, data=data):
@@ -373,7 +373,7 @@ def test_an_alignment_that_llama_cpp_would_break(cli, tmp_path, monkeypatch):
     monkeypatch.setattr(tiny_gguf, "_finish", aligned)
     code, _, err = cli(tiny_gguf.write_llama(tmp_path / "model.gguf"), tmp_path, "Q8_0")
     assert code == 3
-    assert "aligns its tensors to 64 bytes" in err
+    assert "aligns tensors to 64 bytes" in err
 
 
 @pytest.fixture
@@ -404,7 +404,7 @@ def test_a_stop_leaves_nothing_but_the_older_file(tmp_path, at_work, number, cod
 
 @posix
 @pytest.mark.parametrize(
-    ("number", "hint"), [(signal.SIGABRT, "damaged"), (signal.SIGKILL, "memory ran out")]
+    ("number", "hint"), [(signal.SIGABRT, "damaged"), (signal.SIGKILL, "probably out of memory")]
 )
 def test_a_crash_of_llama_cpp_is_one_sentence(tmp_path, at_work, number, hint):
     (worker,) = psutil.Process(at_work.pid).children()

@@ -1,4 +1,4 @@
-"""How much memory a model takes: against what llama.cpp says that it reserves, and by the header alone."""
+"""Memory estimates, compared with what llama.cpp reserves, and from headers alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where layers go on devices of any size, and what is said of models that no memory holds."""
+"""Placement of layers on devices of any size, and errors for models that are too large."""
 
 from __future__ import annotations
 

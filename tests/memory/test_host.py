@@ -1,4 +1,4 @@
-"""What a machine has, by the files of a system that was written for the test."""
+"""Memory of the host, read from made-up system files."""
 
 from __future__ import annotations
 

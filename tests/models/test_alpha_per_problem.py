@@ -1,4 +1,4 @@
-"""An exponent for each problem: signs and walks by hand, made-up runs, the command on a small real one."""
+"""The experiment on α per problem: signs and walks by hand, made-up runs, and a small real run."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_what_lacks_an_exponent_is_left_out_and_said(tmp_path):
     del made[-1]
     [grid] = alpha_per_problem.grids(read_run(run_folder.write(tmp_path / "run", made, about(3))))
     assert (len(grid.visits), grid.n_left_out, grid.n_seeds) == (4, 2, 2)
-    assert alpha_per_problem.accuracies(grid, 2.0).note.endswith("failed somewhere: 2.")
+    assert alpha_per_problem.accuracies(grid, 2.0).note.endswith("failed at some α: 2.")
 
 
 def test_each_model_and_each_configuration_is_told_apart(tmp_path):
@@ -264,8 +264,8 @@ def test_the_command_on_a_small_run(tmp_path):
         (["{}/none"], 7, "error: `{}/none` is not a run folder: it has no manifest.json"),
         (["{}"], 7, "error: `{}` is not a run folder: it has no manifest.json"),
         (["{}/sample"], 7, "error: `{}/sample` has no graded problem under `power-smc` at two exponents"),
-        (["{}/run", "--start", "3"], 2, "error: `--start` is 3, which is no exponent of the run"),
-        (["{}/run", "--sure", "1.5"], 2, "--sure is a share, above 0 and 1 at most"),
+        (["{}/run", "--start", "3"], 2, "error: `--start` is 3, which is not an exponent of the run"),
+        (["{}/run", "--sure", "1.5"], 2, "--sure must be above 0 and at most 1"),
     ],
 )
 def test_bad_input_is_one_sentence(arguments, code, message, tmp_path):

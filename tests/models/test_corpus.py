@@ -1,7 +1,7 @@
-"""The generated problems: each line of work and each answer is derived again, from the text alone.
+"""The generated problems: every line of work and every answer is recomputed from the text.
 
-Nothing here imports a family's arithmetic: lines go through an evaluator of fractions, and
-answers are computed from the numbers that the question shows.
+Nothing here imports a family's arithmetic: lines are evaluated with fractions, and answers are computed
+from the numbers in the question.
 """
 
 import ast
@@ -312,7 +312,7 @@ def test_styles():
     assert terse == "Answer: \\boxed{285}"
     assert brief == f"47 * 6 = 282\n282 + 3 = 285\n{terse}"
     assert worked == f"47 * 6 = 240 + 42 = 282\n282 + 3 = 285\n{terse}"
-    with pytest.raises(ValueError, match="no style `guessed`; there is: terse, brief, worked"):
+    with pytest.raises(ValueError, match="no style `guessed`; choose from: terse, brief, worked"):
         solution(problem, "guessed")
 
 

@@ -1,6 +1,6 @@
-"""The embedded models: llama.cpp on the files gives what PyTorch gave on the trained weights.
+"""The embedded models: llama.cpp reproduces PyTorch's results on the trained weights.
 
-The stored side is `checks.json`, written by `localsmc_models.training.export`; a difference here means
+The reference results are in `checks.json`, written by `localsmc_models.training.export`. A difference means
 that the tokenizer, the metadata, the layout of a matrix or llama.cpp itself has changed.
 """
 
@@ -122,7 +122,7 @@ def test_the_draft_is_a_quarter_of_the_target_with_its_vocabulary(llamas):
 def test_names_and_paths():
     assert localsmc_models.names() == NAMES
     assert [file.name for file in FILES.values()] == ["draft.gguf", "tiny.gguf"]
-    with pytest.raises(LookupError, match="no embedded model `none-such`; there is: draft, tiny"):
+    with pytest.raises(LookupError, match="no embedded model `none-such`; choose from: draft, tiny"):
         localsmc_models.path("none-such")
     with pytest.raises(LookupError, match="none-such"):
         localsmc_models.card("none-such")

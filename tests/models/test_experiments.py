@@ -1,4 +1,4 @@
-"""The measuring commands: what stopping early saves, how cost grows."""
+"""The experiments on early stopping and on the growth of cost."""
 
 from __future__ import annotations
 

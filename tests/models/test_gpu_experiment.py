@@ -1,4 +1,4 @@
-"""The command for a GPU, as far as none is needed: libraries, environment, parts that are kept."""
+"""The GPU experiment, as far as it needs no GPU: libraries, environment, and output of the parts."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_what_was_done_is_kept_where_a_part_fails(tmp_path, capsys):
         part("last", "import os; print(1); os.abort()"),
         part("more", "print('\\n'.join(map(str, range(100))))"),
     ]
-    with pytest.raises(LocalSMCError, match="of 4 parts these did not go well: bench, last") as caught:
+    with pytest.raises(LocalSMCError, match="2 of 4 parts failed: bench, last") as caught:
         carried_out(parts, tmp_path)
     assert caught.value.exit_code == 1
     assert (tmp_path / "bench.txt").read_text() == "| 1 |\n"
@@ -186,7 +186,7 @@ def test_time_that_is_over_ends_a_part_and_keeps_what_it_said(tmp_path, monkeypa
         carried_out(parts, tmp_path, limit=3.0)
     assert [(tmp_path / f"{one}.txt").read_text() for one in ("hangs", "slow")] == ["so far\n"] * 2
     rows = (tmp_path / "summary.md").read_text().splitlines()[2:]
-    assert [row.split(" | ")[1] for row in rows] == ["time is over", "ok", "time is over", "not begun"]
+    assert [row.split(" | ")[1] for row in rows] == ["timed out", "ok", "timed out", "not started"]
 
 
 def test_all_parts_went_well_and_nothing_is_left_of_an_earlier_time(tmp_path):
@@ -205,15 +205,15 @@ def test_tests_tell_what_has_failed_when_their_time_is_over(tmp_path):
     asked = gpu.parts_of(options("--only", "contract", "--workers", "1", "--tests", str(tests)))[1]
     command = tuple(one for one in asked.command if not one.startswith(("--gpu", "--flash")))
     outcome = gpu.do(replace(asked, command=command), tmp_path, dict(os.environ), 6.0)
-    assert outcome.words == "time is over"
+    assert outcome.words == "timed out"
     assert "OSError: first" in (tmp_path / asked.output).read_text()
 
 
 @pytest.mark.parametrize(
     ("code", "error", "words"),
     [
-        (gpu.NO_GPU, ConfigError, "llama.cpp sees no GPU here"),
-        (1, LocalSMCError, "llama.cpp does not run here"),
+        (gpu.NO_GPU, ConfigError, "llama.cpp sees no GPU"),
+        (1, LocalSMCError, "llama.cpp does not run"),
     ],
 )
 def test_nothing_more_is_done_without_a_gpu(tmp_path, code, error, words):
@@ -227,7 +227,7 @@ def test_nothing_more_is_done_without_a_gpu(tmp_path, code, error, words):
 
 @pytest.mark.skipif(any(device.is_gpu for device in devices()), reason="there is a GPU here")
 def test_this_machine_has_no_gpu(tmp_path, capsys):
-    with pytest.raises(ConfigError, match="sees no GPU here"):
+    with pytest.raises(ConfigError, match="sees no GPU"):
         gpu.main(["--output", str(tmp_path / "out"), "--only", "bench"])
     assert "llama_supports_gpu_offload() is False" in capsys.readouterr().out
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["about.txt", "summary.md"]

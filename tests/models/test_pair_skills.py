@@ -1,4 +1,4 @@
-"""The measured skills of the embedded pair: the statistics by hand, and one small run of the command."""
+"""The experiment on the skills of the embedded pair: statistics by hand, and one small run."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_the_command(capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "message"), [([], "skill"), (["all", "--problems", "1"], "2 at least")]
+    ("arguments", "message"), [([], "skill"), (["all", "--problems", "1"], "must be at least 2")]
 )
 def test_bad_arguments(arguments, message, capsys):
     with pytest.raises(SystemExit) as stopped:

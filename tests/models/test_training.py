@@ -1,4 +1,4 @@
-"""Training and exporting, as anyone would; where the extra `localsmc[train]` is installed."""
+"""Training and exporting a model; runs only with the extra `localsmc[train]`."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Training trees and their rows: each branch is a whole conversation, and each token sees its own alone."""
+"""Training trees and their rows: each token attends only to its own conversation."""
 
 import collections
 import itertools

@@ -1,4 +1,4 @@
-"""Draws by inverse cumulative sums: edges, dead tokens, agreement with a plain search."""
+"""Categorical sampling by inverse cumulative sums: edge cases, masked tokens, and a plain search."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Log-domain arithmetic: identities, round-off, and the cases that must raise."""
+"""Log-domain arithmetic: identities, rounding, and the cases that must raise."""
 
 import numpy as np
 import pytest

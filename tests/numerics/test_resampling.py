@@ -1,4 +1,4 @@
-"""Every scheme is unbiased, exactly: all outcomes are enumerated."""
+"""Every resampling scheme is exactly unbiased, by enumeration of all outcomes."""
 
 import numpy as np
 import pytest

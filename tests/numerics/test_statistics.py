@@ -1,4 +1,4 @@
-"""Intervals, tests and scores against published values and against counting everything."""
+"""Intervals, tests and scores agree with published values and with exhaustive counting."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Folded rows say what whole ones say: their sums to a stated bound, the law of their draws exactly."""
+"""Reduced logits agree with full ones: sums up to a stated bound, sampled distributions exactly."""
 
 import itertools
 import os

@@ -1,4 +1,4 @@
-"""Models of the hub, from a hub of the tests' own: names, choice, cache, downloads and what breaks them."""
+"""Models on the hub, with a local test hub: names, file choice, cache, downloads and failures."""
 
 import hashlib
 import json
@@ -306,7 +306,7 @@ def test_a_server_that_always_begins_again_is_understood(server):
 
 def test_a_damaged_file_is_deleted_and_said(server):
     server.damaged.add("one-Q4_K_M.gguf")
-    with pytest.raises(DownloadFailed, match="`one-Q4_K_M.gguf` came damaged"):
+    with pytest.raises(DownloadFailed, match="`one-Q4_K_M.gguf` is corrupt"):
         hub.find_model(ONE)
     assert blobs() == set()
     server.damaged.clear()
@@ -319,7 +319,7 @@ def test_what_an_earlier_download_left_is_not_trusted(server, left):
     folder.mkdir(parents=True)
     (folder / f"{hashlib.sha256(SMALL).hexdigest()}.incomplete").write_bytes(left)
     if len(left) <= len(SMALL):
-        with pytest.raises(DownloadFailed, match="came damaged"):
+        with pytest.raises(DownloadFailed, match="is corrupt"):
             hub.find_model(ONE)
     assert hub.find_model(ONE).path.read_bytes() == SMALL
 
@@ -382,7 +382,7 @@ def test_a_hub_that_falls_silent_is_given_up(server, monkeypatch):
     [
         ("user/unknown", ModelNotFound, "the hub has no repository `user/unknown`", "HF_TOKEN"),
         ("user/none", ModelNotFound, "`user/none` has no GGUF model", "-GGUF"),
-        ("user/one-GGUF:Q3_K", ModelNotFound, "has no quantization `Q3_K`", "there is: Q4_K_M, Q8_0"),
+        ("user/one-GGUF:Q3_K", ModelNotFound, "has no quantization `Q3_K`", "choose from: Q4_K_M, Q8_0"),
         ("user/one-GGUF/x.gguf", ModelNotFound, "has no file `x.gguf`", "one-Q4_K_M.gguf, one-Q8_0.gguf"),
     ],
 )
@@ -396,14 +396,14 @@ def test_names_that_the_hub_does_not_know(server, name, error, message, hint):
 @pytest.mark.parametrize(
     ("status", "message"),
     [
-        ([401], "the hub asks for a token"),
-        ([403], "the token may not read `user/one-GGUF`"),
-        ([404], "the hub does not find"),
+        ([401], "the hub requires a token"),
+        ([403], "the token does not give access to `user/one-GGUF`"),
+        ([404], "the hub cannot find"),
         ([429], "too many requests"),
-        ([500], "the hub answers with status 500"),
-        ([200, 401], "the hub asks for a token, or for another one"),
-        ([200, 404], "the hub does not find"),
-        ([200, 503, 503, 503, 503], "the hub answers with status 503"),
+        ([500], "the hub returned status 500"),
+        ([200, 401], "the hub requires a token, or rejects this one"),
+        ([200, 404], "the hub cannot find"),
+        ([200, 503, 503, 503, 503], "the hub returned status 503"),
     ],
 )
 def test_answers_of_the_hub(server, status, message):
@@ -429,12 +429,12 @@ def test_a_password_in_the_hubs_address_is_not_shown(monkeypatch):
 
 def test_a_gated_repository_needs_a_token(server, monkeypatch):
     server.gated.add("user/one-GGUF")
-    with pytest.raises(DownloadFailed, match="only to who accepts its terms") as caught:
+    with pytest.raises(DownloadFailed, match="requires you to accept its terms") as caught:
         hub.find_model(ONE)
     assert f"{server.url}/user/one-GGUF" in caught.value.hint
-    with pytest.raises(DownloadFailed, match="the hub asks for a token, or for another one"):
+    with pytest.raises(DownloadFailed, match="the hub requires a token, or rejects this one"):
         hub.find_model(ONE, Access(token="hf_wrong"))
-    with pytest.raises(ConfigError, match="no token has"):
+    with pytest.raises(ConfigError, match="contains invalid characters"):
         hub.find_model(ONE, Access(token="hf wrong"))
     monkeypatch.setenv("HF_TOKEN", TOKEN)
     assert hub.find_model(ONE).path.read_bytes() == SMALL
@@ -452,9 +452,9 @@ def test_nothing_is_asked_for_offline(server, monkeypatch, variable):
     server.requests.clear()
     if variable:
         monkeypatch.setenv(variable, "1")
-    with pytest.raises(ModelNotFound, match="the network is off") as caught:
+    with pytest.raises(ModelNotFound, match="offline mode is on") as caught:
         hub.find_model(HubName("user/one-GGUF", "Q4_K_M"), Access(offline=variable is None))
-    assert "there is user/one-GGUF:Q8_0" in caught.value.hint
+    assert "choose from: user/one-GGUF:Q8_0" in caught.value.hint
     # A bare repository is whatever is there.
     assert hub.find_model(ONE, Access(offline=variable is None)).quantization == "Q8_0"
     assert server.requests == []
@@ -464,10 +464,10 @@ def test_nothing_is_asked_for_offline(server, monkeypatch, variable):
     ("endpoint", "error", "message"),
     [
         ("http://127.0.0.1:1", DownloadFailed, "http://127.0.0.1:1 cannot be reached: .*refused"),
-        ("{url}/elsewhere", ModelNotFound, "does not find"),
-        ("huggingface.co", ConfigError, "is `huggingface.co`, not an address"),
-        ("http://[::1", ConfigError, "not an address"),
-        ("ftp://x", ConfigError, "not an address"),
+        ("{url}/elsewhere", ModelNotFound, "cannot find"),
+        ("huggingface.co", ConfigError, "is `huggingface.co`, which is not a URL"),
+        ("http://[::1", ConfigError, "not a URL"),
+        ("ftp://x", ConfigError, "not a URL"),
     ],
 )
 def test_addresses_that_are_no_hub(server, monkeypatch, endpoint, error, message):
@@ -482,7 +482,7 @@ def test_addresses_that_are_no_hub(server, monkeypatch, endpoint, error, message
 )
 def test_answers_that_are_none_of_a_hub(server, answer):
     server.listing = answer
-    with pytest.raises(DownloadFailed, match="does not answer as a hub does"):
+    with pytest.raises(DownloadFailed, match="does not respond like a Hugging Face hub"):
         hub.find_model(ONE)
 
 
@@ -492,7 +492,7 @@ def test_answers_that_are_none_of_a_hub(server, answer):
 def test_a_disk_that_is_too_small_is_said_before_anything_is_downloaded(server, monkeypatch):
     usage = type("Usage", (), {"free": len(SMALL) - 1})
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
-    with pytest.raises(RunError, match="are to be downloaded") as caught:
+    with pytest.raises(RunError, match="the download needs") as caught:
         hub.find_model(ONE)
     assert "localsmc models rm" in caught.value.hint
     assert asked_for_files(server) == []
@@ -580,7 +580,7 @@ def test_files_with_strange_names_are_none(server):
     server.listing = json.dumps({"sha": COMMIT, "siblings": entries}).encode()
     with pytest.raises(ModelNotFound) as caught:
         hub.find_model(hub.parse("user/one-GGUF/none.gguf"))
-    assert caught.value.hint == "there is: good.gguf"
+    assert caught.value.hint == "choose from: good.gguf"
 
 
 def test_a_token_is_not_given_to_another_server(server, tmp_path):

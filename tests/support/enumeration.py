@@ -1,4 +1,4 @@
-"""Walk through every random outcome of a program: laws are asserted, not estimated."""
+"""Enumerate every random outcome of a program, so that distributions are tested exactly."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from localsmc.numerics.categorical import CategoricalSampler
 
 
 def outcomes(program: Callable[[CategoricalSampler], object]) -> Iterator[tuple[float, object]]:
-    """(probability, result) for every path of `program(draw)`; branches of probability 0 are not entered."""
+    """(probability, result) for every path of `program(draw)`; paths of probability 0 are skipped."""
     pending: list[list[int]] = [[]]
     while pending:
         script = pending.pop()

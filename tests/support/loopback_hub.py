@@ -1,8 +1,8 @@
-"""A small hub on the loopback interface: repositories of a folder, and misbehaviour where a test asks for it.
+"""A small hub on the loopback interface that serves a folder, and misbehaves on request.
 
-    python tests/loopback_hub.py FOLDER [PORT]
+    python tests/support/loopback_hub.py FOLDER [PORT]
 
-serves FOLDER/user/repo/... as models and FOLDER/datasets/user/repo/... as data sets; prints its address.
+serves FOLDER/user/repo/... as models and FOLDER/datasets/user/repo/... as datasets, and prints its address.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ TOKEN = "hf_loopback"
 
 
 class LoopbackHub(ThreadingHTTPServer):
-    """Serves until `stop`; `requests` has a line for each, and the other fields say how to misbehave."""
+    """Serves while `running`; `requests` has one line per request, and other fields control misbehaviour."""
 
     daemon_threads = True
 
@@ -34,24 +34,24 @@ class LoopbackHub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", port), _Handler)
         self.folder = Path(folder)
         self.requests: list[str] = []
-        self.tokens: list[str] = []  # with each of them
-        self.elsewhere: str | None = None  # another server, which has the files
-        self.cut_after: list[int] = []  # of the next answers, the bytes after which the line breaks
-        self.damaged: set[str] = set()  # files that come with a wrong last byte
+        self.tokens: list[str] = []  # the token of each request
+        self.elsewhere: str | None = None  # the address of another server to redirect downloads to
+        self.cut_after: list[int] = []  # for the next downloads, the bytes after which the connection breaks
+        self.damaged: set[str] = set()  # files to send with a wrong last byte
         self.gated: set[str] = set()  # repositories that need TOKEN
-        self.status: list[int] = []  # the next answers' own status
-        self.listing: bytes | None = None  # what is said instead of a repository's files
+        self.status: list[int] = []  # status codes of the next responses
+        self.listing: bytes | None = None  # response to send instead of a repository's listing
         self.has_ranges = True
-        self.gate = threading.Event()  # every file stops in its middle, and never goes on, until this is set
+        self.gate = threading.Event()  # every download pauses halfway until this is set
         self.gate.set()
-        self.reached = threading.Event()  # set where a file stops at the gate
+        self.reached = threading.Event()  # set when a download pauses at the gate
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}"
 
     def environment(self, home: Path) -> dict[str, str]:
-        """What a process needs to use this hub and nothing else."""
+        """Environment variables for a process to use this hub only."""
         return {
             "HF_ENDPOINT": self.url,
             "HF_HOME": str(home),
@@ -59,7 +59,7 @@ class LoopbackHub(ThreadingHTTPServer):
         }
 
     def handle_error(self, *_: object) -> None:
-        """A client that goes away is what some tests are about."""
+        """Ignore errors: some tests disconnect the client."""
 
     @contextmanager
     def running(self):
@@ -155,11 +155,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Tests are quiet."""
+        """Print nothing."""
 
 
 def _entry(folder: Path, path: Path) -> dict[str, object]:
-    """A file as the hub lists it: GGUFs are large files with a SHA-256, whatever their size."""
+    """The hub's listing entry of a file; every GGUF counts as a large file with a SHA-256."""
     data = path.read_bytes()
     entry: dict[str, object] = {
         "rfilename": path.relative_to(folder).as_posix(),

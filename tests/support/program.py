@@ -1,6 +1,6 @@
-"""The command line as a process that hears Ctrl-C."""
+"""Code that runs the command line in a process that reacts to Ctrl-C."""
 
-# It is ignored in the background jobs of scripts, and so in their children: not in these.
+# Background jobs of scripts ignore Ctrl-C, and their children inherit this: restore the default.
 PROGRAM = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
     " from localsmc_cli.main import main; main()"

@@ -1,4 +1,4 @@
-"""Run folders as `localsmc eval` writes them, made up: answers come from chance, texts from a small tree."""
+"""Made-up run folders in the format of `localsmc eval`, with random answers and short completions."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def manifest(*, n_problems=40, methods=METHODS, models=MODELS, seeds=(0, 1), tas
 
 
 def completion(answer, steps, weight, count, finish="stop"):
-    """A worked solution: a token a word, so that solutions with the same first steps share tokens."""
+    """A worked solution with one token per word, so that solutions with the same first steps share tokens."""
     text = "\n".join([*steps, f"Answer: \\boxed{{{answer}}}" if answer is not None else "and so"])
     words = text.replace("\n", " \n ").split(" ")
     return {
@@ -58,7 +58,7 @@ def completion(answer, steps, weight, count, finish="stop"):
 
 
 def completions(rng, gold, p_right, n):
-    """Up to six distinct solutions of n particles, weighted; the last may be cut off."""
+    """Up to six distinct weighted completions for n particles; the last may be truncated."""
     n_distinct = min(n, int(rng.integers(1, 7)))
     counts = rng.multinomial(n - n_distinct, np.full(n_distinct, 1 / n_distinct)) + 1
     weights = counts * rng.gamma(1.0, size=n_distinct)
@@ -79,8 +79,8 @@ def shares(found):
     for one in found:
         weight, count = answers.get(one["answer"], (0.0, 0))
         answers[one["answer"]] = weight + one["weight"], count + one["count"]
-    told = [{"answer": a, "weight": w, "count": c} for a, (w, c) in answers.items()]
-    return sorted(told, key=lambda share: -share["weight"])
+    rows = [{"answer": a, "weight": w, "count": c} for a, (w, c) in answers.items()]
+    return sorted(rows, key=lambda share: -share["weight"])
 
 
 def usage(rng, found, n):
@@ -105,12 +105,12 @@ def usage(rng, found, n):
 
 
 def drafted(one, **counts):
-    """The same line, by two models."""
+    """The same result line for a method with two models."""
     nothing = ("prompt_tokens", "rows", "decode_calls", "drafted", "kept", "rated", "rewritten", "wasted")
     draft = {**dict.fromkeys(nothing, 0), "seconds": 0.0, **counts}
     result = one["result"]
     usage = {**result["usage"], "draft": draft}
-    # What a draft wrote and nobody read has no probability.
+    # Completions that the target did not evaluate have no log-probability.
     completions = [{**each, "logp": None} for each in result["completions"]]
     return {**one, "result": {**result, "usage": usage, "completions": completions}}
 
@@ -160,7 +160,7 @@ def line(rng, problem, label, model, seed, *, methods=METHODS, models=MODELS, is
 
 
 def failed(one, error="the prompt leaves no room for a single token"):
-    """The same line, failed."""
+    """The same result line for a failed run."""
     nothing = {"answer": None, "correct": None, "verdicts": {}, "result": None, "steps": None}
     return {**one, **nothing, "verdict": "failed", "error": error}
 
@@ -177,10 +177,10 @@ def lines(*, n_problems=40, methods=METHODS, models=MODELS, seeds=(0, 1), is_gra
 
 
 def write(folder, made=None, about=None, **shape):
-    """A run folder; `made` are its lines, or what `shape` asks for."""
+    """Write a run folder with the lines `made`, or with lines generated from `shape`."""
     folder.mkdir(parents=True)
-    kept = {name: value for name, value in shape.items() if name != "is_graded"}
-    (folder / "manifest.json").write_text(json.dumps(about or manifest(**kept)))
+    options = {name: value for name, value in shape.items() if name != "is_graded"}
+    (folder / "manifest.json").write_text(json.dumps(about or manifest(**options)))
     text = "".join(json.dumps(one) + "\n" for one in (lines(**shape) if made is None else made))
     (folder / "results.jsonl").write_text(text)
     return folder

@@ -1,4 +1,4 @@
-"""Writes tiny random GGUFs of several kinds, for tests that need a file llama.cpp can load."""
+"""Write tiny GGUFs with random weights, for tests that need a file llama.cpp can load."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _begin(path: Path, architecture: str) -> gguf.GGUFWriter:
 
 
 def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
-    # The printable stand-ins of the 256 bytes, as GPT-2 has them.
+    # The printable characters that represent the 256 bytes in GPT-2's vocabulary.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
@@ -37,7 +37,7 @@ def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
 
 
 def _add_sentencepiece(writer: gguf.GGUFWriter) -> None:
-    # Bytes and a blank: enough to see the blank that llama.cpp puts before a text.
+    # Bytes and a space: enough to see the space that llama.cpp prepends to a text.
     tokens = ["<unk>", "<s>", "</s>", *(f"<0x{byte:02X}>" for byte in range(256)), "\u2581"]
     kinds = gguf.TokenType
     writer.add_tokenizer_model("llama")
@@ -61,7 +61,7 @@ def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
 def write_llama(
     path: Path, *, causal: bool = True, context_length: int | None = None, sentencepiece: bool = False
 ) -> Path:
-    """A llama of 2 layers; `causal=False` marks it as attending to later tokens."""
+    """Write a llama model with 2 layers; `causal=False` marks it as attending to later tokens."""
     writer = _begin(path, "llama")
     writer.add_feed_forward_length(N_FF)
     writer.add_head_count(N_HEAD)
@@ -92,7 +92,7 @@ def write_llama(
 
 
 def write_mamba(path: Path) -> Path:
-    """A mamba of 2 layers: its memory of a sequence is one recurrent state."""
+    """Write a mamba model with 2 layers, whose memory of a sequence is one recurrent state."""
     inner, state, rank, conv = 2 * N_EMBD, 16, 4, 4
     writer = _begin(path, "mamba")
     writer.add_feed_forward_length(0)

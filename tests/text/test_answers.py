@@ -1,4 +1,4 @@
-"""Answers in texts: a table that grows by one row a bug."""
+"""Extraction of answers: a table with one row per bug found."""
 
 import pytest
 

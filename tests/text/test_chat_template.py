@@ -46,7 +46,7 @@ BROKEN = {
 
 @pytest.mark.parametrize("name", BROKEN)
 def test_broken_templates(name):
-    with pytest.raises(PromptError, match="chat template fails") as caught:
+    with pytest.raises(PromptError, match="chat template failed") as caught:
         ChatTemplate(BROKEN[name]).render(conversation("x", None, None))
     assert caught.value.exit_code == 5
     assert "--raw" in caught.value.hint

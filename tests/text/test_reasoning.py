@@ -1,4 +1,4 @@
-"""Thought in a text, and what is left of the text without it."""
+"""Reasoning blocks in completions, and the reply without them."""
 
 import pytest
 

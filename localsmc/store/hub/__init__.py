@@ -1,4 +1,4 @@
-"""Models and data sets from the Hugging Face hub, in its own cache: what is there needs no network."""
+"""Models and datasets from the Hugging Face hub, in its standard cache; cached files need no network."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ __all__ = [
 
 
 def find_model(name: HubName, access: Access | None = None) -> CachedModel:
-    """The model in the cache, downloaded where it is not there; of a split one all parts.
+    """The model in the cache, downloaded first if necessary, with all parts of a split model.
 
-    Raises ModelNotFound, DownloadFailed, ConfigError or, where the disk is full, RunError.
+    Raises ModelNotFound, DownloadFailed, ConfigError, or RunError if the disk is full.
     """
     access = access or Access()
     found = cache.find(name)
@@ -52,42 +52,42 @@ def find_model(name: HubName, access: Access | None = None) -> CachedModel:
 
 
 def fetch_file(repository: Repository, path: str, access: Access) -> Path:
-    """Any file of a repository; one that is in the cache is not asked for again. Raises as `find_model`."""
+    """Any file of a repository, from the cache if it is there; raises the same errors as `find_model`."""
     folder = cache.folder(is_llamas=repository.kind == "model")
     found = cache.find_file(folder / repository.folder, path)
     if found is not None:
         return found
     if access.is_offline:
-        raise ModelNotFound(f"`{repository.id}` is not in the Hugging Face cache, and the network is off")
+        raise ModelNotFound(f"`{repository.id}` is not in the Hugging Face cache, and offline mode is on")
     listing = fetch_listing(repository, access)
     if path not in listing.files:
-        message, hint = f"the hub has no `{path}` in `{repository.id}`", f"look at {repository.page}"
+        message, hint = f"`{repository.id}` on the hub has no file `{path}`", f"see {repository.page}"
         raise ModelNotFound(message, hint=hint)
     return fetch_files(listing, [path], folder, access)[0]
 
 
 def _not_cached(name: HubName) -> ModelNotFound:
-    """Offline; what the cache has of the repository is told."""
+    """The error in offline mode; lists what the cache has of the repository."""
     others = [str(model.name) for model in cache.models() if model.name.repo == name.repo]
-    have = f"there is {', '.join(others)}; or " if others else ""
+    cached = f"choose from: {', '.join(others)}; or " if others else ""
     return ModelNotFound(
-        f"`{name}` is not in the cache, and the network is off",
-        hint=f"{have}go online once: leave `--offline` and HF_HUB_OFFLINE out",
+        f"`{name}` is not in the cache, and offline mode is on",
+        hint=f"{cached}download it first: run once without `--offline` and with HF_HUB_OFFLINE unset",
     )
 
 
 def _no_such(name: HubName, listing: Listing) -> ModelNotFound:
-    """What the repository has instead."""
+    """The error for a missing file or quantization; lists what the repository has."""
     models = candidates(listing.files)
     if not models:
         return ModelNotFound(
             f"`{name.repo}` has no GGUF model",
-            hint="look on its page for quantizations: their repositories mostly end with -GGUF",
+            hint="look for its GGUF quantizations on the hub; their repositories usually end in -GGUF",
         )
     if name.file is not None:
         files = ", ".join(model.file for model in models)
-        return ModelNotFound(f"`{name.repo}` has no file `{name.file}`", hint=f"there is: {files}")
+        return ModelNotFound(f"`{name.repo}` has no file `{name.file}`", hint=f"choose from: {files}")
     labels = dict.fromkeys(model.quantization or model.file for model in models)
     return ModelNotFound(
-        f"`{name.repo}` has no quantization `{name.quantization}`", hint=f"there is: {', '.join(labels)}"
+        f"`{name.repo}` has no quantization `{name.quantization}`", hint=f"choose from: {', '.join(labels)}"
     )

@@ -1,4 +1,4 @@
-"""How the hub is reached: its address, a token, whether at all, and who is told of progress."""
+"""Settings for access to the hub: address, token, offline mode, progress callback."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _TRUE = ("1", "on", "yes", "true", "enabled")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """How a download stands: bytes of one file; `step` is "waiting", "downloading" or "checking"."""
+    """Progress of one file, in bytes; `step` is "waiting", "downloading" or "checking"."""
 
     step: str
     file: str
@@ -24,7 +24,7 @@ class Transfer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """A token where `HF_TOKEN` and the saved one are not meant, no network at all, and a callback."""
+    """How to access the hub; without a `token`, `HF_TOKEN` or the saved token is used."""
 
     token: str | None = None
     offline: bool = False
@@ -32,29 +32,29 @@ class Access:
 
     @property
     def is_offline(self) -> bool:
-        """Whether nothing may be asked for, by this or by huggingface_hub's variables."""
+        """Whether the network must not be used, by this setting or by huggingface_hub's variables."""
         set_ = os.environ.get("HF_HUB_OFFLINE") or os.environ.get("TRANSFORMERS_OFFLINE")
         return self.offline or is_true(set_)
 
     def headers(self) -> dict[str, str]:
-        """Those of each request."""
+        """The HTTP headers of each request; raises ConfigError for an invalid token."""
         from huggingface_hub import get_token
 
         token = self.token or get_token()
         if token is None:
             return {"user-agent": "localsmc"}
         if not (token.isascii() and token.isprintable()) or " " in token:
-            raise ConfigError("the token has characters that no token has", hint="copy it again")
+            raise ConfigError("the token contains invalid characters", hint="copy it again")
         return {"user-agent": "localsmc", "authorization": f"Bearer {token}"}
 
-    def tell(self, step: str, file: str, done: int, total: int) -> None:
-        """Say how a download stands, to who asked for it."""
+    def report(self, step: str, file: str, done: int, total: int) -> None:
+        """Report the progress of a download to the callback."""
         if self.progress is not None:
             self.progress(Transfer(step=step, file=file, done=done, total=total))
 
 
 def endpoint() -> str:
-    """The hub's address, `HF_ENDPOINT` or Hugging Face's; raises ConfigError for what is none."""
+    """The hub's address: `HF_ENDPOINT`, or Hugging Face's; raises ConfigError if it is not a URL."""
     text = (os.environ.get("HF_ENDPOINT") or "https://huggingface.co").rstrip("/")
     try:
         parts = urlsplit(text)
@@ -63,17 +63,17 @@ def endpoint() -> str:
         is_address = False
     if not is_address:
         raise ConfigError(
-            f"`HF_ENDPOINT` is `{text}`, not an address", hint="write it as https://huggingface.co"
+            f"`HF_ENDPOINT` is `{text}`, which is not a URL", hint="write it like https://huggingface.co"
         )
     return text
 
 
 def shown_endpoint() -> str:
-    """The address as it may be shown: a password in it is nobody's business."""
+    """The hub's address for messages, without a user name and password."""
     parts = urlsplit(endpoint())
     return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
 
 
 def is_true(value: str | None) -> bool:
-    """Whether a variable of the environment is switched on, in the spellings that llama.cpp reads."""
+    """Whether the value of an environment variable means "on", in the spellings that llama.cpp accepts."""
     return (value or "").strip().lower() in _TRUE

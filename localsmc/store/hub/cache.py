@@ -1,4 +1,4 @@
-"""Hugging Face's own cache of models, where llama.cpp looks for it, too; read without a network.
+"""The Hugging Face cache of models, which llama.cpp uses too; read without a network.
 
 models--user--repo/refs/main                        a commit
 models--user--repo/snapshots/COMMIT/model.gguf  ->  ../../blobs/SHA256
@@ -17,7 +17,7 @@ from localsmc.store.hub.file_choice import candidates, choose
 from localsmc.store.hub.repo_name import HubName, parse
 
 PARTIAL = ".incomplete"
-"""What a blob that is not whole ends with, as in huggingface_hub."""
+"""Suffix of an incomplete blob, as in huggingface_hub."""
 
 _FOLDERS = (
     ("LLAMA_CACHE", ""),
@@ -26,12 +26,12 @@ _FOLDERS = (
     ("HF_HOME", "hub"),
     ("XDG_CACHE_HOME", "huggingface/hub"),
 )
-"""Variables, in llama.cpp's order, and where below each the cache is."""
+"""Environment variables, in llama.cpp's order, and the cache's path below each."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachedModel:
-    """A model in the cache, whole; `path` is its first part."""
+    """A complete model in the cache; `paths` are its parts."""
 
     name: HubName
     paths: tuple[Path, ...]
@@ -44,7 +44,7 @@ class CachedModel:
 
 
 def folder(*, is_llamas: bool = True) -> Path:
-    """The cache; `LLAMA_CACHE` is for models only."""
+    """The cache folder; `LLAMA_CACHE` applies to models only."""
     for variable, below in _FOLDERS[0 if is_llamas else 1 :]:
         if value := os.environ.get(variable):
             return Path(os.path.expandvars(value)).expanduser() / below
@@ -52,7 +52,7 @@ def folder(*, is_llamas: bool = True) -> Path:
 
 
 def find(name: HubName) -> CachedModel | None:
-    """What the cache has for a name; of a bare repository whatever is there."""
+    """The cached model for a name, or None; for a bare repository, any model that is cached."""
     for snapshot in _snapshots(folder() / name.repository.folder):
         chosen = choose(name, _files(snapshot))
         if chosen is not None:
@@ -63,13 +63,13 @@ def find(name: HubName) -> CachedModel | None:
 
 
 def find_file(repository: Path, path: str) -> Path | None:
-    """A certain file of a repository's folder."""
+    """The cached path of a file, given the repository's folder; None if it is not cached."""
     found = (snapshot / path for snapshot in _snapshots(repository))
     return next((file for file in found if file.is_file()), None)
 
 
 def models() -> list[CachedModel]:
-    """Every model in the cache, by the shortest name that means it."""
+    """Every model in the cache, under the shortest name that selects it."""
     found: list[CachedModel] = []
     for repository in sorted(folder().glob("models--*--*")):
         repo = repository.name.removeprefix("models--").replace("--", "/")
@@ -93,7 +93,7 @@ def _models_of(repository: Path, repo: str) -> Iterator[CachedModel]:
 
 
 def _snapshots(repository: Path) -> list[Path]:
-    """Those of `main` first, then the latest."""
+    """The snapshots of a repository: that of `main` first, then the newest."""
     main, current = repository / "refs" / "main", ""
     if main.is_file():
         current = main.read_text(encoding="utf-8", errors="replace").strip()
@@ -102,17 +102,17 @@ def _snapshots(repository: Path) -> list[Path]:
 
 
 def _files(snapshot: Path) -> list[str]:
-    """Files that are there; the link to a blob that was deleted is none."""
+    """GGUF files of a snapshot, without links to deleted blobs."""
     return [
         path.relative_to(snapshot).as_posix() for path in sorted(snapshot.rglob("*.gguf")) if path.is_file()
     ]
 
 
-# --- taking away ----------------------------------------------------------------------------------
+# --- removal --------------------------------------------------------------------------------------
 
 
 def remove(model: CachedModel) -> None:
-    """Delete a model from every snapshot, with the blobs that nothing else uses."""
+    """Delete a model from every snapshot, and the blobs that nothing else uses."""
     repository = folder() / model.name.repository.folder
     snapshots = repository / "snapshots"
     inside = [Path(*path.relative_to(snapshots).parts[1:]) for path in model.paths]
@@ -129,33 +129,34 @@ def remove(model: CachedModel) -> None:
 
 
 def partials(name: HubName) -> list[Path]:
-    """What broken downloads of a repository left."""
+    """The incomplete blobs of interrupted downloads of a repository."""
     return sorted((folder() / name.repository.folder / "blobs").glob(f"*{PARTIAL}"))
 
 
 def remove_partials(name: HubName) -> None:
-    """Delete what broken downloads of a repository left."""
+    """Delete the incomplete blobs of a repository."""
     for blob in partials(name):
         blob.unlink(missing_ok=True)
     _drop_without_snapshots(folder() / name.repository.folder)
 
 
 def _drop_without_snapshots(repository: Path) -> None:
-    """The whole repository, where none of its files is left."""
+    """Delete the repository's folder if it has no snapshots left."""
     if repository.exists() and not _snapshots(repository):
         shutil.rmtree(repository)
 
 
 def _blob_of(path: Path) -> str | None:
-    """The name of the blob that a file of a snapshot is.
+    """The name of the blob that a snapshot's file links to.
 
-    One link deep: what a blob is itself a link to belongs to huggingface_hub's store of all repositories.
+    Follows one link only: if the blob is itself a link, its target belongs to huggingface_hub's store
+    of all repositories.
     """
     return Path(os.readlink(path)).name if path.is_symlink() else None
 
 
 def _drop_empty(snapshot: Path) -> None:
-    """The snapshot's folders without a file, and it itself where it has none at all."""
+    """Delete empty folders of a snapshot, and the snapshot if nothing is left."""
     for below in sorted((path for path in snapshot.rglob("*") if path.is_dir()), reverse=True):
         with contextlib.suppress(OSError):
             below.rmdir()

@@ -1,6 +1,6 @@
-"""One file from the hub into a cache: gone on with where it broke off, checked, then given its name.
+"""Download files from the hub into a cache: resume, verify the checksum, then rename.
 
-Two processes that want the same file take turns; the second one finds it there.
+Two processes that need the same file take turns; the second finds it already downloaded.
 """
 
 from __future__ import annotations
@@ -23,16 +23,19 @@ from localsmc.store.hub.listing import Listing, RemoteFile
 from localsmc.system.humanize import format_bytes
 
 CHUNK = 1 << 20
-"""Bytes that are hashed at a time."""
+"""Bytes to hash at a time."""
 
 WAITS = (0.0, 1.0, 2.0, 4.0)
-"""Seconds before each further try while nothing more arrives."""
+"""Seconds to wait before each retry while no more data arrives."""
 
-_POLL = 0.5  # seconds between two looks at a file that another process downloads
+_POLL = 0.5  # seconds between checks of a file that another process downloads
 
 
 def fetch_files(listing: Listing, paths: Sequence[str], cache: Path, access: Access) -> tuple[Path, ...]:
-    """Files in the snapshot of a listing; raises ModelNotFound, DownloadFailed or RunError."""
+    """Paths of files in a listing's snapshot, downloaded if necessary.
+
+    Raises ModelNotFound, DownloadFailed or RunError.
+    """
     folder = cache / listing.repository.folder
     with _disk_in_words(cache):
         (folder / "blobs").mkdir(parents=True, exist_ok=True)
@@ -58,15 +61,15 @@ def _download(listing: Listing, file: RemoteFile, cache: Path, access: Access) -
 
 
 def _pointer(listing: Listing, path: str, folder: Path) -> Path:
-    """Where a file of the repository stands in the cache."""
+    """The path of a repository's file in the cache."""
     return folder / "snapshots" / listing.commit / path
 
 
-# --- the file itself ------------------------------------------------------------------------------
+# --- transfer -------------------------------------------------------------------------------------
 
 
 def _fetch(listing: Listing, file: RemoteFile, blob: Path, access: Access) -> None:
-    """Download what is missing, check the whole and give it its name."""
+    """Download the missing bytes, verify the checksum and rename the file."""
     partial = blob.with_name(blob.name + PARTIAL)
     with partial.open("ab") as output:
         if output.tell() > file.size:
@@ -76,14 +79,14 @@ def _fetch(listing: Listing, file: RemoteFile, blob: Path, access: Access) -> No
     if _digest(partial, file, access) != file.blob:
         partial.unlink()
         raise DownloadFailed(
-            f"`{file.path}` came damaged, its checksum is not the hub's; it was deleted",
-            hint="try again; if it comes damaged again, try another network",
+            f"the download of `{file.path}` is corrupt (wrong checksum) and was deleted",
+            hint="try again; if it fails again, try another network",
         )
     partial.replace(blob)
 
 
 def _receive_all(listing: Listing, file: RemoteFile, output: BinaryIO, access: Access) -> None:
-    """Go on until the file is whole; give up where nothing more comes."""
+    """Download until the file is complete; give up if several attempts bring no more data."""
     waits = iter(WAITS)
     while (start := output.tell()) < file.size:
         failure = _try_to_receive(listing, file, output, access)
@@ -102,7 +105,7 @@ def _receive_all(listing: Listing, file: RemoteFile, output: BinaryIO, access: A
 def _try_to_receive(
     listing: Listing, file: RemoteFile, output: BinaryIO, access: Access
 ) -> DownloadFailed | None:
-    """Receive what there is; returns a failure that another try may mend, and raises any other."""
+    """One attempt; returns a failure that may pass on a retry, and raises any other."""
     try:
         with in_words(listing.repository):
             _receive(listing, file, output, access)
@@ -114,7 +117,7 @@ def _try_to_receive(
 
 
 def _receive(listing: Listing, file: RemoteFile, output: BinaryIO, access: Access) -> None:
-    """One request for what is missing, from the position of `output` on."""
+    """Request the missing bytes, from the position of `output` onwards."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
@@ -122,38 +125,38 @@ def _receive(listing: Listing, file: RemoteFile, output: BinaryIO, access: Acces
     headers = {**access.headers(), "accept-encoding": "identity"}
     if start:
         headers["range"] = f"bytes={start}-"
-    access.tell("downloading", file.path, start, file.size)
+    access.report("downloading", file.path, start, file.size)
     timeout = constants.HF_HUB_DOWNLOAD_TIMEOUT
     with get_session().stream("GET", listing.url(file), headers=headers, timeout=timeout) as response:
         if response.status_code >= 400:
             response.read()
         hf_raise_for_status(response)
-        if start and response.status_code != 206:  # the server begins again
+        if start and response.status_code != 206:  # the server starts from the beginning
             output.truncate(0)
             output.seek(0)
-        for chunk in response.iter_bytes():  # as it arrives: nothing is lost where the line breaks
+        for chunk in response.iter_bytes():  # as it arrives: nothing is lost if the connection breaks
             output.write(chunk)
-            access.tell("downloading", file.path, output.tell(), file.size)
+            access.report("downloading", file.path, output.tell(), file.size)
             if output.tell() > file.size:
                 return  # its checksum will be wrong
 
 
 def _digest(path: Path, file: RemoteFile, access: Access) -> str:
-    """What the hub's checksum must be: SHA-256, or what git makes of small files."""
+    """The file's checksum as the hub computes it: SHA-256, or git's SHA-1 for small files."""
     digest = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as data:
         while chunk := data.read(CHUNK):
             digest.update(chunk)
-            access.tell("checking", file.path, data.tell(), file.size)
+            access.report("checking", file.path, data.tell(), file.size)
     return digest.hexdigest()
 
 
-# --- its surroundings -----------------------------------------------------------------------------
+# --- locks, disk space, names ---------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def _turn(lock: Path, blob: Path, file: RemoteFile, access: Access) -> Iterator[None]:
-    """Hold huggingface_hub's lock of a blob; meanwhile the other's progress is told as it grows."""
+    """Hold huggingface_hub's lock of a blob; while waiting, report the other process's progress."""
     from huggingface_hub.utils import WeakFileLock
 
     partial = blob.with_name(blob.name + PARTIAL)
@@ -164,23 +167,23 @@ def _turn(lock: Path, blob: Path, file: RemoteFile, access: Access) -> Iterator[
                 break
             except TimeoutError:
                 done = partial.stat().st_size if partial.exists() else 0
-                access.tell("waiting", file.path, done, file.size)
+                access.report("waiting", file.path, done, file.size)
         yield
 
 
 def _check_room(files: Sequence[RemoteFile], blobs: Path) -> None:
-    """Before anything is downloaded; raises RunError."""
+    """Raise RunError if the files do not fit on the disk."""
     missing = sum(file.size - _present(blobs, file) for file in files)
     free = shutil.disk_usage(blobs).free
     if missing > free:
         raise RunError(
-            f"{format_bytes(missing)} are to be downloaded, and {format_bytes(free)} are free in `{blobs}`",
-            hint="make room, for example by `localsmc models rm`, or set HF_HOME to a folder on another disk",
+            f"the download needs {format_bytes(missing)}, but `{blobs}` has {format_bytes(free)} free",
+            hint="free some space, e.g. with `localsmc models rm`, or set HF_HOME to another disk",
         )
 
 
 def _present(blobs: Path, file: RemoteFile) -> int:
-    """How many bytes of a file are there already."""
+    """Number of bytes of a file that are already downloaded."""
     partial = blobs / (file.blob + PARTIAL)
     if (blobs / file.blob).exists():
         return file.size
@@ -188,9 +191,9 @@ def _present(blobs: Path, file: RemoteFile) -> int:
 
 
 def _point(pointer: Path, blob: Path) -> None:
-    """The snapshot's name for a blob; where there are no links, the blob itself: never a second copy."""
+    """Link the snapshot's file to its blob; without symbolic links, move the blob, so as never to copy it."""
     if pointer.is_symlink():
-        pointer.unlink()  # of a blob that was deleted
+        pointer.unlink()  # a link to a deleted blob
     with contextlib.suppress(FileExistsError):
         try:
             pointer.symlink_to(os.path.relpath(blob, pointer.parent))
@@ -215,6 +218,6 @@ def _disk_in_words(cache: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise RunError(
-            f"the cache in `{cache}` cannot be written: {error.strerror or error}",
-            hint="make room, or set HF_HOME to a folder of yours; the same command goes on where it was",
+            f"the cache `{cache}` cannot be written: {error.strerror or error}",
+            hint="free some space, or set HF_HOME to a writable folder; run the same command to resume",
         ) from error

@@ -1,4 +1,4 @@
-"""What can go wrong at the hub, in words."""
+"""Error messages for failures of the hub."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ from localsmc.store.hub.repository import Repository
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
 
-LOG_IN = "set HF_TOKEN, give `--hf-token`, or run `hf auth login`"
+LOG_IN = "set HF_TOKEN, pass `--hf-token`, or run `hf auth login`"
 
 
 _PASSING = (408, 429, 500, 502, 503, 504)
-"""Answers after which another try may help."""
+"""HTTP status codes after which a retry may help."""
 
 _TOKENS = "https://huggingface.co/settings/tokens"
 
 
 class NoRepository(ModelNotFound):
-    """The hub has none of that name, or does not say so to strangers."""
+    """The hub has no repository of that name, or it is private and the token does not give access."""
 
 
 @contextlib.contextmanager
 def in_words(repository: Repository) -> Iterator[None]:
-    """Turn errors of huggingface_hub and of the network into ModelNotFound and DownloadFailed."""
+    """Convert errors of huggingface_hub and of the network to ModelNotFound and DownloadFailed."""
     from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
-    # The error of the HTTP library that this huggingface_hub uses, which changes now and then.
+    # The base error of the HTTP library; which library huggingface_hub uses depends on its version.
     http_error: Any = HfHubHTTPError.__bases__[0]
     try:
         yield
@@ -47,23 +47,24 @@ def _answered(error: HfHubHTTPError, repository: Repository) -> ModelError:
     status, repo, page = error.response.status_code, repository.id, repository.page
     if isinstance(error, GatedRepoError):
         return DownloadFailed(
-            f"`{repo}` is given only to who accepts its terms", hint=f"accept them at {page}, then {LOG_IN}"
+            f"`{repo}` requires you to accept its terms", hint=f"accept them at {page}, then {LOG_IN}"
         )
     if isinstance(error, RepositoryNotFoundError):
         return NoRepository(
-            f"the hub has no repository `{repo}`", hint=f"look for it at {page}; for a private one {LOG_IN}"
+            f"the hub has no repository `{repo}`", hint=f"check {page}; if it is private, {LOG_IN}"
         )
     if isinstance(error, EntryNotFoundError) or status == 404:
-        return ModelNotFound(f"the hub does not find what is asked for in `{repo}`", hint=f"look at {page}")
+        return ModelNotFound(f"the hub cannot find the requested file in `{repo}`", hint=f"see {page}")
     if status == 401:
-        message = "the hub asks for a token, or for another one"
-        return DownloadFailed(message, hint=f"make one at {_TOKENS}, then {LOG_IN}")
+        message = "the hub requires a token, or rejects this one"
+        return DownloadFailed(message, hint=f"create one at {_TOKENS}, then {LOG_IN}")
     if status == 403:
-        return DownloadFailed(f"the token may not read `{repo}`", hint=f"see its permissions at {_TOKENS}")
+        message = f"the token does not give access to `{repo}`"
+        return DownloadFailed(message, hint=f"check its permissions at {_TOKENS}")
     if status == 429:
-        message, hint = "the hub has had too many requests from here", f"wait, or {LOG_IN}"
+        message, hint = "too many requests to the hub", f"wait, or {LOG_IN}"
     else:
-        message, hint = f"the hub answers with status {status}", "try again later"
+        message, hint = f"the hub returned status {status}", "try again later"
     return DownloadFailed(message, hint=hint, is_passing=status in _PASSING)
 
 
@@ -71,6 +72,6 @@ def _unreached(error: Exception) -> DownloadFailed:
     what = (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
     return DownloadFailed(
         f"the hub at {shown_endpoint()} cannot be reached: {what[:1].lower() + what[1:]}",
-        hint="check the network; what was downloaded before works with `--offline`",
+        hint="check the network; models downloaded earlier work with `--offline`",
         is_passing=True,
     )

@@ -1,6 +1,6 @@
-"""Which files of a repository are meant: a quantization, all parts of a split model, no side files.
+"""Choose the files of a repository: a quantization, with all parts of a split model, without side files.
 
-The same rules hold for what the hub lists and for what a cache has.
+The same rules apply to the hub's listing and to a cache.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from localsmc.store.hub.repo_name import HubName
 
 DEFAULTS = ("Q4_K_M", "Q8_0")
-"""Quantizations that are taken first where none is named, as in llama.cpp."""
+"""Quantizations to prefer if none is named, as in llama.cpp."""
 
 _LABEL = re.compile(
     r"(?<![a-z0-9])(?:UD-)?"
@@ -32,7 +32,7 @@ _SIDE_FILE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class GGUFFiles:
-    """A model of a repository: its parts, mostly one, and the quantization that the name says."""
+    """A model of a repository: its parts, usually one, and the quantization in its name, if any."""
 
     parts: tuple[str, ...]
     quantization: str | None
@@ -44,9 +44,9 @@ class GGUFFiles:
 
 
 def candidates(files: Iterable[str]) -> list[GGUFFiles]:
-    """The models among files, those in fewer folders first; of split ones only what is whole.
+    """The models among files, those in fewer folders first; incomplete split models are skipped.
 
-    Drafts and adapters are models only where a repository has nothing else.
+    Drafts and adapters count as models only if a repository has nothing else.
     """
     known = set(files)
     found = [_candidate(file, known) for file in known]
@@ -56,7 +56,7 @@ def candidates(files: Iterable[str]) -> list[GGUFFiles]:
 
 
 def choose(name: HubName, files: Iterable[str]) -> GGUFFiles | None:
-    """The model that a name means, or None."""
+    """The model that a name selects, or None."""
     known = list(files)
     if name.file is not None:
         return _by_file(name.file, known)
@@ -68,7 +68,7 @@ def choose(name: HubName, files: Iterable[str]) -> GGUFFiles | None:
 
 
 def _by_file(file: str, known: list[str]) -> GGUFFiles | None:
-    """A certain file, whatever it is called; any part of a split model stands for all."""
+    """The model of a given file, whatever its name; any part of a split model selects all parts."""
     same = [other for other in sorted(known) if other.lower() == file.lower()]
     path = file if file in same else next(iter(same), None)
     if path is None:
@@ -79,7 +79,7 @@ def _by_file(file: str, known: list[str]) -> GGUFFiles | None:
 
 
 def _by_quantization(label: str, found: list[GGUFFiles]) -> GGUFFiles | None:
-    """The label itself before the same in another mixture (UD-) and before a file with that word."""
+    """The first match: the label itself, then its UD- variant, then a file with that word in its name."""
     wanted = _plain(label)
     word = re.compile(rf"(?<![a-z0-9]){re.escape(label)}(?![a-z0-9])", re.IGNORECASE)
     exact = (one for one in found if one.quantization == wanted)
@@ -89,7 +89,7 @@ def _by_quantization(label: str, found: list[GGUFFiles]) -> GGUFFiles | None:
 
 
 def _candidate(file: str, known: set[str]) -> GGUFFiles | None:
-    """The model that begins with this file; None for a later part, and where a part is missing."""
+    """The model whose first part is this file; None for a later part, or if a part is missing."""
     if not file.lower().endswith(".gguf"):
         return None
     part = _PART.fullmatch(file)
@@ -103,7 +103,7 @@ def _candidate(file: str, known: set[str]) -> GGUFFiles | None:
 
 
 def _quantization(stem: str) -> str | None:
-    """The last label in the file's own name, or else in its folder's."""
+    """The last quantization label in the file's name, otherwise in the nearest folder's name that has one."""
     for text in reversed(PurePosixPath(stem).parts):
         if labels := _LABEL.findall(text):
             return _plain(labels[-1])

@@ -1,4 +1,4 @@
-"""What the hub has: the files of a repository at its newest commit, with sizes and checksums."""
+"""List the files of a repository on the hub at its newest commit, with sizes and checksums."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localsmc.store.hub.repository import Repository
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
-    """A file of a repository: large ones have a SHA-256, small ones git's own SHA-1."""
+    """A file of a repository: large files have a SHA-256, small ones git's SHA-1."""
 
     path: str
     size: int
@@ -23,7 +23,7 @@ class RemoteFile:
 
     @property
     def blob(self) -> str:
-        """Its name among a cache's blobs."""
+        """The file's name in a cache's `blobs` folder."""
         return self.sha256 or self.git_sha1
 
 
@@ -36,19 +36,19 @@ class Listing:
     files: dict[str, RemoteFile]
 
     def url(self, file: RemoteFile) -> str:
-        """Where a file is downloaded from."""
+        """The download URL of a file."""
         return f"{endpoint()}/{self.repository.path}/resolve/{self.commit}/{quote(file.path)}"
 
 
 def fetch_listing(repository: Repository, access: Access) -> Listing:
-    """Ask the hub, in one request; raises ModelNotFound or DownloadFailed."""
-    address = endpoint()  # huggingface_hub cannot be imported where it is none
+    """Request the listing from the hub; raises ModelNotFound or DownloadFailed."""
+    address = endpoint()  # checked first: importing huggingface_hub fails with an invalid address
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session, hf_raise_for_status
 
     url = f"{address}/api/{repository.kind}s/{repository.id}/revision/main"
     with in_words(repository):
-        # Not HfApi: it asks the hub for a list of agents, too, to tell it which one is at work.
+        # Not HfApi: it makes a further request, for a list of AI agents to identify itself by.
         response = get_session().get(
             url, params={"blobs": "true"}, headers=access.headers(), timeout=constants.HF_HUB_ETAG_TIMEOUT
         )
@@ -56,7 +56,7 @@ def fetch_listing(repository: Repository, access: Access) -> Listing:
     try:
         return _parsed(repository, response.json())
     except (ValueError, LookupError, TypeError) as error:
-        message = f"{shown_endpoint()} does not answer as a hub does"
+        message = f"{shown_endpoint()} does not respond like a Hugging Face hub"
         raise DownloadFailed(message, hint="check HF_ENDPOINT") from error
 
 
@@ -64,7 +64,7 @@ def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:
     files = {}
     for entry in answer["siblings"]:
         path, lfs = str(entry["rfilename"]), entry.get("lfs") or {}
-        # What climbs out of the snapshot, or would speak to a terminal, is no file of a repository.
+        # Skip paths that lead outside the snapshot or contain terminal control characters.
         if not _is_inside(path) or not path.isprintable():
             continue
         files[path] = RemoteFile(
@@ -77,12 +77,12 @@ def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:
 
 
 def _is_inside(path: str) -> bool:
-    """Whether it stays where it is put; Windows has drives, too."""
+    """Whether a path stays inside the snapshot folder, on Windows too."""
     return not path.startswith("/") and not set(path) & set("\\:") and ".." not in path.split("/")
 
 
 def _hash(text: str, length: int) -> str:
-    """A hash, which becomes a file's name."""
+    """Check that a text is a hash, because it becomes a file name."""
     if len(text) != length or set(text) - set("0123456789abcdef"):
-        raise ValueError(f"{text!r} is no hash")
+        raise ValueError(f"{text!r} is not a hash")
     return text

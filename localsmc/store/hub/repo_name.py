@@ -10,7 +10,7 @@ from localsmc.store.hub.repository import Repository
 
 _PART = r"\w(?:[\w.-]*\w)?"
 _NAME = re.compile(
-    # What people copy from a browser's address is understood, too.
+    # Also accept addresses copied from a browser.
     rf"(?:https://)?(?:(?:huggingface\.co|hf\.co)/)?(?P<repo>{_PART}/{_PART})"
     r"(?::(?P<quantization>[\w.-]+)|/(?:(?:blob|resolve)/main/)?(?P<file>[^:\\]+\.(?i:gguf)))?/?",
     re.ASCII,
@@ -19,7 +19,7 @@ _NAME = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class HubName:
-    """A repository, and what is wanted of it: a quantization, a certain file, or the best default."""
+    """A repository, and what to take from it: a quantization, a file, or the default quantization."""
 
     repo: str
     quantization: str | None = None
@@ -32,12 +32,12 @@ class HubName:
 
     @property
     def repository(self) -> Repository:
-        """Where it is."""
+        """The repository on the hub."""
         return Repository(self.repo)
 
 
 def parse(text: str) -> HubName | None:
-    """The name, or None where the text is none; whether the hub has it is not asked."""
+    """Parse a name; None if the text is not one. Does not check that the hub has it."""
     match = _NAME.fullmatch(text)
     if match is None or not _is_repo(match["repo"]) or ".." in (match["file"] or "").split("/"):
         return None
@@ -45,18 +45,22 @@ def parse(text: str) -> HubName | None:
 
 
 def joined(repo: str, file: str | None) -> str:
-    """`--hf-repo` and `--hf-file` as one name; raises ConfigError."""
+    """Combine `--hf-repo` and `--hf-file` into one name; raises ConfigError."""
     name = parse(repo)
     if name is None or name.file is not None:
-        raise ConfigError(f"`{repo}` is no repository", hint="write it as user/repo or user/repo:Q4_K_M")
+        raise ConfigError(
+            f"`{repo}` is not a repository name", hint="write it as user/repo or user/repo:Q4_K_M"
+        )
     if file is None:
         return str(name)
     whole = parse(f"{name.repo}/{file}")
     if whole is None:
-        raise ConfigError(f"`{file}` names no GGUF file of a repository", hint="write it as model.gguf")
+        raise ConfigError(
+            f"`{file}` is not the name of a GGUF file in a repository", hint="write it as model.gguf"
+        )
     return str(whole)
 
 
 def _is_repo(repo: str) -> bool:
-    """By the hub's rules; and what ends with .gguf is a path with a typing error."""
+    """Whether the name is valid on the hub; a name that ends with .gguf is a mistyped path."""
     return not any(bad in repo for bad in ("--", "..")) and not repo.lower().endswith((".gguf", ".git"))

@@ -1,4 +1,4 @@
-"""A repository of the hub, and the names it has in addresses and caches."""
+"""A repository on the hub, with its names in URLs and caches."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from localsmc.store.hub.access import shown_endpoint
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A repository of models, or of data sets."""
+    """A repository of models or datasets."""
 
     id: str
     kind: str = "model"
 
     @property
     def path(self) -> str:
-        """Where its files are below the hub's address."""
+        """The path of its files below the hub's address."""
         return self.id if self.kind == "model" else f"{self.kind}s/{self.id}"
 
     @property
     def folder(self) -> str:
-        """Its folder in a cache."""
+        """The name of its folder in a cache."""
         return f"{self.kind}s--" + self.id.replace("/", "--")
 
     @property
     def page(self) -> str:
-        """Where people read of it."""
+        """The URL of its web page."""
         return f"{shown_endpoint()}/{self.path}"

@@ -34,7 +34,7 @@ def arithmetic(rng: random.Random, level: int) -> Problem:
 
 
 def equation(rng: random.Random, level: int) -> Problem:
-    """Linear equations in x with a whole solution."""
+    """Linear equations in x with an integer solution."""
     x, a, b = rng.randint(2, 12 + 12 * level), rng.randint(3, 9), rng.randint(2, 30 * level)
     work = Work()
     shape = rng.randrange(1 if level == 1 else 3)
@@ -54,7 +54,7 @@ def equation(rng: random.Random, level: int) -> Problem:
 
 
 def sequence(rng: random.Random, level: int) -> Problem:
-    """The next or a far term of a sequence with a constant step, up or down."""
+    """The next or a later term of a sequence with a constant step, up or down."""
     step, start = rng.randint(2, 8 + 8 * level), rng.randint(1, 40 * level)
     position = 5 if level == 1 or rng.random() < 0.3 else rng.randint(7, 10 * level)
     falls = rng.random() < 0.3
@@ -148,5 +148,5 @@ def divisors(rng: random.Random, level: int) -> Problem:
 def _euclid(work: Work, larger: int, smaller: int) -> Found:
     while rest := work.remainder(larger, smaller):
         larger, smaller = smaller, rest
-    # The last division leaves nothing; its divisor is the answer, and is what that line ends in.
+    # The last division has remainder 0; its divisor is the answer, and ends that line.
     return Found(smaller, len(work.steps) - 1)

@@ -1,4 +1,4 @@
-"""Families that tell a small story."""
+"""Families of word problems."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ THINGS = ("pens", "books", "cups", "lamps", "shirts", "apples", "stamps", "chair
 
 
 def _basket(rng: random.Random, level: int, work: Work) -> tuple[str, Found]:
-    """A shopping list: its words and its cost, with the steps that find the cost."""
+    """A shopping list: its wording and its cost; records the steps that calculate the cost."""
     words, costs = [], []
     for kind in rng.sample(THINGS, 2 if level < 3 else min(level, 6)):
         count, price = rng.randint(2, 9), rng.randint(3, 12 * level + 8)
@@ -40,7 +40,7 @@ def shopping(rng: random.Random, level: int) -> Problem:
 
 
 def change(rng: random.Random, level: int) -> Problem:
-    """What is left of a note, or of savings, after a basket."""
+    """The change from a note, or the rest of savings, after a purchase."""
     work = Work()
     basket, total = _basket(rng, level, work)
     notes = (digit * 10**zeros for zeros in itertools.count(2) for digit in (1, 2, 5))
@@ -58,7 +58,7 @@ UNITS = (("hours", "minutes", 60), ("minutes", "seconds", 60), ("days", "hours",
 
 
 def units(rng: random.Random, level: int) -> Problem:
-    """Conversion to the smaller unit, and what remains of such an amount."""
+    """Conversion to the smaller unit, or what remains after using part of the amount."""
     large, small, factor = rng.choice(UNITS)
     count, rest = rng.randint(2, 6 + 6 * level), rng.randint(2, factor - 1)
     work = Work()
@@ -119,7 +119,7 @@ def geometry(rng: random.Random, level: int) -> Problem:
 
 
 def counting(rng: random.Random, level: int) -> Problem:
-    """How many: choices that combine, pairs, multiples up to a number."""
+    """Counting: combined choices, pairs, multiples up to a number."""
     work = Work()
     name, shape = rng.choice(NAMES), rng.randrange(min(level, 3) + 1)
     if shape == 0:
@@ -166,17 +166,17 @@ SCALES = (
 
 
 def ordering(rng: random.Random, level: int) -> Problem:
-    """Logic of ordering: neighbours are compared, somebody's place is asked for."""
+    """Ordering puzzles: people are compared in pairs, and the question asks who has a given rank."""
     row = rng.sample(NAMES, min(level + 2, len(NAMES)))
     more, less, most, least = rng.choice(SCALES)
     pairs = list(itertools.pairwise(row))
     rng.shuffle(pairs)
-    told = [
+    statements = [
         f"{a} is {more} than {b}." if rng.random() < 0.6 else f"{b} is {less} than {a}." for a, b in pairs
     ]
     place, ask = rng.choice([(0, most), (-1, least), (1, f"second {most}"), (-2, f"second {least}")])
     work = Work()
     compared = [work.note([f"{a} > {b}"], []) for a, b in pairs]
     work.note([" > ".join(row)], uses=compared)
-    question = f"{' '.join(told)} Who is the {ask}?"
+    question = f"{' '.join(statements)} Who is the {ask}?"
     return Problem("ordering", level, question, row[place], tuple(work.steps))

@@ -1,4 +1,4 @@
-"""SSR on toy models that speak in characters, and on the embedded pair."""
+"""The method ssr on toy models of characters, and on the embedded pair."""
 
 from __future__ import annotations
 
