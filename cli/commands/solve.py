@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc solve "What is 17 * 23?"
-  cat problem.txt | localsmc solve -N 32 --alpha 4 --json
+  localsmc solve -m model.gguf -f problem.txt
 
-Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
-before the other. A problem that begins with a dash goes after `--`. What is typed wins over the
-environment, and that over `localsmc config`.
+Without a problem, it is read from standard input. If one PROBLEM is `-`, standard input is put before
+the other one. Put `--` before a problem that begins with a dash. Options on the command line override
+the environment, which overrides `localsmc config`.
 
-Of several methods standard output has a table: each method's answer, its share of the weight, how
-many independent texts the weighted ones are worth, the token rows decoded, and the time.
+With several methods, a table is printed to standard output: for each method its answer, the answer's
+share of the weight, the effective number of completions (ESS), the decoded tokens and the time.
 """
 
 
@@ -61,9 +61,9 @@ many independent texts the weighted ones are worth, the token rows decoded, and 
 @common_options.context_options
 @click.pass_obj
 def solve(session: CommandSession, /, **given: Any) -> None:
-    """Solve a problem: draw many solutions by weight, show one and how the answers are spread.
+    """Solve a problem: sample many weighted completions, print one and the distribution of answers.
 
-    Standard output has the chosen text, or the JSON; everything else is on standard error.
+    Prints the completion or JSON to stdout, everything else to stderr.
     """
     output = session.output
     output.set_modes(is_quiet=given["quiet"], is_verbose=given["verbose"])
@@ -139,8 +139,8 @@ def _refuse_files(given: Given, n_methods: int) -> None:
     for name, spelled in (("trace", "--trace"), ("transcript", "--output")):
         if given[name] is not None:
             raise ConfigError(
-                f"`{spelled}` is for one method, but {n_methods} are given",
-                hint=f"leave `{spelled}` out, or give one `--method`",
+                f"`{spelled}` works with one method, but {n_methods} are given",
+                hint=f"remove `{spelled}`, or give one `--method`",
             )
 
 
@@ -185,7 +185,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
         ) as model:
             tell_loaded(output, model)
             if job.model is None:
-                output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
+                output.note(f"no model is given, so the embedded one answers ({card(EMBEDDED).description})")
             desk = _Desk(
                 session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told
             )
@@ -236,7 +236,7 @@ def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: 
         output.note(summary(result))
     tell_account(output, result)
     if outcome == "budget":
-        output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far(result)}")
+        output.note(f"stopped by the budget of {job.settings.budget:g} s: {so_far(result)}")
     if outcome == "decided":
         output.note(decided_line(result))
     if outcome == "interrupted":
@@ -274,7 +274,7 @@ def _tell_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as
         output.note(f"seed {job.settings.seed}")
     left_out = [spec.label for spec in job.methods[len(attempts) :]]
     if left_out:
-        output.note(f"interrupted: left out {', '.join(left_out)}")
+        output.note(f"interrupted: not run: {', '.join(left_out)}")
     if left_out or any(attempt.outcome == "interrupted" for attempt in attempts):
         return INTERRUPTED
     return errors[0].exit_code if errors else 0
