@@ -120,7 +120,7 @@ def _think(chat: ChatSession, text: str) -> None:
         chat.settings = replace(chat.settings, thinking=thinking)
     switch = {True: "on", False: "off", None: "the template's default"}[chat.settings.thinking]
     shown = "hidden" if chat.hides_thought else "shown dimmed"
-    chat.session.output.note(f"thinking: {switch}; {shown}")
+    chat.session.output.note(f"thinking: {switch}; reasoning is {shown}")
 
 
 def _is_on(command: str, text: str, *others: str) -> bool:
@@ -234,7 +234,7 @@ COMMANDS = {
         "[show|hide|on|off]", "show or hide the reasoning; turn it on or off if the template can", _think,
         ("show", "hide", "on", "off", "auto"),
     ),
-    "answers": SlashCommand("", "show the distribution of answers behind the last reply", _answers),
+    "answers": SlashCommand("", "show the distribution over answers of the last reply", _answers),
     "trace": SlashCommand("[FILE|off]", "write every step of later turns to a file", _trace, ("off",)),
     "regen": SlashCommand("", "regenerate the last reply", _regenerate),
     "save": SlashCommand("[FILE]", "save the conversation to a file", _save),

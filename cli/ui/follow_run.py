@@ -45,12 +45,12 @@ def so_far(result: Result) -> str:
     return f"the best result after {steps} steps" if steps else "no token was generated"
 
 
-def tell_setup(output: Output, solving: Generation, told: set[str]) -> None:
-    """Print notices that were not `told` before, and with `--verbose` the chosen settings."""
+def tell_setup(output: Output, solving: Generation, shown: set[str]) -> None:
+    """Print notices that were not `shown` before, and with `--verbose` the chosen settings."""
     for notice in solving.notices:
-        if notice not in told:
+        if notice not in shown:
             output.warn(notice)
-    told.update(solving.notices)
+    shown.update(solving.notices)
     for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
         output.detail(line)
 
