@@ -1,5 +1,4 @@
-"""The command line of localsmc: one file a command, over the library and nothing else.
+"""The command line of localsmc: one module per command, on top of the library.
 
-Commands never import llama_cpp; what is slow to import is imported when a command runs, so that
-`--help` answers at once.
+Commands never import llama_cpp. Slow modules are imported when a command runs, so that `--help` is fast.
 """

@@ -1,6 +1,6 @@
-"""The entry point, and the one place where errors become words and exit codes.
+"""The entry point, and the one place that turns errors into messages and exit codes.
 
-Imports next to nothing before `main` runs: Ctrl-C in the middle of an import would be a traceback.
+Imports almost nothing before `main` runs, since Ctrl-C during an import would print a traceback.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from localsmc.errors import ConfigError, LocalSMCError
 
 BROKEN_PIPE = 141
-"""Exit code: 128 + SIGPIPE, as shells have it."""
+"""Exit code 128 + SIGPIPE, as in shells."""
 
 
 def main() -> NoReturn:
-    """Run the command line of this process, and end it."""
+    """Run this process's command line and exit."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     code = run(sys.argv[1:])
@@ -29,13 +29,13 @@ def main() -> NoReturn:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        # Python flushes once more when it ends, and would complain.
+        # Python flushes again at exit and would print an error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run a command line; returns the exit code. The boundary: nothing is raised from here."""
+    """Run a command line; returns the exit code and never raises."""
     import click
 
     from localsmc.errors import LocalSMCError
@@ -55,7 +55,7 @@ def run(arguments: Sequence[str]) -> int:
             code = localsmc.main(list(arguments), "localsmc", standalone_mode=False, obj=session)
             return code if isinstance(code, int) else 0
     except SystemExit:
-        # What click makes of a reader that went away, such as `| head`.
+        # click raises it if the reader of standard output is gone, as with `| head`.
         return BROKEN_PIPE
     except (KeyboardInterrupt, click.Abort):
         return INTERRUPTED
@@ -68,7 +68,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def as_known(error: Exception) -> LocalSMCError:
-    """The error as one of ours, with a hint; what nobody foresaw is an internal error."""
+    """The error as a LocalSMCError with a hint; an unexpected one becomes an internal error."""
     import click
 
     from localsmc.errors import ConfigError, ContextError, LocalSMCError
@@ -80,11 +80,11 @@ def as_known(error: Exception) -> LocalSMCError:
     if isinstance(error, click.ClickException):
         known: LocalSMCError = _usage_error(error)
     elif isinstance(error, MemoryError):
-        known = ContextError("memory ran out", hint="lower `--ctx-size`, `--particles` or `--predict`")
+        known = ContextError("out of memory", hint="lower `--ctx-size`, `--particles` or `--predict`")
     else:
         known = LocalSMCError(
             f"internal error: {type(error).__name__}: {error}",
-            hint="run it again with `-v` to see where, and report it",
+            hint="please report it, with the traceback that `-v` prints",
         )
     known.__cause__ = error
     return known
@@ -101,16 +101,16 @@ def _usage_error(error: click.ClickException) -> ConfigError:
     if isinstance(error, click.NoSuchOption):
         near = error.possibilities or []
         has_problem = context is not None and any(one.name == "problem" for one in context.command.params)
-        dash = "; a problem that begins with a dash goes after `--`" if has_problem else ""
+        dash = "; put `--` before a problem that begins with a dash" if has_problem else ""
         hint = f"did you mean `{near[0]}`?" if near else hint + dash
-        message = f"no option is called `{error.option_name}`"
+        message = f"unknown option `{error.option_name}`"
     elif isinstance(error, click.BadParameter):
         message = f"{_source(error, context)}: {message}"
     return ConfigError(message[:1].lower() + message[1:], hint=hint)
 
 
 def _source(error: click.BadParameter, context: click.Context | None) -> str:
-    """The option as it is typed, or the variable or the place in the file that the bad value came from."""
+    """The source of a bad value: the option, its variable, or the place in the configuration file."""
     from localsmc_cli.config.provenance import origin
 
     parameter = error.param

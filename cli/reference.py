@@ -1,8 +1,8 @@
-"""The reference of all commands as a page of the documentation, from what `--help-all` prints.
+"""Writes the reference of all commands, a page of the documentation, from their `--help-all`:
 
     python -m localsmc_cli.reference docs/reference/cli.md
 
-writes the page; a test fails where the file is not what this prints.
+A test checks that the file is up to date.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ SHARED = """\
 These groups of options are the same for several commands."""
 
 MIN_SHARED = 2
-"""A shorter group is repeated with each command that has it."""
+"""Minimum number of options in a shared group; shorter groups are repeated with each command."""
 
 
 def leaves(group: click.Group | None = None, path: str = "localsmc") -> Iterator[tuple[str, click.Command]]:
-    """Every command that does something, by its path: `localsmc models pull`."""
+    """Yield every command that is not a group, with its path, e.g. `localsmc models pull`."""
     group = localsmc if group is None else group
     context = click.Context(group, info_name=path)
     for name in group.list_commands(context):
@@ -49,7 +49,7 @@ def leaves(group: click.Group | None = None, path: str = "localsmc") -> Iterator
 
 
 def page() -> str:
-    """The whole page: a section per command, then the groups of options that several commands share."""
+    """The whole page: one section per command, then the option groups that several commands share."""
     entries = [_Entry(path, command) for path, command in leaves()]
     counts = Counter(section for entry in entries for section in entry.sections)
     shared = [section for section, n in counts.items() if n > 1 and len(section.records) >= MIN_SHARED]
@@ -80,7 +80,7 @@ class _Entry:
         self.sections = [_Section(name, tuple(each)) for name, each in found.items() if name != "Help"]
 
     def blocks(self, shared: Collection[_Section]) -> Iterator[str]:
-        """Its part of the page, to be joined by empty lines."""
+        """The command's paragraphs, to be joined by empty lines."""
         yield f"## {self.path}"
         yield from self._help
         yield f"```text\n{self._usage}\n```"
@@ -107,9 +107,9 @@ def _listed(section: _Section) -> str:
 
 
 def _name(section: _Section, shared: Collection[_Section]) -> str:
-    """What links call it: two groups may have the same heading."""
-    alike = [one for one in shared if one.name == section.name]
-    n = f"-{alike.index(section) + 1}" if len(alike) > 1 else ""
+    """The link target of a group, numbered if several groups have the same heading."""
+    same_name = [one for one in shared if one.name == section.name]
+    n = f"-{same_name.index(section) + 1}" if len(same_name) > 1 else ""
     return f"shared-{section.name.lower().replace(' ', '-')}{n}"
 
 
@@ -122,13 +122,13 @@ def _target(section: _Section, shared: Collection[_Section]) -> str:
 
 
 def examples_of(command: click.Command) -> list[str]:
-    """The commands in its help that can be typed as they are."""
+    """The example commands in a command's help."""
     shown, _, _ = (command.epilog or "").partition("\n\n")
     return [line.strip() for line in shown.splitlines() if line.startswith("  ")]
 
 
 def _escaped(text: str) -> str:
-    """On one line, and without what Markdown would read as markup; code in backticks stays as it is."""
+    """The text on one line with Markdown escaped; code in backticks is unchanged."""
     parts = re.split(r"(`[^`]*`)", " ".join(text.split()))
     parts[::2] = [re.sub(r"([<>|*\\$_\[\]{}])", r"\\\1", part) for part in parts[::2]]
     return "".join(parts)

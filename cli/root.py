@@ -1,4 +1,4 @@
-"""The table of commands; each is imported when it is named."""
+"""The main command group; each command is imported on demand."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from localsmc_cli.options.base_command import OFFERS, did_you_mean
 OFFERS.update(CANDIDATES)
 
 SECTIONS = {
-    "Answers": {
-        "solve": "Solve a problem.",
-        "chat": "Talk to a model.",
+    "Solve and chat": {
+        "solve": "Solve a problem and show the distribution of answers.",
+        "chat": "Chat with a model.",
     },
-    "Measuring": {
-        "eval": "Measure methods on a set of problems.",
-        "report": "Tables and a page of what eval measured.",
-        "bench": "Measure speed, and where the time goes.",
-        "methods": "Tell of the methods and their parameters.",
+    "Evaluate": {
+        "eval": "Run methods on a set of problems.",
+        "report": "Summarise evaluation runs as tables or HTML.",
+        "bench": "Measure speed and where the time goes.",
+        "methods": "Describe the methods and their parameters.",
     },
     "Models": {
-        "models": "List, get and name models.",
-        "quantize": "Write a model in another quantization.",
+        "models": "List, download and name models.",
+        "quantize": "Quantize a model.",
     },
-    "Setting up": {
-        "doctor": "Check that everything works.",
-        "config": "Show and set what is used where nothing is typed.",
-        "completion": "Print what makes your shell complete.",
+    "Set up": {
+        "doctor": "Check the installation.",
+        "config": "Show and change default options.",
+        "completion": "Print a shell completion script.",
     },
 }
-"""What each command is for, so that `--help` need not import them: each is in the module of its name."""
+"""Short help of each command, so that `--help` does not import them. Each is in the module of its name."""
 
 COMMANDS = {name: words for section in SECTIONS.values() for name, words in section.items()}
 
@@ -48,11 +48,11 @@ _ELSEWHERE = {
     "help": "--help",
     "version": "--version",
 }
-"""What is called so by ollama, `llm` or llama.cpp."""
+"""Commands of ollama, `llm` or llama.cpp, and their equivalents."""
 
 
 class Commands(click.Group):
-    """Commands that are imported when they are named."""
+    """A group whose commands are imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """See `click.Group.list_commands`."""
@@ -68,7 +68,7 @@ class Commands(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """See `click.Group.format_commands`; the commands under headings."""
+        """See `click.Group.format_commands`; groups the commands under headings."""
         for heading, commands in SECTIONS.items():
             with formatter.section(heading):
                 formatter.write_dl(list(commands.items()))
@@ -76,7 +76,7 @@ class Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See `click.Group.resolve_command`; says which command may have been meant."""
+        """See `click.Group.resolve_command`; suggests a command for an unknown name."""
         if args[0] in COMMANDS or args[0].startswith("-") or ctx.resilient_parsing:
             return super().resolve_command(ctx, args)
         hint = did_you_mean(args[0], list(COMMANDS))
@@ -84,7 +84,7 @@ class Commands(click.Group):
             hint = f"type: localsmc {_ELSEWHERE[args[0]]}"
         if " " in args[0]:
             hint = f'did you mean: localsmc solve "{args[0]}"'
-        raise ConfigError(f"no command is called `{args[0]}`", hint=hint)
+        raise ConfigError(f"unknown command `{args[0]}`", hint=hint)
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> None:
@@ -110,16 +110,18 @@ def _print_version(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> N
     is_eager=True,
     expose_value=False,
     callback=_print_version,
-    help="Show the version, llama.cpp's build and the devices it sees.",
+    help="Show the version, llama.cpp's build and its devices, and exit.",
 )
 @click.pass_context
 def localsmc(ctx: click.Context) -> None:
-    """Better answers from the GGUF model you already have, on your own machine.
+    """Get better answers from a GGUF model that you already have, on your own machine.
 
     \b
-    localsmc solve "What is 17 * 23?"
-    localsmc eval --task tiny -o run && localsmc report run
-    localsmc solve --help
+    Examples:
+      localsmc solve "What is 17 * 23?"
+      localsmc solve -m model.gguf "How many primes are there below 100?"
+      localsmc chat -m model.gguf
+      localsmc COMMAND --help
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())

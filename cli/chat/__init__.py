@@ -1,1 +1,1 @@
-"""The chat session: reading lines, slash commands, the live panel."""
+"""The chat session: input lines, slash commands and the live panel."""

@@ -1,4 +1,4 @@
-"""A conversation at work: its model, its method, what is shown and kept of each turn."""
+"""A running conversation: its model and method, and what each turn shows and saves."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ if TYPE_CHECKING:
 
 
 def chats_folder() -> Path:
-    """Where conversations are kept that are kept nowhere else."""
+    """The folder for conversations that are not saved to a named file."""
     return data_folder() / "chats"
 
 
 def new_path() -> Path:
-    """A file there that is not there yet."""
+    """A new file name in `chats_folder`."""
     return chats_folder() / f"{time.strftime('%Y-%m-%d-%H%M%S')}-{time.time_ns() % 1000:03d}.jsonl"
 
 
@@ -60,7 +60,7 @@ class Names:
     draft_load: LoadOptions
 
     def open(self, spec: MethodSpec, settings: Settings) -> Model:
-        """Load them, with room for a method."""
+        """Load them, with memory for a method."""
         return load(
             self.source,
             self.load,
@@ -73,20 +73,20 @@ class Names:
 
 @dataclass(slots=True, kw_only=True)
 class ChatSession:
-    """Takes messages and gives replies; commands change how. Close it."""
+    """Replies to messages; slash commands change how. The caller must close it."""
 
     session: CommandSession
     names: Names
     spec: MethodSpec
     settings: Settings
     path: Path | None
-    """Where the conversation is kept, after each turn."""
+    """The file that the conversation is saved to after each turn; None if it is not saved."""
     find_model: Callable[[str], ModelSource]
     """Finds a model by its name, and downloads it if it is missing."""
     hides_thought: bool = False
     trace: Path | None = None
     flags: dict[str, Any] = field(default_factory=dict)
-    """Parameters that every method has from now on, if it has them."""
+    """Parameters for every later method that has them."""
     model: Model = field(init=False)
     conversation: Conversation = field(init=False)
     _n_asked: int = 0
@@ -109,14 +109,14 @@ class ChatSession:
     # --- a turn ---
 
     def say(self, text: str) -> bool:
-        """A message and its reply; returns whether it was cut short by Ctrl-C."""
+        """Reply to a message; returns whether Ctrl-C interrupted the reply."""
         output, interrupts = self.session.output, self.session.interrupts
         interrupts.forget()
         with ExitStack() as until_shown, TraceWriter(self.trace) as trace:
             until_shown.enter_context(interrupts.gentle())
             with output.panel(self._panel) as panel:
                 if panel is not None:
-                    panel.status("reading")
+                    panel.status("reading the prompt")
                 with self._ask(text) as solving:
                     tell_setup(output, solving, self._told)
                     result, outcome = follow(solving, trace, panel, interrupts)
@@ -128,10 +128,10 @@ class ChatSession:
         return outcome == "interrupted"
 
     def again(self) -> bool:
-        """Another reply to the last message."""
+        """Reply again to the last message, with a new seed; returns whether Ctrl-C interrupted the reply."""
         n_exchanges, last = len(self.conversation.exchanges), self.conversation.take_back()
         if last is None:
-            raise ConfigError("nothing was said yet", hint="write a message first")
+            raise ConfigError("there is no message to reply to yet", hint="write a message first")
         try:
             return self.say(last.user)
         finally:
@@ -139,7 +139,7 @@ class ChatSession:
                 self.conversation.exchanges.append(last)
 
     def _ask(self, text: str) -> Generation:
-        # Each turn has a seed of its own, so that a conversation can be repeated and a reply asked for anew.
+        # Each turn has its own seed, so that a conversation can be reproduced and a reply regenerated.
         seed = None if self.settings.seed is None else self.settings.seed + self._n_asked
         settings = replace(self.settings, seed=seed, select=self.spec.select)
         n_before = self.conversation.n_left_out
@@ -163,7 +163,7 @@ class ChatSession:
 
         return Leading(hides_thought=self.hides_thought)
 
-    # --- telling of it ---
+    # --- output ---
 
     def _show(self, result: Result, outcome: str, solving: Generation) -> None:
         output = self.session.output
@@ -179,13 +179,13 @@ class ChatSession:
         if outcome == "decided":
             output.note(decided_line(result))
         if outcome in ("budget", "interrupted"):
-            output.note(f"{'cut short' if outcome == 'budget' else 'stopped'}: {so_far(result)}")
+            output.note(f"{'budget reached' if outcome == 'budget' else 'interrupted'}: {so_far(result)}")
 
-    # --- what is kept ---
+    # --- saving ---
 
     @property
     def transcript(self) -> Transcript:
-        """All that was said."""
+        """The conversation so far, as it is saved."""
         return Transcript(
             exchanges=tuple(self.conversation.exchanges),
             system=self.settings.system,
@@ -193,30 +193,30 @@ class ChatSession:
         )
 
     def save(self) -> None:
-        """Write the transcript where it is kept; where that fails it is said once, and the talk goes on."""
+        """Write the transcript; if that fails, warn once and continue without saving."""
         if self.path is None:
             return
         try:
             transcript.write(self.path, self.transcript)
         except RunError as error:
             self.path = None
-            self.session.output.warn(f"{error}; this conversation is not kept")
+            self.session.output.warn(f"{error}; this conversation is no longer saved")
 
     def begin_anew(self) -> None:
-        """Keep what was said in its file: what comes goes to another, unless the user has named one."""
+        """Save later turns to a new file, unless the user named one; the old file stays as it is."""
         if self.path is not None and self.path.parent == chats_folder():
             self.path = new_path()
 
     def resume(self, said: Transcript) -> None:
-        """Go on from what was said; the system message is that of then."""
+        """Continue a saved conversation, with its system message."""
         self.conversation.clear()
         self.conversation.exchanges += said.exchanges
         self.settings = replace(self.settings, system=said.system)
 
-    # --- what commands change ---
+    # --- changes by slash commands ---
 
     def use_method(self, spec: MethodSpec) -> None:
-        """Another method from the next turn on; raises ConfigError where it cannot be used."""
+        """Use another method from the next turn on; raises ConfigError if it cannot be used."""
         known = options_of(METHODS[spec.name])
         flags = {name: value for name, value in self.flags.items() if name in known}
         spec = replace(spec, options={**flags, **spec.options}, select=spec.select or self.spec.select)
@@ -225,18 +225,18 @@ class ChatSession:
         self.spec = spec
 
     def use_option(self, name: str, value: Any) -> None:
-        """Another value of one of the methods' parameters; raises ConfigError where this one has none."""
+        """Set a parameter of the method; raises ConfigError if the method does not have it."""
         self.use_method(replace(self.spec, options={**self.spec.options, name: value}))
         self.flags[name] = value
 
     def use_model(self, name: str) -> None:
-        """Another model, which is told all that was said; where it cannot be loaded the one before stays."""
+        """Continue with another model; if it cannot be loaded, the previous one stays."""
         from localsmc.gguf import reader
 
         source = self.find_model(name)
         reader.read_header(source.path)
         before, names = self.names, replace(self.names, model=name, source=source, draft=None)
-        # Not both at once: memory may hold one only.
+        # Close the old model first: memory may not hold both.
         self.close()
         try:
             self.names = names

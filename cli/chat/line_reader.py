@@ -1,6 +1,7 @@
-"""Messages, from a terminal with history and editing, or from a pipe, a line each.
+"""Reads messages from a terminal, with history and editing, or from a pipe, one per line.
 
-Lines between two lines of three quotes are one message, and so are lines that end in a backslash.
+Lines between two lines of three quotes form one message; so does a line that ends in a backslash with
+the line after it.
 """
 
 from __future__ import annotations
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 QUOTES = '"""'
 
 Read = Callable[[bool], str]
-"""The next line, given whether it goes on from another. Raises EOFError, and KeyboardInterrupt on Ctrl-C."""
+"""Reads a line; the argument says whether it continues a message. Raises EOFError and KeyboardInterrupt."""
 
 
 def messages(read: Read) -> Iterator[str]:
-    """Whole messages until there are no more lines; Ctrl-C drops what was begun, as an empty message."""
+    """Yield messages until the input ends; Ctrl-C discards an unfinished one and yields an empty message."""
     while True:
         try:
             yield _message(read)
@@ -53,8 +54,8 @@ def _quoted(first: str, read: Read) -> str:
     return "\n".join(lines).strip("\n")
 
 
-def piped(_goes_on: bool) -> str:
-    """A line of standard input that is no terminal."""
+def piped(_is_continued: bool) -> str:
+    """Read a line from standard input that is not a terminal."""
     line = b"" if sys.stdin is None else sys.stdin.buffer.readline()
     if not line:
         raise EOFError
@@ -65,12 +66,12 @@ def piped(_goes_on: bool) -> str:
 
 
 def typed(history: Path) -> Read:
-    """Lines from the terminal, with what was typed before in a file."""
+    """A reader of lines from the terminal; the history of typed lines is kept in a file."""
     session = _session(history)
 
-    def read(goes_on: bool) -> str:
-        # Its own handler would take Ctrl-C from those who listen for it while a reply is written.
-        return session.prompt("… " if goes_on else "> ", handle_sigint=False)
+    def read(is_continued: bool) -> str:
+        # prompt_toolkit's own handler would replace the one that stops a reply.
+        return session.prompt("… " if is_continued else "> ", handle_sigint=False)
 
     return read
 
@@ -87,24 +88,24 @@ def _session(history: Path) -> PromptSession[str]:
     try:
         history.parent.mkdir(parents=True, exist_ok=True)
         history.touch()
-        kept: FileHistory | InMemoryHistory = FileHistory(str(history))
+        file_history: FileHistory | InMemoryHistory = FileHistory(str(history))
     except OSError:
-        kept = InMemoryHistory()
+        file_history = InMemoryHistory()
     return PromptSession(
-        history=kept,
+        history=file_history,
         key_bindings=keys,
         multiline=True,
         enable_suspend=True,
         prompt_continuation="  ",
         completer=_completer(),
         complete_while_typing=False,
-        # Standard output has replies only: it may go to a file.
+        # Standard output is for replies only, since it may be redirected to a file.
         output=create_output(stdout=sys.stderr if is_terminal(sys.stderr) else sys.stdout),
     )
 
 
 def _completer() -> Completer:
-    """Commands, and what stands behind them: words, or files."""
+    """Completes slash commands and their arguments: words, models or files."""
     from prompt_toolkit.completion import Completer, Completion, PathCompleter
     from prompt_toolkit.document import Document
 

@@ -1,4 +1,4 @@
-"""The leading text of a turn while it is written, its thought dimmed, and a reply once it is there."""
+"""The live view of the completion with the highest weight, and the display of a reply, reasoning dimmed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ THOUGHT = "dim"
 
 
 class Leading(Panel):
-    """The end of the heaviest text, as much as the window holds, above a line of figures."""
+    """The end of the completion with the highest weight, as much as fits, above a line of figures."""
 
     def __init__(self, *, hides_thought: bool) -> None:
         super().__init__()
         self._hides_thought = hides_thought
 
     def _render(self, step: StepInfo, solving: Generation) -> RenderableType:
-        # The heaviest by weight, and the longest of those: finished and unfinished ones stand side by side.
+        # Sorted by weight, then length; finished and unfinished completions are mixed.
         text = solving.completions()[0].text
         shown = styled(text, solving.closing, hides_thought=self._hides_thought)
         n_lines = max(1, self._console.height - 4)
@@ -36,7 +36,7 @@ class Leading(Panel):
 
 
 def styled(text: str, closing: str, *, hides_thought: bool) -> Text:
-    """A reply with its thought dimmed, or with three dots for it."""
+    """A reply with its reasoning dimmed, or replaced by an ellipsis."""
     found = Text()
     for part in reasoning.parts(text, closing):
         if not part.is_thought:
@@ -49,6 +49,6 @@ def styled(text: str, closing: str, *, hides_thought: bool) -> Text:
 
 
 def show(text: str, closing: str, *, hides_thought: bool) -> None:
-    """A whole reply on the terminal that standard output is."""
+    """Print a whole reply to standard output, which is a terminal."""
     console = Console(file=sys.stdout, highlight=False, no_color="NO_COLOR" in os.environ)
     console.print(styled(text.strip("\n"), closing, hides_thought=hides_thought), soft_wrap=True)

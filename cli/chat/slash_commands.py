@@ -1,4 +1,4 @@
-"""What can be typed in a conversation beside messages: a table of commands that begin with a slash."""
+"""The slash commands of a conversation, as a table."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from localsmc_cli.ui.trace_writer import TraceWriter
 MARK = "/"
 
 Handler = Callable[[ChatSession, str], bool | None]
-"""Given what stands behind the command; returns whether a reply was cut short, where there was one."""
+"""Takes the command's argument; a command that replies returns whether Ctrl-C interrupted the reply."""
 
 
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
-    """A command: what it takes, what it does, and the words that may be meant."""
+    """A command: its argument, its help, its handler, and completions of the argument."""
 
     takes: str
     help: str
@@ -38,134 +38,134 @@ class SlashCommand:
 
 
 class Leave(Exception):
-    """The conversation is over."""
+    """Ends the conversation."""
 
 
-def run_command(talk: ChatSession, line: str) -> bool:
-    """Do what a line says that begins with a slash; returns whether a reply was cut short.
+def run_command(chat: ChatSession, line: str) -> bool:
+    """Run a line that begins with a slash; returns whether Ctrl-C interrupted a reply.
 
-    Raises ConfigError, and Leave where that is what it says.
+    Raises ConfigError for a wrong command, and Leave to end the conversation.
     """
     name, *rest = line.removeprefix(MARK).split(maxsplit=1) or [""]
     name = OTHER_NAMES.get(name, name)
     if name not in COMMANDS:
         near = get_close_matches(name, COMMANDS, 1)
         raise ConfigError(
-            f"no command is called `{MARK}{name}`",
+            f"unknown command `{MARK}{name}`",
             hint=f"{f'did you mean `{MARK}{near[0]}`' if near else '`/help` lists them'};"
-            " put a blank before a message that begins with a slash",
+            " to send a message that begins with a slash, put a space before it",
         )
     command, text = COMMANDS[name], "".join(rest).strip()
     if text and not command.takes:
-        raise ConfigError(f"`{MARK}{name}` takes nothing", hint=f"type: {MARK}{name}")
-    return bool(command.run(talk, text))
+        raise ConfigError(f"`{MARK}{name}` takes no argument", hint=f"type: {MARK}{name}")
+    return bool(command.run(chat, text))
 
 
 # --- handlers -------------------------------------------------------------------------------------
 
 
-def _method(talk: ChatSession, text: str) -> None:
+def _method(chat: ChatSession, text: str) -> None:
     if text:
-        talk.use_method(parse_method(text))
-    _tell_method(talk)
+        chat.use_method(parse_method(text))
+    _show_method(chat)
 
 
-def _alpha(talk: ChatSession, text: str) -> None:
-    _use_number(talk, "alpha", text, float)
+def _alpha(chat: ChatSession, text: str) -> None:
+    _use_number(chat, "alpha", text, float)
 
 
-def _particles(talk: ChatSession, text: str) -> None:
-    _use_number(talk, "particles", text, int)
+def _particles(chat: ChatSession, text: str) -> None:
+    _use_number(chat, "particles", text, int)
 
 
-def _use_number(talk: ChatSession, name: str, text: str, kind: Callable[[str], Any]) -> None:
+def _use_number(chat: ChatSession, name: str, text: str, kind: Callable[[str], Any]) -> None:
     if text:
         try:
             value = kind(text)
         except ValueError:
             raise ConfigError(f"`{text}` is not a number", hint=f"for example: {MARK}{name} 4") from None
-        talk.use_option(name, value)
-    _tell_method(talk)
+        chat.use_option(name, value)
+    _show_method(chat)
 
 
-def _tell_method(talk: ChatSession) -> None:
-    method = talk.model.method(talk.spec.name, **talk.spec.options)
-    told = [f"{name}={format_value(getattr(method, name))}" for name in options_of(type(method))]
-    talk.session.output.note(f"{method.name}: {', '.join(told)}" if told else method.name)
+def _show_method(chat: ChatSession) -> None:
+    method = chat.model.method(chat.spec.name, **chat.spec.options)
+    options = [f"{name}={format_value(getattr(method, name))}" for name in options_of(type(method))]
+    chat.session.output.note(f"{method.name}: {', '.join(options)}" if options else method.name)
 
 
-def _system(talk: ChatSession, text: str) -> None:
+def _system(chat: ChatSession, text: str) -> None:
     if text:
-        talk.settings = replace(talk.settings, system=None if text == "off" else text)
-    said = talk.settings.system
-    talk.session.output.note("no system message" if said is None else f"system: {said}")
+        chat.settings = replace(chat.settings, system=None if text == "off" else text)
+    said = chat.settings.system
+    chat.session.output.note("no system message" if said is None else f"system: {said}")
 
 
-def _box(talk: ChatSession, text: str) -> None:
+def _box(chat: ChatSession, text: str) -> None:
     if text:
-        talk.settings = replace(talk.settings, instruct=_is_on("box", text))
-    instruction = talk.model.source.defaults.instruction
+        chat.settings = replace(chat.settings, instruct=_is_on("box", text))
+    instruction = chat.model.source.defaults.instruction
     if instruction is None:
-        talk.session.output.note("this model was made to state its answers: nothing is asked for")
+        chat.session.output.note("this model states its answers without being asked: no instruction is added")
     else:
-        state = "is asked of" if talk.settings.instruct else "is not asked of"
-        talk.session.output.note(f"{state} the model: {instruction}")
+        state = "on" if chat.settings.instruct else "off"
+        chat.session.output.note(f"instruction {state}: {instruction}")
 
 
-def _think(talk: ChatSession, text: str) -> None:
+def _think(chat: ChatSession, text: str) -> None:
     if text in ("show", "hide"):
-        talk.hides_thought = text == "hide"
+        chat.hides_thought = text == "hide"
     elif text:
         thinking = None if text == "auto" else _is_on("think", text, "show", "hide", "auto")
-        talk.settings = replace(talk.settings, thinking=thinking)
-    switch = {True: "on", False: "off", None: "as the template has it"}[talk.settings.thinking]
-    shown = "hidden" if talk.hides_thought else "shown, dimmed"
-    talk.session.output.note(f"thinking: {switch}; thought is {shown}")
+        chat.settings = replace(chat.settings, thinking=thinking)
+    switch = {True: "on", False: "off", None: "the template's default"}[chat.settings.thinking]
+    shown = "hidden" if chat.hides_thought else "shown dimmed"
+    chat.session.output.note(f"thinking: {switch}; reasoning is {shown}")
 
 
 def _is_on(command: str, text: str, *others: str) -> bool:
     if text not in ("on", "off"):
         choices = ", ".join(("on", "off", *others))
-        raise ConfigError(f"`{text}` is nothing that `{MARK}{command}` takes", hint=f"there is: {choices}")
+        raise ConfigError(f"`{MARK}{command}` does not take `{text}`", hint=f"choose from: {choices}")
     return text == "on"
 
 
-def _answers(talk: ChatSession, _: str) -> None:
-    exchanges = talk.conversation.exchanges
+def _answers(chat: ChatSession, _: str) -> None:
+    exchanges = chat.conversation.exchanges
     shares = [AnswerShare(**share) for share in exchanges[-1].about.get("answers", ())] if exchanges else []
     if not shares:
         raise ConfigError("there is no reply with answers yet", hint="write a message first")
     if all(share.answer is None for share in shares):
-        hint = "" if talk.settings.instruct else "; `/box on` asks for answers in a box"
-        talk.session.output.note(f"no text states an answer{hint}")
+        hint = "" if chat.settings.instruct else "; `/box on` asks for answers in a box"
+        chat.session.output.note(f"no completion states an answer{hint}")
     else:
-        talk.session.output.note("\n".join(share_lines(shares, 20)))
+        chat.session.output.note("\n".join(share_lines(shares, 20)))
 
 
-def _trace(talk: ChatSession, text: str) -> None:
+def _trace(chat: ChatSession, text: str) -> None:
     if text:
         path = None if text == "off" else _path(text)
-        with TraceWriter(path):  # that it cannot be written is better known now than with each message
-            talk.trace = path
-    talk.session.output.note(
-        "no trace is written" if talk.trace is None else f"each turn's trace: {talk.trace}"
+        with TraceWriter(path):  # fail now rather than at the next message if it cannot be written
+            chat.trace = path
+    chat.session.output.note(
+        "trace: off" if chat.trace is None else f"trace: each turn is written to {chat.trace}"
     )
 
 
-def _save(talk: ChatSession, text: str) -> None:
-    path = _path(text) if text else talk.path
+def _save(chat: ChatSession, text: str) -> None:
+    path = _path(text) if text else chat.path
     if path is None:
-        raise ConfigError("no file is named", hint=f"for example: {MARK}save talk.jsonl")
-    transcript.write(path, talk.transcript)
-    talk.session.output.note(f"saved: {path}")
+        raise ConfigError("no file is named", hint=f"for example: {MARK}save chat.jsonl")
+    transcript.write(path, chat.transcript)
+    chat.session.output.note(f"saved: {path}")
 
 
-def _load(talk: ChatSession, text: str) -> None:
+def _load(chat: ChatSession, text: str) -> None:
     if not text:
-        raise ConfigError("no file is named", hint=f"for example: {MARK}load talk.jsonl")
-    talk.resume(transcript.read(_path(text)))
-    talk.begin_anew()
-    tell_resumed(talk)
+        raise ConfigError("no file is named", hint=f"for example: {MARK}load chat.jsonl")
+    chat.resume(transcript.read(_path(text)))
+    chat.begin_anew()
+    tell_resumed(chat)
 
 
 def _path(text: str) -> Path:
@@ -173,74 +173,76 @@ def _path(text: str) -> Path:
 
 
 def _bare(text: str) -> str:
-    """A name without the quotes that shells ask for, and terminals put around what is dropped on them."""
+    """A file name without the quotes of a shell, or of a file dropped on the terminal."""
     return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
-def tell_resumed(talk: ChatSession) -> None:
-    """What a conversation goes on from."""
-    exchanges = talk.conversation.exchanges
-    talk.session.output.note(f"going on after {len(exchanges)} exchanges")
+def tell_resumed(chat: ChatSession) -> None:
+    """Show the last exchange of a resumed conversation."""
+    exchanges = chat.conversation.exchanges
+    chat.session.output.note(f"continuing after {len(exchanges)} exchanges")
     if exchanges:
-        talk.session.output.note(f"> {exchanges[-1].user}")
-        talk.session.output.note(exchanges[-1].text)
+        chat.session.output.note(f"> {exchanges[-1].user}")
+        chat.session.output.note(exchanges[-1].text)
 
 
-def _regenerate(talk: ChatSession, _: str) -> bool:
-    return talk.again()
+def _regenerate(chat: ChatSession, _: str) -> bool:
+    return chat.again()
 
 
-def _clear(talk: ChatSession, _: str) -> None:
-    talk.conversation.clear()
-    talk.begin_anew()
-    talk.session.output.note("all that was said is forgotten")
+def _clear(chat: ChatSession, _: str) -> None:
+    chat.conversation.clear()
+    chat.begin_anew()
+    chat.session.output.note("conversation cleared")
 
 
-def _model(talk: ChatSession, text: str) -> None:
+def _model(chat: ChatSession, text: str) -> None:
     if text:
-        talk.use_model(_bare(text))
-    llama = talk.model.llama
-    talk.session.output.note(
-        f"{talk.model.header.name}, {llama.n_params / 1e6:,.1f} M parameters: {llama.path}"
+        chat.use_model(_bare(text))
+    llama = chat.model.llama
+    chat.session.output.note(
+        f"{chat.model.header.name}, {llama.n_params / 1e6:,.1f} M parameters: {llama.path}"
     )
 
 
-def _help(talk: ChatSession, _: str) -> None:
+def _help(chat: ChatSession, _: str) -> None:
     formatter = click.HelpFormatter(max_width=100)
     formatter.write_dl([(f"{MARK}{name} {one.takes}", one.help) for name, one in COMMANDS.items()])
     formatter.write_paragraph()
     formatter.write_text(KEYS)
-    talk.session.output.note(formatter.getvalue().rstrip())
+    chat.session.output.note(formatter.getvalue().rstrip())
 
 
-def _exit(_talk: ChatSession, _: str) -> None:
+def _exit(_chat: ChatSession, _: str) -> None:
     raise Leave
 
 
 KEYS = (
-    'Enter sends. Alt-Enter, a line that ends in \\, and """ around lines make longer messages.'
-    " Ctrl-C stops a reply, Ctrl-D leaves."
+    'Enter sends the message. For several lines, use Alt-Enter, end a line with \\, or put """ around'
+    " them. Ctrl-C stops a reply, Ctrl-D exits."
 )
 
 COMMANDS = {
-    "method": SlashCommand("[METHOD]", "sampling method, e.g. power-smc:N=32,alpha=2", _method, METHODS),
-    "alpha": SlashCommand("[X]", "the method's exponent", _alpha),
-    "particles": SlashCommand("[N]", "its particles, samples or chains", _particles),
-    "system": SlashCommand("[TEXT|off]", "the system message", _system, ("off",)),
-    "box": SlashCommand("[on|off]", "ask for answers in a box, to be counted", _box, ("on", "off")),
+    "method": SlashCommand(
+        "[METHOD]", "show or set the sampling method, e.g. power-smc:N=32,alpha=2", _method, METHODS,
+    ),
+    "alpha": SlashCommand("[X]", "show or set the method's exponent", _alpha),
+    "particles": SlashCommand("[N]", "show or set its number of particles, samples or chains", _particles),
+    "system": SlashCommand("[TEXT|off]", "show, set or remove the system message", _system, ("off",)),
+    "box": SlashCommand("[on|off]", "ask for answers in \\boxed{}, to be counted", _box, ("on", "off")),
     "think": SlashCommand(
-        "[show|hide|on|off]", "thought, shown or not, and the template's switch for it", _think,
+        "[show|hide|on|off]", "show or hide the reasoning; turn it on or off if the template can", _think,
         ("show", "hide", "on", "off", "auto"),
     ),
-    "answers": SlashCommand("", "how the last reply's answers are spread", _answers),
-    "trace": SlashCommand("[FILE|off]", "write every step of the next turns to a file", _trace, ("off",)),
-    "regen": SlashCommand("", "another reply to the last message", _regenerate),
-    "save": SlashCommand("[FILE]", "write the conversation to a file", _save),
-    "load": SlashCommand("FILE", "go on from a conversation in a file", _load),
-    "clear": SlashCommand("", "forget all that was said", _clear),
-    "model": SlashCommand("[MODEL]", "another model, which is told all that was said", _model),
-    "help": SlashCommand("", "this list", _help),
-    "exit": SlashCommand("", "leave; so does Ctrl-D", _exit),
+    "answers": SlashCommand("", "show the distribution over answers of the last reply", _answers),
+    "trace": SlashCommand("[FILE|off]", "write every step of later turns to a file", _trace, ("off",)),
+    "regen": SlashCommand("", "regenerate the last reply", _regenerate),
+    "save": SlashCommand("[FILE]", "save the conversation to a file", _save),
+    "load": SlashCommand("FILE", "continue a conversation from a file", _load),
+    "clear": SlashCommand("", "forget the conversation and start a new one", _clear),
+    "model": SlashCommand("[MODEL]", "show the model, or continue with another one", _model),
+    "help": SlashCommand("", "show this list", _help),
+    "exit": SlashCommand("", "exit, like Ctrl-D", _exit),
 }  # fmt: skip
 
 OTHER_NAMES = {
@@ -250,4 +252,4 @@ OTHER_NAMES = {
     "?": "help",
     "regenerate": "regen",
 }
-"""What other programs call them."""
+"""Names of the commands in other programs."""

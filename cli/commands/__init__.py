@@ -1,1 +1,1 @@
-"""One module per subcommand, imported when the command is named."""
+"""One module per command, imported on demand."""

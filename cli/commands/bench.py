@@ -1,4 +1,4 @@
-"""`localsmc bench`: how fast methods are on this machine, and where the time goes."""
+"""`localsmc bench`: the speed of methods on this machine, and where the time goes."""
 
 from __future__ import annotations
 
@@ -40,20 +40,21 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc bench -N 1,16,64
-  localsmc bench --synthetic qwen2.5-0.5b:Q4_0 -n 16 -r 1 -o csv > speed.csv
+  localsmc bench --synthetic qwen2.5-7b:Q4_K_M -N 16 -r 1
 
-Tests take turns within a repetition; "× plain" is the time over that of as many tokens of plain decoding in
-the same one. A step is a token of the longest text. A synthetic model has random weights: it replays the
-histories of the embedded model, row by row; "rows=N" beside it has N histories at every step.
+Each repetition runs every test once; "× plain" is a test's time divided by that of plain decoding of as many
+tokens in the same repetition. A step is one token of the longest completion. A synthetic model has random
+weights, so it replays the histories of the embedded model, token by token; the test "rows=N" has N histories
+at every step.
 """
 
 N_TOKENS = 64
 
 PROBLEMS = "tiny:seed=8"
-"""What the embedded model is for; to other models a problem is as good as another."""
+"""Problems that suit the embedded model; other models can be measured on any problem."""
 
 MAX_PROBLEMS = 100
-"""More repetitions begin again."""
+"""Further repetitions start again with the first problem."""
 
 _bench = common_options.section("Benchmark")
 bench_options = common_options.together(
@@ -61,15 +62,15 @@ bench_options = common_options.together(
         "--synthetic",
         multiple=True,
         metavar="SHAPE",
-        help="A model of random weights of a real shape, SHAPE[:QUANT][:vocab=N], for example"
-        " qwen2.5-7b:Q4_K_M; written once, into the cache folder. May be given several times.",
+        help="Model with random weights in the shape of a real one, SHAPE[:QUANT][:vocab=N], e.g."
+        " qwen2.5-7b:Q4_K_M. Written once to the cache folder. Can be repeated.",
     ),
     _bench(
         "--method",
         "methods",
         multiple=True,
         metavar="METHOD",
-        help="A method with its options; may be given several times.  [default: power-smc]",
+        help="Sampling method with its options, e.g. power-smc:N=16. Can be repeated.  [default: power-smc]",
     ),
     _bench(
         "-N",
@@ -77,14 +78,15 @@ bench_options = common_options.together(
         scope="bench",
         type=CountsType(1, 1_000_000),
         metavar="N,...",
-        help="Particles, one after another; up to 256 are rows of batches, too.  [default: the method's own]",
+        help="Numbers of particles to measure, up to 256 also as bare batches."
+        "  [default: depends on the method]",
     ),
     _bench(
         "--alpha",
         scope="bench",
         type=Exponents(),
         metavar="X,...",
-        help="Exponents.  [default: the method's own]",
+        help="Exponents alpha to measure.  [default: depends on the method]",
     ),
     _bench(
         "-n",
@@ -94,7 +96,7 @@ bench_options = common_options.together(
         scope="bench",
         type=CountsType(2, 1_000_000),
         metavar="N,...",
-        help="Tokens; texts of a real model may end before.  [default: 64]",
+        help="Maximum number of tokens to generate; real models may stop earlier.  [default: 64]",
     ),
     _bench(
         "-r",
@@ -102,20 +104,20 @@ bench_options = common_options.together(
         type=CountType(1),
         default=3,
         metavar="N",
-        help="Repetitions, each on another problem with another seed.  [default: 3]",
+        help="Number of repetitions, each with another problem and seed.  [default: 3]",
     ),
     _bench(
         "-p",
         "--prompt",
         metavar="TEXT",
         each_time=common_options.THE_PROBLEM,
-        help="The problem.  [default: some that are built in]",
+        help="The problem to solve.  [default: built-in problems]",
     ),
     _bench(
         "--peers",
         is_flag=True,
         default=False,
-        help="Also llama-cpp-python's own Llama: one text, N in turn, and the best of N in turn.",
+        help="Also measure llama-cpp-python's Llama: one completion, N one by one, and best of N one by one.",
     ),
     _bench(
         "-o",
@@ -123,7 +125,7 @@ bench_options = common_options.together(
         scope="bench",
         type=click.Choice(TABLE_FORMATS),
         default="md",
-        help="How the table is written.  [default: md]",
+        help="Format of the table.  [default: md]",
     ),
     common_options.mode_options(_bench),
 )
@@ -152,9 +154,9 @@ class BenchOptions(ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptio
 @common_options.context_options
 @click.pass_obj
 def bench(session: CommandSession, /, **given: Any) -> None:
-    """Time plain decoding, bare batches in llama.cpp, and methods, in one run on the same weights.
+    """Measure the speed of plain decoding, bare llama.cpp batches and methods on the same weights.
 
-    Standard output has the table; everything else is on standard error. Ctrl-C keeps what is measured.
+    Prints a table to stdout, everything else to stderr. After Ctrl-C, the table has what was measured so far.
     """
     from localsmc.bench.speed_table import FORMATS
 
@@ -162,11 +164,11 @@ def bench(session: CommandSession, /, **given: Any) -> None:
     options = BenchOptions(**given)
     output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     found: list[CaseSummary] = []
-    with output.library_log(), interrupts.gentle("nothing is shown of it"):
+    with output.library_log(), interrupts.gentle("without a result"):
         try:
             _measure_all(session, options, found)
         finally:
-            # What was measured before an error is not lost.
+            # Print what was measured before an error.
             if found:
                 output.text(FORMATS[options.output](found))
     if interrupts.is_requested:
@@ -174,7 +176,7 @@ def bench(session: CommandSession, /, **given: Any) -> None:
 
 
 def _measure_all(session: CommandSession, options: BenchOptions, found: list[CaseSummary]) -> None:
-    """Every model, one after the other; `found` grows by what was measured, before an error, too."""
+    """Measure every model in turn; appends to `found` also what was measured before an error."""
     from localsmc.bench import parse
     from localsmc.bench.cases import cases
     from localsmc.bench.measure import Bench
@@ -234,7 +236,7 @@ def _loaded(
     draft: ModelSource | None,
     options: BenchOptions,
 ) -> tuple[Model, Model | None]:
-    """A model, and whose histories it replays where it is synthetic."""
+    """A model, and if it is synthetic, the model whose histories it replays."""
     import localsmc
     from localsmc.bench import FileSpec
 
@@ -247,7 +249,7 @@ def _loaded(
 
 
 def _written(session: CommandSession, spec: FileSpec) -> Path:
-    """The file of random weights, written where it is not there."""
+    """The file of random weights, written if it does not exist."""
     from localsmc.bench import cached
 
     with status(session.output) as show:

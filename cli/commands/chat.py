@@ -1,4 +1,4 @@
-"""`localsmc chat`: a conversation in the terminal, or from a pipe."""
+"""`localsmc chat`: a conversation in the terminal or through a pipe."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc chat
-  printf '%s\\n' "What is 17 * 23?" /answers | localsmc chat
+  localsmc chat -m model.gguf
 
-`/help` lists what can be typed beside messages. Each reply is drawn by the method at hand; what was
-said stays in memory. Conversations are kept in localsmc's data folder; `-c` goes on with the last.
-From a pipe each line is a message; replies are on standard output.
+Type `/help` for the slash commands. Each reply is sampled with the current method; the conversation stays
+in the KV cache. Conversations are saved in localsmc's data folder; `-c` continues the last one. From a
+pipe, each line is a message; replies go to standard output.
 """
 
 
@@ -77,20 +77,20 @@ _talk = common_options.section("Conversation")
     is_flag=False,
     flag_value="",
     metavar="[FILE]",
-    each_time="it is another conversation each time",
-    help="Go on with the last conversation, or with the one in a file. (`-c N` is the context's size, as in"
+    each_time="it names one conversation",
+    help="Continue the last conversation, or the one in FILE. (`-c N` sets the context size, as in"
     " llama.cpp.)",
 )
 @common_options.transcript_option(
-    _talk, "Keep the conversation in this file.  [default: one in the data folder]"
+    _talk, "Save the conversation to FILE.  [default: a new file in the data folder]"
 )
-@_talk("--no-save", is_flag=True, default=False, help="Keep it nowhere.")
-@_talk("--box", is_flag=True, default=False, help="Ask for the final answer in \\boxed{}, as `solve` does.")
-@_talk("--hide-thinking", is_flag=True, default=False, help="Show replies without the thought before them.")
+@_talk("--no-save", is_flag=True, default=False, help="Do not save the conversation.")
+@_talk("--box", is_flag=True, default=False, help="Ask for the final answer in \\boxed{}, as solve does.")
+@_talk("--hide-thinking", is_flag=True, default=False, help="Show replies without their reasoning.")
 @common_options.system_option(_talk)
 @common_options.reasoning_option(_talk)
 @common_options.trace_option(_talk)
-@common_options.mode_options(_talk, "Prompts, sizes, timings and llama.cpp's log on standard error.")
+@common_options.mode_options(_talk, "Also print prompts, sizes, timings and llama.cpp's log.")
 @common_options.method_options
 @common_options.limit_options
 @common_options.grammar_options
@@ -102,7 +102,7 @@ _talk = common_options.section("Conversation")
 @common_options.context_options_without_cells
 @click.pass_obj
 def chat(session: CommandSession, /, **given: Any) -> None:
-    """Talk to a model: any method for any turn, the conversation kept in memory between them."""
+    """Chat with a model. Each turn can use another sampling method."""
     output, options = session.output, _with_cells(ChatOptions(**given))
     output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     name = model_name(options)
@@ -121,12 +121,12 @@ def chat(session: CommandSession, /, **given: Any) -> None:
 
 
 def _with_cells(options: ChatOptions) -> ChatOptions:
-    """With `-c N` as the context's size, since that is what hands are used to."""
+    """Read `-c N` as the context size, as users of llama.cpp type it."""
     size = options.resumed
     if size is None or not size.isdecimal() or Path(size).exists():
         return options
     if options.n_ctx is not None:
-        raise ConfigError("the context's size is given twice", hint="leave one of them out")
+        raise ConfigError("the context size is given twice", hint="remove one of them")
     return replace(options, resumed=None, n_ctx=int(size))
 
 
@@ -134,7 +134,7 @@ def _spec(options: ChatOptions, name: str | None) -> MethodSpec:
     methods = options.methods or ("power-smc",)
     if len(methods) > 1:
         raise ConfigError(
-            f"{len(methods)} methods are given, but a turn has one",
+            f"{len(methods)} methods are given, but chat uses one at a time",
             hint="give one; `/method` changes it between turns",
         )
     specs = with_flags(parse_methods(methods), options)
@@ -150,20 +150,20 @@ def _settings(options: ChatOptions) -> Settings:
         select=options.select,
     )  # fmt: skip
     settings = replace(settings, instruct=options.box)
-    output_format.to_gbnf(settings)  # what is wrong with it is better known before the model is loaded
+    output_format.to_gbnf(settings)  # report a mistake before the model is loaded
     return settings
 
 
-# --- where it is kept -----------------------------------------------------------------------------
+# --- transcripts -----------------------------------------------------------------------------
 
 
 def _kept(options: ChatOptions) -> tuple[Transcript | None, Path | None]:
-    """What to go on from, and the file to write to; raises ConfigError."""
+    """The transcript to continue, and the file to write to; raises ConfigError."""
     from localsmc.engine import transcript
     from localsmc_cli.chat.chat_session import chats_folder, new_path
 
     if options.no_save and options.transcript is not None:
-        raise ConfigError("`--no-save` and `--output` exclude each other", hint="leave one of them out")
+        raise ConfigError("`--no-save` and `--output` cannot be used together", hint="remove one of them")
     before = None if options.resumed is None else _last(chats_folder(), options.resumed)
     said = None if before is None else transcript.read(before)
     if options.no_save:
@@ -173,8 +173,8 @@ def _kept(options: ChatOptions) -> tuple[Transcript | None, Path | None]:
         transcript.require_writable(path)
         if path.exists() and path.stat().st_size and (before is None or not path.samefile(before)):
             raise ConfigError(
-                f"`{path}` has something in it already",
-                hint=f"`-c {path}` goes on with it, if it is a conversation; or name another file",
+                f"`{path}` already exists and is not empty",
+                hint=f"if it is a conversation, `-c {path}` continues it; else name another file",
             )
         return said, path
     return said, before or new_path()
@@ -185,7 +185,7 @@ def _last(folder: Path, name: str) -> Path:
         return expand_user(name)
     found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns)
     if not found:
-        raise ConfigError("there is no conversation to go on with yet", hint="type: localsmc chat")
+        raise ConfigError("there is no conversation to continue yet", hint="start one: localsmc chat")
     return found[-1]
 
 
@@ -206,14 +206,16 @@ def _open(
 
     is_named_there = said is not None and said.model == name and not is_typed("model")
     try:
-        # What somebody's file names is not downloaded unasked.
+        # A model that only the transcript names is never downloaded unasked.
         asked = replace(options, offline=options.offline or is_named_there)
         named_draft = draft_name(options)
         drafts = () if named_draft is None else (named_draft,)
         source, *others = ensure_downloaded(session, asked, name, *drafts)
     except ModelError as error:
         if is_named_there:
-            error.hint = f"the conversation names it, `-m MODEL` goes on with another; {error.hint}"
+            error.hint = (
+                f"the conversation was held with it; `-m MODEL` continues with another model; {error.hint}"
+            )
         raise
     tell_idle_gpus(session.output, load_options(options))
     names = Names(
@@ -240,14 +242,14 @@ def _open(
         tell_resumed(talk)
     elif names.model is None:
         session.output.note(
-            "no model is given: the embedded one answers, which was trained on single small problems;"
+            "no model is given, so the embedded one answers, which was trained on single small problems;"
             " `/help` lists commands"
         )
     return talk
 
 
 def _converse(talk: ChatSession) -> int:
-    """Until there are no more messages; returns the exit code."""
+    """Answer messages until there are no more; returns the exit code."""
     from localsmc.system.user_dirs import data_folder
     from localsmc_cli.chat.line_reader import messages, piped, typed
 
@@ -259,7 +261,7 @@ def _converse(talk: ChatSession) -> int:
         try:
             was_cut = _take(talk, line)
         except LocalSMCError as error:
-            error.hint = error.hint or "`/help` lists what can be typed"
+            error.hint = error.hint or "`/help` lists the commands"
             output.error(error)
             code = code or error.exit_code
             continue
@@ -271,7 +273,7 @@ def _converse(talk: ChatSession) -> int:
 
 
 def _take(talk: ChatSession, line: str) -> bool | None:
-    """A message or a command; returns whether a reply was cut short, None to leave."""
+    """Handle a message or a command; returns whether a reply was cut short, None to leave."""
     from localsmc_cli.chat.slash_commands import MARK, Leave, run_command
 
     if not line.strip():

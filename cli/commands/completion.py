@@ -1,4 +1,4 @@
-"""`localsmc completion`: what makes a shell complete localsmc's words."""
+"""`localsmc completion`: the shell completion scripts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ Examples:
   localsmc completion bash > ~/.local/share/bash-completion/completions/localsmc
   eval "$(localsmc completion bash)"
 
-bash: the first is for the package bash-completion, which loads it when it is needed; without it the second,
-as a line of ~/.bashrc. zsh: eval "$(localsmc completion zsh)" in ~/.zshrc, behind compinit. fish: localsmc
-completion fish > ~/.config/fish/completions/localsmc.fish. Then open a new shell.
+bash: the first example needs the package bash-completion, which loads the script on demand. Without it, add
+the second to ~/.bashrc. zsh: add eval "$(localsmc completion zsh)" to ~/.zshrc, after compinit. fish:
+localsmc completion fish > ~/.config/fish/completions/localsmc.fish. Then open a new shell.
 """
 
 
@@ -25,7 +25,7 @@ completion fish > ~/.config/fish/completions/localsmc.fish. Then open a new shel
 @click.argument("shell", required=False, metavar="bash|zsh|fish")
 @click.pass_obj
 def completion(session: CommandSession, shell: str | None) -> None:
-    """Print a script that makes a shell complete commands, options, methods, models and profiles."""
+    """Print a shell completion script for commands, options, methods, models and profiles."""
     from localsmc_cli.completion.shells import SHELLS, of
 
     if shell is None:
@@ -34,5 +34,5 @@ def completion(session: CommandSession, shell: str | None) -> None:
             "no shell is given", hint=f"localsmc completion {used if used in SHELLS else 'bash'}"
         )
     if shell not in SHELLS:
-        raise ConfigError(f"there is no completion for `{shell}`", hint=did_you_mean(shell, list(SHELLS)))
+        raise ConfigError(f"no completion for the shell `{shell}`", hint=did_you_mean(shell, list(SHELLS)))
     session.output.text(of(shell).source().rstrip())

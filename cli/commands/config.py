@@ -1,4 +1,4 @@
-"""`localsmc config`: what is configured, where each value is from, and changes to the file."""
+"""`localsmc config`: shows the configured values and their sources, and edits the file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Examples:
   localsmc config set particles 32
   localsmc config show solve
 
-The file's plain values are for all commands that have such an option, those below [solve] for one, those
-below [profiles.mine] for `--profile mine`. A profile wins over the file's plain values; over both win the
-environment (LLAMA_ARG_THREADS, and over it LOCALSMC_THREADS) and what is typed. A variable is one value,
-and switches a flag on or off: LOCALSMC_JSON=0.
+Top-level values in the file apply to all commands with this option, those in the table [solve] to one
+command, and those in [profiles.mine] to `--profile mine`. Precedence, highest first: the command line, the
+environment (LOCALSMC_THREADS, then LLAMA_ARG_THREADS), the profile, the rest of the file. A variable holds a
+single value; for a flag, 1 is on and 0 is off: LOCALSMC_JSON=0.
 """
 
-_output = functools.partial(common_options.section("Output"), each_time="it is for what configures")
-_json_option = _output("--json", "as_json", is_flag=True, default=False, help="As JSON.")
+_output = functools.partial(common_options.section("Output"), each_time="it belongs to `localsmc config`")
+_json_option = _output("--json", "as_json", is_flag=True, default=False, help="Print JSON.")
 
 
 @click.group(
@@ -38,7 +38,7 @@ _json_option = _output("--json", "as_json", is_flag=True, default=False, help="A
 )
 @click.pass_context
 def config(ctx: click.Context) -> None:
-    """Show and set what options are where they are not typed: a file, profiles, the environment."""
+    """Show and change the default values of options: from the file, profiles and the environment."""
     if ctx.invoked_subcommand is None:
         ctx.invoke(show)
 
@@ -51,14 +51,14 @@ _command = functools.partial(config.command, cls=PlainCommand)
 @_command(
     "show",
     epilog=examples("localsmc config show", "localsmc config show solve --all"),
-    short_help="Show each value and where it is from.",
+    short_help="Show each value and its source.",
 )
 @click.argument("command", required=False, shell_complete=completed_as("COMMAND"))
-@_output("--all", "has_defaults", is_flag=True, default=False, help="Options that are not set, too.")
+@_output("--all", "has_defaults", is_flag=True, default=False, help="Also show options that are not set.")
 @_json_option
 @click.pass_context
 def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json: bool) -> None:
-    """Show each value that is set, and where it is from, for one COMMAND or for all."""
+    """Show each value that is set and its source, for one COMMAND or for all."""
     from localsmc_cli.config.environment import unknown_variables
     from localsmc_cli.config.keys import Known
     from localsmc_cli.config.layers import check
@@ -66,7 +66,7 @@ def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json
 
     output, known = ctx.obj.output, Known(ctx)
     if command is not None and command not in known.tables():
-        raise ConfigError(f"no command is called `{command}`", hint=did_you_mean(command, known.tables()))
+        raise ConfigError(f"unknown command `{command}`", hint=did_you_mean(command, known.tables()))
     check(read(), known)
     for line in unknown_variables(ctx):
         output.warn(line)
@@ -76,20 +76,20 @@ def show(ctx: click.Context, command: str | None, *, has_defaults: bool, as_json
         output.json([row.to_json() for row in rows])
     elif rows:
         heads = ("option", "value", "from", "commands")[: 4 if command is None else 3]
-        cells = [(row.option, row.text, row.origin, row.told)[: len(heads)] for row in rows]
+        cells = [(row.option, row.text, row.origin, row.commands_text)[: len(heads)] for row in rows]
         output.text(columns(heads, cells))
     else:
-        output.note(f"nothing is set; for example: localsmc config set particles 32, in `{config_path()}`")
+        output.note(f"nothing is set in `{config_path()}`; for example: localsmc config set particles 32")
 
 
 @_command(
     "path",
     epilog=examples("localsmc config path", 'dirname "$(localsmc config path)"'),
-    short_help="Print where the file is.",
+    short_help="Print the path of the file.",
 )
 @click.pass_obj
 def path(session: CommandSession) -> None:
-    """Print where the configuration file is, or would be."""
+    """Print the path of the configuration file, whether or not it exists."""
     session.output.text(str(config_path()))
 
 
@@ -101,7 +101,7 @@ def path(session: CommandSession) -> None:
 @_json_option
 @click.pass_context
 def profiles(ctx: click.Context, *, as_json: bool) -> None:
-    """List the profiles with their values: those that everybody has, and your own."""
+    """List the built-in profiles and your own, with their values."""
     from localsmc_cli.config.keys import PROFILES, Known, check_names
     from localsmc_cli.config.profiles import BUILT_IN
 
@@ -121,7 +121,7 @@ def profiles(ctx: click.Context, *, as_json: bool) -> None:
 
 
 def _flat(values: Mapping[str, Any], above: str = "") -> list[str]:
-    """Values as the file could have them, each as a text."""
+    """Values as lines of the file."""
     lines = []
     for key, value in values.items():
         if isinstance(value, dict):
@@ -147,9 +147,9 @@ _SET = "for example: localsmc config set particles 32"
 @click.argument("values", nargs=-1, metavar="VALUE...")
 @click.pass_context
 def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
-    """Set an option, such as particles, solve.particles or profiles.mine.alpha; keeps the file's comments.
+    """Set an option, e.g. particles, solve.particles or profiles.mine.alpha; keeps the file's comments.
 
-    Several values are for options that may be given several times, such as method.
+    Give several values for options that can be repeated, such as method.
     """
     from localsmc_cli.config.edit import Document, alone, keys_of, value_of
     from localsmc_cli.config.keys import Known
@@ -163,7 +163,7 @@ def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
     known, place, file = Known(ctx), keys_of(key), read()
     option = known.find(place)
     value = value_of(option, values)
-    # By itself: mistakes elsewhere in the file do not keep anybody from mending it.
+    # Check the new value only, so that a mistake elsewhere in the file does not block this change.
     check(alone(file, place, value), known)
     document = Document(file)
     document.set(place, value, () if option is None else option.keys)
@@ -173,12 +173,12 @@ def set_(ctx: click.Context, key: str | None, values: tuple[str, ...]) -> None:
 @_command(
     "unset",
     epilog=examples("localsmc config unset particles", "localsmc config unset profiles.mine"),
-    short_help="Take a value out of the file.",
+    short_help="Remove a value from the file.",
 )
 @click.argument("key", required=False, shell_complete=completed_as("KEY"))
 @click.pass_context
 def unset(ctx: click.Context, key: str | None) -> None:
-    """Take an option, or a whole table such as profiles.mine, out of the file; keeps its comments."""
+    """Remove an option, or a whole table such as profiles.mine, from the file; keeps its comments."""
     from localsmc_cli.config.edit import Document, keys_of
 
     if key is None:
@@ -189,8 +189,8 @@ def unset(ctx: click.Context, key: str | None) -> None:
 
 
 _TEMPLATE = """\
-# What localsmc uses where nothing is typed: long options without their dashes.
-# `localsmc config show` tells what is set, `localsmc config --help` what wins over what.
+# Default values of localsmc's options: their long names without dashes.
+# `localsmc config show` lists the values that are set; `localsmc config --help` explains their precedence.
 
 # model = "/path/to/model.gguf"
 # gpu-layers = "auto"
@@ -211,7 +211,7 @@ _TEMPLATE = """\
 )
 @click.pass_context
 def edit(ctx: click.Context) -> None:
-    """Open the file in $VISUAL or $EDITOR, and check it afterwards."""
+    """Open the file in $VISUAL or $EDITOR, then check it."""
     from localsmc.system.atomic_write import write_whole
     from localsmc_cli.config.keys import Known
     from localsmc_cli.config.layers import check

@@ -1,4 +1,4 @@
-"""`localsmc doctor`: whether everything works, and what to type where it does not."""
+"""`localsmc doctor`: checks the installation, and suggests how to fix problems."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Examples:
   localsmc doctor
   localsmc doctor -m tiny --json
 
-The exit code is 1 where something is broken; a warning is something that could be better.
+The exit code is 1 if something is broken. A warning is something that works but could be better.
 """
 
 _checking = common_options.section("Checks")
@@ -28,10 +28,10 @@ _output = common_options.section("Output")
 
 
 class _Command(common_options.ConfigurableCommand):
-    """Works where the configuration does not: what is wrong with it is one of the findings."""
+    """Runs even if the configuration is wrong, and reports that as a finding."""
 
     def configuration(self, ctx: click.Context) -> Configuration:
-        """See `options.Command.configuration`; nothing of a file with a mistake."""
+        """See `ConfigurableCommand.configuration`; empty if the file has a mistake."""
         from localsmc_cli.config.config_file import Configuration
         from localsmc_cli.config.keys import Known
         from localsmc_cli.config.layers import check
@@ -49,11 +49,11 @@ _MISTAKE = "localsmc.configuration_mistake"
 
 
 @click.command(cls=_Command, epilog=_EXAMPLES)
-@_checking("-m", "--model", metavar="MODEL", help="A model to check, too; nothing is downloaded.")
-@_output("--json", "as_json", is_flag=True, default=False, help="The findings as one JSON object.")
+@_checking("-m", "--model", metavar="MODEL", help="Also check this model; nothing is downloaded.")
+@_output("--json", "as_json", is_flag=True, default=False, help="Print the findings as one JSON object.")
 @click.pass_obj
 def doctor(session: CommandSession, /, **given: Any) -> None:
-    """Check llama.cpp, GPU, memory, folders, the hub and the embedded model, and say what to do."""
+    """Check llama.cpp, GPU, memory, folders, the hub and the embedded model, and suggest fixes."""
     from localsmc.doctor import checkup
 
     findings: list[Finding] = []
@@ -73,7 +73,7 @@ def doctor(session: CommandSession, /, **given: Any) -> None:
 
 
 def _configuration() -> Verdict:
-    """What is wrong in the file, else whether its folder is as it should be."""
+    """The check of the configuration; raises ConfigError for a mistake in the file."""
     from localsmc.doctor import system_checks
 
     mistake: ConfigError | None = click.get_current_context().meta.get(_MISTAKE)
@@ -83,7 +83,7 @@ def _configuration() -> Verdict:
 
 
 def _report(findings: list[Finding]) -> str:
-    """A row for each, then what to do; commands are never folded."""
+    """One row per finding, then the hints; commands are never wrapped."""
     rows = columns((), [(one.status, one.name, one.line) for one in findings])
     hints = [f"{one.name}:\n{one.hint}" for one in findings if one.hint]
     return "\n\n".join([rows, *hints])
@@ -92,5 +92,5 @@ def _report(findings: list[Finding]) -> str:
 def _summary(broken: int, warning: int) -> str:
     if not broken and not warning:
         return "\neverything works"
-    told = [f"{broken} broken"] if broken else ["nothing is broken"]
-    return f"\n{', '.join([*told, *([f'{warning} to look at'] if warning else [])])}"
+    parts = [f"{broken} broken"] if broken else ["nothing is broken"]
+    return f"\n{', '.join([*parts, *([f'{warning} to look at'] if warning else [])])}"

@@ -1,4 +1,4 @@
-"""`localsmc eval`: problems × models × methods × seeds into a run folder."""
+"""`localsmc eval`: runs problems × models × methods × seeds into a run folder."""
 
 from __future__ import annotations
 
@@ -39,10 +39,10 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc eval --task tiny --limit 20 -o run
-  localsmc eval --data problems.csv --question text --answer solution -o other-run
+  localsmc eval --data problems.csv --question text --answer solution -o my-run
 
-A method is written with its options as solve has them: power-smc:N=16,alpha=4,select=majority.
-The same command goes on where a run was stopped; what is in the folder is not run again.
+Write a method with its options after a colon, as for solve: power-smc:N=16,alpha=4,select=majority. To
+resume a run that was stopped, run the same command again; finished problems are not repeated.
 """
 
 _problems = common_options.section("Problems")
@@ -52,26 +52,26 @@ problems_options = common_options.together(
         "tasks",
         multiple=True,
         metavar="NAME",
-        help="tiny (made for the embedded model; tiny:levels=4-5,family=shopping), or from the Hugging Face"
-        " hub gsm8k, math-500, aime-2024, aime-2025, gpqa; may be given several times.",
+        help="Problem set: tiny (for the embedded model, e.g. tiny:levels=4-5,family=shopping), or from the"
+        " Hugging Face hub gsm8k, math-500, aime-2024, aime-2025, gpqa. Can be repeated.",
     ),
     _problems(
         "--data",
         metavar="FILE",
-        help="Problems of your own: JSONL, JSON, CSV or Parquet; with --task, a copy of that set.",
+        help="Your own problems: JSONL, JSON, CSV or Parquet. With --task, a local copy of that set.",
     ),
-    _problems("--question", metavar="FIELD", help="Where --data has the problem.  [default: question]"),
+    _problems("--question", metavar="FIELD", help="Field of --data with the problem.  [default: question]"),
     _problems(
         "--answer",
         metavar="FIELD",
-        help="Where --data has the right answer; without any, nothing is graded.  [default: answer]",
+        help="Field of --data with the right answer; if it has none, nothing is graded.  [default: answer]",
     ),
     _problems(
         "--grader",
         type=click.Choice(("math", "numeric", "exact", "choice")),
-        help="How answers of --data are compared.  [default: math]",
+        help="How to compare answers with those of --data.  [default: math]",
     ),
-    _problems("--limit", type=CountType(1), metavar="N", help="The first N problems only."),
+    _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
     common_options.reasoning_option(_problems),
 )
@@ -83,15 +83,22 @@ runs_options = common_options.together(
         "methods",
         multiple=True,
         metavar="METHOD",
-        help="A method with its options; may be given several times.  [default: power-smc and sample]",
+        help="Sampling method with its options, e.g. power-smc:N=16. Can be repeated."
+        "  [default: power-smc and sample]",
     ),
-    _runs("--seeds", type=CountType(1), metavar="N", default=1, help="Runs of each problem.  [default: 1]"),
+    _runs(
+        "--seeds",
+        type=CountType(1),
+        metavar="N",
+        default=1,
+        help="Number of runs of each problem.  [default: 1]",
+    ),
     _runs(
         "-o",
         "--output",
         metavar="FOLDER",
         each_time=common_options.THE_RESULT,
-        help="Where the results go, and a stopped run goes on.",
+        help="Results folder; run the same command again to resume.",
     ),
     common_options.mode_options(_runs),
 )
@@ -125,14 +132,14 @@ class EvalOptions(
 @common_options.context_options
 @click.pass_obj
 def eval(session: CommandSession, /, **given: Any) -> None:
-    """Run problems with several models and methods, and write every result to a folder.
+    """Run models and methods on a set of problems, and write every result to a folder.
 
-    Standard output has the folder, for `localsmc report`; everything else is on standard error.
+    Prints the folder to stdout, for `localsmc report`, and everything else to stderr.
     """
     output, options = session.output, EvalOptions(**given)
     output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     if not options.output:
-        raise ConfigError("no folder is given for the results", hint="add `-o run`")
+        raise ConfigError("no results folder is given", hint="add `-o run`")
     plan = _plan(session, options)
     with output.library_log():
         n_failed, is_whole = _run(session, plan, expand_user(options.output))
@@ -142,7 +149,7 @@ def eval(session: CommandSession, /, **given: Any) -> None:
     if n_failed:
         raise RunError(
             f"{n_failed} of {len(plan)} runs failed",
-            hint="the lines with an `error` in results.jsonl say why; taken out, they are run again",
+            hint="see `error` in results.jsonl; delete these lines to run them again",
         )
 
 
@@ -176,12 +183,12 @@ def _tasks(options: EvalOptions) -> tuple[Task, ...]:
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:
-        raise ConfigError("`--data` goes with one `--task`", hint="leave the other tasks out")
+        raise ConfigError("`--data` works with one `--task` only", hint="remove the other tasks")
     if len(set(names)) < len(names):
-        raise ConfigError("a task is given twice", hint="leave one of them out")
+        raise ConfigError("a task is given twice", hint="remove one of them")
     for option in ("question", "answer", "grader"):
         if getattr(options, option) is not None and (names or data is None):
-            raise ConfigError(f"`--{option}` is for `--data` without `--task`", hint="leave it out")
+            raise ConfigError(f"`--{option}` works with `--data` without `--task` only", hint="remove it")
     if names:
         return tuple(
             load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
@@ -192,16 +199,16 @@ def _tasks(options: EvalOptions) -> tuple[Task, ...]:
 
 
 def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
-    """How many runs of the whole plan failed, and whether it is finished."""
+    """The number of failed runs in the whole plan, and whether the plan is finished."""
     from localsmc.evals.run_folder import RunFolder
     from localsmc.evals.runner import Evaluation
 
     output, manifest = session.output, plan.manifest()
-    with session.interrupts.gentle("what is finished is in the folder"), RunFolder(path, manifest) as folder:
+    with session.interrupts.gentle("finished runs are in the folder"), RunFolder(path, manifest) as folder:
         for notice in folder.notices:
             output.warn(notice)
         if folder.n_cut:
-            output.warn(f"a line that was cut short ({folder.n_cut} bytes) is taken off and run again")
+            output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
         tell_idle_gpus(output, plan.load)
         evaluation = Evaluation(
             plan,
@@ -218,16 +225,18 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
                 in_methods, n_new = in_methods + _method_seconds(line), n_new + 1
         seconds = time.perf_counter() - began
         if n_new:
-            output.detail(f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of it in the methods")
+            output.detail(
+                f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of the time in the methods"
+            )
         if evaluation.n_left:
             done = len(plan) - evaluation.n_left
-            output.note(f"stopped after {done} of {len(plan)} runs; the same command goes on from there")
+            output.note(f"stopped after {done} of {len(plan)} runs; run the same command to resume")
         else:
-            output.note(f"to see what came out: localsmc report {shlex.quote(str(path))}")
+            output.note(f"to see the results: localsmc report {shlex.quote(str(path))}")
         return n_failed, not evaluation.n_left
 
 
 def _method_seconds(line: dict[str, Any]) -> float:
-    """From putting the problem to the result; loading, grading and writing not counted."""
+    """Seconds from prompt to result, without loading, grading and writing."""
     seconds = line["result"]["usage"]["seconds"] if line["result"] else {"total": 0.0, "load": 0.0}
     return float(seconds["total"] - seconds["load"])

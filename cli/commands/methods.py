@@ -1,4 +1,4 @@
-"""`localsmc methods`: what the methods are, in the words of their own documentation."""
+"""`localsmc methods`: describes the methods, from their docstrings."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ Examples:
 """
 
 _EXAMPLE_OPTIONS = 2
-"""Options in the example of how a method is written."""
+"""Number of options in the example of a method."""
 
 _output = common_options.section("Output")
 
 
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument("name", required=False, shell_complete=common_options.completed_as("METHOD"))
-@_output("--json", "as_json", is_flag=True, default=False, help="All of it as JSON, a list of objects.")
+@_output("--json", "as_json", is_flag=True, default=False, help="Print JSON, a list of objects.")
 @click.pass_obj
 def methods(session: CommandSession, /, name: str | None, *, as_json: bool) -> None:
-    """What each method samples from, what it costs and who selects; of one method, everything.
+    """Describe the methods: target distribution, cost and selection; with NAME, one method in full.
 
     Loads no model.
     """
@@ -49,11 +49,11 @@ def methods(session: CommandSession, /, name: str | None, *, as_json: bool) -> N
 def _record(method: type[Method]) -> dict[str, Any]:
     from localsmc.methods.spec import defaults_of, describe
 
-    told = describe(method)
+    description = describe(method)
     return {
         "name": method.name,
-        "target": told.target,
-        "cost": told.cost,
+        "target": description.target,
+        "cost": description.cost,
         "select": method().select,
         "options": defaults_of(method),
     }
@@ -71,7 +71,7 @@ def _table(chosen: list[type[Method]]) -> str:
 
 
 def _page(method: type[Method]) -> str:
-    """A method's documentation, its parameters with defaults, and how it is written."""
+    """A method's documentation, its parameters with defaults, and an example."""
     from localsmc.methods.spec import defaults_of, format_value, sections, title
 
     parameters = {**defaults_of(method), "select": method().select}
@@ -94,7 +94,7 @@ def _example(method: type[Method]) -> str:
 
 
 def _recommended(method: type[Method]) -> list[str]:
-    """What the embedded model has instead of defaults, where it has something."""
+    """The embedded model's own defaults, if it has any."""
     from localsmc.methods.spec import format_value
     from localsmc.store import model_source
 

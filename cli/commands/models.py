@@ -1,4 +1,4 @@
-"""`localsmc models`: which models there are, and getting, naming and deleting them."""
+"""`localsmc models`: lists, downloads, names and deletes models."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ Examples:
   localsmc models
   localsmc models pull Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
 
-MODEL is a GGUF file, user/repo of the Hugging Face hub (user/repo:Q4_K_M, user/repo/file.gguf), an
-embedded model's name, or an alias. What is downloaded goes to Hugging Face's own cache.
+MODEL is a GGUF file, user/repo on the Hugging Face hub (user/repo:Q4_K_M, user/repo/file.gguf), the name
+of an embedded model, or an alias. Downloads go to the Hugging Face cache.
 """
 
 
 _output = common_options.section("Output")
-_json = _output("--json", "as_json", is_flag=True, default=False, help="As JSON.")
+_json = _output("--json", "as_json", is_flag=True, default=False, help="Print JSON.")
 _hub = common_options.section("Hub")
 
 
@@ -43,14 +43,14 @@ _hub = common_options.section("Hub")
 @_json
 @click.pass_context
 def models(ctx: click.Context, /, *, as_json: bool) -> None:
-    """The models that are here, and those that could be. Alone it lists them."""
+    """List, download, name and delete models. Without a command, list them."""
     if ctx.invoked_subcommand is None:
         # Not `ctx.invoke`, which reads no configuration.
         with list_.make_context("list", ["--json"] if as_json else [], parent=ctx) as inner:
             list_.invoke(inner)
     elif is_typed("as_json"):
         raise ConfigError(
-            "`--json` goes behind the command", hint=f"localsmc models {ctx.invoked_subcommand} --json"
+            "`--json` must come after the command", hint=f"localsmc models {ctx.invoked_subcommand} --json"
         )
 
 
@@ -62,7 +62,7 @@ def models(ctx: click.Context, /, *, as_json: bool) -> None:
 @_json
 @click.pass_obj
 def list_(session: CommandSession, /, *, as_json: bool = False) -> None:
-    """List the models that are here, and aliases."""
+    """List local models and aliases."""
     from localsmc.store import aliases
     from localsmc.store.inventory import inventory
 
@@ -80,7 +80,7 @@ def list_(session: CommandSession, /, *, as_json: bool = False) -> None:
 @_json
 @click.pass_obj
 def recommended(session: CommandSession, /, *, as_json: bool) -> None:
-    """A few models to begin with, by the memory they take."""
+    """List a few models to start with, by memory."""
     from localsmc.store.recommended import recommendations
 
     found = recommendations()
@@ -99,7 +99,7 @@ class PullOptions(HubOptions, ModeOptions):
     cls=common_options.ConfigurableCommand,
     epilog=common_options.examples(
         "localsmc models pull Qwen/Qwen3-4B-GGUF:Q4_K_M",
-        'localsmc solve -m "$(localsmc models pull Qwen/Qwen3-4B-GGUF)" "What is 17 * 23?"',
+        "localsmc models pull Qwen/Qwen2.5-1.5B-Instruct-GGUF:Q4_K_M",
     ),
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=common_options.completed_as("MODEL"))
@@ -107,9 +107,9 @@ class PullOptions(HubOptions, ModeOptions):
 @common_options.mode_options(_output)
 @click.pass_obj
 def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
-    """Download a model, or go on with a broken download, and check it.
+    """Download a model, or resume its download, and check it.
 
-    Standard output has the path of the file, the first one of a split model.
+    Prints the path of the file to stdout; for a split model, that of the first part.
     """
     from localsmc.gguf import reader
     from localsmc.store import hub, model_source
@@ -120,7 +120,7 @@ def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
     name = _named(name, "pull", "Qwen/Qwen2.5-0.5B-Instruct-GGUF")
     meant = model_source.parse_name(name)
     if not isinstance(meant, hub.HubName) or hub.cache.find(meant) is not None:
-        output.note(f"`{name}` is here already")
+        output.note(f"`{name}` is already downloaded")
     with download_progress(session, options) as access:
         path = model_source.resolve(name, access).path
     reader.read_header(path)
@@ -136,7 +136,12 @@ def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
 @click.argument("name", metavar="MODEL", required=False, shell_complete=common_options.completed_as("MODEL"))
 @_json
 @_output(
-    "-N", "--particles", type=CountType(1), metavar="N", default=16, help="For the memory.  [default: 16]"
+    "-N",
+    "--particles",
+    type=CountType(1),
+    metavar="N",
+    default=16,
+    help="Number of particles, to estimate memory.  [default: 16]",
 )
 @_output(
     "-c",
@@ -145,11 +150,11 @@ def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
     type=CountType(0),
     metavar="N",
     default=0,
-    help="Tokens in memory, all particles together.  [default: 0, 1,024 for each]",
+    help="KV cache size in tokens, shared by all particles.  [default: 0 = 1,024 per particle]",
 )
 @click.pass_obj
 def show(session: CommandSession, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
-    """What a model says of itself, and the memory it needs."""
+    """Show a model's metadata and the memory it needs."""
     from localsmc.gguf.reader import read_header
     from localsmc.store.inventory import find
 
@@ -167,32 +172,34 @@ def show(session: CommandSession, /, name: str | None, *, as_json: bool, particl
 )
 @click.argument("name", required=False)
 @click.argument("model", required=False, shell_complete=common_options.completed_as("MODEL"))
-@_output("--rm", "remove", metavar="NAME", each_time="it is done once", help="Take this alias away.")
+@_output("--rm", "remove", metavar="NAME", each_time="it is done once", help="Delete this alias.")
 @_json
 @click.pass_obj
 def alias(
     session: CommandSession, /, name: str | None, model: str | None, *, remove: str | None, as_json: bool
 ) -> None:
-    """Give a model a short name; alone it lists them."""
+    """Set a short name for a model, or list them."""
     from localsmc.store import aliases
 
     if remove is not None:
         if name is not None:
-            raise ConfigError("`--rm` takes one alias away and sets none", hint=f"leave `{name}` out")
-        session.output.note(f"`{remove}` no longer means {aliases.remove(remove)}")
+            raise ConfigError("`--rm` deletes one alias and sets none", hint=f"remove `{name}`")
+        session.output.note(f"deleted the alias `{remove}` of {aliases.remove(remove)}")
     elif model is not None:
         _assign(session, str(name), model)
     else:
         known = aliases.read()
         if name is not None and name not in known:
-            raise ConfigError(f"no alias is called `{name}`", hint=f"localsmc models alias {name} MODEL")
+            raise ConfigError(
+                f"no alias is called `{name}`", hint=f"to set it: localsmc models alias {name} MODEL"
+            )
         shown = known if name is None else {name: known[name]}
         if as_json:
             session.output.json(shown)
         elif shown:
             session.output.text("\n".join(f"{short} -> {meant}" for short, meant in shown.items()))
         else:
-            session.output.note("there is no alias; make one: localsmc models alias NAME MODEL")
+            session.output.note("there are no aliases; to set one: localsmc models alias NAME MODEL")
 
 
 @models.command(
@@ -202,12 +209,19 @@ def alias(
     ),
 )
 @click.argument("name", metavar="MODEL", required=False, shell_complete=common_options.completed_as("MODEL"))
-@_output("-y", "--yes", is_flag=True, default=False, each_time="it deletes files", help="Do not ask.")
+@_output(
+    "-y",
+    "--yes",
+    is_flag=True,
+    default=False,
+    each_time="it deletes files",
+    help="Do not ask for confirmation.",
+)
 @click.pass_obj
 def rm(session: CommandSession, /, name: str | None, *, yes: bool) -> None:
-    """Delete a model, or what a broken download left.
+    """Delete a model, or a partial download.
 
-    Only what is in the Hugging Face cache is deleted, and files that another model shares are kept.
+    Deletes files in the Hugging Face cache only, and keeps files that another model shares.
     """
     from localsmc.store import hub
 
@@ -215,20 +229,22 @@ def rm(session: CommandSession, /, name: str | None, *, yes: bool) -> None:
     found, partials = _only_one(meant), hub.cache.partials(meant)
     files = partials if found is None else [path.resolve() for path in found.paths]
     if not files:
-        raise ModelNotFound(f"`{meant}` is not in the cache", hint="see what is: localsmc models list")
-    what = f"what a broken download of {meant.repo} left" if found is None else str(found.name)
+        raise ModelNotFound(f"`{meant}` is not in the cache", hint="to see what is: localsmc models list")
+    what = f"the partial download of {meant.repo}" if found is None else str(found.name)
     size = format_bytes(sum(path.stat().st_size for path in files))
     if not yes and not _agreed(f"Delete {what} ({size})?"):
-        session.output.note("nothing is deleted")
+        session.output.note("nothing was deleted")
         return
-    widows = [] if found is None else _aliases_of(found)
+    dangling = [] if found is None else _aliases_of(found)
     try:
         hub.cache.remove_partials(meant) if found is None else hub.cache.remove(found)
     except OSError as error:
-        raise RunError(f"{what} cannot be deleted: {error.strerror}", hint="mend its permissions") from error
+        raise RunError(f"{what} cannot be deleted: {error.strerror}", hint="check its permissions") from error
     session.output.note(f"deleted {what}")
-    for short in widows:
-        session.output.warn(f"the alias `{short}` means it still: localsmc models alias --rm {short}")
+    for short in dangling:
+        session.output.warn(
+            f"the alias `{short}` still refers to it; to delete it: localsmc models alias --rm {short}"
+        )
 
 
 # --- helpers --------------------------------------------------------------------------------------
@@ -241,23 +257,23 @@ def _named(name: str | None, command: str, example: str) -> str:
 
 
 def _assign(session: CommandSession, name: str, model: str) -> None:
-    """Set an alias, to a model that there is, or may be on the hub."""
+    """Set an alias of a local model, or of one that may be on the hub."""
     import localsmc_models
     from localsmc.store import aliases, hub, model_source
 
     if name in localsmc_models.names():
-        raise ConfigError(f"`{name}` is an embedded model", hint="take another name for the alias")
+        raise ConfigError(f"`{name}` is an embedded model", hint="choose another name for the alias")
     meant = model if model in aliases.read() else model_source.parse_name(model)
     aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
     session.output.note(f"{name} -> {aliases.read()[name]}")
     if os.path.exists(name):
-        session.output.warn(f"there is a file `{name}` here, too, which wins in this folder")
+        session.output.warn(f"the file `{name}` in this folder takes precedence over the alias here")
     if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
-        session.output.note(f"it is not downloaded yet: localsmc models pull {name}")
+        session.output.note(f"it is not downloaded yet; to download it: localsmc models pull {name}")
 
 
 def _of_hub(name: str) -> HubName:
-    """The model of the hub that a name means, a file of the cache, too; raises ConfigError for others."""
+    """The hub model that a name, or a file in the cache, refers to; raises ConfigError for others."""
     from localsmc.store import hub, model_source
 
     meant = model_source.parse_name(name)
@@ -265,19 +281,19 @@ def _of_hub(name: str) -> HubName:
         cached = [model.name for model in hub.cache.models() if meant.resolve() == model.path.resolve()]
         meant = cached[0] if cached else meant
     if isinstance(meant, str):
-        raise ConfigError(f"`{name}` ships with localsmc", hint="it cannot be deleted alone")
+        raise ConfigError(f"`{name}` ships with localsmc", hint="it cannot be deleted on its own")
     if isinstance(meant, Path):
-        raise ConfigError(f"`{name}` is no model of the cache", hint="delete a file of yours yourself")
+        raise ConfigError(f"`{name}` is not in the Hugging Face cache", hint="delete your own files yourself")
     return meant
 
 
 def _only_one(name: HubName) -> CachedModel | None:
-    """What the cache has; raises ConfigError for a bare repository of which it has several."""
+    """The cached model; raises ConfigError for a bare repository with several cached models."""
     from localsmc.store import hub
 
     same = [str(model.name) for model in hub.cache.models() if model.name.repo == name.repo]
     if name.quantization is None and name.file is None and len(same) > 1:
-        raise ConfigError(f"the cache has several of `{name}`", hint=f"say which: {', '.join(same)}")
+        raise ConfigError(f"the cache has several models of `{name}`", hint=f"choose from: {', '.join(same)}")
     return hub.cache.find(name)
 
 
@@ -289,5 +305,5 @@ def _aliases_of(model: CachedModel) -> tuple[str, ...]:
 
 def _agreed(question: str) -> bool:
     if not is_terminal(sys.stdin):
-        raise ConfigError("deleting is asked for on a terminal, and there is none", hint="add `-y`")
+        raise ConfigError("cannot ask for confirmation without a terminal", hint="add `-y`")
     return click.confirm(question, err=True)

@@ -1,4 +1,4 @@
-"""`localsmc quantize`: a model into a smaller file."""
+"""`localsmc quantize`: writes a model in another quantization."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ Examples:
   localsmc quantize model-F16.gguf . Q4_K_M
   localsmc quantize --types
 
-OUT.gguf may be a folder: the file in it is called after the model and TYPE. Of a model in several
-parts IN.gguf is the first, and what is written is one file.
+OUT.gguf can be a folder; the file in it is named after the model and TYPE. For a split model, IN.gguf is
+the first part; the output is a single file.
 """
 
 _USAGE = "localsmc quantize {source} {target} {type}"
@@ -51,8 +51,8 @@ def _print_types(ctx: click.Context, _: click.Parameter, is_wanted: bool) -> Non
     lines = [f"{name:<10} {bits:5.2f}  {REMARKS.get(name, '')}" for name, bits in BITS_PER_WEIGHT.items()]
     ctx.obj.output.text("\n".join(line.rstrip() for line in lines))
     ctx.obj.output.note(
-        "\nBits per weight are those of Llama 3.1 8B; a small model, with its larger share of embeddings,"
-        f" takes more.\nNot offered, for want of an importance matrix: {', '.join(NEED_IMATRIX)}."
+        "\nBits per weight are for Llama 3.1 8B; small models need more, since embeddings are a larger share"
+        f" of them.\nNot available, since they need an importance matrix: {', '.join(NEED_IMATRIX)}."
     )
     ctx.exit()
 
@@ -66,26 +66,26 @@ _quantization_options = common_options.together(
         is_eager=True,
         expose_value=False,
         callback=_print_types,
-        each_time="it prints something and ends",
+        each_time="it prints something and exits",
         help="List the types with their bits per weight.",
     ),
     _quantization(
         "--allow-requantize",
         is_flag=True,
         default=False,
-        help="Take a model that is quantized already; each further time costs accuracy.",
+        help="Allow a model that is already quantized; this costs additional accuracy.",
     ),
     _quantization(
         "--leave-output-tensor",
         is_flag=True,
         default=False,
-        help="Leave output.weight as it is: larger, and closer to the model that is read.",
+        help="Do not quantize output.weight: a larger file, closer to the original model.",
     ),
     _quantization(
         "--pure",
         is_flag=True,
         default=False,
-        help="All tensors in one type, not the usual mixture.",
+        help="Use one type for all tensors, without the usual mixture.",
     ),
 )
 
@@ -96,8 +96,8 @@ _running_options = common_options.together(
         "--force",
         is_flag=True,
         default=False,
-        each_time="it loses a file",
-        help="Replace OUT.gguf where it exists.",
+        each_time="it overwrites a file",
+        help="Overwrite OUT.gguf if it exists.",
     ),
     common_options.mode_options(_running),
 )
@@ -123,9 +123,9 @@ class QuantizeOptions(ModeOptions):
 @_running_options
 @click.pass_obj
 def quantize(session: CommandSession, /, **given: Any) -> None:
-    """Write a GGUF model in another quantization, by llama.cpp's own quantizer.
+    """Quantize a GGUF model with llama.cpp.
 
-    Standard output has the path of the new file; everything else is on standard error.
+    Prints the path of the new file to stdout, everything else to stderr.
     """
     output = session.output
     options = QuantizeOptions(**given)
@@ -141,7 +141,7 @@ def quantize(session: CommandSession, /, **given: Any) -> None:
 
 
 def _parse(words: tuple[str, ...]) -> tuple[str, str, str]:
-    """Input, output and type; raises ConfigError, with what to type instead."""
+    """Input, output and type; raises ConfigError with an example command."""
     from localsmc.llama.quantize import BITS_PER_WEIGHT, find_type
 
     def example(source: str, target: str = "model-Q4_K_M.gguf", type_: str = "Q4_K_M") -> str:
@@ -152,27 +152,25 @@ def _parse(words: tuple[str, ...]) -> tuple[str, str, str]:
     if not words:
         raise ConfigError("no model is given", hint=example("model-F16.gguf"))
     if len(words) == 1:
-        raise ConfigError(
-            f"where to write `{words[0]}`, and in which type, is not given", hint=example(words[0])
-        )
+        raise ConfigError("no output and no type are given", hint=example(words[0]))
     is_type = [word.upper() in BITS_PER_WEIGHT for word in words]
     if len(words) == 2 and is_type[1]:
         raise ConfigError("no output is given", hint=example(words[0], ".", words[1]))
     if len(words) == 2:
         raise ConfigError("no type is given", hint=example(*words) + "; all types: localsmc quantize --types")
     if len(words) == 4 and words[3].isdigit():
-        raise ConfigError("the number of threads is an option", hint=f"write `-t {words[3]}`")
+        raise ConfigError("the number of threads is an option", hint=f"use `-t {words[3]}`")
     if len(words) > 3:
         raise ConfigError(
-            f"{len(words)} arguments are given instead of 3", hint="put a path with spaces in quotes"
+            f"{len(words)} arguments are given, but there are 3", hint="put a path with spaces in quotes"
         )
     if is_type[1] and not is_type[2]:
-        raise ConfigError("the type comes last", hint=example(words[0], words[2], words[1]))
+        raise ConfigError("the type must come last", hint=example(words[0], words[2], words[1]))
     return words[0], words[1], find_type(words[2])
 
 
 def target_path(source: Path, target: str, type_: str) -> Path:
-    """The file to write: `target`, or where that is a folder, a file in it."""
+    """The file to write: `target`, or a file in it if it is a folder."""
     path = expand_user(target)
     if not os.path.isdir(path) and not target.endswith(("/", os.sep)):
         return path
@@ -200,7 +198,7 @@ def _quantize(
 
 
 def _drawing(panel: Panel, type_: str) -> Callable[[int, int], None]:
-    """Draws how many tensors are done."""
+    """A callback that shows how many tensors are done."""
     panel.status("starting llama.cpp")
     shown = 0.0
 
@@ -220,8 +218,8 @@ def _tell(session: CommandSession, header: Header, path: Path, type_: str, writt
     n_tensors, n_fallbacks = len(header.tensors), written.n_fallbacks
     if n_fallbacks:
         session.output.warn(
-            f"{n_fallbacks} of {n_tensors} tensors are {' and '.join(written.fallback_types)} instead:"
-            f" their rows do not divide into the blocks of {type_}"
+            f"{n_fallbacks} of {n_tensors} tensors use {' and '.join(written.fallback_types)} instead:"
+            f" their rows cannot be divided into blocks of {type_}"
         )
     facts = [] if header.file_type == "unknown" else [header.file_type]
     facts += [f"{len(header.parts)} parts"] if len(header.parts) > 1 else []

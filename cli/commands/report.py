@@ -1,4 +1,4 @@
-"""`localsmc report`: run folders and traces as tables, files and a page."""
+"""`localsmc report`: summarises run folders and traces as tables, files and an HTML page."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ Examples:
   localsmc report run --html report.html
   localsmc solve "What is 17 * 23?" --trace run.jsonl && localsmc report run.jsonl --html run.html
 
-A RUN is a folder that eval has written, finished or not, or a file of `solve --trace`. Several are
-put together. The tables are on standard output, unless something else goes there by `-`.
+A RUN is a folder written by eval, finished or not, or a trace file written by `solve --trace`. Several runs
+are combined. The tables are printed to standard output, unless `-` sends something else there.
 """
 
 _tables = common_options.section("Tables")
@@ -61,27 +61,33 @@ class ReportOptions:
     "all_tables",
     is_flag=True,
     default=False,
-    help="By family, level and seed, pass@k, calibration, too.",
+    help="Also show tables by family, level and seed, pass@k and calibration.",
 )
-@_tables("--against", metavar="METHOD", help="Compare the others with this one.  [default: the first]")
+@_tables(
+    "--against",
+    metavar="METHOD",
+    help="Baseline: compare the other methods with this one.  [default: the first]",
+)
 @_a_file(
-    "--html", metavar="FILE", help="A page with charts, every problem and its particles; needs no network."
+    "--html", metavar="FILE", help="Write a self-contained page: charts, every problem and its particles."
 )
-@_a_file("--csv", metavar="FILE|-", help="Accuracy as CSV, a row a method, selector and part.")
-@_a_file("--json", metavar="FILE|-", help="All tables as JSON, unrounded.")
-@_a_file("--markdown", metavar="FILE|-", help="All tables as Markdown.")
-@_files("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors.")
+@_a_file("--csv", metavar="FILE|-", help="Write accuracy as CSV, one row per method, selector and part.")
+@_a_file("--json", metavar="FILE|-", help="Write all tables as JSON, unrounded.")
+@_a_file("--markdown", metavar="FILE|-", help="Write all tables as Markdown.")
+@_files("-q", "--quiet", is_flag=True, default=False, help="Print only errors to stderr.")
 @click.pass_obj
 def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> None:
-    """Tell what came out of runs: accuracy with intervals, cost, differences, calibration.
+    """Summarise runs: accuracy with confidence intervals, cost, paired differences, calibration.
 
-    Reads what eval and `solve --trace` write; loads no model.
+    Reads the output of eval and `solve --trace`; loads no model.
     """
     output, options = session.output, ReportOptions(**given)
     output.is_quiet = options.quiet
     targets = _targets(options)
     if not runs:
-        raise ConfigError("no run is given", hint="localsmc report RUN, the folder of `localsmc eval -o RUN`")
+        raise ConfigError(
+            "no run is given", hint="localsmc report RUN, with the folder RUN of `localsmc eval -o RUN`"
+        )
     from localsmc.report import report as read
 
     found = read([expand_user(run) for run in runs], options.against)
@@ -98,7 +104,7 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
         tables = [table for table in found.tables if options.all_tables or table.name in _MAIN]
         output.text(_shown(tables))
         if n_more := len(found.tables) - len(tables):
-            output.note(f"{n_more} more tables with `--all`")
+            output.note(f"`--all` shows {n_more} more tables")
 
 
 def _page(found: Report) -> str:
@@ -123,18 +129,18 @@ _WRITERS: dict[str, Callable[[Report], str]] = {
 
 
 def _targets(options: ReportOptions) -> dict[str, str]:
-    """What goes where; every mistake that can be found before anything is read."""
+    """Output kind to target; raises ConfigError for mistakes that can be found before reading."""
     targets: dict[str, str] = {
         kind: file for kind in _WRITERS if (file := getattr(options, kind)) is not None
     }
     files = list(targets.values())
     if files.count("-") > 1:
-        raise ConfigError("standard output is given twice", hint="write one of them to a file")
+        raise ConfigError("standard output is given twice", hint="write one of them to a file instead")
     for kind, target in targets.items():
         if target != "-":
             _check(kind, expand_user(target))
         if target != "-" and files.count(target) > 1:
-            raise ConfigError(f"two outputs go to `{target}`", hint="give each a file of its own")
+            raise ConfigError(f"two outputs go to `{target}`", hint="use a different file for each")
     return targets
 
 
@@ -158,15 +164,15 @@ _GAP = 2
 """Characters between two columns."""
 
 _NAME = 14
-"""Characters that a name has at least, before it gets a line of its own."""
+"""Minimum width of a name in a column; in narrower windows, names move to separate lines."""
 
 
 _MAIN = ("missing", "accuracy", "cost", "differences", "models", "answers", "traces", "shares")
-"""Tables that are shown unasked."""
+"""Tables that are shown without `--all`."""
 
 
 def _shown(tables: Sequence[Table]) -> str:
-    """The tables: drawn on a terminal, Markdown for a reader that is a program."""
+    """The tables: drawn on a terminal, else as Markdown."""
     if not is_terminal(sys.stdout):
         from localsmc.report.table import markdown
 
@@ -181,7 +187,7 @@ def _shown(tables: Sequence[Table]) -> str:
 
 
 def _print(console: Console, table: Table) -> None:
-    """A table as the window has room for it; no number is ever cut off."""
+    """Print a table to fit the window; numbers are never cut off."""
     from rich.text import Text
 
     from localsmc.report.table import markdown
@@ -206,25 +212,25 @@ def _fits(console: Console, drawn: RichTable) -> bool:
 
 
 def _numbered(columns: list[Column], rows: list[list[str]], width: int) -> tuple[str, list[RichTable]]:
-    """The words of each row on a numbered line, and the numbers below, in tables of at most this width."""
+    """The text of each row on a numbered line, and its numbers in tables of at most `width` characters."""
     from localsmc.report.table import Column, count
 
     words = [
         [cell for cell, one in zip(row, columns, strict=True) if not one.is_number and cell] for row in rows
     ]
     names = "\n".join(f"{k:>3} {' · '.join(some)}" for k, some in enumerate(words, 1))
-    kept = [k for k, column in enumerate(columns) if column.is_number]
-    least = [_least(columns[k].head, [row[k] for row in rows]) for k in kept]
+    numeric = [k for k, column in enumerate(columns) if column.is_number]
+    least = [_least(columns[k].head, [row[k] for row in rows]) for k in numeric]
     parts = []
     for start, end in _side_by_side(least, width - len(str(len(rows)))):
-        some = kept[start:end]
+        some = numeric[start:end]
         cells = [[str(i), *(row[k] for k in some)] for i, row in enumerate(rows, 1)]
         parts.append(_drawn([Column("", "", count), *(columns[k] for k in some)], cells))
     return names, parts
 
 
 def _side_by_side(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
-    """Where to part columns of these widths, so that those of a part fit, or there is one."""
+    """Split columns of these widths into ranges that fit into `room`, with at least one column each."""
     starts, used = [0], 0
     for k, width in enumerate(widths):
         used += _GAP + width
@@ -235,7 +241,7 @@ def _side_by_side(widths: Sequence[int], room: int) -> list[tuple[int, int]]:
 
 
 def _least(head: str, cells: Sequence[str]) -> int:
-    """The width of a column of numbers: heads break between words, numbers do not."""
+    """The width of a column of numbers: headings wrap between words, numbers do not."""
     return max(map(len, [*head.split(), *cells]))
 
 
@@ -246,7 +252,7 @@ def _drawn(columns: list[Column], rows: list[list[str]]) -> RichTable:
 
     drawn = RichTable(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, _GAP - 1, 0, 0))
     for k, column in enumerate(columns):
-        # Where there is little room the names of methods are folded, and no number or word is.
+        # In a narrow window, names of methods are wrapped, but no numbers or words.
         cells = [row[k] for row in rows]
         if column.is_number:
             drawn.add_column(Text(column.head), justify="right", width=_least(column.head, cells))

@@ -48,14 +48,14 @@ if TYPE_CHECKING:
 _EXAMPLES = """\b
 Examples:
   localsmc solve "What is 17 * 23?"
-  cat problem.txt | localsmc solve -N 32 --alpha 4 --json
+  localsmc solve -m model.gguf -f problem.txt
 
-Standard input is read where no problem is given, or where one PROBLEM is `-`: its text then comes
-before the other. A problem that begins with a dash goes after `--`. What is typed wins over the
-environment, and that over `localsmc config`.
+Without a problem, it is read from standard input. If one PROBLEM is `-`, standard input is put before
+the other one. Put `--` before a problem that begins with a dash. Options on the command line override
+the environment, which overrides `localsmc config`.
 
-Of several methods standard output has a table: each method's answer, its share of the weight, how
-many independent texts the weighted ones are worth, the token rows decoded, and the time.
+With several methods, a table is printed to standard output: for each method its answer, the answer's
+share of the weight, the effective number of completions (ESS), the decoded tokens and the time.
 """
 
 
@@ -89,9 +89,9 @@ class SolveOptions(
 @common_options.context_options
 @click.pass_obj
 def solve(session: CommandSession, /, **given: Any) -> None:
-    """Solve a problem: draw many solutions by weight, show one and how the answers are spread.
+    """Solve a problem: sample many weighted completions, print one and the distribution of answers.
 
-    Standard output has the chosen text, or the JSON; everything else is on standard error.
+    Prints the completion or JSON to stdout, everything else to stderr.
     """
     options = SolveOptions(**given)
     session.output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
@@ -112,7 +112,7 @@ def solve(session: CommandSession, /, **given: Any) -> None:
         raise click.exceptions.Exit(code)
 
 
-# --- what to do -----------------------------------------------------------------------------------
+# --- the job -----------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +123,7 @@ class _Job:
     model: ModelSource
     load: LoadOptions
     draft: ModelSource | None
-    """None where no method has two models."""
+    """None if no method uses a draft model."""
     draft_load: LoadOptions
     methods: tuple[MethodSpec, ...]
     settings: Settings
@@ -135,7 +135,7 @@ class _Job:
 
 
 def _job(session: CommandSession, problem: str, options: SolveOptions) -> _Job:
-    """What to do, with every mistake found that can be found before the model is loaded."""
+    """Check the options and resolve the models; most mistakes are reported before anything is loaded."""
     from localsmc.engine import output_format
     from localsmc.engine.transcript import require_writable
     from localsmc.methods.spec import uses_draft
@@ -174,19 +174,19 @@ def _refuse_files(options: SolveOptions, n_methods: int) -> None:
     for file, spelled in ((options.trace, "--trace"), (options.transcript, "--output")):
         if file is not None:
             raise ConfigError(
-                f"`{spelled}` is for one method, but {n_methods} are given",
-                hint=f"leave `{spelled}` out, or give one `--method`",
+                f"`{spelled}` works with one method, but {n_methods} are given",
+                hint=f"remove `{spelled}`, or give one `--method`",
             )
 
 
-# --- doing it -------------------------------------------------------------------------------------
+# --- running it -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
     """What all methods of a job share.
 
-    From a method's first step on Ctrl-C waits for `until_told` to close: there is a result to lose.
+    From a method's first step on, Ctrl-C waits until `until_told` closes, so that no result is lost.
     """
 
     session: CommandSession
@@ -196,11 +196,11 @@ class _Desk:
     trace: TraceWriter
     until_told: ExitStack
     told: set[str] = field(default_factory=set)
-    """The notices that were given."""
+    """The notices that were printed."""
 
 
 def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: ExitStack) -> list[Attempt]:
-    """Every method that was begun, one after the other."""
+    """Run the methods in turn; returns those that were started."""
     from localsmc.engine.load import load
     from localsmc.store.model_source import EMBEDDED
     from localsmc_models import card
@@ -220,7 +220,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
         ) as model:
             tell_loaded(output, model)
             if job.name is None:
-                output.note(f"no model is given: the embedded one answers ({card(EMBEDDED).description})")
+                output.note(f"no model is given, so the embedded one answers ({card(EMBEDDED).description})")
             desk = _Desk(
                 session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told
             )
@@ -257,11 +257,11 @@ def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
         return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
 
 
-# --- telling of it --------------------------------------------------------------------------------
+# --- reporting it --------------------------------------------------------------------------------
 
 
 def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
-    """The result of the only method; returns the exit code."""
+    """Print the result of the only method; returns the exit code."""
     output, result, outcome = session.output, attempt.result, attempt.outcome
     assert result is not None  # noqa: S101 - its error was raised
     if as_json:
@@ -271,7 +271,7 @@ def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: 
         output.note(summary(result))
     tell_account(output, result)
     if outcome == "budget":
-        output.note(f"cut short by the budget of {job.settings.budget:g} s: {so_far(result)}")
+        output.note(f"stopped by the budget of {job.settings.budget:g} s: {so_far(result)}")
     if outcome == "decided":
         output.note(decided_line(result))
     if outcome == "interrupted":
@@ -280,7 +280,7 @@ def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: 
 
 
 def _write(attempt: Attempt, job: _Job) -> None:
-    """The transcript, where one is asked for; what it tells of has been shown by now."""
+    """Write the transcript, if one was asked for; its content has been printed."""
     from localsmc.engine import transcript
     from localsmc.store import model_source
 
@@ -294,9 +294,9 @@ def _write(attempt: Attempt, job: _Job) -> None:
 
 
 def _tell_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
-    """The methods side by side; returns the exit code, the first error's where a method failed.
+    """Print the methods side by side; returns the exit code, that of the first error if a method failed.
 
-    Raises that error where no method has a result.
+    Raises that error if no method has a result.
     """
     output = session.output
     errors = [attempt.error for attempt in attempts if attempt.error is not None]
@@ -309,7 +309,7 @@ def _tell_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as
         output.note(f"seed {job.settings.seed}")
     left_out = [spec.label for spec in job.methods[len(attempts) :]]
     if left_out:
-        output.note(f"interrupted: left out {', '.join(left_out)}")
+        output.note(f"interrupted: not run: {', '.join(left_out)}")
     if left_out or any(attempt.outcome == "interrupted" for attempt in attempts):
         return INTERRUPTED
     return errors[0].exit_code if errors else 0

@@ -1,1 +1,1 @@
-"""Shell completion: the scripts and the candidates."""
+"""Shell completion: scripts and completions."""

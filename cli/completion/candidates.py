@@ -1,4 +1,4 @@
-"""What a shell is offered for a word that is not whole yet. Imports nothing that takes time."""
+"""Completions for an unfinished word. Imports nothing slow."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from localsmc_cli.options.base_command import Offer
 from localsmc_cli.options.choices import METHOD_OPTIONS, RESAMPLING, SELECT
 
 PATH = "path"
-"""Of an item: a path among names, which the shell must quote and a folder of which goes on."""
+"""Type of an item that is a path: the shell must quote it, and a folder can be completed further."""
 
 
 def methods(incomplete: str) -> list[CompletionItem[Any]]:
-    """Methods, behind their colon parameters, and behind some of these their values."""
+    """Methods; after a colon their options, and after `=` the values of some options."""
     name, colon, rest = incomplete.partition(":")
     if not colon:
         return _begun(METHOD_OPTIONS, incomplete)
@@ -35,7 +35,7 @@ def methods(incomplete: str) -> list[CompletionItem[Any]]:
 
 
 def model_names(incomplete: str) -> list[CompletionItem[Any]]:
-    """Names that `-m` takes, GGUF files, and folders on the way to some."""
+    """Model names that `-m` accepts, GGUF files, and folders that may contain some."""
     import localsmc_models
     from localsmc.store import aliases
     from localsmc.store.hub import cache
@@ -49,7 +49,7 @@ def model_names(incomplete: str) -> list[CompletionItem[Any]]:
 
 
 def _gguf_files(incomplete: str) -> list[CompletionItem[Any]]:
-    """As typed, `~` included."""
+    """GGUF files and folders, spelled as typed, `~` included."""
     folder, begun = os.path.split(incomplete)
     found = []
     with contextlib.suppress(OSError):
@@ -63,7 +63,7 @@ def _gguf_files(incomplete: str) -> list[CompletionItem[Any]]:
 
 
 def profile_names(incomplete: str) -> list[CompletionItem[Any]]:
-    """Those that everybody has, and those of the file, where it can be read."""
+    """The built-in profiles, and those of the configuration file if it can be read."""
     from localsmc_cli.config.config_file import read
     from localsmc_cli.config.keys import PROFILES
     from localsmc_cli.config.profiles import BUILT_IN
@@ -75,7 +75,7 @@ def profile_names(incomplete: str) -> list[CompletionItem[Any]]:
 
 
 def keys(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
-    """What `config set` takes, those for one command where a word is begun."""
+    """Keys for `config set`; command-specific keys only once a word is begun."""
     from localsmc_cli.config.keys import Known
 
     known = Known(ctx)
@@ -89,7 +89,7 @@ def keys(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
 
 
 def commands(ctx: click.Context, incomplete: str) -> list[CompletionItem[Any]]:
-    """The commands, all of which may have a table."""
+    """The commands, each of which can have a table in the configuration."""
     from localsmc_cli.config.keys import Known
 
     return _begun(Known(ctx).tables(), incomplete)
@@ -100,7 +100,7 @@ def _begun(words: Iterable[str], incomplete: str) -> list[CompletionItem[Any]]:
 
 
 def _of_type(name: str) -> Offer:
-    """What the shell itself completes."""
+    """Items that the shell itself completes."""
     return lambda _, incomplete: [CompletionItem(incomplete, type=name)]
 
 
@@ -114,4 +114,4 @@ CANDIDATES: dict[str, Offer] = {
     "MODEL": lambda _, incomplete: model_names(incomplete),
     "PROFILE": lambda _, incomplete: profile_names(incomplete),
 }
-"""By the metavar of an option, or an argument."""
+"""Completions by the metavar of an option or argument."""

@@ -1,4 +1,4 @@
-"""How shells ask for completions, and how each takes them."""
+"""The completion scripts and protocols of bash, zsh and fish."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from click.shell_completion import (
 from localsmc_cli.completion.candidates import PATH
 
 VARIABLE = "_LOCALSMC_COMPLETE"
-"""What a shell's script sets."""
+"""The environment variable that a completion script sets."""
 
 
 def complete(request: str) -> int:
-    """Answer a shell's script, by the variable that it sets; returns the exit code."""
+    """Answer a completion script's request, the value of its variable; returns the exit code."""
     shell, _, what = request.partition("_")
     if shell not in SHELLS or what != "complete":
         return 2
     try:
         click.echo(of(shell).complete().encode())
-    except Exception:  # an error's words would stand in the middle of a line being typed
+    except Exception:  # an error message would appear in the line being typed
         return 1
     return 0
 
 
 def of(shell: str) -> ShellComplete:
-    """What completes for a shell; raises KeyError for one that there is not."""
+    """The completer for a shell; raises KeyError for an unknown shell."""
     from localsmc_cli.root import localsmc
 
     return SHELLS[shell](localsmc, {}, "localsmc", VARIABLE)
 
 
 class _Whole(ShellComplete):
-    """For shells that put what is offered in the place of all of `--method=pow`, and quote by themselves."""
+    """For shells that replace the whole word `--method=pow`, and do the quoting."""
 
     def get_completion_args(self) -> tuple[list[str], str]:
         """See `ShellComplete.get_completion_args`."""
@@ -67,7 +67,7 @@ class _Fish(_Whole, FishComplete):
 
 
 class _Bash(BashComplete):
-    """As click's, where bash has parted words at `:` and `=`, and without a space behind `alpha=`."""
+    """Like click's, but rejoins words that bash splits at `:` and `=`; adds no space after `alpha=`."""
 
     source_template = """\
 %(complete_func)s() {
@@ -100,7 +100,7 @@ complete -o nosort -F %(complete_func)s %(prog_name)s
         return args, incomplete
 
     def format_completion(self, item: CompletionItem[Any]) -> str:
-        """See `ShellComplete.format_completion`; bash takes what goes in the place of its own last word."""
+        """See `ShellComplete.format_completion`; bash expects a replacement for the last of its own words."""
         return f"{item.type},{item.value[self._cut :]}"
 
 
@@ -108,7 +108,7 @@ _BREAKS = (":", "=")
 
 
 def _rejoined(words: Sequence[str]) -> list[str]:
-    """Words as they were typed: bash makes three of `power-smc:alpha`."""
+    """Words as they were typed: bash splits `power-smc:alpha` into three."""
     joined: list[str] = []
     is_open = False
     for word in words:

@@ -1,1 +1,1 @@
-"""The configuration file, the environment and profiles, and which value wins."""
+"""The configuration file, environment variables and profiles, and their precedence."""

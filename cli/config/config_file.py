@@ -1,4 +1,4 @@
-"""The file `config.toml`: where it lies, what is in it, and in which line. Knows no options."""
+"""The file `config.toml`: its path, its values and their line numbers. Does not know the options."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import config_folder
 
 Keys = tuple[str, ...]
-"""Where in the file: the names of the tables, then of the value."""
+"""Path of a value in the file: the names of its tables, then its key."""
 
 
 FILE = "config.toml"
 
 
 def config_path() -> Path:
-    """Where the file is, or would be."""
+    """The path of the file, whether or not it exists."""
     return config_folder() / FILE
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """What is in a file, or would be; without any, nothing."""
+    """The content of a configuration file; empty if there is no file."""
 
     name: str
-    """For messages."""
+    """How messages name the file."""
     text: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
     def where(self, keys: Sequence[str]) -> str:
-        """Name and line, for a message."""
+        """Name and line of a value, for a message."""
         line = self._lines.get(tuple(keys))
         return self.name if line is None else f"{self.name} line {line}"
 
     def short(self, keys: Sequence[str]) -> str:
-        """Line, for a table."""
+        """File name and line of a value, for a table."""
         return f"{FILE} line {self._lines[tuple(keys)]}"
 
     @cached_property
     def _lines(self) -> dict[Keys, int]:
-        """The line in which each value and each table begins; tomllib does not tell."""
+        """The first line of each value and table, which tomllib does not report."""
         found: dict[Keys, int] = {}
         header, chunk, start = "", "", 1
         for number, line in enumerate(self.text.split("\n"), 1):
@@ -52,7 +52,7 @@ class Configuration:
             try:
                 values = _loads(header + chunk)
             except ValueError:
-                continue  # the value goes on in the next line
+                continue  # the value continues on the next line
             if chunk.lstrip().startswith("["):
                 header, values = chunk, _loads(chunk)
             for keys in _paths(values):
@@ -62,7 +62,7 @@ class Configuration:
 
 
 def read() -> Configuration:
-    """The user's file; raises ConfigError where it cannot be read or is no TOML."""
+    """Read the user's file; raises ConfigError if it cannot be read or is not valid TOML."""
     path = config_path()
     try:
         data = path.read_bytes()
@@ -71,7 +71,7 @@ def read() -> Configuration:
     except OSError as error:
         raise ConfigError(
             f"`{path}` cannot be read: {error.strerror}",
-            hint="it is localsmc's configuration; LOCALSMC_CONFIG names another folder for it",
+            hint="this is localsmc's configuration file; set LOCALSMC_CONFIG to use another folder",
         ) from error
     try:
         return parse(f"`{path}`", data.decode("utf-8-sig"))
@@ -80,16 +80,16 @@ def read() -> Configuration:
 
 
 def parse(name: str, text: str) -> Configuration:
-    """A file with this text; raises ConfigError where that is no TOML."""
+    """Parse the text of a file; raises ConfigError if it is not valid TOML."""
     try:
         return Configuration(name, text, _loads(text))
     except (ValueError, RecursionError) as error:
         what, _, where = str(error).partition(" (at ")
         last = len(text.rstrip().split("\n"))
-        place = where.rstrip(")") if where.startswith("line") else f"line {last}, at its end"
+        place = where.rstrip(")") if where.startswith("line") else f"line {last}, at the end"
         raise ConfigError(
             f"{name} {place}: {what[:1].lower()}{what[1:]}",
-            hint='the file is TOML, for example: particles = 32, or model = "model.gguf"',
+            hint='write TOML, for example: particles = 32, or model = "model.gguf"',
         ) from error
 
 

@@ -1,4 +1,4 @@
-"""Commands whose options may come from the configuration."""
+"""Commands whose options can be set in the configuration."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from localsmc_cli.options.base_command import Option, PlainCommand
 
 
 class _Profile(Option):
-    """`--profile`: read before all others, which take what it, or the file, has for them."""
+    """`--profile`: read before the other options, whose defaults come from the profile and the file."""
 
     def consume_value(self, ctx: click.Context, opts: Mapping[str, Any]) -> tuple[Any, ParameterSource]:
-        """See `click.Option.consume_value`; the file may name the profile, too."""
+        """See `click.Option.consume_value`; the file can also set the profile."""
         if not ctx.resilient_parsing:
             file = cast(ConfigurableCommand, ctx.command).configuration(ctx)
             if file.values:
@@ -44,11 +44,11 @@ _ALTERNATIVES = (
     ("models", "synthetic"),
     ("hf_repo", "synthetic"),
 )
-"""Parameters of which only the more explicit one counts, where one is typed and the other configured."""
+"""Pairs of parameters: if both are set, the one set more explicitly wins, e.g. typed over configured."""
 
 
 class ConfigurableCommand(PlainCommand):
-    """A command that can be configured: by the file, profiles and the environment."""
+    """A command that takes option values from the file, from profiles and from the environment."""
 
     is_configurable = True
 
@@ -62,12 +62,12 @@ class ConfigurableCommand(PlainCommand):
                 is_eager=True,
                 expose_value=False,
                 callback=_take_profile,
-                help="Set several options by a name: fast, careful, your own; see `localsmc config`.",
+                help="Use a named set of options: fast, careful or your own. See `localsmc config profiles`.",
             )
         )
 
     def configuration(self, ctx: click.Context) -> Configuration:
-        """The user's file, as this command takes it; raises ConfigError where it cannot be read."""
+        """The user's configuration for this command; raises ConfigError if it cannot be read."""
         from localsmc_cli.config.config_file import read
 
         return read()

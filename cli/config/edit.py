@@ -1,4 +1,4 @@
-"""The configuration file as a document to be changed: comments and order stay as they are."""
+"""Edits of the configuration file that keep its comments and order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from localsmc_cli.options.base_command import Option
 
 
 def keys_of(text: str) -> Keys:
-    """A key such as `profiles.mine.alpha`, with quotes where TOML has them; raises ConfigError."""
+    """Parse a dotted TOML key such as `profiles.mine.alpha`; raises ConfigError if it is not one."""
     try:
         values: Any = parse("", f"{text} = 0").values
     except ConfigError:
@@ -27,12 +27,12 @@ def keys_of(text: str) -> Keys:
         ((key, values),) = values.items()
         keys.append(key)
     if values != 0:
-        raise ConfigError(f"`{text}` is no key", hint="write one such as particles, or solve.particles")
+        raise ConfigError(f"`{text}` is not a valid key", hint="for example: particles, or solve.particles")
     return tuple(keys)
 
 
 def value_of(option: Option | None, texts: Sequence[str]) -> Any:
-    """What is typed as TOML has it: a flag's truth, a number, a text, a list of texts."""
+    """The typed words as a TOML value: a boolean for a flag, a number, a string or a list of strings."""
     if len(texts) > 1:
         return list(texts)
     (text,) = texts
@@ -46,7 +46,7 @@ def value_of(option: Option | None, texts: Sequence[str]) -> Any:
 
 
 class Document:
-    """The file's text, and what it becomes."""
+    """The file's text with pending changes."""
 
     def __init__(self, file: Configuration) -> None:
         import tomlkit
@@ -55,7 +55,7 @@ class Document:
         self._toml: Any = tomlkit.parse(file.text)
 
     def set(self, keys: Keys, value: Any, names: Sequence[str] = ()) -> None:
-        """Put a value where the key is, or where the option is by another of its names."""
+        """Set a value; `names` are other names of the option, any of which is replaced."""
         import tomlkit
 
         table = self._toml
@@ -72,7 +72,7 @@ class Document:
         table[same[0] if same else keys[-1]] = value
 
     def unset(self, keys: Keys) -> None:
-        """Take a value or a table out; raises ConfigError where there is none."""
+        """Remove a value or a table; raises ConfigError if it is not there."""
         table = self._toml
         for key in keys[:-1]:
             table = table.get(key, {}) if isinstance(table, dict) else {}
@@ -84,16 +84,16 @@ class Document:
         del table[keys[-1]]
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         import tomlkit
 
         text = tomlkit.dumps(self._toml)
-        parse("what would be written", text)
+        parse("the new text of the file", text)
         write_whole(path, text)
 
 
 def alone(file: Configuration, keys: Keys, value: Any) -> Configuration:
-    """A file with one value only, beside the names of the profiles in another."""
+    """A configuration with this value only, and the names of the profiles in `file`."""
     values: dict[str, Any] = {PROFILES: {name: {} for name in file.values.get(PROFILES, {})}}
     table = values
     for key in keys[:-1]:

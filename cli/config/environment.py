@@ -1,4 +1,4 @@
-"""LOCALSMC_ variables that no option reads."""
+"""Warnings about LOCALSMC_ variables that no option reads."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def unknown_variables(ctx: click.Context) -> list[str]:
-    """A line for each variable that looks like one of ours and is none."""
+    """A warning for each variable with localsmc's prefix that no option reads."""
     found = [name for name in os.environ if name.startswith(PREFIX) and name not in RESERVED]
     known = _variables(ctx.command)
     if set(found) <= known:
@@ -26,7 +26,9 @@ def unknown_variables(ctx: click.Context) -> list[str]:
 
     everything = Known(ctx)
     known.update(*(_variables(one) for table in everything.tables() for one in everything.commands(table)))
-    return [f"no option has the variable `{name}`{_near(name, known)}" for name in found if name not in known]
+    return [
+        f"unknown environment variable `{name}`{_near(name, known)}" for name in found if name not in known
+    ]
 
 
 def _near(name: str, known: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""What can be configured: which keys there are, where they may stand, and which values they take."""
+"""The configuration's keys: which exist, in which tables they are allowed, and their types."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from localsmc_cli.config.config_file import Configuration, Keys
 from localsmc_cli.options.base_command import Option, PlainCommand, did_you_mean
 
 PROFILES = "profiles"
-"""The table that has a table for each of the user's profiles."""
+"""The table of the user's profiles, each a table."""
 
 
 def normal(key: str) -> str:
-    """A key as options are spelled."""
+    """A key with the spelling of options: dashes for underscores."""
     return key.replace("_", "-")
 
 
 class Known:
-    """The options of all commands. A command is imported when it is asked for, the one that runs first."""
+    """The options of all commands. Commands are imported on demand, the running one first."""
 
     def __init__(self, ctx: click.Context) -> None:
         self._root = ctx.find_root()
         while ctx.parent is not None and ctx.parent is not self._root:
             ctx = ctx.parent
         self.table = str(ctx.info_name)
-        """Of the command that runs."""
+        """Table of the running command."""
         self.options = cache(self._options)
 
     def tables(self) -> list[str]:
-        """The commands, each of which may have a table."""
+        """The names of all commands, each of which can have a table."""
         group = self._root.command
         names = group.list_commands(self._root) if isinstance(group, click.Group) else []
         return sorted(names, key=lambda name: name != self.table)
 
     def commands(self, table: str) -> Iterator[PlainCommand]:
-        """Those that a table is for: one, several of a group, or none that can be configured."""
+        """The configurable commands of a table: one, several for a group, or none."""
         group = self._root.command
         pending = [group.get_command(self._root, table)] if isinstance(group, click.Group) else []
         for command in pending:
@@ -50,12 +50,12 @@ class Known:
                 yield command
 
     def _options(self, table: str) -> dict[str, Option]:
-        """Key to option, of what a table is for."""
+        """Key to option, for all commands of a table."""
         params = [param for command in self.commands(table) for param in command.params]
         return {key: param for param in params if isinstance(param, Option) for key in param.keys}
 
     def find(self, keys: Keys) -> Option | None:
-        """The option that a place in the file is for, of whichever command that may have it there."""
+        """The option that a path in the file sets, of the first command that allows it there."""
         *tables, key = (keys[2:] if keys[0] == PROFILES else keys) or ("",)
         names = tables or self.tables()
         found = (self.options(table).get(normal(key)) for table in names)
@@ -66,7 +66,7 @@ class Known:
 
 
 def check_names(file: Configuration, known: Known) -> None:
-    """Raise ConfigError for the first key that there is not, or not there."""
+    """Raise ConfigError for the first key that is unknown or in the wrong table."""
     _check_level(file, known, {key: one for key, one in file.values.items() if key != PROFILES}, ())
     profiles = file.values.get(PROFILES, {})
     if not isinstance(profiles, dict):
@@ -74,33 +74,36 @@ def check_names(file: Configuration, known: Known) -> None:
     for name, values in profiles.items():
         if not isinstance(values, dict):
             raise ConfigError(
-                f"{file.where((PROFILES, name))}: a profile is a table, `{name}` is a value", hint=_PROFILE
+                f"{file.where((PROFILES, name))}: a profile must be a table, but `{name}` is a value",
+                hint=_PROFILE,
             )
         _check_level(file, known, values, (PROFILES, name))
 
 
-_PROFILE = "a profile is written [profiles.NAME], with its values below"
+_PROFILE = "write [profiles.NAME], and the profile's values below it"
 
 
 def _check_level(file: Configuration, known: Known, values: Mapping[str, Any], place: Keys) -> None:
-    """The file, or a profile."""
+    """Check the top level of the file or of a profile."""
     for key, value in values.items():
         where = file.where((*place, key))
         if not isinstance(value, dict):
             _check_plain(where, key, known, place)
         elif key not in known.tables():
             hint = _PROFILE if key == "profile" else did_you_mean(key, [*known.tables(), PROFILES])
-            raise ConfigError(f"{where}: no command is called `{key}`", hint=hint)
+            raise ConfigError(f"{where}: unknown command `{key}`", hint=hint)
         else:
             for inner in value:
                 _check_of_command(file.where((*place, key, inner)), inner, known, key, place)
 
 
 def _check_plain(where: str, key: str, known: Known, place: Keys) -> None:
-    """A key for all commands that have such an option."""
+    """Check a key that applies to all commands with this option."""
     _check_profile(where, key, place)
     if key in known.tables():
-        raise ConfigError(f"{where}: `{key}` is a command", hint=f"write [{'.'.join((*place, key))}]")
+        raise ConfigError(
+            f"{where}: `{key}` is a command, not an option", hint=f"write [{'.'.join((*place, key))}]"
+        )
     refusals = []
     for table in known.tables():
         option = known.options(table).get(normal(key))
@@ -110,8 +113,8 @@ def _check_plain(where: str, key: str, known: Known, place: Keys) -> None:
             refusals.append((option.each_time, table))
     for reason, table in sorted(refusals, key=lambda refusal: refusal[0] is not None):
         if reason is None:
-            hint = f"write it below [{'.'.join((*place, table))}]"
-            raise ConfigError(f"{where}: `{key}` has a meaning for {table} only", hint=hint)
+            hint = f"move it to the table [{'.'.join((*place, table))}]"
+            raise ConfigError(f"{where}: `{key}` applies to {table} only", hint=hint)
         raise _not_configured(where, key, reason)
     _raise_unknown(where, key, [name for table in known.tables() for name in known.options(table)])
 
@@ -127,34 +130,35 @@ def _check_of_command(where: str, key: str, known: Known, table: str, place: Key
 
 def _check_profile(where: str, key: str, place: Keys) -> None:
     if place and key == "profile":
-        raise ConfigError(f"{where}: a profile takes nothing from another", hint="leave `profile` out")
+        raise ConfigError(f"{where}: a profile cannot include another profile", hint="remove `profile`")
 
 
 def _raise_unknown(where: str, key: str, known: Sequence[str], of: str = "") -> None:
     if key in ("help", "version"):
-        raise _not_configured(where, key, "it prints something and ends")
+        raise _not_configured(where, key, "it prints something and exits")
     if not known:
-        raise ConfigError(f"{where}: nothing{of} can be configured", hint="leave it out")
+        raise ConfigError(f"{where}: no option{of} can be configured", hint="remove it")
     near = get_close_matches(normal(key), known, 1)
     hint = (
-        f"did you mean `{near[0]}`?" if near else "the keys are the long options of `--help`, without dashes"
+        f"did you mean `{near[0]}`?" if near else "keys are the long options of `--help-all`, without dashes"
     )
-    raise ConfigError(f"{where}: no option{of} is called `{key}`", hint=hint)
+    raise ConfigError(f"{where}: unknown option `{key}`{of}", hint=hint)
 
 
 def _not_configured(where: str, key: str, reason: str) -> ConfigError:
-    return ConfigError(f"{where}: `{key}` cannot be configured: {reason}", hint="give it with each command")
+    return ConfigError(f"{where}: `{key}` cannot be configured: {reason}", hint="pass it on the command line")
 
 
 # --- values ---------------------------------------------------------------------------------------
 
 
 def as_typed(option: Option, value: Any, where: str) -> Any:
-    """A value of the file as the command line would have it; raises ConfigError for a wrong type."""
+    """A value of the file as click parses it; raises ConfigError if its type is wrong."""
     if option.is_flag:
         if not isinstance(value, bool):
             raise ConfigError(
-                f"{where}: {_shown(value)} is not `true` or `false`", hint="write true or false"
+                f"{where}: {_shown(value)} is not `true` or `false`",
+                hint="write true or false, without quotes",
             )
         return value
     if isinstance(value, list):
@@ -163,7 +167,7 @@ def as_typed(option: Option, value: Any, where: str) -> Any:
             return tuple(texts)
         if getattr(option.type, "is_list", False):
             return ",".join(texts)
-        raise ConfigError(f"{where}: a list is given, but one value is taken", hint="give one")
+        raise ConfigError(f"{where}: expected a single value, not a list", hint="give one value")
     text = _as_text(option, value, where)
     return (text,) if option.multiple else text
 
@@ -172,9 +176,11 @@ def _as_text(option: Option, value: Any, where: str) -> str:
     if isinstance(value, str):
         return value
     if not isinstance(value, bool | int | float):
-        raise ConfigError(f"{where}: {_shown(value)} is neither a text nor a number", hint="write one")
+        raise ConfigError(
+            f"{where}: {_shown(value)} is not a string or a number", hint="write a string or a number"
+        )
     if isinstance(option.type, type(click.STRING)):
-        raise ConfigError(f"{where}: {_shown(value)} is not a text", hint="put it in quotes")
+        raise ConfigError(f"{where}: {_shown(value)} is not a string", hint="put it in quotes")
     return str(value).lower()
 
 

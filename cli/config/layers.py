@@ -1,7 +1,8 @@
-"""Values of the file and of a profile in their order, as click's `default_map` of a command.
+"""The values of the file and of a profile, merged into a command's `default_map` of click.
 
-Lowest first: the file's plain values, its table for the command, the profile's, the profile's table
-for the command. Above them are the environment and what is typed.
+Precedence, lowest first: the file's top-level values, its table for the command, the profile's
+top-level values, the profile's table for the command. The environment overrides these, and the command
+line overrides the environment.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from localsmc_cli.options.choices import PARAMETERS
 
 
 def take_file(ctx: click.Context, file: Configuration) -> None:
-    """Use what the file has; raises ConfigError for what nobody knows."""
+    """Use the file's values; raises ConfigError for an unknown key."""
     known = Known(ctx)
     check_names(file, known)
     ctx.default_map = values = Values(file)
@@ -36,7 +37,7 @@ def take_file(ctx: click.Context, file: Configuration) -> None:
 
 
 def take_profile(ctx: click.Context, name: str) -> None:
-    """Use a profile's values over the file's; raises ConfigError where there is none of the name."""
+    """Let a profile's values override the file's; raises ConfigError for an unknown profile."""
     if ctx.default_map is None:
         ctx.default_map = Values(Configuration(""))
     values = ctx.default_map
@@ -51,13 +52,13 @@ def take_profile(ctx: click.Context, name: str) -> None:
 
 
 def find_profile(name: str, file: Configuration) -> tuple[Mapping[str, Any], Configuration | None]:
-    """A profile's values, and the file that they are from; raises ConfigError where there is none."""
+    """A profile's values and the file they come from; raises ConfigError for an unknown profile."""
     own = file.values.get(PROFILES, {})
     if name in own:
         return own[name], file
     if name not in BUILT_IN:
         hint = did_you_mean(name, [*BUILT_IN, *(other for other in own if other not in BUILT_IN)])
-        raise ConfigError(f"no profile is called `{name}`", hint=hint)
+        raise ConfigError(f"unknown profile `{name}`", hint=hint)
     return BUILT_IN[name], None
 
 
@@ -72,7 +73,7 @@ def _add(
 
 
 def check(file: Configuration, known: Known) -> None:
-    """Raise ConfigError for the first mistake in the file, whatever command it is for."""
+    """Raise ConfigError for the first mistake in the file, for any command."""
     check_names(file, known)
     places: list[tuple[Keys, Mapping[str, Any]]] = [((), file.values)]
     places += [((PROFILES, name), values) for name, values in file.values.get(PROFILES, {}).items()]
@@ -100,7 +101,7 @@ def _check_values(values: Values, options: Mapping[str, Option]) -> None:
 
 
 def _check_meaning(name: str, value: Any, file: Configuration) -> None:
-    """Raise ConfigError for a profile or a method that there is not, and for what no method takes."""
+    """Raise ConfigError for an unknown profile or method, or a value that no method accepts."""
     if name == "profile":
         find_profile(value, file)
     elif name == "methods":
@@ -117,7 +118,7 @@ def _check_parameter(name: str, value: Any) -> None:
     from localsmc.methods.base import options_of
 
     errors = []
-    # Some have a say beside another scheme only.
+    # Some parameters have an effect with another resampling scheme only.
     for others in ({}, {"resampling": "systematic"}):
         for method in METHODS.values():
             if {name, *others} <= set(options_of(method)):

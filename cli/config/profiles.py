@@ -1,4 +1,4 @@
-"""The profiles that everybody has. The user's own of the same name takes the place of one."""
+"""The built-in profiles. A profile of the same name in the user's file replaces one."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from typing import Any
 
 BUILT_IN: Mapping[str, Mapping[str, Any]] = {
-    # What a first look needs: a step of four histories costs little more than one of plain decoding.
+    # For a first look: a step with four histories costs little more than one of plain decoding.
     "fast": {"particles": 4, "eval": {"method": ["power-smc:N=4", "sample"]}, "bench": {"particles": 4}},
-    # The defaults, for once, where the file names another.
+    # The defaults, for a command whose configuration names another profile.
     "balanced": {},
-    # More particles find what is light at first, and a vote is right more often than a draw.
+    # More particles also find completions that are light at first, and a majority vote is right more
+    # often than a draw.
     "careful": {
         "particles": 64,
         "select": "majority",
@@ -18,4 +19,4 @@ BUILT_IN: Mapping[str, Mapping[str, Any]] = {
         "bench": {"particles": 64},
     },
 }
-"""Name to values, as `[profiles.NAME]` has them."""
+"""Name to values, in the form of `[profiles.NAME]`."""

@@ -1,4 +1,4 @@
-"""Where an option's value came from, and what that means where two disagree."""
+"""The source of an option's value, and which of two conflicting options wins."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from localsmc_cli.options.base_command import PREFIX, Option
 if TYPE_CHECKING:
     from localsmc_cli.config.values import Values
 
-_TYPED, _OURS, _THEIRS, _DEFAULT = 10, 9, 8, -1
-"""Ranks: what is typed, our variables, llama.cpp's; layers of the configuration have 0 to 3."""
+_TYPED, _LOCALSMC_ENV, _LLAMA_ENV, _DEFAULT = 10, 9, 8, -1
+"""Ranks: command line, LOCALSMC_ variables, llama.cpp's variables; the configuration's layers are 0 to 3."""
 
 
 def origin(ctx: click.Context, name: str) -> str:
-    """For messages: the option as it is typed, its variable, or the place in the configuration."""
+    """The source of a value, for messages: the option, its variable, or its place in the configuration."""
     option, source = _option(ctx, name), ctx.get_parameter_source(name)
     if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
         return f"the environment variable `{option.variable()}`"
@@ -29,24 +29,24 @@ def origin(ctx: click.Context, name: str) -> str:
 
 
 def is_typed(name: str) -> bool:
-    """Whether an option of the command that runs stands on its command line."""
+    """Whether an option of the running command was given on the command line."""
     return click.get_current_context().get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def rank(ctx: click.Context, name: str) -> int:
-    """Of two options that exclude each other the one of higher rank is what is meant."""
+    """How explicitly an option was set: of two that exclude each other, the higher rank wins."""
     option, source = _option(ctx, name), ctx.get_parameter_source(name)
     if source is ParameterSource.COMMANDLINE:
         return _TYPED
     if source is ParameterSource.ENVIRONMENT and isinstance(option, Option):
-        return _OURS if str(option.variable()).startswith(PREFIX) else _THEIRS
+        return _LOCALSMC_ENV if str(option.variable()).startswith(PREFIX) else _LLAMA_ENV
     if source is ParameterSource.DEFAULT_MAP:
         return _layers(ctx).origins[name].layer.rank
     return _DEFAULT
 
 
 def prefer(ctx: click.Context, one: str, other: str) -> None:
-    """Of two alternatives, both given, forget the one that was said less explicitly."""
+    """If both alternatives are set, reset the one that was set less explicitly."""
     if ctx.params.get(one) and ctx.params.get(other):
         first, second = rank(ctx, one), rank(ctx, other)
         if first != second:
@@ -56,16 +56,16 @@ def prefer(ctx: click.Context, one: str, other: str) -> None:
 
 
 def tell_who_named(ctx: click.Context, error: ModelNotFound) -> None:
-    """Add to the hint where a model that there is not is named, unless it is typed."""
+    """Add the source of a model's name to the hint, unless it was typed."""
     for name in ("model", "models", "model_draft", "hf_repo", "hf_repo_draft"):
         value = ctx.params.get(name)
         named = [value] if isinstance(value, str) else value or ()
         if rank(ctx, name) not in (_TYPED, _DEFAULT) and any(one in str(error) for one in named):
-            error.hint = f"it is named by {origin(ctx, name)}; {error.hint}"
+            error.hint = f"the name comes from {origin(ctx, name)}; {error.hint}"
 
 
 def _layers(ctx: click.Context) -> Values:
-    """Nothing else is ever put there."""
+    """The values in `default_map`, which never holds anything else."""
     return cast("Values", ctx.default_map)
 
 

@@ -1,4 +1,4 @@
-"""What options are where nothing is typed, as rows of `localsmc config show`."""
+"""The values of options that are not typed, as rows of `localsmc config show`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DEFAULT = re.compile(r"\[default: (.*)\]$")
 
 @dataclass(slots=True)
 class OptionRow:
-    """An option with a value, where that is from, and the commands it is for."""
+    """An option, its value, the source of the value and the commands it applies to."""
 
     option: str
     value: Any
@@ -30,25 +30,25 @@ class OptionRow:
     is_set: bool
     commands: list[str] = field(default_factory=list)
     is_alone: bool = True
-    """Whether all commands that have such an option are among these."""
+    """Whether `commands` has all commands with this option."""
 
     @property
     def text(self) -> str:
-        """The value as the file could have it; a default as the help has it."""
+        """The value as in the file; a default as in the help text."""
         return json.dumps(self.value, ensure_ascii=False) if self.is_set else str(self.value)
 
     @property
-    def told(self) -> str:
-        """The commands in words."""
+    def commands_text(self) -> str:
+        """The commands as text."""
         return "all" if self.is_alone and len(self.commands) > 1 else ", ".join(self.commands)
 
     def to_json(self) -> dict[str, Any]:
-        """For programs; a default's value is the help's word for it."""
+        """As JSON; the value of a default is its text in the help."""
         return {"option": self.option, "value": self.value, "from": self.origin, "commands": self.commands}
 
 
 def shown(root: click.Context, known: Known, tables: Sequence[str]) -> list[OptionRow]:
-    """The options of some commands; those with the same value from the same place are one row."""
+    """The options of these commands; equal values from the same source share a row."""
     rows: dict[tuple[str, str, str], OptionRow] = {}
     for table in tables:
         for command in known.commands(table):
@@ -63,7 +63,7 @@ def shown(root: click.Context, known: Known, tables: Sequence[str]) -> list[Opti
 
 
 def _rows(root: click.Context, table: str, command: PlainCommand) -> Iterator[OptionRow]:
-    """As click itself finds the values where nothing is typed."""
+    """The values that click finds for a command line without options."""
     ctx = click.Context(command, info_name=table, parent=root)
     options = [option for option in command.params if isinstance(option, Option) and not option.each_time]
     for option in sorted(options, key=lambda option: not option.is_eager):
@@ -80,5 +80,5 @@ def _row(ctx: click.Context, option: Option) -> OptionRow:
     if source is ParameterSource.DEFAULT_MAP and isinstance(ctx.default_map, Values):
         found = ctx.default_map.origins[name]
         return OptionRow(key, found.layer.values[found.key], found.short, is_set=True)
-    told = _DEFAULT.search(option.help or "")
-    return OptionRow(key, told[1] if told else "off" if option.is_flag else "", "default", is_set=False)
+    default = _DEFAULT.search(option.help or "")
+    return OptionRow(key, default[1] if default else "off" if option.is_flag else "", "default", is_set=False)

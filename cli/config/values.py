@@ -1,4 +1,4 @@
-"""Option values and where each comes from: the layers of defaults, file, environment and flags."""
+"""Option values from the file and profiles, and the source of each."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from localsmc_cli.options.base_command import Option
 
 @dataclass(frozen=True, slots=True)
 class ValueLayer:
-    """Some values, and where they stand: in the file, or in a built-in profile."""
+    """Values from one table of the file or of a built-in profile."""
 
     values: Mapping[str, Any]
     place: Keys
@@ -23,16 +23,16 @@ class ValueLayer:
 
     @property
     def rank(self) -> int:
-        """What has a higher one wins."""
+        """Precedence: the higher rank wins."""
         return 2 * self.is_of_profile + self.is_for_command
 
     @property
     def is_of_profile(self) -> bool:
-        """Whether its values count where the profile is asked for."""
+        """Whether the values belong to a profile."""
         return self.place[:1] == (PROFILES,)
 
     def origin(self, key: str) -> str:
-        """Where one of the values is from, for a message."""
+        """The source of a value, for a message."""
         if self.file is None:
             return f"the built-in profile `{self.place[1]}`, `{key}`"
         keys = (*self.place, key)
@@ -41,26 +41,26 @@ class ValueLayer:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value is from."""
+    """The source of a value."""
 
     layer: ValueLayer
     key: str
 
     @property
     def text(self) -> str:
-        """For a message."""
+        """The source, for a message."""
         return self.layer.origin(self.key)
 
     @property
     def short(self) -> str:
-        """For a table: `config.toml line 3`, `profile fast`."""
+        """The source, for a table: `config.toml line 3`, `profile fast`."""
         profile = [f"profile {self.layer.place[1]}"] if self.layer.is_of_profile else []
         line = [] if self.layer.file is None else [self.layer.file.short((*self.layer.place, self.key))]
         return ", ".join(profile + line)
 
 
 class Values(dict[str, Any]):
-    """Parameter to value, for click; what is added later wins."""
+    """Parameter to value, for click; later layers win."""
 
     def __init__(self, file: Configuration) -> None:
         super().__init__()
@@ -68,7 +68,7 @@ class Values(dict[str, Any]):
         self.origins: dict[str, Origin] = {}
 
     def add(self, layer: ValueLayer, options: Mapping[str, Option]) -> None:
-        """Take what is for these options; raises ConfigError for a value of a wrong type."""
+        """Add the values for these options; raises ConfigError for a value of the wrong type."""
         for key, value in layer.values.items():
             option = options.get(normal(key))
             if option is None or option.each_time or (option.scope and not layer.is_for_command):
@@ -76,7 +76,8 @@ class Values(dict[str, Any]):
             before = self.origins.get(str(option.name))
             if before is not None and before.layer is layer:
                 raise ConfigError(
-                    f"{layer.origin(key)} is `{before.key}` by another name", hint="leave one of them out"
+                    f"{layer.origin(key)} is another name of `{before.key}`, which is also set",
+                    hint="remove one of them",
                 )
             self[str(option.name)] = as_typed(option, value, layer.origin(key))
             self.origins[str(option.name)] = Origin(layer, key)
@@ -85,7 +86,7 @@ class Values(dict[str, Any]):
 def layers(
     values: Mapping[str, Any], table: str, place: Keys, file: Configuration | None
 ) -> Iterator[ValueLayer]:
-    """The plain values of the file or a profile, and those for a command."""
+    """The top-level values of the file or a profile, then those for a command."""
     plain = {key: one for key, one in values.items() if not isinstance(one, dict)}
     yield ValueLayer(plain, place, False, file)
     if isinstance(values.get(table), dict):

@@ -1,4 +1,4 @@
-"""Commands with options under headings, given by flags, variables and the configuration."""
+"""Commands whose options are grouped under headings and set by flags, variables or the configuration."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import RESERVED
 
 PREFIX = "LOCALSMC_"
-"""What our variables begin with."""
+"""Prefix of localsmc's environment variables."""
 
 Offer = Callable[[click.Context, str], list[Any]]
-"""What a shell offers for a word that is not finished."""
+"""Returns the shell completions of an unfinished word."""
 
 OFFERS: dict[str, Offer] = {}
-"""By the metavar of an option or an argument; filled in by `root.py`, which knows the completion."""
+"""Completions by the metavar of an option or argument; filled in by `root.py`."""
 
 # --- options --------------------------------------------------------------------------------------
 
 
 class Option(click.Option):
-    """An option that knows the heading it stands under, its variables and its keys in the configuration.
+    """An option with a help heading, environment variables and configuration keys.
 
-    `scope` is the command that alone has this meaning of the name: `[bench]`, `LOCALSMC_BENCH_...`.
-    `each_time` says why it is neither in the environment nor in the configuration. `rare` ones are in
-    `--help-all` only.
+    `scope` names a command if the option means this in that command only: `[bench]`,
+    `LOCALSMC_BENCH_...`. `each_time` is the reason why the option cannot be set in the environment or
+    the configuration. `rare` options are shown by `--help-all` only.
     """
 
     def __init__(
@@ -46,41 +46,41 @@ class Option(click.Option):
         super().__init__(*args, **settings)
         self.section, self.scope, self.each_time, self.rare = section, scope, each_time, rare
         prefix = PREFIX if scope is None else f"{PREFIX}{scope.upper()}_"
-        ours = [prefix + key.upper().replace("-", "_") for key in self.keys]
-        self.variables = [] if each_time else [name for name in ours if name not in RESERVED]
-        """Most specific first: ours, then llama.cpp's."""
+        variables = [prefix + key.upper().replace("-", "_") for key in self.keys]
+        self.variables = [] if each_time else [name for name in variables if name not in RESERVED]
+        """In order of precedence: localsmc's own variables, then llama.cpp's."""
         self.variables += [envvar] if envvar else []
         self.envvar = self.variables
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """What it is called in the configuration: its long names, without dashes."""
+        """The names of this option in the configuration: its long names without dashes."""
         return tuple(name[2:] for name in self.opts if name.startswith("--"))
 
     @property
     def is_shared(self) -> bool:
-        """Whether it may be configured for all commands at once."""
+        """Whether it can be configured for all commands at once."""
         return not self.each_time and not self.scope
 
     def variable(self) -> str | None:
-        """The variable that has a value now."""
+        """The environment variable that sets this option now, if any."""
         return next((name for name in self.variables if os.environ.get(name)), None)
 
     def value_from_envvar(self, ctx: click.Context) -> Any:
-        """See `click.Option.value_from_envvar`; a variable is one value: paths and texts have spaces."""
+        """See `click.Option.value_from_envvar`; a variable is never split at spaces."""
         value = self.resolve_envvar_value(ctx)
-        if value is not None and self.is_flag:  # llama.cpp's words for on and off
+        if value is not None and self.is_flag:  # llama.cpp's spellings of on and off
             return {"enabled": "on", "disabled": "off"}.get(value, value)
         return (value,) if value is not None and self.multiple else value
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[Any]:
-        """See `click.Option.shell_complete`; files where the help says FILE, models where it says MODEL."""
+        """See `click.Option.shell_complete`; completes by metavar: files for FILE, models for MODEL."""
         offer = OFFERS.get(self.metavar or "")
         return super().shell_complete(ctx, incomplete) if offer is None else offer(ctx, incomplete)
 
 
 def completed_as(metavar: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
-    """As `shell_complete` of an argument: what an option with this metavar offers."""
+    """A `shell_complete` function for arguments: the completions of an option with this metavar."""
 
     def offer(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[Any]:
         return OFFERS[metavar](ctx, incomplete)
@@ -93,12 +93,12 @@ Decorator = Callable[[CommandT], CommandT]
 
 
 def section(name: str, *, rare: bool = False) -> Callable[..., Decorator[Any]]:
-    """What makes options under a heading; those that are not given are None."""
+    """A decorator factory for options under a heading; an option that is not set is None."""
     return functools.partial(click.option, cls=Option, section=name, rare=rare, default=None)
 
 
 def together(*options: Decorator[Any]) -> Decorator[Any]:
-    """Several options as one decorator, listed in the order given."""
+    """Combine several options into one decorator, in the given order."""
 
     def decorate(command: CommandT) -> CommandT:
         for option in reversed(options):
@@ -109,30 +109,30 @@ def together(*options: Decorator[Any]) -> Decorator[Any]:
 
 
 Heading = Callable[..., Decorator[Any]]
-"""What `section` gives."""
+"""The return type of `section`."""
 
 # --- commands -------------------------------------------------------------------------------------
 
 
 class PlainCommand(click.Command):
-    """A command whose help has its options under headings, the rare ones only where all are asked for."""
+    """A command that groups its options under headings; `--help` leaves out the rare ones."""
 
     is_configurable = False
-    """Whether the configuration has values for its options."""
+    """Whether its options can be set in the configuration."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        """See `click.Command.get_params`; `--help-all` where there is more than `--help` has."""
+        """See `click.Command.get_params`; adds `--help-all` if the command has rare options."""
         params = super().get_params(ctx)
         return [*params, _HELP_ALL] if any(getattr(param, "rare", False) for param in params) else params
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the options, in the order of the headings' first appearance."""
+        """Write the options, with headings in order of first appearance."""
         for name, records in self.sections(ctx, with_rare=_ALL in ctx.meta).items():
             with formatter.section(name):
                 formatter.write_dl(records, col_max=30)
 
     def sections(self, ctx: click.Context, *, with_rare: bool) -> dict[str, list[tuple[str, str]]]:
-        """What is said of the options below each heading, how they are written first."""
+        """The options under each heading, as pairs of spelling and help text."""
         found: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             is_shown = with_rare or not getattr(param, "rare", False)
@@ -142,7 +142,7 @@ class PlainCommand(click.Command):
         return found
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the examples; what else there is to say stands behind all options."""
+        """Write the examples; `--help-all` also writes the notes after them."""
         examples, _, _ = (self.epilog or "").partition("\n\n")
         formatter.write_paragraph()
         with formatter.indentation():
@@ -165,17 +165,17 @@ _HELP_ALL = click.Option(
     is_eager=True,
     expose_value=False,
     callback=_show_all,
-    help="Show all options, the rare ones, too, and exit.",
+    help="Show all options, including rare ones, and exit.",
 )
 
 
 def examples(*lines: str, more: str = "") -> str:
-    """An epilog: commands that can be typed as they are, and what is said behind all options only."""
+    """An epilog: commands to copy, then notes that only `--help-all` shows."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)]) + (f"\n\n{more}" if more else "")
 
 
 class CommandGroup(click.Group):
-    """A group of commands that says which one may have been meant."""
+    """A group of commands that suggests the nearest name for an unknown one."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -188,6 +188,6 @@ class CommandGroup(click.Group):
 
 
 def did_you_mean(name: str, names: Sequence[str], before: str = "") -> str:
-    """The hint for a name that does not exist: the nearest, what stands `before` it, too, or all of them."""
+    """The hint for an unknown name: the nearest one, after the prefix `before`, or the list of all names."""
     near = get_close_matches(name, names, 1)
-    return f"did you mean `{before}{near[0]}`?" if near else f"there is: {', '.join(names)}"
+    return f"did you mean `{before}{near[0]}`?" if near else f"choose from: {', '.join(names)}"

@@ -1,4 +1,4 @@
-"""The names of choices, written out so that `--help` need not import the library; a test compares them."""
+"""Copies of the library's names, so that `--help` does not import it; a test keeps them in step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ METHOD_OPTIONS = {
     "draft-smc": "particles alpha ramp n_max p_min sharpening ess_threshold resampling share",
     "ssr": "particles threshold rating sure temperature top_p step_tokens rewrite_score fast pool words",
 }
-"""Method to what may be written with it, for completion."""
+"""The options of each method, for shell completion."""
 
 METHODS = tuple(METHOD_OPTIONS)
 PARAMETERS = (
@@ -32,7 +32,7 @@ PARAMETERS = (
     "min_p",
     "n_max",
 )
-"""Parameters of methods that have a flag of their own; the others are written with the method."""
+"""Method parameters with a command line flag; the others are set after the method's name."""
 
 RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin", "fearnhead-clifford")
 SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")

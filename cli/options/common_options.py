@@ -1,4 +1,4 @@
-"""Options under headings, spelled as llama.cpp spells them."""
+"""Options that several commands share, with llama.cpp's spellings."""
 
 from __future__ import annotations
 
@@ -24,38 +24,38 @@ __all__ = ["ConfigurableCommand", "CommandGroup", "Option", "completed_as", "exa
 
 
 def system_option(heading: Heading) -> Decorator[Any]:
-    """A system message."""
-    return heading("-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="A system message.")
+    """The system message."""
+    return heading(
+        "-sys", "--system", "--system-prompt", "system", metavar="TEXT", help="System message for the model."
+    )
 
 
-def mode_options(
-    heading: Heading, verbose_help: str = "llama.cpp's log on standard error."
-) -> Decorator[Any]:
-    """What is on standard error; see `Output.set_modes`."""
+def mode_options(heading: Heading, verbose_help: str = "Also print llama.cpp's log.") -> Decorator[Any]:
+    """How much is printed to standard error; see `Output.set_modes`."""
     return together(
-        heading("-q", "--quiet", is_flag=True, default=False, help="Nothing on standard error but errors."),
+        heading("-q", "--quiet", is_flag=True, default=False, help="Print only errors to stderr."),
         heading("-v", "--verbose", is_flag=True, default=False, help=verbose_help),
     )
 
 
 def transcript_option(heading: Heading, help_text: str) -> Decorator[Any]:
-    """The file of what was said."""
+    """The file that a conversation is saved to."""
     return heading("-o", "--output", "transcript", metavar="FILE", each_time=THE_RESULT, help=help_text)
 
 
 def trace_option(heading: Heading) -> Decorator[Any]:
-    """The file of steps."""
+    """The file that each step is traced to."""
     return heading(
         "--trace",
         metavar="FILE",
         each_time=THE_RESULT,
         rare=True,
-        help="Write every step to a file, as lines of JSON.",
+        help="Write every step to FILE as JSON lines.",
     )
 
 
 def reasoning_option(heading: Heading) -> Decorator[Any]:
-    """The switch for thinking."""
+    """The switch for the model's reasoning."""
     return heading(
         "-rea",
         "--reasoning",
@@ -63,7 +63,8 @@ def reasoning_option(heading: Heading) -> Decorator[Any]:
         metavar="on|off|auto",
         envvar="LLAMA_ARG_REASONING",
         rare=True,
-        help="Thinking, where the chat template has a switch for it.  [default: auto, the template's own]",
+        help="Turn thinking on or off, if the chat template has a switch for it."
+        "  [default: auto = the template's default]",
     )
 
 
@@ -76,26 +77,31 @@ def threads_option(heading: Heading) -> Decorator[Any]:
         type=CountType(-1),
         metavar="N",
         envvar="LLAMA_ARG_THREADS",
-        help="Threads.  [default: -1, the number of cores, fewer for tiny models]",
+        help="Number of threads.  [default: -1 = number of cores, fewer for tiny models]",
     )
 
 
 # --- the options --------------------------------------------------------------------------------
 
-THE_PROBLEM, THE_RESULT = "it is the problem itself", "the next command would write there, too"
-"""Why an option has no variable and is not in the configuration."""
+THE_PROBLEM, THE_RESULT = "it gives the problem itself", "every command would write to the same file"
+"""Reasons why an option cannot be set in the environment or the configuration."""
 
 _problem = section("Problem")
 problem_options = together(
     _problem(
-        "-p", "--prompt", metavar="TEXT", each_time=THE_PROBLEM, rare=True, help="The problem, as an option."
+        "-p",
+        "--prompt",
+        metavar="TEXT",
+        each_time=THE_PROBLEM,
+        rare=True,
+        help="The problem, as an option instead of an argument.",
     ),
     _problem(
         "-f",
         "--file",
         metavar="FILE",
         each_time=THE_PROBLEM,
-        help="A text file with the problem; - is standard input.",
+        help="Read the problem from FILE, or stdin if `-`.",
     ),
     system_option(_problem),
     _problem(
@@ -103,7 +109,7 @@ problem_options = together(
         is_flag=True,
         default=False,
         rare=True,
-        help="Continue the problem's text as it is, without chat template and instruction.",
+        help="Continue the problem's text verbatim, without chat template or instruction.",
     ),
     reasoning_option(_problem),
 )
@@ -115,52 +121,52 @@ method_options = together(
         "methods",
         multiple=True,
         metavar="METHOD",
-        help="power-smc, sample, greedy or another that `localsmc methods` tells of, with its options:"
-        " power-smc:N=16,alpha=4. Several are compared.  [default: power-smc]",
+        help="Sampling method, with options after a colon, e.g. power-smc:N=16,alpha=4. Repeat to compare"
+        " methods (solve only). See `localsmc methods`.  [default: power-smc]",
     ),
     _method(
         "-N",
         "--particles",
         type=int,
         metavar="N",
-        help="Particles, samples or chains.  [default: the method's own, 16 for power-smc]",
+        help="Particles, samples or chains.  [default: depends on the method; power-smc: 16]",
     ),
     _method(
         "--alpha",
         type=float,
         metavar="X",
-        help="Power methods: exponent, from 1."
-        "  [default: the method's own, for power-smc 4 for the embedded model, 2 for others]",
+        help="Power methods: exponent alpha, at least 1.  [default: depends on the method; power-smc: 4"
+        " with the embedded model, else 2]",
     ),
     _method(
         "--ramp",
         type=int,
         metavar="N",
         rare=True,
-        help="power-smc: tokens over which the exponent rises from 1."
-        "  [default: 40 for the embedded model, 100 for others]",
+        help="power-smc: number of tokens over which the exponent rises from 1 to alpha."
+        "  [default: 40 with the embedded model, else 100]",
     ),
     _method(
         "--ess-threshold",
         type=float,
         metavar="X",
         rare=True,
-        help="power-smc: resample when the effective sample size falls below this share of N; no effect"
-        " with fearnhead-clifford.  [default: 0.5]",
+        help="power-smc: resample when the effective sample size falls below this fraction of N; has no"
+        " effect with fearnhead-clifford.  [default: 0.5]",
     ),
     _method(
         "--resampling",
         type=click.Choice(RESAMPLING),
         rare=True,
-        help="power-smc: how to resample.  [default: fearnhead-clifford]",
+        help="power-smc: resampling scheme.  [default: fearnhead-clifford]",
     ),
     _method(
         "--stop-when-decided",
         type=float,
         metavar="X",
         rare=True,
-        help="power-smc, for --select majority: stop when an answer has this share of the weight, above 0.5,"
-        " whatever the unfinished texts come to (if nothing is resampled any more).  [default: 0, off]",
+        help="power-smc with --select majority: stop early once one answer is sure to keep at least this"
+        " share of the weight (above 0.5, up to 1), assuming no further resampling.  [default: 0 = off]",
     ),
     _method(
         "--temp",
@@ -169,34 +175,37 @@ method_options = together(
         type=float,
         metavar="X",
         rare=True,
-        help="Samples: temperature.  [default: 1]",
+        help="Sampling methods: temperature.  [default: 1]",
     ),
     _method(
         "--top-k",
         type=int,
         metavar="N",
         rare=True,
-        help="Samples: the N likeliest tokens.  [default: 0, all]",
+        help="Sampling methods: sample from the N most likely tokens.  [default: 0 = all]",
     ),
     _method(
         "--top-p",
         type=float,
         metavar="X",
         rare=True,
-        help="Samples: the likeliest tokens of this mass.  [default: 1, all]",
+        help="Sampling methods: sample from the most likely tokens that together have this probability."
+        "  [default: 1 = all]",
     ),
     _method(
         "--min-p",
         type=float,
         metavar="X",
         rare=True,
-        help="Samples: tokens with this share of the likeliest one's probability.  [default: 0, all]",
+        help="Sampling methods: sample from tokens with at least this fraction of the most likely token's"
+        " probability.  [default: 0 = all]",
     ),
     _method(
         "--select",
         type=click.Choice(SELECT),
-        help="Which text is shown: one drawn by weight, the heaviest, the heaviest of the answer with most"
-        " weight or most distinct texts, the most probable, or that a token.  [default: the method's own]",
+        help="Which completion to print: one sampled by weight (draw), highest weight (argmax), answer with"
+        " the most weight (majority) or most distinct completions (distinct), highest log-probability (best)"
+        " or log-probability per token (best-mean).  [default: depends on the method]",
     ),
     _method(
         "-s",
@@ -204,7 +213,7 @@ method_options = together(
         type=CountType(-1, 2**63 - 1),
         metavar="N",
         default=-1,
-        help="The same seed gives the same result on the same machine.  [default: -1, random]",
+        help="Random seed; results are reproducible on the same machine.  [default: -1 = random]",
     ),
 )
 
@@ -217,15 +226,15 @@ limit_options = together(
         "n_predict",
         type=TokenLimit(),
         envvar="LLAMA_ARG_N_PREDICT",
-        help="Tokens to generate at most, -1 as many as fit."
-        "  [default: 256 for the embedded model, 1024 for others]",
+        help="Maximum number of tokens to generate, or -1 for as many as fit."
+        "  [default: 256 with the embedded model, else 1024]",
     ),
     _limits(
         "--stop",
         multiple=True,
         metavar="TEXT",
         rare=True,
-        help="Stop before this text; may be given several times.",
+        help="Stop before this string. Can be repeated.",
     ),
     _limits(
         "--stop-at-box",
@@ -237,43 +246,53 @@ limit_options = together(
     _limits(
         "--budget",
         type=SecondsType(),
-        help="Give the best result there is after this time, loading the model not counted."
+        help="Stop after this many seconds and print the best result so far (model loading excluded)."
         "  [default: no limit]",
     ),
 )
 
-_shape = section("Shape of the text", rare=True)
+_shape = section("Constrained decoding", rare=True)
 grammar_options = together(
     _shape(
         "--grammar",
         "--grammar-file",
         "grammar",
         metavar="FILE",
-        help="Only texts of this GBNF grammar; a text with ::= in it is one itself.",
+        help="Constrain output to a GBNF grammar: a file, or the grammar itself if it contains `::=`.",
     ),
     _shape(
         "-j",
         "--json-schema",
         "json_schema",
         metavar="JSON|FILE",
-        help="Only JSON of this schema, which is given as it is, from { on, or in a file.",
+        help="Constrain output to a JSON schema, given inline (starting with `{`) or as a file.",
     ),
-    _shape("-jf", "--json-schema-file", "json_schema_file", metavar="FILE", help="The same from a file."),
+    _shape(
+        "-jf",
+        "--json-schema-file",
+        "json_schema_file",
+        metavar="FILE",
+        help="Same as --json-schema, read from FILE.",
+    ),
 )
 
 _output = section("Output")
 output_options = together(
-    _output("--json", "as_json", is_flag=True, default=False, help="Everything as one JSON object."),
-    transcript_option(_output, "Write problem and reply to a file, which `chat -c` goes on from."),
+    _output(
+        "--json", "as_json", is_flag=True, default=False, help="Print the whole result as one JSON object."
+    ),
+    transcript_option(
+        _output, "Save the problem and reply to FILE; `localsmc chat -c FILE` continues from it."
+    ),
     trace_option(_output),
-    mode_options(_output, "Prompt, sizes, timings and llama.cpp's log on standard error."),
+    mode_options(_output, "Also print prompt, sizes, timings and llama.cpp's log."),
 )
 
 _context = section("Context", rare=True)
 
 
 def cells_option(*names: str) -> Decorator[Any]:
-    """The size of the context, under these names."""
+    """The context size, as an option with these names."""
     return _context(
         *names,
         "n_ctx",
@@ -281,7 +300,8 @@ def cells_option(*names: str) -> Decorator[Any]:
         type=CountType(0),
         metavar="N",
         envvar="LLAMA_ARG_CTX_SIZE",
-        help="Tokens in memory, all particles together.  [default: 0, by prompt, particles and free memory]",
+        help="KV cache size in tokens, shared by all particles.  [default: 0 = chosen from prompt,"
+        " particles and free memory]",
     )
 
 
@@ -294,7 +314,7 @@ context_options_without_cells = together(
         type=Switch(),
         metavar="on|off|auto",
         envvar="LLAMA_ARG_FLASH_ATTN",
-        help="Flash attention.  [default: auto]",
+        help="Use flash attention.  [default: auto]",
     ),
     _context(
         "-ctk",
@@ -303,7 +323,7 @@ context_options_without_cells = together(
         type=click.Choice(KV_TYPES),
         metavar="TYPE",
         envvar="LLAMA_ARG_CACHE_TYPE_K",
-        help="Type of the cached keys: f32, f16, bf16, q8_0, q4_0 ...  [default: f16]",
+        help="KV cache data type for keys: f32, f16, bf16, q8_0, q4_0 ...  [default: f16]",
     ),
     _context(
         "-ctv",
@@ -312,7 +332,7 @@ context_options_without_cells = together(
         type=click.Choice(KV_TYPES),
         metavar="TYPE",
         envvar="LLAMA_ARG_CACHE_TYPE_V",
-        help="Type of the cached values.  [default: f16]",
+        help="KV cache data type for values.  [default: f16]",
     ),
     _context(
         "-b",
@@ -321,7 +341,7 @@ context_options_without_cells = together(
         type=CountType(1),
         metavar="N",
         envvar="LLAMA_ARG_BATCH",
-        help="Rows handed to llama.cpp at once.  [default: 2048]",
+        help="Logical batch size: maximum number of tokens per llama.cpp batch.  [default: 2048]",
     ),
     _context(
         "-ub",
@@ -330,7 +350,7 @@ context_options_without_cells = together(
         type=CountType(1),
         metavar="N",
         envvar="LLAMA_ARG_UBATCH",
-        help="Rows computed at once.  [default: 512]",
+        help="Physical batch size: maximum number of tokens computed at once.  [default: 512]",
     ),
 )
 context_options = together(cells_option("-c", "--ctx-size"), context_options_without_cells)

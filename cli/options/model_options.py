@@ -1,4 +1,4 @@
-"""Options that name models, say how they are reached and where their layers go."""
+"""Options that name models, and say how to download them and where to put their layers."""
 
 from __future__ import annotations
 
@@ -17,20 +17,21 @@ _hf_file_option = _model(
     metavar="FILE",
     envvar="LLAMA_ARG_HF_FILE",
     rare=True,
-    help="A certain file of --hf-repo.",
+    help="File to use from --hf-repo.",
 )
 
 
 def hub_options(heading: Heading) -> Decorator[Any]:
-    """How the Hugging Face hub is reached."""
+    """Options for access to the Hugging Face hub."""
     return together(
         heading(
             "-hft",
             "--hf-token",
             metavar="TOKEN",
-            each_time="it is a secret, which HF_TOKEN or `hf auth login` keeps",
+            each_time="it is a secret; use HF_TOKEN or `hf auth login`",
             rare=True,
-            help="For the hub.  [default: HF_TOKEN, or the saved one]",
+            help="Access token for the Hugging Face hub. [env: HF_TOKEN]"
+            "  [default: the token saved by `hf auth login`]",
         ),
         heading(
             "--offline",
@@ -38,14 +39,14 @@ def hub_options(heading: Heading) -> Decorator[Any]:
             default=False,
             envvar="LLAMA_ARG_OFFLINE",
             rare=True,
-            help="Take from the cache only what else would be downloaded; LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE.",
+            help="Never download; use only cached models. [env: LLAMA_ARG_OFFLINE, HF_HUB_OFFLINE]",
         ),
     )
 
 
 def _named(parameter: str, *, multiple: bool = False) -> Decorator[Any]:
-    """`-m` under a parameter's name, and llama.cpp's own words for the hub's models."""
-    again = "; may be given several times" if multiple else ""
+    """`-m` as this parameter, and llama.cpp's options for models of the hub."""
+    again = " Can be repeated." if multiple else ""
     return together(
         _model(
             "-m",
@@ -54,8 +55,8 @@ def _named(parameter: str, *, multiple: bool = False) -> Decorator[Any]:
             multiple=multiple,
             metavar="MODEL",
             envvar="LLAMA_ARG_MODEL",
-            help="A GGUF file, user/repo[:quant] of the Hugging Face hub, or a name of `localsmc models`"
-            f"{again}.  [default: the embedded model]",
+            help="GGUF file, user/repo[:quant] on the Hugging Face hub, or a name from `localsmc"
+            f" models`.{again}  [default: the embedded model]",
         ),
         _model(
             "-hf",
@@ -66,7 +67,7 @@ def _named(parameter: str, *, multiple: bool = False) -> Decorator[Any]:
             metavar="REPO",
             envvar="LLAMA_ARG_HF_REPO",
             rare=True,
-            help="The same as -m user/repo[:quant].",
+            help="Same as -m user/repo[:quant].",
         ),
         _hf_file_option,
         hub_options(_model),
@@ -84,7 +85,7 @@ loading_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS",
-        help="Layers to keep on the GPU.  [default: auto, as many as fit into its free memory]",
+        help="Layers to offload to the GPU.  [default: auto = as many as fit in its free memory]",
     ),
     _model(
         "-mg",
@@ -93,7 +94,7 @@ loading_options = together(
         metavar="N",
         envvar="LLAMA_ARG_MAIN_GPU",
         rare=True,
-        help="The GPU to use where the split mode is none.  [default: 0]",
+        help="GPU to use with --split-mode none.  [default: 0]",
     ),
     _model(
         "-sm",
@@ -101,7 +102,7 @@ loading_options = together(
         type=click.Choice(SPLIT_MODES),
         envvar="LLAMA_ARG_SPLIT_MODE",
         rare=True,
-        help="How to split over several GPUs.  [default: layer]",
+        help="How to split the model across several GPUs.  [default: layer]",
     ),
     _model(
         "-ts",
@@ -110,14 +111,14 @@ loading_options = together(
         metavar="N0,N1,...",
         envvar="LLAMA_ARG_TENSOR_SPLIT",
         rare=True,
-        help="Each GPU's share, for example 3,1.  [default: by free memory]",
+        help="Share of the model for each GPU, e.g. 3,1.  [default: by free memory]",
     ),
     _model(
         "--no-memory-check",
         is_flag=True,
         default=False,
         rare=True,
-        help="Try a model that is larger than all memory.",
+        help="Try to load a model even if it is larger than all memory.",
     ),
 )
 
@@ -130,8 +131,8 @@ draft_options = together(
         "model_draft",
         metavar="MODEL",
         envvar="LLAMA_ARG_SPEC_DRAFT_MODEL",
-        help="A small model that writes drafts, for methods with two models."
-        "  [default: the embedded model's, for the embedded model]",
+        help="Draft model: a small model that proposes tokens, for methods with two models."
+        "  [default: the embedded draft model, for the embedded model only]",
     ),
     _draft(
         "-hfd",
@@ -141,7 +142,7 @@ draft_options = together(
         "hf_repo_draft",
         metavar="REPO",
         envvar="LLAMA_ARG_SPEC_DRAFT_HF_REPO",
-        help="The same as -md user/repo[:quant].",
+        help="Same as -md user/repo[:quant].",
     ),
     _draft(
         "-ngld",
@@ -151,7 +152,7 @@ draft_options = together(
         type=GpuLayers(),
         metavar="N|auto|all",
         envvar="LLAMA_ARG_N_GPU_LAYERS_DRAFT",
-        help="Its layers to keep on the GPU.  [default: auto, as many as fit]",
+        help="Number of draft model layers to offload to the GPU.  [default: auto = as many as fit]",
     ),
     _draft(
         "-td",
@@ -159,7 +160,7 @@ draft_options = together(
         "n_threads_draft",
         type=CountType(-1),
         metavar="N",
-        help="Its threads.  [default: -1, the number of cores, fewer for tiny models]",
+        help="Number of threads for the draft model.  [default: -1 = number of cores, fewer for tiny models]",
     ),
 )
 draft_length_option = _draft(
@@ -168,5 +169,5 @@ draft_length_option = _draft(
     type=int,
     metavar="N",
     envvar="LLAMA_ARG_SPEC_DRAFT_N_MAX",
-    help="Tokens that it writes ahead of the other model.  [default: the method's own]",
+    help="Maximum number of tokens the draft model proposes per round.  [default: depends on the method]",
 )

@@ -1,4 +1,4 @@
-"""Kinds of values that options take, each with its own words for what is wrong."""
+"""Types of option values, each with its own error messages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ else:
 
 
 class _Words(_ParamType):
-    """What takes some words, offers them to a shell."""
+    """A type that accepts a few words and offers them for completion."""
 
     words: tuple[str, ...]
 
@@ -27,7 +27,7 @@ class _Words(_ParamType):
 
 
 class GpuLayers(_Words):
-    """A number of layers, `auto` or `all`, which are −1 and −2."""
+    """A number of layers, or `auto` (−1) or `all` (−2)."""
 
     name = "N|auto|all"
     words = ("auto", "all")
@@ -38,12 +38,12 @@ class GpuLayers(_Words):
         if value in words:
             return words[value]
         if not re.fullmatch(r"[0-9]{1,9}", str(value)):
-            self.fail(f"'{value}' is neither a number of layers nor `auto` or `all`", param, ctx)
+            self.fail(f"'{value}' is not a number of layers, `auto` or `all`", param, ctx)
         return int(value)
 
 
 class Switch(_Words):
-    """`on`, `off` or `auto`, in all the spellings that llama.cpp reads."""
+    """`on`, `off` or `auto`, in every spelling that llama.cpp accepts."""
 
     name = "on|off|auto"
     words = ("on", "off", "auto")
@@ -62,7 +62,7 @@ class Switch(_Words):
 
 
 class CountType(_ParamType):
-    """A whole number from `low` on."""
+    """A whole number from `low` to `high`."""
 
     name = "N"
 
@@ -77,7 +77,7 @@ class CountType(_ParamType):
 
 
 class CountsType(_ParamType):
-    """Several whole numbers, such as 1,16,64; a list in the configuration."""
+    """A comma-separated list of whole numbers, e.g. 1,16,64; an array in the configuration."""
 
     name = "N,..."
     is_list = True
@@ -94,7 +94,7 @@ class CountsType(_ParamType):
 
 
 class Exponents(_ParamType):
-    """Several finite numbers from 1 on, such as 2,4; a list in the configuration."""
+    """A comma-separated list of finite numbers of at least 1, e.g. 2,4; an array in the configuration."""
 
     name = "X,..."
     is_list = True
@@ -108,24 +108,26 @@ class Exponents(_ParamType):
         except ValueError:
             self.fail(f"'{value}' is not a list of numbers such as 2,4", param, ctx)
         if not all(math.isfinite(number) and number >= 1 for number in numbers):
-            self.fail(f"'{value}' is not a list of exponents from 1 on", param, ctx)
+            self.fail(f"'{value}' is not a list of exponents of at least 1", param, ctx)
         return numbers
 
 
 class TokenLimit(_ParamType):
-    """At least 1, or −1."""
+    """A number of tokens: at least 1, or −1 for as many as fit."""
 
     name = "N"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
         """See `click.ParamType.convert`."""
         if not re.fullmatch(r"-1|0*[1-9][0-9]{0,8}", str(value)):
-            self.fail(f"'{value}' is neither a number of tokens from 1 on nor -1", param, ctx)
+            self.fail(
+                f"'{value}' is not a number of tokens: use 1 or more, or -1 for as many as fit", param, ctx
+            )
         return int(value)
 
 
 class Shares(_ParamType):
-    """Proportions such as 3,1; commas or slashes, as in llama.cpp, or a list in the configuration."""
+    """Proportions such as 3,1, separated by commas or slashes; an array in the configuration."""
 
     name = "N0,N1,..."
     is_list = True
@@ -139,12 +141,12 @@ class Shares(_ParamType):
         except ValueError:
             self.fail(f"'{value}' is not a list of numbers such as 3,1", param, ctx)
         if not all(math.isfinite(share) and share >= 0 for share in shares) or not any(shares):
-            self.fail(f"'{value}' is not a list of proportions", param, ctx)
+            self.fail(f"'{value}' is not a list of proportions, at least one above 0", param, ctx)
         return shares
 
 
 class SecondsType(_ParamType):
-    """A finite time above 0."""
+    """A finite number of seconds above 0."""
 
     name = "SECONDS"
 

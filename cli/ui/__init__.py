@@ -1,1 +1,1 @@
-"""What commands print: streams, panels, progress, summaries."""
+"""The output of commands: streams, panels, progress and summaries."""

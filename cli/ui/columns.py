@@ -1,4 +1,4 @@
-"""Words in columns: folded to the window on a terminal, a line a row for everybody else."""
+"""Text in columns: wrapped to the window on a terminal, else one line per row."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _GAP = 2
 """Spaces between two columns."""
 
 _LEAST = 14
-"""Characters of words that a line has at least, before a row is left to the terminal to break."""
+"""Minimum width of a text column; in a narrower window, the terminal breaks the lines."""
 
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
-    """Rows under heads, or under none; columns of these numbers are set flush right, and never folded."""
+    """Rows under optional headings; columns in `numbers` are right-aligned and never wrapped."""
     lines = [heads, *rows] if heads else list(rows)
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     folded = _folded(heads, rows, numbers, widths) if is_terminal(sys.stdout) else None
@@ -37,7 +37,7 @@ def _line(cells: Sequence[str], numbers: Collection[int], widths: Sequence[int])
 def _folded(
     heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int], widths: Sequence[int]
 ) -> str | None:
-    """The rows as the window has room for them; None where it has too little."""
+    """The rows wrapped to the window; None if it is too narrow."""
     from rich.console import Console
 
     console = Console(file=sys.stdout, highlight=False)

@@ -1,4 +1,4 @@
-"""What every command is handed: where to write, and whether it has been asked to stop."""
+"""The objects that every command gets: its output, and its interrupts by Ctrl-C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several methods on one problem, in words and as JSON. Pure functions of records."""
+"""Several methods on one problem, as a table and as JSON. Pure functions of records."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 NOTHING = "–"
 
-_HEADS = ("method", "answer", "share", "effective texts", "rows", "seconds", "relative", "note")
+_HEADS = ("method", "answer", "share", "ESS", "decoded tokens", "seconds", "relative", "note")
 _NUMBERS = range(2, 7)
 _NOTES = {
     "done": "",
     "decided": "decided early",
-    "budget": "cut short by the budget",
+    "budget": "stopped by the budget",
     "interrupted": "interrupted",
     "failed": "failed",
 }
@@ -30,10 +30,10 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """A method on the problem, and how it ended.
+    """A method's attempt at the problem.
 
-    "done", "decided" early, cut by the "budget", "interrupted" or "failed". It has an error where
-    it failed, and a result and its `exchange` where it did not.
+    `outcome` is "done", "decided" (stopped early), "budget", "interrupted" or "failed". A failed attempt
+    has an `error`, any other one a `result` and its `exchange`.
     """
 
     label: str
@@ -44,7 +44,7 @@ class Attempt:
 
 
 def comparison_table(attempts: Sequence[Attempt]) -> str:
-    """A row a method; times are compared with the first method that has one."""
+    """One row per method; relative times are those of the first method with a result."""
     first = next((_seconds(attempt.result) for attempt in attempts if attempt.result is not None), 0.0)
     rows = [_row(attempt, first) for attempt in attempts]
     n_columns = len(_HEADS) if any(row[-1] for row in rows) else len(_HEADS) - 1
@@ -52,13 +52,13 @@ def comparison_table(attempts: Sequence[Attempt]) -> str:
 
 
 def comparison_json(problem: str, attempts: Sequence[Attempt]) -> dict[str, Any]:
-    """The problem, and for each method its result or the sentence of its error."""
+    """The problem, and for each method its result or error message."""
     return {"problem": problem, "results": [_entry(attempt) for attempt in attempts]}
 
 
 def _entry(attempt: Attempt) -> dict[str, Any]:
-    told = {"error": str(attempt.error)} if attempt.result is None else attempt.result.to_json()
-    return {"label": attempt.label, "outcome": attempt.outcome, **told}
+    record = {"error": str(attempt.error)} if attempt.result is None else attempt.result.to_json()
+    return {"label": attempt.label, "outcome": attempt.outcome, **record}
 
 
 def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
@@ -79,7 +79,7 @@ def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
 
 
 def _share(result: Result) -> float:
-    """The weight behind the answer, in all its spellings."""
+    """The weight of the answer, over all its spellings."""
     chosen = None if result.answer is None else key(result.answer)
     return sum(
         share.weight
@@ -89,5 +89,5 @@ def _share(result: Result) -> float:
 
 
 def _seconds(result: Result) -> float:
-    """From putting the problem to the result; all methods share one loading."""
+    """Seconds from prompt to result; loading is shared by all methods and not counted."""
     return result.usage.seconds.total - result.usage.seconds.load

@@ -1,4 +1,4 @@
-"""A run followed to its end, its budget's or Ctrl-C: traced, shown, told of, and asked for its result."""
+"""Follows a run until it ends, its budget is spent or Ctrl-C is pressed: trace, panel and notices."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def follow(
     solving: Generation, trace: TraceWriter, panel: Panel | None, interrupts: Interrupts
 ) -> tuple[Result, str]:
-    """The result, and whether it is "done", "decided" early, cut by the "budget" or "interrupted"."""
+    """The result and its outcome: "done", "decided" (stopped early), "budget" or "interrupted"."""
     trace.start(solving)
     for step in solving:
         trace.step(step, solving)
@@ -40,23 +40,23 @@ def _outcome(solving: Generation) -> str:
 
 
 def so_far(result: Result) -> str:
-    """What there is of a run that was cut short."""
+    """A description of the result of a run that was stopped."""
     steps = result.usage.steps
-    return f"the best result after {steps} steps" if steps else "no token was drawn"
+    return f"the best result after {steps} steps" if steps else "no token was generated"
 
 
-def tell_setup(output: Output, solving: Generation, told: set[str]) -> None:
-    """What is not as asked for, unless it was `told` before; for who asks for more, all that was chosen."""
+def tell_setup(output: Output, solving: Generation, shown: set[str]) -> None:
+    """Print notices that were not `shown` before, and with `--verbose` the chosen settings."""
     for notice in solving.notices:
-        if notice not in told:
+        if notice not in shown:
             output.warn(notice)
-    told.update(solving.notices)
+    shown.update(solving.notices)
     for line in setup_lines(solving, solving.settings.n_ctx) if output.is_verbose else ():
         output.detail(line)
 
 
 def tell_account(output: Output, result: Result) -> None:
-    """Where the time went, and what to change where memory was short."""
+    """Print where the time went, and a warning if memory was short."""
     for line in timing_lines(result):
         output.detail(line)
     if warning := reduction_warning(result):

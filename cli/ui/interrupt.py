@@ -1,7 +1,7 @@
-"""Ctrl-C: at once where nothing would be lost, after the step at work where there is a result.
+"""Ctrl-C: exits at once if nothing would be lost, or after the current step if there is a result.
 
-A thread hears of the signal the moment it arrives; Python's own handlers wait for llama.cpp to
-return, which with a large model can take a while.
+A thread receives the signal immediately. Python's own handlers wait for llama.cpp to return, which can
+take a while with a large model.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from types import FrameType
 from localsmc_cli.ui.output import Output
 
 INTERRUPTED = 130
-"""Exit code: 128 + SIGINT, as shells have it."""
+"""Exit code 128 + SIGINT, as in shells."""
 
 
 class Interrupts:
-    """Listens from `__enter__` to `__exit__`; ends the process unless `gentle` is entered."""
+    """Handles Ctrl-C from `__enter__` to `__exit__`; exits the process, except within `gentle`."""
 
     def __init__(self, output: Output) -> None:
         self._output = output
@@ -33,7 +33,7 @@ class Interrupts:
     def __enter__(self) -> Interrupts:
         self._undo = contextlib.ExitStack()
         is_main = threading.current_thread() is threading.main_thread()
-        # Where the signal is ignored (a background job of a script), it stays so.
+        # An ignored signal (in a background job of a script) stays ignored.
         if is_main and signal.getsignal(signal.SIGINT) not in (signal.SIG_IGN, None):
             self._listen()
         return self
@@ -57,13 +57,13 @@ class Interrupts:
 
     @contextlib.contextmanager
     def gentle(self, kept: str = "") -> Iterator[None]:
-        """Within, the first Ctrl-C only sets `is_requested`; the second ends the process.
+        """Within this context, the first Ctrl-C sets `is_requested`; the second exits the process.
 
-        `kept` says what there is by then.
+        `kept` is appended to the message and says what is saved by then.
         """
         self._is_gentle, self._kept = True, kept or self._kept
         if self._sender is not None:
-            # What reads lines from a terminal leaves no descriptor behind it.
+            # prompt_toolkit resets the wakeup descriptor after reading a line.
             signal.set_wakeup_fd(self._sender.fileno(), warn_on_full_buffer=False)
         try:
             yield
@@ -71,12 +71,12 @@ class Interrupts:
             self._is_gentle = False
 
     def forget(self) -> None:
-        """Go on after what was stopped."""
+        """Clear the request, to continue after a stopped reply."""
         self.is_requested = False
 
     @contextlib.contextmanager
     def keeping(self, kept: str) -> Iterator[None]:
-        """Within, Ctrl-C still ends the process at once; `kept` says what there is by then."""
+        """Within this context, Ctrl-C still exits at once, with `kept` in the message."""
         before, self._kept = self._kept, kept
         try:
             yield
@@ -93,7 +93,7 @@ class Interrupts:
         if not self._is_gentle or self.is_requested:
             self._quit()
         self.is_requested = True
-        self._output.note("stopping after this step; Ctrl-C again quits at once")
+        self._output.note("stopping after this step; press Ctrl-C again to quit at once")
 
     def _quit(self) -> None:
         self._output.restore_terminal()
@@ -103,4 +103,4 @@ class Interrupts:
 
 
 def _ignore(_signal: int, _frame: FrameType | None) -> None:
-    """Ctrl-C is heard by the thread."""
+    """Does nothing; the thread handles Ctrl-C."""

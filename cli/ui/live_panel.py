@@ -1,7 +1,7 @@
-"""The live panel: how a run stands, redrawn a few times a second.
+"""The live panel: the progress of a run, redrawn a few times per second.
 
-Reads the run between two steps and changes nothing. Texts are only put together when it is
-redrawn, and it is redrawn less often where that takes long.
+Reads the run between two steps and does not change it. Completions are assembled only for a redraw; if
+that is slow, the panel is redrawn less often.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
     from localsmc.engine.solve import Generation
 
 PERIOD = 1 / 8
-"""Seconds between two drawings."""
+"""Minimum number of seconds between two redraws."""
 
 MAX_SHARE = 0.05
-"""Of the time goes into drawing, at most."""
+"""Maximum share of the time spent on drawing."""
 
 TAIL = 2000
-"""Characters of the leading text that are looked at."""
+"""Number of characters of the leading completion that are considered."""
 
 ANSWERS = 5
 
 
 class Panel:
-    """Drawn on standard error, and erased at the end."""
+    """A panel on standard error that is erased at the end."""
 
     def __init__(self) -> None:
         self._console = Console(stderr=True, force_terminal=True, highlight=False)
@@ -55,15 +55,15 @@ class Panel:
         self._live.stop()
 
     def print(self, line: str) -> None:
-        """A line above the panel, which stays."""
+        """Print a line above the panel, which stays."""
         self._console.print(Text(line), soft_wrap=True)
 
     def status(self, text: str) -> None:
-        """One line instead of the panel, while something takes its time."""
+        """Show one line instead of the panel during a long operation."""
         self._live.update(Text(f"{text} …", style="dim"), refresh=True)
 
     def step(self, step: StepInfo, solving: Generation) -> None:
-        """Redraw after a step, where it is time to."""
+        """Redraw after a step, if a redraw is due."""
         now = time.perf_counter()
         if now < self._next:
             return
@@ -86,18 +86,18 @@ class Panel:
         return Frame(Group(*lines), title=solving.method.name, title_align="left", border_style="dim")
 
     def _tail(self, text: Text, n_lines: int) -> Text:
-        """Its last lines, as the window has them."""
+        """The last lines of the text, wrapped to the window."""
         wrapped = text.wrap(self._console, max(10, self._console.width - 4))
         return Text("\n").join(wrapped[-n_lines:])
 
 
 def printable(text: str) -> str:
-    """Without what a terminal would obey."""
+    """The text without control characters."""
     return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def figures(step: StepInfo, solving: Generation) -> str:
-    """How a run stands, on a line."""
+    """The progress of a run, on one line."""
     run = solving.run
     speed = 0.0 if run is None or not run.seconds else run.sequences.rows / run.seconds
     n_particles = getattr(solving.method, "particles", 1)

@@ -1,4 +1,4 @@
-"""What is told of a model that was loaded, and of a GPU that is not used."""
+"""Notices about loaded models and unused GPUs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def tell_loaded(output: Output, model: Model) -> None:
-    """Where its layers are, for who asked for more, and what is wrong with that."""
+    """Print warnings about the placement of layers, and with `--verbose` the placement."""
     for one in (model, model.draft):
         if one is not None:
             output.detail(f"{one.source.path.name}: {one.placement}")
@@ -21,7 +21,7 @@ def tell_loaded(output: Output, model: Model) -> None:
 
 
 def tell_idle_gpus(output: Output, load: LoadOptions) -> None:
-    """A line where a GPU is here that this build of llama.cpp does not use, unless none is wanted."""
+    """Print a notice if this build of llama.cpp does not use a GPU, unless the options exclude GPUs."""
     from localsmc.llama import can_offload
     from localsmc.memory import host
 
@@ -32,6 +32,6 @@ def tell_idle_gpus(output: Output, load: LoadOptions) -> None:
 
 
 def idle_line(makers: list[str]) -> str:
-    """What is said of GPUs that are not used."""
+    """The notice about unused GPUs."""
     name = " and ".join(makers)
-    return f"a GPU is here ({name}), but this llama.cpp does not use it: `localsmc doctor` says how"
+    return f"this build of llama.cpp does not use the GPU ({name}); to change that, see `localsmc doctor`"

@@ -1,4 +1,4 @@
-"""Models in words: a table of those that are here, and all that one says of itself."""
+"""Models as text: a table of local models, and a page about one of them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from localsmc.store.recommended import Recommendation
 
 TOKENS = 1024
-"""For each particle, where no context is named."""
+"""Default context size per particle."""
 
 _MAX_TEXT = 200
-"""Characters of a value of the metadata that are shown."""
+"""Maximum number of characters shown of a metadata value."""
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryQuestion:
-    """What is asked for: particles, and tokens in memory, all particles together."""
+    """The number of particles, and the KV cache size in tokens that they share."""
 
     particles: int
     n_ctx: int
 
     def need(self, header: Header) -> MemoryEstimate:
-        """Bytes."""
+        """The estimate, in bytes."""
         from localsmc.memory.estimate import estimate
 
         return estimate(header, n_cells=self.n_ctx, n_sequences=self.particles)
@@ -41,7 +41,7 @@ class MemoryQuestion:
 
 
 def catalogue(entries: Sequence[InventoryEntry], aliases: Mapping[str, str]) -> str:
-    """The models that are here, and the aliases below them."""
+    """A table of local models, with aliases below."""
     heads = ("model", "type", "size", "params", "context", "chat")
     table = columns(heads, [_row(entry) for entry in entries], numbers=(2, 3, 4))
     broken = [f"{entry.name}: {entry.error}" for entry in entries if entry.error]
@@ -58,15 +58,15 @@ def _row(entry: InventoryEntry) -> tuple[str, ...]:
 
 
 def recommended_list(found: Sequence[Recommendation]) -> str:
-    """Names with memory and reason."""
+    """Model names with memory and reason."""
     from localsmc.store.recommended import CELLS
 
-    # A name in a column would be folded, and could not be copied.
+    # A name in a column would be wrapped and could not be copied.
     lines = [f"{one.name}\n    {one.memory / 1e9:.1f} GB, {one.why}" for one in found]
     remark = (
-        f"The memory is for the file and {CELLS:,} tokens in F16,\nenough for 16 particles of 1,024 tokens;"
-        " llama.cpp\ntakes some hundred MB more. Sizes are those of\nfiles on the hub's pages; no model was"
-        " run by us."
+        f"Memory is for the file and a KV cache of {CELLS:,} tokens\nin F16, enough for 16 particles of"
+        " 1,024 tokens; llama.cpp\nneeds some hundred MB more. File sizes are from the hub;\nlocalsmc"
+        " was not tested with these models."
     )
     return "\n".join([*lines, "", remark])
 
@@ -75,7 +75,7 @@ def recommended_list(found: Sequence[Recommendation]) -> str:
 
 
 def record(header: Header, memory: MemoryQuestion) -> dict[str, Any]:
-    """All of it as JSON."""
+    """The page as JSON."""
     from localsmc.store.inventory import chat_template, facts_of
 
     need = memory.need(header)
@@ -98,7 +98,7 @@ def record(header: Header, memory: MemoryQuestion) -> dict[str, Any]:
 
 
 def page(header: Header, memory: MemoryQuestion) -> str:
-    """All of it in words."""
+    """The page as text."""
     from localsmc.store.inventory import chat_template
 
     metadata = [
@@ -130,14 +130,14 @@ def _facts(header: Header, memory: MemoryQuestion) -> list[tuple[str, str]]:
         (
             "memory",
             f"{format_bytes(need.total)} for {memory.particles} particles and {memory.n_ctx} tokens:"
-            f" {format_bytes(need.weights)} weights, {format_bytes(need.cache)} cache,"
-            f" {format_bytes(need.compute)} to compute in",
+            f" {format_bytes(need.weights)} weights, {format_bytes(need.cache)} KV cache,"
+            f" {format_bytes(need.compute)} compute buffers",
         ),
     ]
 
 
 def _plain(value: object) -> object:
-    """A value as JSON has it; an array by type and length, and a number that JSON has not as text."""
+    """A metadata value for JSON; an array as its length and type, and a non-finite number as text."""
     if isinstance(value, (str, bool, int)):
         return value
     if isinstance(value, float):
@@ -155,5 +155,5 @@ def _short(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    """A file can say anything to a terminal."""
+    """The text without control characters, which a file may contain."""
     return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)

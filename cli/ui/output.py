@@ -1,6 +1,6 @@
-"""The sink: standard output carries the answer or the JSON, standard error everything else.
+"""The output: the answer or JSON on standard output, everything else on standard error.
 
-Every line that the program writes goes through here, past the live panel where one is shown.
+Every line that the program writes goes through here, and appears above the live panel if one is shown.
 """
 
 from __future__ import annotations
@@ -23,67 +23,67 @@ if TYPE_CHECKING:
 
 
 class Output:
-    """Modes: quiet writes errors only to standard error, verbose adds details and tracebacks."""
+    """Two modes: quiet writes only errors to standard error, verbose adds details and tracebacks."""
 
     def __init__(self) -> None:
         self.is_quiet = self.is_verbose = False
         self._panel: Panel | None = None
 
     def set_modes(self, *, is_quiet: bool, is_verbose: bool) -> None:
-        """As `--quiet` and `--verbose` say; raises ConfigError for both."""
+        """Set the modes of `--quiet` and `--verbose`; raises ConfigError for both."""
         if is_quiet and is_verbose:
-            raise ConfigError("`--quiet` and `--verbose` exclude each other", hint="leave one of them out")
+            raise ConfigError("`--quiet` and `--verbose` cannot be used together", hint="remove one of them")
         self.is_quiet, self.is_verbose = is_quiet, is_verbose
 
     # --- standard output ---
 
     def text(self, text: str) -> None:
-        """The answer. Raises BrokenPipeError where nobody reads it."""
+        """Write the answer. Raises BrokenPipeError if its reader is gone."""
         _write(text + "\n")
 
     def json(self, value: Any) -> None:
-        """One object on one line."""
+        """Write one JSON value on one line."""
         _write(json.dumps(value, ensure_ascii=False) + "\n")
 
     # --- standard error ---
 
     def note(self, line: str) -> None:
-        """Something worth knowing."""
+        """Write a line, unless quiet."""
         if not self.is_quiet:
             self._line(line)
 
     def warn(self, line: str) -> None:
-        """Something that is not as asked for."""
+        """Write a warning, unless quiet."""
         self.note(f"Warning: {line}")
 
     def detail(self, line: str) -> None:
-        """Something for who asked for more."""
+        """Write a detail, if verbose."""
         if self.is_verbose:
             self._line(line)
 
     def error(self, error: LocalSMCError) -> None:
-        """An error, with its hint."""
+        """Write an error with its hint."""
         self._line(f"Error: {error}")
         if error.hint:
             self._line(f"\nhint: {error.hint}")
 
     def trace_back(self, error: Exception) -> None:
-        """Where an error came from, for who asked for more."""
+        """Write an error's traceback, if verbose."""
         self.detail("".join(traceback.format_exception(error)).rstrip())
 
     def _line(self, line: str) -> None:
         if self._panel is None:
-            # Nobody to tell where standard error is gone; the exit code still tells.
+            # If standard error is closed, only the exit code reports the error.
             with contextlib.suppress(OSError):
                 click.echo(line, err=True)
         else:
             self._panel.print(line)
 
-    # --- what shows while something works ---
+    # --- live output ---
 
     @contextlib.contextmanager
     def panel(self, make: Callable[[], Panel] | None = None) -> Iterator[Panel | None]:
-        """A live panel where standard error is a terminal, else None; gone at the end."""
+        """A live panel if standard error is a terminal, else None; erased at the end."""
         if self.is_quiet or not is_terminal(sys.stderr):
             yield None
             return
@@ -98,7 +98,7 @@ class Output:
 
     @contextlib.contextmanager
     def library_log(self) -> Iterator[None]:
-        """llama.cpp's log on standard error, where details are asked for."""
+        """Show llama.cpp's log on standard error, if verbose."""
         if not self.is_verbose:
             yield
             return
@@ -113,7 +113,7 @@ class Output:
             logger.setLevel(level)
 
     def restore_terminal(self) -> None:
-        """Show the cursor again; for leaving without cleaning up."""
+        """Show the cursor again, for an exit without clean-up."""
         if self._panel is not None:
             os.write(2, b"\n\x1b[?25h")
 
@@ -128,12 +128,12 @@ class _Handler(logging.Handler):
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a standard stream is there and is a terminal."""
+    """Whether a standard stream is open and is a terminal."""
     return stream is not None and not stream.closed and stream.isatty()
 
 
 def _write(text: str) -> None:
-    """Write at once, as UTF-8 and unchanged wherever it goes."""
+    """Write immediately, as UTF-8, whatever the locale."""
     if sys.stdout is None:
         return
     try:

@@ -1,4 +1,4 @@
-"""How an evaluation stands: a bar on a terminal, a plain line now and then elsewhere."""
+"""The progress of an evaluation: a live line on a terminal, else a plain line now and then."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Line = dict[str, Any]
 
 
 class Tally:
-    """Right answers so far, method by method, of the task and model at work."""
+    """Counts right answers per method, for the current task and model."""
 
     def __init__(self, lines: Sequence[Line]) -> None:
         self.n = 0
@@ -27,7 +27,7 @@ class Tally:
             self.add(line)
 
     def add(self, line: Line) -> None:
-        """Count a line."""
+        """Count a result line."""
         self.n += 1
         self._at = line["task"], line["model"]
         if line["correct"] is not None:
@@ -44,7 +44,7 @@ class Tally:
 
 @contextlib.contextmanager
 def status(output: Output) -> Iterator[Callable[[str], None]]:
-    """What to call with how things stand now: a line on a terminal; elsewhere the first, and some."""
+    """A callback for status lines: live on a terminal, else the first line and one per `PERIOD`."""
     with output.panel() as panel:
         shown = -math.inf
 
@@ -61,7 +61,7 @@ def status(output: Output) -> Iterator[Callable[[str], None]]:
 
 @contextlib.contextmanager
 def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable[[Line], None]]:
-    """What to call with every new line; `lines` are those of earlier runs."""
+    """A callback for every new result line; `lines` are those of earlier runs."""
     tally, n_before = Tally(lines), len(lines)
     began = time.monotonic()
 
@@ -92,13 +92,13 @@ def progress(output: Output, n: int, lines: Sequence[Line]) -> Iterator[Callable
 
 
 def bar(share: float, width: int = 30) -> str:
-    """A bar that is filled to a share from 0 to 1."""
+    """A progress bar for a share from 0 to 1."""
     filled = int(width * share)
     return "━" * filled + "╌" * (width - filled)
 
 
 def duration(seconds: float) -> str:
-    """A time in words."""
+    """A duration as text."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -1,4 +1,4 @@
-"""A result in words: what stands on standard error beside the answer. Pure functions of records."""
+"""A result as text, for standard error. Pure functions of records."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from localsmc.engine.solve import Generation
 
 WIDTH = 48
-"""Characters of an answer that are shown."""
+"""Maximum number of characters shown of an answer."""
 
 
 def share_lines(shares: Sequence[AnswerShare], limit: int, *, none: str = "no answer") -> list[str]:
-    """The distribution over answers, a line each: "632  83 %"; the rest beyond `limit` together."""
+    """The distribution over answers, one per line: "632  83 %"; answers beyond `limit` are summed."""
     rows = [(short(none if share.answer is None else share.answer), share.weight) for share in shares]
     if len(rows) > limit:
         rest = rows[limit - 1 :]
@@ -26,7 +26,7 @@ def share_lines(shares: Sequence[AnswerShare], limit: int, *, none: str = "no an
 
 
 def percent(share: float) -> str:
-    """A share as a percentage, never rounded to all or nothing."""
+    """A share as a percentage, never rounded to 0 or 100."""
     if 0 < share < 0.005:
         return "<1 %"
     if 0.995 <= share < 1 - 1e-9:
@@ -41,18 +41,18 @@ def short(answer: str) -> str:
 
 
 def summary(result: Result) -> str:
-    """The answer, the distribution over answers, and what it took."""
-    sure = f" (confidence: {result.confidence})" if result.confidence else ""
-    lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{sure}"]
+    """The answer, the distribution over answers, and the cost."""
+    confidence = f" (confidence: {result.confidence})" if result.confidence else ""
+    lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{confidence}"]
     n_texts = sum(share.count for share in result.answers)
     if n_texts > 1:
-        whole = [] if not is_partial(result) else [f"of the {n_texts} texts that were not given up:"]
+        whole = [] if not is_partial(result) else [f"of the {n_texts} completions that were not abandoned:"]
         lines += ["", *(f"  {line}" for line in (*whole, *share_lines(result.answers, 8))), ""]
     return "\n".join([*lines, _account(result)])
 
 
 def figures_line(result: Result) -> str:
-    """The answer with its share, and what a turn took, the loading of the model left out."""
+    """The answer with its share, and the cost of a turn without loading the model."""
     usage, seconds = result.usage, result.usage.seconds
     share = next((share for share in result.answers if share.answer == result.answer), None)
     found = (
@@ -68,14 +68,14 @@ def figures_line(result: Result) -> str:
 
 
 def _cut(result: Result) -> str:
-    """Where the text that is shown ended for want of tokens."""
+    """A note if the printed completion was cut at the maximum number of tokens."""
     shown = next((one for one in result.completions if one.text == result.text), None)
     is_cut = shown is not None and shown.finish_reason == "length"
-    return f" · cut at {shown.n_tokens} tokens, `-n` allows more" if is_cut and shown else ""
+    return f" · cut off at {shown.n_tokens} tokens; `-n` allows more" if is_cut and shown else ""
 
 
 def is_partial(result: Result) -> bool:
-    """Whether the method has given up texts that could not win: what is left is no sample."""
+    """Whether the method abandoned completions that could not win, so that the rest is not a sample."""
     config = result.method.config
     n_texts = sum(share.count for share in result.answers)
     return bool(config.get("early")) and n_texts < config.get("particles", 1)
@@ -92,37 +92,38 @@ def _account(result: Result) -> str:
 
 
 def _drafting(result: Result) -> str:
-    """What became of a draft's tokens."""
+    """How many of the draft model's tokens were accepted."""
     draft = result.usage.draft
     if draft is None:
         return ""
-    rated = f", {draft.rated} tokens read to rate them" if draft.rated else ""
+    rated = f", {draft.rated} tokens decoded to rate them" if draft.rated else ""
     return (
-        f"\nDraft: {draft.kept} of {draft.drafted} tokens kept{rated}, {draft.rewritten} written by the model"
+        f"\nDraft: {draft.kept} of {draft.drafted} tokens accepted{rated}, {draft.rewritten} written by the"
+        " model"
     )
 
 
 def _method(result: Result) -> str:
     config = result.method.config
-    told = {"particles": "particles", "alpha": "alpha", "temperature": "temperature"}
-    parts = [f"{label} {config[key]:g}" for key, label in told.items() if key in config]
+    shown = ("particles", "alpha", "temperature")
+    parts = [f"{name} {config[name]:g}" for name in shown if name in config]
     return f"{result.method.name} ({', '.join(parts)})" if parts else result.method.name
 
 
 def setup_lines(solving: Generation, asked_cells: int) -> list[str]:
-    """What was loaded and chosen, before the first step."""
+    """The loaded model and the chosen settings, before the first step."""
     llama, context, method = solving.model.llama, solving.context, solving.method
     why = (
         "given by --ctx-size"
         if asked_cells
-        else f"chosen for {len(solving.prompt)} prompt tokens, {method.room.texts} texts of up to"
-        f" {solving.n_tokens} more, and the free memory"
+        else f"chosen for {len(solving.prompt)} prompt tokens, {method.room.texts} completions of"
+        f" up to {solving.n_tokens} tokens, and the free memory"
     )
     return [
         f"model: {llama.path}, {llama.n_params / 1e6:,.1f} M parameters, {solving.model.header.file_type},"
         f" loaded in {llama.load_seconds:.2f} s",
         *_draft_lines(solving),
-        f"context: {context.n_cells} cells, {why}",
+        f"context: {context.n_cells} tokens, {why}",
         f"prompt: {json.dumps(solving.prompt_text, ensure_ascii=False)}",
         f"method: {method}",
         f"seed: {solving.seed}",
@@ -139,17 +140,17 @@ def _draft_lines(solving: Generation) -> list[str]:
 
 
 def timing_lines(result: Result) -> list[str]:
-    """Where the time went, after the last step."""
+    """Where the time went, for all steps."""
     usage, seconds = result.usage, result.usage.seconds
     working = seconds.decode + seconds.sample
     share = seconds.decode / working if working > 0 else 0.0
     return [
         f"time: load {seconds.load:.2f} s, prompt {seconds.prompt:.2f} s, decode {seconds.decode:.2f} s,"
         f" sample {seconds.sample:.2f} s ({percent(share)} of the steps is decoding),"
-        f" all {seconds.total:.2f} s",
-        f"work: {usage.rows} rows in {usage.decode_calls} decodes, at most {usage.peak_rows} at once;"
+        f" total {seconds.total:.2f} s",
+        f"work: {usage.rows} tokens in {usage.decode_calls} decode calls, at most {usage.peak_rows} at once;"
         f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
-        f" at most {usage.peak_cells} cells; {usage.flops:.3g} floating-point operations",
+        f" at most {usage.peak_cells} KV cells; {usage.flops:.3g} floating-point operations",
         *_draft_work(result),
     ]
 
@@ -159,33 +160,33 @@ def _draft_work(result: Result) -> list[str]:
     if draft is None:
         return []
     return [
-        f"draft: {draft.rows} rows in {draft.decode_calls} decodes, {draft.seconds:.2f} s;"
-        f" {draft.wasted} rows of the model for what is in no text"
+        f"draft: {draft.rows} tokens in {draft.decode_calls} decode calls, {draft.seconds:.2f} s;"
+        f" {draft.wasted} tokens decoded by the model for no completion"
     ]
 
 
 def reduction_warning(result: Result) -> str | None:
-    """What to change where memory was too short for all histories; None where it was not."""
+    """A warning if memory was too short for all histories, else None."""
     times = result.usage.reductions
     if not times:
         return None
     return (
         f"memory was short: histories were reduced, without bias, {times} time{'s' * (times > 1)};"
-        f" more --ctx-size than {result.model.n_ctx}, or less -N or -n, keeps them all"
+        f" to keep them all, raise --ctx-size above {result.model.n_ctx}, or lower -N or -n"
     )
 
 
 def decided_line(result: Result) -> str:
-    """What a run that was settled early has left undone."""
+    """Why a run stopped early, and what it left unfinished."""
     if "stop_when_decided" not in result.method.config:
         return _decided_by_tracks(result)
     share, by = result.method.config["stop_when_decided"], result.method.config["decided_by"]
     n_left = sum(one.finish_reason == "cancelled" for one in result.completions)
     n_texts = len(result.completions)
-    how = "at the most they can weigh" if by == "bound" else "for it where they give it already"
+    how = "at their largest possible weight" if by == "bound" else "for it if they already give it"
     return (
-        f"decided after {result.usage.steps} steps: one answer has {percent(share)} of the weight or more,"
-        f" {n_left} unfinished text{'s' * (n_left > 1)} of {n_texts} counted {how}"
+        f"decided after {result.usage.steps} steps: one answer has at least {percent(share)} of the weight,"
+        f" with {n_left} of {n_texts} completions unfinished and counted {how}"
     )
 
 
@@ -193,4 +194,4 @@ def _decided_by_tracks(result: Result) -> str:
     enough = (
         "two finished tracks agree" if result.method.config["fast"] == 2 else "a finished track has an answer"
     )
-    return f"decided after {result.usage.steps} steps: {enough}; what is unfinished is left as it is"
+    return f"decided after {result.usage.steps} steps: {enough}; the other tracks are not finished"

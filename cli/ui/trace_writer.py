@@ -1,4 +1,4 @@
-"""The trace: every step of a run as lines of JSON, written while it runs.
+"""The trace: every step of a run as JSON lines, written during the run.
 
     {"event": "start", "version", "seed", "method", "model", "draft", "prompt", "prompt_tokens"}
     {"event": "step", ...the fields of StepInfo..., "population": [...HistoryInfo...]}
@@ -6,8 +6,8 @@
 
 The outcome is "done", "decided", "budget" or "interrupted".
 
-Reads the run between two steps and changes nothing. A disk that fills up ends the trace, not the
-run: `check` tells of it at the end.
+Reads the run between two steps and does not change it. If a line cannot be written, e.g. on a full disk,
+the trace ends but not the run; `check` reports it at the end.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class TraceWriter:
-    """A trace file, or nothing where the path is None."""
+    """Writes a trace file, or nothing if the path is None."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -37,12 +37,12 @@ class TraceWriter:
         if self._path is None:
             return self
         try:
-            # An older trace is kept until there is something to put in its place.
+            # An older trace is kept until the first line of the new one.
             self._file = self._path.open("a", encoding="utf-8")
         except OSError as error:
             raise ConfigError(
                 f"the trace file `{self._path}` cannot be written: {error.strerror}",
-                hint="name a file in a folder that you may write to",
+                hint="choose a file in a folder that you may write to",
             ) from error
         return self
 
@@ -52,10 +52,10 @@ class TraceWriter:
                 self._file.close()
 
     def start(self, solving: Generation) -> None:
-        """The first line."""
+        """Write the first line."""
         if self._file is None:
             return
-        with contextlib.suppress(OSError):  # a pipe has nothing to cut off
+        with contextlib.suppress(OSError):  # a pipe cannot be truncated
             self._file.truncate(0)
         result = solving.result()
         self._write(
@@ -70,7 +70,7 @@ class TraceWriter:
         )
 
     def step(self, step: StepInfo, solving: Generation) -> None:
-        """The line of a step."""
+        """Write the line of a step."""
         if self._file is not None:
             self._write(
                 event="step",
@@ -79,7 +79,7 @@ class TraceWriter:
             )
 
     def end(self, result: Result, outcome: str) -> None:
-        """The last line."""
+        """Write the last line."""
         if self._file is not None:
             self._write(
                 event="end",
@@ -100,9 +100,9 @@ class TraceWriter:
             self._error = error
 
     def check(self) -> None:
-        """Raise RunError where a line could not be written."""
+        """Raise RunError if a line could not be written."""
         if self._error is not None:
             raise RunError(
                 f"the trace file `{self._path}` is not complete: {self._error.strerror}",
-                hint="the answer above is; make room for the trace, or leave `--trace` out",
+                hint="the answer above is complete; free some space for the trace, or remove `--trace`",
             )

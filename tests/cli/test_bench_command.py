@@ -72,7 +72,7 @@ MISTAKES = [
     (["-N", ""], 2, "'' is not a whole number"),
     (["-n", "1"], 2, "'1' is not a whole number from 2"),
     (["-r", "0"], 2, "`--repetitions`"),
-    (["--alpha", "0.5"], 2, "is not a list of exponents from 1 on"),
+    (["--alpha", "0.5"], 2, "is not a list of exponents of at least 1"),
     (["--alpha", "two"], 2, "is not a list of numbers such as 2,4"),
     (["--alpha", "2", "--method", "greedy"], 2, "`--alpha` applies to none of the methods"),
     (["--method", "fast"], 2, "no method is called `fast`"),
@@ -85,7 +85,7 @@ MISTAKES = [
     (["-m", "/no/such.gguf"], 3, "/no/such.gguf"),
     (["-m", __file__], 3, "GGUF"),
     (["-p", " "], 2, "the problem is empty"),
-    (["-q", "-v"], 2, "exclude each other"),
+    (["-q", "-v"], 2, "cannot be used together"),
     (["-b", "2", "-N", "4"], 4, "4 tokens per step do not fit in a batch of 2"),
     (["stray"], 2, "stray"),
 ]

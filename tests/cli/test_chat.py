@@ -101,7 +101,7 @@ def test_a_conversation_goes_on_where_it_was(tmp_path):
     path.write_text("\n".join(begun) + "\n")
     code, out, err = chat(*BRIEF[:-2], "-s", "2", "-c", said="/system\nWhat is 2 + 2?\n")
     assert code == 0
-    assert "going on after 1 exchanges" in err
+    assert "continuing after 1 exchanges" in err
     assert "system: Be brief." in err
     assert whole.endswith(out)
     assert chats(tmp_path) == [path]
@@ -121,7 +121,7 @@ def test_what_was_typed_stays_with_the_methods(tmp_path):
 
 
 def test_a_reply_that_was_cut_says_so(tmp_path):
-    assert "cut at 12 tokens, `-n` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
+    assert "cut off at 12 tokens; `-n` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
 
 
 def test_a_transcripts_model_is_not_downloaded_unasked(tmp_path):
@@ -129,14 +129,14 @@ def test_a_transcripts_model_is_not_downloaded_unasked(tmp_path):
     file.write_text('{"localsmc": "chat", "version": 1, "model": "somebody/model:Q4_K_M"}\n')
     code, _, err = chat("-c", file, said="hello")
     assert code == 3
-    assert "hint: the conversation names it, `-m MODEL` goes on with another" in err
+    assert "hint: the conversation was held with it; `-m MODEL` continues with another model" in err
 
 
 def test_files_of_conversations(tmp_path):
     one, other = tmp_path / "a talk.jsonl", tmp_path / "other.jsonl"
     code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save '{other}'\n/clear\n/load '{other}'\n/regen\n")
     assert code == 0
-    assert "going on after 1 exchanges\n> hello\n" in err
+    assert "continuing after 1 exchanges\n> hello\n" in err
     assert other.read_text().splitlines()[1] == one.read_text().splitlines()[1]
     assert chats(tmp_path) == []
     chat(*BRIEF, "--no-save", said="hello\n")
@@ -159,30 +159,30 @@ def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
     assert subprocess.run(command, capture_output=True, timeout=DEADLINE).returncode == 0
     code, out, err = chat(*BRIEF, "-c", file, said="And 18 * 23?\n")
     assert (code, bool(out)) == (0, True)
-    assert "going on after 1 exchanges\n> What is 17 * 23?\n" in err
+    assert "continuing after 1 exchanges\n> What is 17 * 23?\n" in err
     assert len(file.read_text().splitlines()) == 5
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["-c"], "there is no conversation to go on with yet"),
+        (["-c"], "there is no conversation to continue yet"),
         (["-c", "{folder}/none"], "cannot be read"),
         (["-c", "~nobody-here/x"], "cannot be read"),
         (["-o", "~nobody-here/x"], "cannot be written"),
         (["-c", "{folder}"], "cannot be read"),
         (["-o", "{folder}"], "cannot be written"),
-        (["-o", "{folder}/x", "--no-save"], "exclude each other"),
+        (["-o", "{folder}/x", "--no-save"], "cannot be used together"),
         (["-c", "512", "--ctx-size", "512"], "given twice"),
         (["--method", "greedy", "--method", "sample"], "2 methods are given"),
         (["--method", "speculative", "-m", "x.gguf"], "needs a draft model"),
         (["-m", "{folder}/no model.gguf"], "no model at"),
         (["-m", "{text}"], "not a GGUF"),
         (["What is 2 + 2?"], "unexpected extra argument"),
-        (["--raw"], "no option is called `--raw`"),
-        (["-q", "-v"], "exclude each other"),
+        (["--raw"], "unknown option `--raw`"),
+        (["-q", "-v"], "cannot be used together"),
         (["-c", "64"], "the prompt has"),
-        (["-o", "{text}"], "has something in it already"),
+        (["-o", "{text}"], "already exists and is not empty"),
         (["--grammar", ""], "grammar is empty"),
         (["--grammar", 'root ::= "a'], "grammar"),
     ],
@@ -201,7 +201,7 @@ def test_mistakes(tmp_path, arguments, message):
 
 
 def test_the_size_of_the_context_as_hands_are_used_to(tmp_path):
-    assert "context: 512 cells, given" in chat(*BRIEF, "-c", "512", "-v", said="hello\n")[2]
+    assert "context: 512 tokens, given" in chat(*BRIEF, "-c", "512", "-v", said="hello\n")[2]
 
 
 def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
@@ -209,7 +209,7 @@ def test_a_disk_that_is_full_ends_the_file_and_not_the_talk(tmp_path):
     code, out, err = chat(*BRIEF, said="hello\nhello\n")
     assert code == 0
     assert out.count("\n") >= 2
-    assert err.count("this conversation is not kept") == 1
+    assert err.count("this conversation is no longer saved") == 1
 
 
 def test_the_model_of_a_conversation_is_found_from_elsewhere_or_another_takes_its_place(
@@ -225,7 +225,8 @@ def test_the_model_of_a_conversation_is_found_from_elsewhere_or_another_takes_it
     assert chat(*BRIEF, "-c", talk, said="")[0] == 0
     (tmp_path / "a model.gguf").unlink()
     code, _, err = chat(*BRIEF, "-c", talk, said="")
-    assert (code, "the conversation names it, `-m MODEL` goes on with another" in err) == (3, True)
+    hint = "the conversation was held with it; `-m MODEL` continues with another model"
+    assert (code, hint in err) == (3, True)
     assert chat(*BRIEF, "-c", talk, "-m", "tiny", said="")[0] == 0
 
 
@@ -239,7 +240,7 @@ def test_a_command_may_go_on_below():
     code, _, err = chat(*BRIEF, "--no-save", said='"""\n/system\nBe brief.\nBe kind.\n"""\n/\n')
     assert code == 2
     assert "system: Be brief.\nBe kind.\n" in err
-    assert "no command is called `/`" in err
+    assert "unknown command `/`" in err
 
 
 def test_replies_keep_to_a_grammar(tmp_path):
@@ -359,7 +360,7 @@ def test_ctrl_c_stops_a_reply_and_not_the_program(tmp_path):
             terminal.type("What is 17 * 23?\r")
             terminal.wait("step ")
             terminal.type("\x03")
-            assert "stopping after this step" in terminal.wait("stopped: the best result after")
+            assert "stopping after this step" in terminal.wait("interrupted: the best result after")
             terminal.wait(PROMPT)
         terminal.type("/exit\r")
         assert terminal.process.wait(DEADLINE) == 0
@@ -415,5 +416,5 @@ def test_every_command_that_takes_nothing_says_so():
     from localsmc_cli.chat.slash_commands import run_command
 
     for name in (name for name, one in COMMANDS.items() if not one.takes):
-        with pytest.raises(ConfigError, match=f"`/{name}` takes nothing"):
+        with pytest.raises(ConfigError, match=f"`/{name}` takes no argument"):
             run_command(None, f"/{name} x")

@@ -168,8 +168,8 @@ def test_the_script_names_its_shell(shell):
 MISTAKES = [
     ([], "/bin/zsh", "no shell is given", "localsmc completion zsh"),
     ([], "/bin/tcsh", "no shell is given", "localsmc completion bash"),
-    (["bsh"], "", "there is no completion for `bsh`", "did you mean `bash`?"),
-    (["powershell"], "", "there is no completion for `powershell`", "there is: bash, zsh, fish"),
+    (["bsh"], "", "no completion for the shell `bsh`", "did you mean `bash`?"),
+    (["powershell"], "", "no completion for the shell `powershell`", "choose from: bash, zsh, fish"),
 ]
 
 

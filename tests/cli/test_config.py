@@ -136,7 +136,7 @@ def test_of_two_flags_that_exclude_each_other_the_typed_one_counts(cli, file):
     file.write_text("verbose = true\nquiet = true\n")
     code, _, err = cli("solve", "x", *SMALL)
     assert code == 2
-    assert "exclude each other" in err
+    assert "cannot be used together" in err
 
 
 METHODS = [
@@ -182,9 +182,9 @@ def test_who_named_a_model_that_there_is_not(cli, file, monkeypatch):
     file.write_text('\n[eval]\nmodel = ["/none.gguf"]\n')
     code, _, err = cli("eval", "--task", "tiny", "-o", "run")
     assert code == 3
-    assert f"hint: it is named by `{file}` line 3, `eval.model`; " in err
+    assert f"hint: the name comes from `{file}` line 3, `eval.model`; " in err
     monkeypatch.setenv("LLAMA_ARG_MODEL", "/nothing.gguf")
-    assert "hint: it is named by the environment variable `LLAMA_ARG_MODEL`; " in cli("solve", "x")[2]
+    assert "hint: the name comes from the environment variable `LLAMA_ARG_MODEL`; " in cli("solve", "x")[2]
     assert "named by" not in cli("solve", "x", "-m", "/nothing.gguf")[2]
 
 
@@ -200,25 +200,25 @@ def test_a_model_that_is_configured_gives_way_to_one_that_is_typed(cli, file, tm
 # --- mistakes -------------------------------------------------------------------------------------
 
 MISTAKES = [
-    ("partcles = 3", " line 1: no option is called `partcles`", "did you mean `particles`?"),
-    ("\n# x\n[solve]\nalhpa = 3", " line 4: no option of solve is called `alhpa`", "`alpha`"),
-    ("[solve]\nseeds = 3", " line 2: no option of solve is called `seeds`", ""),
-    ("[sovle]\nalpha = 3", " line 1: no command is called `sovle`", "did you mean `solve`?"),
-    ("solve = 3", " line 1: `solve` is a command", "write [solve]"),
-    ("[config]\njson = true", " line 2: nothing of config can be configured", "leave it out"),
-    ("[profile.mine]\nalpha = 3", " line 1: no command is called `profile`", "is written [profiles.NAME]"),
-    ("profiles = 3", " line 1: `profiles` is a table", "is written [profiles.NAME]"),
-    ("[profiles]\nmine = 3", " line 2: a profile is a table, `mine` is a value", ""),
-    ("[profiles.mine]\nalhpa = 3", " line 2: no option is called `alhpa`", "did you mean `alpha`?"),
-    ('[profiles.mine]\nprofile = "fast"', " line 2: a profile takes nothing from another", ""),
-    ('[profiles.a.solve]\nprofile = "fast"', " line 2: a profile takes nothing from another", ""),
-    ('profile = "fsat"', " line 1, `profile`: no profile is called `fsat`", "did you mean `fast`?"),
+    ("partcles = 3", " line 1: unknown option `partcles`", "did you mean `particles`?"),
+    ("\n# x\n[solve]\nalhpa = 3", " line 4: unknown option `alhpa` of solve", "`alpha`"),
+    ("[solve]\nseeds = 3", " line 2: unknown option `seeds` of solve", ""),
+    ("[sovle]\nalpha = 3", " line 1: unknown command `sovle`", "did you mean `solve`?"),
+    ("solve = 3", " line 1: `solve` is a command, not an option", "write [solve]"),
+    ("[config]\njson = true", " line 2: no option of config can be configured", "remove it"),
+    ("[profile.mine]\nalpha = 3", " line 1: unknown command `profile`", "write [profiles.NAME]"),
+    ("profiles = 3", " line 1: `profiles` is a table", "write [profiles.NAME]"),
+    ("[profiles]\nmine = 3", " line 2: a profile must be a table, but `mine` is a value", ""),
+    ("[profiles.mine]\nalhpa = 3", " line 2: unknown option `alhpa`", "did you mean `alpha`?"),
+    ('[profiles.mine]\nprofile = "fast"', " line 2: a profile cannot include another profile", ""),
+    ('[profiles.a.solve]\nprofile = "fast"', " line 2: a profile cannot include another profile", ""),
+    ('profile = "fsat"', " line 1, `profile`: unknown profile `fsat`", "did you mean `fast`?"),
     ("particles = 3.5", " line 1, `particles`: '3.5' is not a valid integer", ""),
     ("particles = true", " line 1, `particles`: 'true' is not a valid integer", ""),
-    ("[solve]\nparticles = [3]", " line 2, `solve.particles`: a list is given", ""),
-    ("[solve.particles]\nx = 3", " line 1, `solve.particles`: a table is neither a text nor a number", ""),
-    ("budget = 2020-01-01", " line 1, `budget`: `2020-01-01` is neither a text nor a number", ""),
-    ("model = 3", " line 1, `model`: `3` is not a text", "put it in quotes"),
+    ("[solve]\nparticles = [3]", " line 2, `solve.particles`: expected a single value, not a list", ""),
+    ("[solve.particles]\nx = 3", " line 1, `solve.particles`: a table is not a string or a number", ""),
+    ("budget = 2020-01-01", " line 1, `budget`: `2020-01-01` is not a string or a number", ""),
+    ("model = 3", " line 1, `model`: `3` is not a string", "put it in quotes"),
     ("json = 1", " line 1, `json`: `1` is not `true` or `false`", "write true or false"),
     ('select = "fisrt"', " line 1, `select`: 'fisrt' is not one of", ""),
     ("alpha = 0.5", " line 1, `alpha`: `alpha` is 0.5", ""),
@@ -226,17 +226,17 @@ MISTAKES = [
     ('method = "power-scm"', " line 1, `method`: no method is called `power-scm`", "`power-smc`"),
     ('method = "sample:x=1"', " line 1, `method`: sample has no option `x`", ""),
     ('stop = ""', " line 1, `stop` is empty", ""),
-    ("predict = 1\nn_predict = 2", " line 2, `n_predict` is `predict` by another name", ""),
-    ('prompt = "x"', " line 1: `prompt` cannot be configured: it is the problem", "with each command"),
-    ('trace = "x"', " line 1: `trace` cannot be configured: the next command would write", ""),
-    ('[report]\njson = "x"', " line 2: `json` cannot be configured: the next command would write", ""),
-    ("[quantize]\nforce = true", " line 2: `force` cannot be configured: it loses a file", ""),
+    ("predict = 1\nn_predict = 2", " line 2, `n_predict` is another name of `predict`", ""),
+    ('prompt = "x"', " line 1: `prompt` cannot be configured: it gives the problem", "command line"),
+    ('trace = "x"', " line 1: `trace` cannot be configured: every command would write to the same file", ""),
+    ('[report]\njson = "x"', " line 2: `json` cannot be configured: every command would write", ""),
+    ("[quantize]\nforce = true", " line 2: `force` cannot be configured: it overwrites a file", ""),
     ("[models]\nyes = true", " line 2: `yes` cannot be configured: it deletes", ""),
     ("help = true", " line 1: `help` cannot be configured: it prints", ""),
-    ('output = "csv"', " line 1: `output` has a meaning for bench only", "write it below [bench]"),
-    ("particles = [3,\n4", " line 2, at its end: unclosed array", "the file is TOML"),
-    ("a = 1\nb = = 2", " line 2, column 5: invalid value", "the file is TOML"),
-    ("a = 1\na = 2\n", " line 2, column 6: cannot overwrite a value", "the file is TOML"),
+    ('output = "csv"', " line 1: `output` applies to bench only", "move it to the table [bench]"),
+    ("particles = [3,\n4", " line 2, at the end: unclosed array", "write TOML"),
+    ("a = 1\nb = = 2", " line 2, column 5: invalid value", "write TOML"),
+    ("a = 1\na = 2\n", " line 2, column 6: cannot overwrite a value", "write TOML"),
 ]
 
 
@@ -260,7 +260,7 @@ def test_a_file_that_cannot_be_read_says_so(cli, file, monkeypatch):
     assert cli("methods")[0::2] == (
         2,
         f"Error: `{file}` cannot be read: Is a directory\n\n"
-        "hint: it is localsmc's configuration; LOCALSMC_CONFIG names another folder for it\n",
+        "hint: this is localsmc's configuration file; set LOCALSMC_CONFIG to use another folder\n",
     )
     file.rmdir()
     file.write_bytes(b"model = '\xff'")
@@ -272,7 +272,7 @@ def test_a_file_that_cannot_be_read_says_so(cli, file, monkeypatch):
 def test_a_profile_that_is_typed_wrongly_is_no_mistake_of_the_file(cli):
     code, _, err = cli("solve", "x", "--profile", "carfeul")
     assert code == 2
-    assert err == "Error: no profile is called `carfeul`\n\nhint: did you mean `careful`?\n"
+    assert err == "Error: unknown profile `carfeul`\n\nhint: did you mean `careful`?\n"
 
 
 def test_what_is_for_other_commands_keeps_nobody_from_working(cli, file):
@@ -294,7 +294,7 @@ def test_a_bad_variable_is_named(cli, monkeypatch):
 def test_an_unknown_variable_of_ours_is_a_warning(cli, monkeypatch):
     monkeypatch.setenv("LOCALSMC_ALHPA", "2")
     monkeypatch.setenv("LOCALSMC_SEEDS", "2")  # eval's
-    line = "Warning: no option has the variable `LOCALSMC_ALHPA`; did you mean `LOCALSMC_ALPHA`?\n"
+    line = "Warning: unknown environment variable `LOCALSMC_ALHPA`; did you mean `LOCALSMC_ALPHA`?\n"
     code, _, err = cli("methods")
     assert (code, err) == (0, line)
     assert line in cli("config")[2]
@@ -412,17 +412,17 @@ def test_set_and_unset_change_one_thing_and_keep_comments(cli, file, arguments, 
 
 
 REFUSED = [
-    (["set", "partcles", "3"], "no option is called `partcles`", "did you mean `particles`?"),
+    (["set", "partcles", "3"], "unknown option `partcles`", "did you mean `particles`?"),
     (["set", "particles", "x"], "`particles`: 'x' is not a valid integer", ""),
     (["set", "alpha", "0.5"], "`alpha` is 0.5", ""),
     (["set", "json", "maybe"], "`maybe` is not `true` or `false`", ""),
-    (["set", "particles", "3", "4"], "a list is given, but one value is taken", ""),
-    (["set", "profile", "nix"], "no profile is called `nix`", ""),
+    (["set", "particles", "3", "4"], "expected a single value, not a list", ""),
+    (["set", "profile", "nix"], "unknown profile `nix`", ""),
     (["set", "method", "greedy:x=1"], "greedy has no option `x`", "it has none"),
     (["set", "prompt", "x"], "`prompt` cannot be configured", ""),
     (["set", "hf-token", "x"], "`hf-token` cannot be configured: it is a secret", ""),
-    (["set", "particles.x", "3"], "no command is called `particles`", ""),
-    (["set", "a b", "3"], "`a b` is no key", ""),
+    (["set", "particles.x", "3"], "unknown command `particles`", ""),
+    (["set", "a b", "3"], "`a b` is not a valid key", ""),
     (["set", "particles"], "no value is given", ""),
     (["set", "particles=3"], "no value is given", "localsmc config set particles 3"),
     (["set"], "no option is given", "localsmc config set particles 32"),
@@ -430,7 +430,7 @@ REFUSED = [
     (["unset", "alpha"], "`alpha` is not in", ""),
     (["unset", "threads.x"], "`threads.x` is not in", ""),
     (["shwo"], "has no command `shwo`", "show"),
-    (["show", "sovle"], "no command is called `sovle`", "did you mean `solve`?"),
+    (["show", "sovle"], "unknown command `sovle`", "did you mean `solve`?"),
 ]
 
 
@@ -492,7 +492,7 @@ def test_edit_opens_the_file_and_checks_it(cli, file, monkeypatch, tmp_path):
     monkeypatch.setenv("EDITOR", str(editor))
     code, _, err = cli("config", "edit")
     assert code == 2
-    assert err.startswith(f"Error: `{file}` line 1: no option is called `partcles`")
+    assert err.startswith(f"Error: `{file}` line 1: unknown option `partcles`")
 
 
 def test_a_program_that_hears_nothing_of_a_file_starts_without_it():

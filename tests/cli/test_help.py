@@ -69,7 +69,8 @@ def workplace(tmp_path_factory):
     program.chmod(0o755)
     (folder / "problem.txt").write_text("What is 12 + 30?")
     (folder / "problems.csv").write_text("text,solution\nWhat is 2 + 2?,4\n")
-    (folder / "model-F16.gguf").symlink_to(localsmc_models.path("draft"))
+    for name in ("model.gguf", "model-F16.gguf"):
+        (folder / name).symlink_to(localsmc_models.path("draft"))
     return folder
 
 

@@ -12,7 +12,7 @@ from localsmc.memory import host
 from localsmc.memory.host import HostMemory
 
 SMALL = ("-t", "1", "-N", "2", "-n", "4", "-c", "256", "-ub", "16", "-s", "1")
-IDLE = "a GPU is here (NVIDIA), but this llama.cpp does not use it: `localsmc doctor` says how"
+IDLE = "this build of llama.cpp does not use the GPU (NVIDIA); to change that, see `localsmc doctor`"
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_pull_prints_the_path_and_tells_how_it_went(cli, served):
     assert err.splitlines()[0] == "downloading tiny-Q4_K_M.gguf (7.9 MiB)"
     assert err.splitlines()[1].startswith("downloaded tiny-Q4_K_M.gguf (7.9 MiB) in ")
     n_requests = len(served.requests)
-    assert cli("models", "pull", "user/tiny-GGUF") == (0, out, "`user/tiny-GGUF` is here already\n")
+    assert cli("models", "pull", "user/tiny-GGUF") == (0, out, "`user/tiny-GGUF` is already downloaded\n")
     assert cli("models", "pull", "-q", "user/tiny-GGUF:Q8_0")[2] == ""
     assert len(served.requests) == n_requests + 2
 
@@ -115,24 +115,24 @@ MISTAKES = [
     (["pull", "~nobody/at/all.gguf"], 3, "no model at `~nobody/at/all.gguf`", "user/repo"),
     (["pull", "x" * 5000], 3, "no model is called `xxx", "user/repo"),
     (["pull", "a/\0.gguf"], 3, "no model at `a/", "user/repo"),
-    (["pull", "-q", "-v", "tiny"], 2, "exclude each other", "leave one"),
+    (["pull", "-q", "-v", "tiny"], 2, "cannot be used together", "remove one"),
     (["show", "user/tiny-GGUF"], 3, "is not downloaded yet", "localsmc models pull user/tiny-GGUF"),
     (["show", "/none.gguf"], 3, "no model at `/none.gguf`", "user/repo"),
     (["show", "tiny", "-N", "0"], 2, "'0' is not", "--help"),
     (["rm"], 2, "no model is named", "localsmc models rm "),
     (["rm", "tiny"], 2, "`tiny` ships with localsmc", "cannot"),
     (["rm", "-y", "user/tiny-GGUF"], 3, "is not in the cache", "localsmc models list"),
-    (["rm", "-y", __file__], 2, "is no model of the cache", "yourself"),
+    (["rm", "-y", __file__], 2, "is not in the Hugging Face cache", "yourself"),
     (["alias", "tiny", "user/x"], 2, "`tiny` is an embedded model", "another name"),
     (["alias", "a b", "user/x"], 2, "`a b` is not a valid alias", "letters"),
     (["alias", "user/x", "tiny"], 2, "`user/x` is not a valid alias", "letters"),
     (["alias", "a", "none"], 3, "no model is called `none`", "user/repo"),
     (["alias", "a"], 2, "no alias is called `a`", "localsmc models alias a MODEL"),
     (["alias", "--rm", "a"], 2, "no alias is called `a`", "no aliases yet"),
-    (["alias", "--rm", "a", "b"], 2, "`--rm` takes one alias away", "leave `b` out"),
+    (["alias", "--rm", "a", "b"], 2, "`--rm` deletes one alias and sets none", "remove `b`"),
     (["shw"], 2, "has no command `shw`", "did you mean `localsmc models show`?"),
-    (["frobnicate"], 2, "has no command `frobnicate`", "there is: list"),
-    (["--json", "show", "tiny"], 2, "`--json` goes behind the command", "localsmc models show --json"),
+    (["frobnicate"], 2, "has no command `frobnicate`", "choose from: list"),
+    (["--json", "show", "tiny"], 2, "`--json` must come after the command", "localsmc models show --json"),
 ]
 
 
@@ -276,7 +276,7 @@ def test_a_file_cannot_say_anything_to_a_terminal(cli, tmp_path, monkeypatch):
 def test_recommended_models_can_be_named(cli):
     code, out, _ = cli("models", "recommended")
     assert code == 0
-    assert "no model was run by us" in out
+    assert "was not tested with these models" in out
     assert max(map(len, out.splitlines())) <= 60
     rows = json.loads(cli("models", "recommended", "--json")[1])
     assert [row["name"] for row in rows] == [one.name for one in recommendations()]
@@ -291,13 +291,13 @@ def test_recommended_models_can_be_named(cli):
 def test_an_alias_is_set_told_used_and_taken_away(cli, tmp_path, monkeypatch):
     code, out, err = cli("models", "alias", "t", "user/tiny-GGUF")
     assert (code, out) == (0, "")
-    assert err == "t -> user/tiny-GGUF\nit is not downloaded yet: localsmc models pull t\n"
+    assert err == "t -> user/tiny-GGUF\nit is not downloaded yet; to download it: localsmc models pull t\n"
     assert cli("models", "alias", "again", "t")[0] == 0
     assert cli("models", "alias")[1] == "again -> t\nt -> user/tiny-GGUF\n"
     assert cli("models", "alias", "t")[1] == "t -> user/tiny-GGUF\n"
     assert json.loads(cli("models", "alias", "--json")[1]) == {"again": "t", "t": "user/tiny-GGUF"}
     assert cli("solve", "-m", "again", *FAST)[0] == 0
-    assert cli("models", "alias", "--rm", "again") == (0, "", "`again` no longer means t\n")
+    assert cli("models", "alias", "--rm", "again") == (0, "", "deleted the alias `again` of t\n")
     assert aliases.read() == {"t": "user/tiny-GGUF"}
     assert [path.name for path in (tmp_path / "config").iterdir()] == ["aliases.json"]
 
@@ -328,7 +328,7 @@ def test_a_path_wins_over_an_alias_and_that_is_said(cli, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(localsmc_models.path("draft"), "mine")
     err = cli("models", "alias", "mine", "tiny")[2]
-    assert "Warning: there is a file `mine` here, too, which wins in this folder" in err
+    assert "Warning: the file `mine` in this folder takes precedence over the alias here" in err
     assert model_source.resolve("mine").path.name == "mine"
 
 
@@ -352,11 +352,11 @@ def test_rm_asks_and_deletes(cli):
     code, out, err = cli("models", "rm", "small", stdin=b"n\n", is_terminal=True)
     assert (code, out) == (0, "")
     assert "Delete user/tiny-GGUF/tiny-Q8_0.gguf (1.8 MiB)? [y/N]: " in err
-    assert "nothing is deleted" in err
+    assert "nothing was deleted" in err
     assert len(hub.cache.models()) == 1
     code, out, err = cli("models", "rm", "small", stdin=b"y\n", is_terminal=True)
     assert (code, out) == (0, "")
-    assert "the alias `small` means it still: localsmc models alias --rm small" in err
+    assert "the alias `small` still refers to it; to delete it: localsmc models alias --rm small" in err
     assert hub.cache.models() == []
 
 
@@ -365,7 +365,7 @@ def test_rm_of_a_repository_with_several_says_which(cli):
         cli("models", "pull", f"user/tiny-GGUF:{label}")
     code, _, err = cli("models", "rm", "-y", "user/tiny-GGUF")
     assert code == 2
-    assert "say which: user/tiny-GGUF:Q4_K_M, user/tiny-GGUF:Q8_0" in err
+    assert "choose from: user/tiny-GGUF:Q4_K_M, user/tiny-GGUF:Q8_0" in err
     path = hub.cache.find(hub.parse("user/tiny-GGUF:Q4_K_M")).path
     assert cli("models", "rm", "-y", path)[0] == 0
     assert [str(model.name) for model in hub.cache.models()] == ["user/tiny-GGUF:Q8_0"]
@@ -376,7 +376,7 @@ def test_rm_deletes_what_a_broken_download_left(cli, served):
     assert cli("models", "pull", "user/draft-GGUF")[0] == 3
     assert len(hub.cache.partials(hub.parse("user/draft-GGUF"))) == 1
     code, _, err = cli("models", "rm", "-y", "user/draft-GGUF")
-    assert (code, err) == (0, "deleted what a broken download of user/draft-GGUF left\n")
+    assert (code, err) == (0, "deleted the partial download of user/draft-GGUF\n")
     assert hub.cache.partials(hub.parse("user/draft-GGUF")) == []
 
 

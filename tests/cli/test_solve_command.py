@@ -93,15 +93,15 @@ MISTAKES = [
     (["-f", "{folder}"], 2, "is a folder, not a file"),
     (["x", "-o", "{folder}"], 7, "cannot be written: it is a folder"),
     (["x", "-o", "{folder}/none/x"], 7, "is not a folder that you can write to"),
-    (["x", "-o", "y", "--method", "greedy", "--method", "sample"], 2, "`--output` is for one method"),
+    (["x", "-o", "y", "--method", "greedy", "--method", "sample"], 2, "`--output` works with one method"),
     (["-f", "{binary}"], 2, "is not UTF-8 text"),
     (["-f", "{nul}"], 2, "is not text"),
     (["x", "-p", "y"], 2, "the problem is given more than once"),
     (["-p", "y", "-f", "{problem}"], 2, "the problem is given more than once"),
     (["What", "is", "this"], 2, "3 problems are given"),
     (["x\udcff"], 2, "the problem is not UTF-8 text"),
-    (["x", "--alhpa", "3"], 2, "no option is called `--alhpa`", "did you mean `--alpha`?"),
-    (["-3 + 5"], 2, "no option is called `-3`", "goes after `--`"),
+    (["x", "--alhpa", "3"], 2, "unknown option `--alhpa`", "did you mean `--alpha`?"),
+    (["-3 + 5"], 2, "unknown option `-3`", "put `--` before"),
     (["x", "--alpha", "0.5"], 2, "`alpha` is 0.5"),
     (["x", "--alpha", "nan"], 2, "`alpha` is nan"),
     (["x", "--particles", "0"], 2, "`particles` is 0"),
@@ -163,7 +163,7 @@ MISTAKES = [
     (
         ["x", "--method", "sample", "--method", "greedy", "--trace", "t"],
         2,
-        "`--trace` is for one method, but 2 are given",
+        "`--trace` works with one method, but 2 are given",
         "or give one `--method`",
     ),
     (["x", "--method", "greedy", "--alpha", "2"], 2, "`--alpha` does not apply to `--method greedy`"),
@@ -211,7 +211,7 @@ MISTAKES = [
     (["x", "-fa", "maybe"], 2, "`--flash-attn`: 'maybe'"),
     (["x", "-ctk", "f17"], 2, "`--cache-type-k`: 'f17'"),
     (["x", "-b", "0"], 2, "`--batch-size`"),
-    (["x", "-q", "-v"], 2, "exclude each other"),
+    (["x", "-q", "-v"], 2, "cannot be used together"),
     (["x", "--stop", ""], 2, "`--stop` is empty"),
     (["x", "-m"], 2, "option '-m' requires an argument"),
     (["x", "--trace", "{folder}/none/trace"], 2, "cannot be written: No such file"),
@@ -276,14 +276,14 @@ def test_a_text_keeps_to_the_grammar_in_a_file(cli, tmp_path, option):
     [
         (["pull", "user/repo"], "type: localsmc models pull MODEL"),
         (["slove", "x"], "did you mean `solve`?"),
-        (["frobnicate"], f"there is: {', '.join(COMMANDS)}"),
+        (["frobnicate"], f"choose from: {', '.join(COMMANDS)}"),
         (["What is 2 + 2?"], 'did you mean: localsmc solve "What is 2 + 2?"'),
     ],
 )
 def test_an_unknown_command_gets_a_suggestion(cli, arguments, hint):
     code, out, err = cli(*arguments)
     assert (code, out) == (2, "")
-    assert err == f"Error: no command is called `{arguments[0]}`\n\nhint: {hint}\n"
+    assert err == f"Error: unknown command `{arguments[0]}`\n\nhint: {hint}\n"
 
 
 @pytest.mark.parametrize(
@@ -311,7 +311,7 @@ def test_what_nobody_foresaw_is_an_internal_error(cli, monkeypatch):
     monkeypatch.setattr("localsmc.engine.load.load", break_down)
     code, _, err = cli("solve", "x")
     assert code == 1
-    assert err.startswith("Error: internal error: ZeroDivisionError: a bug\n\nhint: run it again with `-v`")
+    assert err.startswith("Error: internal error: ZeroDivisionError: a bug\n\nhint: please report it, with")
     _, _, err = cli("solve", "x", "-v")
     assert "Traceback" in err
     assert "break_down" in err
@@ -326,7 +326,7 @@ def test_stdout_has_the_text_and_stderr_the_rest(cli):
     result = json.loads(record)
     assert code == 0
     assert out == result["text"] + "\n"
-    assert "no model is given: the embedded one answers" in err
+    assert "no model is given, so the embedded one answers" in err
     assert "Answer: " in err
     assert "seed 1" in err
     for share in result["answers"]:
@@ -345,7 +345,7 @@ def test_verbose_tells_what_was_chosen_and_where_the_time_went(cli):
     for word in ("llama_model_loader:", " layers on ", "chosen for", "prompt: ", "PowerSMC(", "is decoding"):
         assert word in err
     _, _, err = cli("solve", "x", *SMALL, "-v", "-c", "512")
-    assert "context: 512 cells, given by --ctx-size" in err
+    assert "context: 512 tokens, given by --ctx-size" in err
 
 
 JSON_KEYS = {
@@ -482,7 +482,7 @@ def test_the_budget_gives_the_best_result_so_far(cli):
     code, out, err = cli(*LONG, "--budget", "0.05", "--json")
     result = json.loads(out)
     assert code == 0
-    assert "cut short by the budget of 0.05 s: " in err
+    assert "stopped by the budget of 0.05 s: " in err
     assert result["log_z"] is None
     assert {completion["finish_reason"] for completion in result["completions"]} <= {"cancelled", "stop"}
 
@@ -496,7 +496,10 @@ def test_a_settled_solve_stops_and_says_so(tmp_path):
     code, out, err = process("solve", *SETTLED, "--stop-when-decided", "0.8", "--json", "--trace", trace)
     result = json.loads(out)
     assert code == 0
-    assert "decided after 10 steps: one answer has 80 % of the weight or more, 3 unfinished texts of 4" in err
+    assert (
+        "decided after 10 steps: one answer has at least 80 % of the weight,"
+        " with 3 of 4 completions unfinished" in err
+    )
     assert result["usage"]["steps"] == 10
     assert result["log_z"] is None
     assert result["answers"][0]["weight"] >= 0.8
@@ -530,7 +533,7 @@ def test_several_methods_are_a_table(cli):
     _, record, _ = cli("solve", "What is 17 * 23?", *SMALL, "-s3", *THREE, "--json")
     head, *rows = out.splitlines()
     assert code == 0
-    assert head.split() == "method answer share effective texts rows seconds relative".split()
+    assert head.split() == "method answer share ESS decoded tokens seconds relative".split()
     assert [row.split()[0] for row in rows] == THREE[1::2]
     for row, result in zip(rows, json.loads(record)["results"], strict=True):
         assert ("none found" if result["answer"] is None else result["answer"]) in row
@@ -570,7 +573,7 @@ def test_the_budget_is_for_each_method(cli):
     long = ["solve", "--raw", "x", "-t", "1", "-N", "64", "-n", "-1", "--budget", "0.05"]
     code, out, _ = cli(*long, *methods)
     assert code == 0
-    assert out.count("cut short by the budget") == 2
+    assert out.count("stopped by the budget") == 2
 
 
 def fails(*_):
@@ -637,8 +640,8 @@ def test_ssr_says_how_it_ended_and_what_became_of_the_draft(cli):
     code, out, err = cli("solve", "What is 17 * 23?", "-t1", "-s5", "--method", "ssr:N=3,fast=1")
     assert code == 0
     assert out.startswith("Answer: ")
-    assert "a finished track has an answer; what is unfinished is left as it is" in err
-    assert re.search(r"Draft: \d+ of \d+ tokens kept, \d+ tokens read to rate them, \d+ written", err)
+    assert "a finished track has an answer; the other tracks are not finished" in err
+    assert re.search(r"Draft: \d+ of \d+ tokens accepted, \d+ tokens decoded to rate them, \d+ written", err)
 
 
 @pytest.mark.parametrize(
@@ -803,10 +806,10 @@ def test_help_names_options_and_defaults(cli):
     for heading in ("Problem", "Method", "Limits", "Output", "Model", "Context", "Help"):
         assert f"\n{heading}:\n" in out
     for default in (
-        f"[default: {card.ramp} for the embedded model, 100 for others]",
-        f"[default: {card.n_predict} for the embedded model, 1024 for others]",
-        "[default: the method's own, 16 for power-smc]",
-        f"for power-smc {card.alpha:g} for the embedded model, 2 for others]",
+        f"[default: {card.ramp} with the embedded model, else 100]",
+        f"[default: {card.n_predict} with the embedded model, else 1024]",
+        "[default: depends on the method; power-smc: 16]",
+        f"[default: depends on the method; power-smc: {card.alpha:g} with the embedded model, else 2]",
         "[default: power-smc]",
     ):
         # Words are broken after hyphens, too.
@@ -988,7 +991,7 @@ def test_ctrl_c_twice_ends_at_once(fifo):
         for _ in range(4):
             trace.readline()
         child.send_signal(signal.SIGINT)
-        while b"Ctrl-C again quits at once" not in (line := child.stderr.readline()):
+        while b"press Ctrl-C again to quit at once" not in (line := child.stderr.readline()):
             assert line
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=DEADLINE)
@@ -1015,7 +1018,7 @@ def test_ctrl_c_in_the_second_method_keeps_the_first_and_leaves_out_the_third(fo
         child.send_signal(signal.SIGINT)
         out, err = child.communicate(timeout=DEADLINE)
     assert child.returncode == 130
-    assert b"interrupted: left out sample" in err
+    assert b"interrupted: not run: sample" in err
     assert b"Traceback" not in err
     if form == "text":
         rows = out.decode().splitlines()

@@ -463,10 +463,10 @@ def test_a_cache_that_is_a_file_is_broken(tmp_path):
 @pytest.mark.parametrize(
     ("text", "line", "hint"),
     [
-        ("[[[", "line 1, column 3: invalid", "the file is TOML"),
-        ("model = 'no/where'\npartciles = 3", "line 2: no option is called `partciles`", "did you mean"),
+        ("[[[", "line 1, column 3: invalid", "write TOML"),
+        ("model = 'no/where'\npartciles = 3", "line 2: unknown option `partciles`", "did you mean"),
         ("particles = 'x'", "line 1, `particles`: 'x' is not a valid integer", None),
-        ("profile = 'nope'", "line 1, `profile`: no profile is called `nope`", "there is: fast"),
+        ("profile = 'nope'", "line 1, `profile`: unknown profile `nope`", "choose from: fast"),
     ],
 )
 def test_a_configuration_with_a_mistake_leaves_the_others_their_say(tmp_path, capsys, text, line, hint):

@@ -373,18 +373,18 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
     )
     assert code == 130
     assert "Traceback" not in err
-    assert re.search(r"stopped after \d+ of 120 runs; the same command goes on from there", err)
+    assert re.search(r"stopped after \d+ of 120 runs; run the same command to resume", err)
     assert 0 < len(lines(path)) < 120
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message", "hint"),
     [
-        ((), 2, "no folder is given", "add `-o run`"),
+        ((), 2, "no results folder is given", "add `-o run`"),
         (("-o", "{tmp}/run"), 2, "no problems are given", "add `--task tiny`"),
         (("-o", "{tmp}/run", "--task", "tinny"), 2, "no task is called `tinny`", "did you mean `tiny`"),
-        (("-o", "{tmp}/run", "--task", "tiny", "--task", "tiny"), 2, "a task is given twice", "leave"),
-        (("-o", "{tmp}/run", "--task", "tiny", "--answer", "x"), 2, "`--answer` is for", "leave it out"),
+        (("-o", "{tmp}/run", "--task", "tiny", "--task", "tiny"), 2, "a task is given twice", "remove"),
+        (("-o", "{tmp}/run", "--task", "tiny", "--answer", "x"), 2, "`--answer` works with", "remove it"),
         (("-o", "{tmp}/run", "--task", "tiny", *2 * ("--method", "greedy")), 2, "given twice", ""),
         (("-o", "{tmp}/run", "--task", "tiny", "--method", "greedy:N=2"), 2, "has no option `particles`", ""),
         (("-o", "{tmp}/run", "--data", "{tmp}/no file.jsonl"), 6, "no file at", "check the path"),

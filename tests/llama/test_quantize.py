@@ -150,7 +150,7 @@ def test_a_real_process_writes_the_path_on_stdout_and_one_line_on_stderr(tmp_pat
 def test_rows_that_do_not_fit_are_told(cli, tmp_path, random_llama):
     code, out, err = cli(random_llama, tmp_path, "Q4_K_M")
     assert (code, out) == (0, f"{tmp_path / 'random llama-Q4_K_M.gguf'}\n")
-    assert err.startswith("Warning: 14 of 20 tensors are Q5_0 and Q8_0 instead: their rows do not divide")
+    assert err.startswith("Warning: 14 of 20 tensors use Q5_0 and Q8_0 instead: their rows cannot be divided")
     assert {t.type for t in read_header(Path(out.strip())).tensors} == {"F32", "Q5_0", "Q8_0"}
 
 
@@ -248,18 +248,18 @@ def test_the_library_takes_canonical_values_only(values):
 
 MISTAKES = [
     ([], 2, "no model is given", "localsmc quantize model-F16.gguf"),
-    (["{tiny}"], 2, "and in which type, is not given", "{tiny} model-Q4_K_M.gguf Q4_K_M"),
+    (["{tiny}"], 2, "no output and no type are given", "{tiny} model-Q4_K_M.gguf Q4_K_M"),
     (["{tiny}", "q8_0"], 2, "no output is given", "{tiny} . q8_0"),
     (["{tiny}", "x.gguf"], 2, "no type is given", "--types"),
-    (["{tiny}", "q8_0", "x.gguf"], 2, "the type comes last", "{tiny} x.gguf q8_0"),
+    (["{tiny}", "q8_0", "x.gguf"], 2, "the type must come last", "{tiny} x.gguf q8_0"),
     (["{tiny}", "x.gguf", "q8_0", "4"], 2, "the number of threads is an option", "`-t 4`"),
     (["a", "b", "x.gguf", "q8_0"], 2, "4 arguments are given", "quotes"),
     (["{tiny}", "x.gguf", "q4_k_mm"], 2, "unknown quantization type `q4_k_mm`", "did you mean Q4_K_M?"),
     (["{tiny}", "x.gguf", "small"], 2, "unknown quantization type `small`", "--types"),
     (["{tiny}", "x.gguf", "iq2_xs"], 2, "IQ2_XS needs an importance matrix", "Q2_K"),
     (["{tiny}", "x.gguf", "q8_0", "-t", "x"], 2, "`--threads`: 'x'"),
-    (["{tiny}", "x.gguf", "q8_0", "--treads", "1"], 2, "no option is called", "did you mean `--threads`?"),
-    (["{tiny}", "x.gguf", "q8_0", "-q", "-v"], 2, "exclude each other"),
+    (["{tiny}", "x.gguf", "q8_0", "--treads", "1"], 2, "unknown option", "did you mean `--threads`?"),
+    (["{tiny}", "x.gguf", "q8_0", "-q", "-v"], 2, "cannot be used together"),
     (["/no/such model.gguf", "x.gguf", "q8_0"], 3, "`/no/such model.gguf` does not exist"),
     (["{folder}", "x.gguf", "q8_0"], 3, "is a directory, not a GGUF file"),
     (["{text}", "x.gguf", "q8_0"], 3, "is not a GGUF file"),

@@ -392,7 +392,7 @@ def test_the_rest_of_the_tables_is_asked_for(tmp_path, cli):
     assert "## Accuracy" in main
     assert "## By family" not in main
     assert "## By family" in whole
-    assert f"{whole.count('## ') - main.count('## ')} more tables with `--all`" in err
+    assert f"`--all` shows {whole.count('## ') - main.count('## ')} more tables" in err
 
 
 # --- what cannot be read --------------------------------------------------------------------------
@@ -462,7 +462,7 @@ def test_mistakes_are_said_in_a_sentence(cli, small, mistake, code, parts):
         (["{run}", "--csv", "-", "--json", "-"], "standard output is given twice"),
         (["{run}", "--csv", "{tmp}/x", "--json", "{tmp}/x"], "two outputs go to"),
         (["{run}", "--against", "gredy"], "no method of these runs is called `gredy`"),
-        (["{run}", "--hmtl", "x"], "no option is called `--hmtl`"),
+        (["{run}", "--hmtl", "x"], "unknown option `--hmtl`"),
     ],
 )
 def test_usage_mistakes(cli, small, tmp_path, arguments, part):
