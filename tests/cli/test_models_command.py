@@ -461,7 +461,7 @@ def test_eval_and_bench_take_models_of_the_hub(cli, served, tmp_path):
     assert "localsmc draft" in out
     assert len(served.requests) == n_requests
     code, _, err = cli("bench", "-hff", "x.gguf")
-    assert (code, "`--hf-file` is a file of one" in err) == (2, True)
+    assert (code, "`--hf-file` needs one" in err) == (2, True)
 
 
 def test_what_is_not_a_path_may_have_been_meant_as_one(cli, tmp_path, monkeypatch):

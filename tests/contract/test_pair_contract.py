@@ -72,7 +72,7 @@ def logits_behind(sequences, slot, tokens):
     held = int(sequences.lengths(np.array([slot]))[0])
     assert held < len(tokens)
     fork = sequences.fork(slot)
-    logits = sequences.append_blocks(np.array([fork]), [np.array(tokens[held:])], last_only=True)[0].copy()
+    logits = sequences.decode_blocks(np.array([fork]), [np.array(tokens[held:])], last_only=True)[0].copy()
     sequences.release(fork)
     return logits
 
@@ -252,7 +252,7 @@ def test_a_draft_that_is_no_smaller_is_noticed(random_llama):
 
 
 def test_without_a_draft_a_model_of_ones_own_is_refused(random_llama):
-    with localsmc.load(random_llama) as model, pytest.raises(ConfigError, match="needs a second") as got:
+    with localsmc.load(random_llama) as model, pytest.raises(ConfigError, match="needs a draft model") as got:
         solve(model, "speculative")
     assert "-md" in got.value.hint
 

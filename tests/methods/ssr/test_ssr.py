@@ -510,7 +510,7 @@ def test_without_a_draft_it_is_refused(pool):
 
 
 def test_without_words_it_is_refused(pool):
-    request = replace(asked(Speaker(), draft=Speaker()), wording=None)
+    request = replace(asked(Speaker(), draft=Speaker()), prompts=None)
     with pytest.raises(ConfigError, match="the request has no `wording`"):
         SSR(pool=pool).start(request)
 
@@ -686,7 +686,7 @@ def test_every_track_stands_on_its_own_tokens(embedded, close_to, threshold):
             for track in run.run.live:
                 stands, hands = (track.target, track.draft), (run.run._judge, run.run._writer)
                 for stand, hand, model in zip(stands, hands, fresh, strict=True):
-                    if stand.logits is None or hand.held(stand) != len(stand.tokens):
+                    if stand.logits is None or hand.n_held(stand) != len(stand.tokens):
                         continue
                     tokens = np.concatenate((prefix, np.array(stand.tokens, dtype=np.int64)))
                     model.clear()
