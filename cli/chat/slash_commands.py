@@ -66,7 +66,7 @@ def run_command(talk: ChatSession, line: str) -> bool:
 
 def _method(talk: ChatSession, text: str) -> None:
     if text:
-        talk.use_method(parse_method(text))
+        talk.use_method(parse_method(text, is_complete=False))
     _tell_method(talk)
 
 

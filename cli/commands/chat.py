@@ -111,7 +111,7 @@ def _spec(given: Given) -> MethodSpec:
             f"{len(methods)} methods are given, but a turn has one",
             hint="give one; `/method` changes it between turns",
         )
-    specs = with_flags(parse_methods(methods), given)
+    specs = with_flags(parse_methods(methods, is_complete=False), given)
     check_draft(specs, given, is_for_later=True)
     return specs[0]
 

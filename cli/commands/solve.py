@@ -112,7 +112,7 @@ def _job(problem: str, given: Given) -> _Job:
     from localsmc.engine.transcript import require_writable
     from localsmc.methods.spec import uses_draft
 
-    methods = with_flags(parse_methods(given["methods"] or ("power-smc",)), given)
+    methods = with_flags(parse_methods(given["methods"] or ("power-smc",), is_complete=False), given)
     check_draft(methods, given)
     settings = settings_of(given)
     path = None if given["transcript"] is None else expand_user(given["transcript"])

@@ -106,8 +106,7 @@ class Model:
         """A method with this model's recommended parameters, where none are given."""
         if name not in METHODS:
             raise ConfigError(f"no method is called `{name}`", hint=f"there is: {', '.join(METHODS)}")
-        recommended = self.source.defaults.of_method(name)
-        return from_options(METHODS[name], recommended | options)
+        return from_options(METHODS[name], options, self.source.defaults.of_method(name))
 
 
 def load(

@@ -302,7 +302,7 @@ def test_nothing_that_the_model_can_write_is_one_clear_error(embedded):
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ACCEPTING])
 def test_methods_that_take_no_grammar_say_why(embedded, name):
-    with pytest.raises(ConfigError, match=f"`{name}` takes no grammar: ") as refused:
+    with pytest.raises(ConfigError, match=f"`{name}` does not support a grammar: ") as refused:
         start(embedded, "x", method=embedded.method(name), settings=Settings(grammar=LINE))
     assert all(f"`{other}`" in refused.value.hint for other in ACCEPTING)
 

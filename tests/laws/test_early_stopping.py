@@ -327,6 +327,8 @@ def test_a_share_that_settles_nothing(share):
 def test_another_way_and_several_islands_are_refused():
     with pytest.raises(ConfigError, match="`decided_by` is `hope`"):
         PowerSMC(stop_when_decided=0.9, decided_by="hope")
+    with pytest.raises(ConfigError, match="`decided_by` has no effect without `stop_when_decided`"):
+        PowerSMC(decided_by="estimate")
     with pytest.raises(ConfigError, match="one island"):
         PowerSMC(stop_when_decided=0.9, islands=2)
     PowerSMC(islands=2)

@@ -29,7 +29,7 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import require_between
+from localsmc.methods.base import Unused, reject_unused, require_between
 from localsmc.methods.mcmc.chain_state import ChainState
 from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_collected, require_kernel, run_together
 from localsmc.methods.request import KVDemand, Request, WeightedText
@@ -64,6 +64,17 @@ class PowerTempering:
             raise ConfigError("`warmup` is 1, but a sweep tries every other pair only", hint="give 2 or more")
         require_between("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
+        reject_unused(self)
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        found = []
+        if self.particles < 2:
+            found.append(Unused(("low",), "with one chain", "set `particles` to 2 or more"))
+        if self.particles < 3:
+            found.append(Unused(("warmup",), "with fewer than 3 chains", "set `particles` to 3 or more"))
+        return found
 
     @property
     def room(self) -> KVDemand:

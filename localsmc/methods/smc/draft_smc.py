@@ -29,14 +29,14 @@ import numpy as np
 
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.lm.vocab_subset import vocab_subset
-from localsmc.methods.base import TOKENS, require_between
+from localsmc.methods.base import TOKENS, Unused, reject_unused, require_between
 from localsmc.methods.finish_state import LIVE
 from localsmc.methods.request import DraftModel, KVDemand, Request
 from localsmc.methods.run import StepOutcome, require_draft
 from localsmc.methods.smc.draft_proposal import DraftProposal
 from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles, Proposal
-from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme, unused_with_scheme
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.results import HistoryInfo
 
@@ -71,7 +71,13 @@ class DraftSMC:
         require_between("p_min", self.p_min, 0.0, 1.0)
         require_between("sharpening", self.sharpening, 0.0, 1.0)
         require_between("ess_threshold", self.ess_threshold, 0.0, 1.0)
-        require_scheme(self, idle=("ess_threshold", "share"))
+        require_scheme(self.resampling)
+        reject_unused(self)
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        return unused_with_scheme(self.resampling, ("ess_threshold", "share"))
 
     @property
     def weight_exponent(self) -> float | None:

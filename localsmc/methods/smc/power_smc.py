@@ -49,7 +49,7 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import require_between
+from localsmc.methods.base import Unused, reject_unused, require_between
 from localsmc.methods.request import KVDemand, Request
 from localsmc.methods.run import SamplingRun, StepOutcome, require_capacity
 from localsmc.methods.smc.early_stopping import BOUND, EarlyStopping, check_parameters
@@ -58,7 +58,7 @@ from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles, Proposal
 from localsmc.methods.smc.rejuvenation import rejuvenate
 from localsmc.methods.smc.rollouts import future_values
-from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme, unused_with_scheme
 from localsmc.numerics.log_math import effective_sample_size
 from localsmc.numerics.resampling import SCHEMES
 
@@ -107,8 +107,20 @@ class PowerSMC:
         require_between("rollouts", self.rollouts, 0, 10_000)
         require_between("block", self.block, 1, 1_000_000)
         check_parameters(self.stop_when_decided, self.decided_by, self.islands)
-        require_scheme(self, idle=("ess_threshold", "lookahead", "share", "rollouts", "rejuvenate"))
+        require_scheme(self.resampling)
+        reject_unused(self)
         self._check_combinations()
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        names = ("ess_threshold", "lookahead", "share", "rejuvenate", "rollouts")
+        found = unused_with_scheme(self.resampling, names)
+        if not self.rollouts:
+            found.append(Unused(("block",), "without `rollouts`", "set `rollouts`"))
+        if not self.stop_when_decided:
+            found.append(Unused(("decided_by",), "without `stop_when_decided`", "set `stop_when_decided`"))
+        return found
 
     def _check_combinations(self) -> None:
         if self.rejuvenate and self.ramp_ess:

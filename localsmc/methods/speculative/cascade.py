@@ -22,7 +22,7 @@ from functools import partial
 from typing import ClassVar
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import reject_unused, require_between
+from localsmc.methods.base import Unused, reject_unused, require_between
 from localsmc.methods.request import Request
 from localsmc.methods.speculative.deferral_rules import RULES, bild, is_unsure
 from localsmc.methods.speculative.draft_and_verify import SequentialCascade
@@ -54,7 +54,8 @@ class Cascade(SpeculativeConfig):
         super(Cascade, self).__post_init__()
         if self.rule not in (*RULES, BILD):
             raise ConfigError(
-                f"`rule` is `{self.rule}`, which is no rule", hint=f"there is: {', '.join((*RULES, BILD))}"
+                f"`rule` is `{self.rule}`, which is not a rule",
+                hint=f"choose from: {', '.join((*RULES, BILD))}",
             )
         require_between("lenience", self.lenience, -64.0, 64.0)
         require_between("fallback", self.fallback, 0.0, 1.0)
@@ -63,12 +64,18 @@ class Cascade(SpeculativeConfig):
                 f"`sequential` cannot be with `rule` {self.rule}, which looks at the large model's law first",
                 hint=f"leave it out, or use `rule={SEQUENTIAL}`",
             )
+        reject_unused(self)
 
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        found = []
         if self.rule != BILD:
-            reject_unused(self, ["fallback"], f"`rule` is `{self.rule}`", f"use `rule={BILD}`")
+            found.append(Unused(("fallback",), f"with `rule={self.rule}`", f"use `rule={BILD}`"))
         if self.sequential:
-            idle = ("n_max", "adaptive", "p_min")
-            reject_unused(self, idle, "`sequential` writes a token at a time", "leave `sequential` out")
+            names = ("n_max", "adaptive", "p_min")
+            found.append(Unused(names, "with `sequential=on`", "set `sequential=off`"))
+        return found
 
     @property
     def knows_logp(self) -> bool:

@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from localsmc.methods.base import reject_unused
+from localsmc.methods.base import Unused, reject_unused
 from localsmc.methods.request import Request
 from localsmc.methods.sampling.sample import lowest_logit, require_truncation
 from localsmc.methods.speculative.speculative_run import SpeculativeConfig, SpeculativeRun
@@ -39,11 +39,14 @@ class Speculative(SpeculativeConfig):
     def __post_init__(self) -> None:
         super(Speculative, self).__post_init__()
         require_truncation(self.top_k, self.top_p, self.min_p)
-        if not self.temperature:
-            idle = ("top_k", "top_p", "min_p")
-            reject_unused(
-                self, idle, "`temperature` is 0: the likeliest token stays", "raise the temperature"
-            )
+        reject_unused(self)
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        if self.temperature:
+            return []
+        return [Unused(("top_k", "top_p", "min_p"), "with `temperature=0`", "raise the temperature")]
 
     def start(self, request: Request) -> SpeculativeRun:
         """See `Method.start`."""

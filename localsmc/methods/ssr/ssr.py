@@ -31,7 +31,7 @@ from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
-from localsmc.methods.base import COMPLETIONS, require_between
+from localsmc.methods.base import COMPLETIONS, Unused, reject_unused, require_between
 from localsmc.methods.request import KVDemand, Request
 from localsmc.methods.run import require_draft
 from localsmc.methods.sampling.sample import Sample, require_truncation
@@ -83,7 +83,15 @@ class SSR:
         if self.rewrite_score != -1.0:
             require_between("rewrite_score", self.rewrite_score, 0.0, 9.0)
         require_between("fast", self.fast, 0, 2)
+        reject_unused(self)
         self._pools()
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        if self.rating != DIGIT:
+            return []
+        return [Unused(("sure",), f"with `rating={DIGIT}`", f"use `rating={PROBABILITY}`")]
 
     def _pools(self) -> tuple[Pool | None, Pool]:
         """The strategies, where there are any, and the words."""

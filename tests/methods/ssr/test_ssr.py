@@ -484,6 +484,7 @@ def test_the_prompts_share_their_beginning():
         ({"threshold": 65.0}, "`threshold` is 65"),
         ({"rating": "vibes"}, "`rating` is `vibes`"),
         ({"sure": 1.1}, "`sure` is 1.1"),
+        ({"sure": 0.3, "rating": "digit"}, "`sure` has no effect with `rating=digit`"),
         ({"temperature": 0.0}, "`temperature` is 0"),
         ({"top_p": 2.0}, "`top_p` is 2"),
         ({"step_tokens": 0}, "`step_tokens` is 0"),
@@ -665,6 +666,7 @@ def test_the_embedded_pair_runs_to_an_end(embedded):
     assert found[0].completions == found[1].completions
     result = found[0]
     assert embedded.method("ssr") == SSR(pool="tiny", words="tiny", sure=0.85)
+    assert embedded.method("ssr", rating="digit") == SSR(pool="tiny", words="tiny", rating="digit")
     assert result.answer is not None
     assert result.confidence is None
     assert all(0 <= one.score <= 9 for one in result.completions if one.score is not None)
