@@ -153,7 +153,12 @@ MISTAKES = [
         "did you mean `temperature`?",
     ),
     (["x", "--method", "sample:N=0"], 2, "`particles` is 0"),
-    (["x", "--method", "sample:select=first"], 2, "`select` is `first`", "there is: draw, argmax, majority"),
+    (
+        ["x", "--method", "sample:select=first"],
+        2,
+        "`select` is `first`",
+        "choose from: draw, argmax, majority",
+    ),
     (["x", "--method", "power-smc:N=3", "-N", "3"], 2, "`--particles` is given twice: it stands in"),
     (["x", "--method", "sample:temp=2", "--temp", "3"], 2, "`--temp` is given twice: it stands in"),
     (["x", "--method", "sample:select=best", "--select", "draw"], 2, "`--select` is given twice"),
@@ -746,7 +751,7 @@ def test_methods_shows_a_parameter_only_if_it_has_an_effect(cli, name):
         f"\nno effect with `resampling=fearnhead-clifford`: {', '.join(BY_SCHEME[name])}"
         " (choose another scheme, e.g. `resampling=systematic`)\n" in default
     )
-    assert "fearnhead-clifford`:" not in other
+    assert "no effect with" not in other
     assert "\nresampling = systematic\n" in other
     assert other.endswith(f"\nfor solve and eval: --method {name}:resampling=systematic\n")
 
