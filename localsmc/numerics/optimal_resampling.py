@@ -2,8 +2,9 @@
 
 Source: Fearnhead and Clifford (2003). Children with a weight of at least c keep it. Some of the others are
 picked at random, and each pick weighs the same, so that every expected weight is right and no two
-histories have the same tokens. Here c is 1/n of the total weight, so fewer than n histories remain if few carry the
-weight. The light children of one history, nearly the whole vocabulary, are treated as one until picked.
+histories have the same tokens. Here c is 1/n of the total weight, so fewer than n histories remain if few
+carry the weight. The light children of one history, nearly the whole vocabulary, are treated as one until
+picked.
 """
 
 from __future__ import annotations

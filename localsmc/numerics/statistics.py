@@ -163,7 +163,7 @@ def calibration_bins(weights: ArrayLike, rights: ArrayLike, problems: Sequence[o
 
 
 def brier(weights: ArrayLike, rights: ArrayLike) -> float:
-    """The mean squared difference of weights (M,) and rights (M,), 0 or 1; 0 is best. Source: Brier (1950)."""
+    """The mean squared difference of weights (M,) and rights (M,), 0 or 1; 0 is best. Brier (1950)."""
     return float(np.mean((np.asarray(weights, dtype=np.float64) - np.asarray(rights, dtype=np.float64)) ** 2))
 
 

@@ -229,10 +229,10 @@ def test_a_chain_remembers_no_more_than_is_asked_for():
 @pytest.mark.parametrize(
     ("method", "options", "message", "hint"),
     [
-        (mh(), {"n_seq_max": 2}, "1 chains take 3 sequences, but there are 2", "batch-size"),
-        (mh(), {"n_cells": 7}, "take 8 cells, but there are 7", "ctx-size"),
-        (PowerTempering(), {"n_seq_max": 8}, "4 chains take 9 sequences", "batch-size"),
-        (PowerTempering(), {"n_cells": 25}, "take 26 cells, but there are 25", "ctx-size"),
+        (mh(), {"n_seq_max": 2}, "1 chain needs 3 sequences, but there are 2", "batch-size"),
+        (mh(), {"n_cells": 7}, "needs 8 KV cells, but there are 7", "ctx-size"),
+        (PowerTempering(), {"n_seq_max": 8}, "4 chains need 9 sequences", "batch-size"),
+        (PowerTempering(), {"n_cells": 25}, "need 26 KV cells, but there are 25", "ctx-size"),
     ],
 )
 def test_what_does_not_fit_is_said_before_the_first_step(method, options, message, hint):
