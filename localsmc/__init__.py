@@ -49,6 +49,7 @@ _MODULES = {
 
 __all__ = [
     "Conversation",
+    "Generation",
     "Greedy",
     "LoadOptions",
     "LocalSMCError",
@@ -58,7 +59,6 @@ __all__ = [
     "Result",
     "Sample",
     "Settings",
-    "Generation",
     "StepInfo",
     "ToyModel",
     "__version__",

@@ -131,7 +131,7 @@ MISTAKES = [
         ["x", "--method", "power-smc:stop_when_decided=0.9,decided_by=hope"],
         2,
         "`decided_by` is `hope`",
-        "there is: bound, estimate",
+        "choose from: bound, estimate",
     ),
     (
         ["x", "--method", "power-smc:islands=2", "--stop-when-decided", "0.9"],
@@ -256,12 +256,12 @@ MISTAKES = [
         ["x", "--method", "ssr:pool=nix"],
         2,
         "the pool of strategies `nix` cannot be read: No such file",
-        "there is: general, tiny",
+        "choose from: general, tiny",
     ),
-    (["x", "--method", "ssr:pool={problem}"], 2, "is no JSON in UTF-8", "general.json"),
-    (["x", "--method", "ssr:rating=often"], 2, "`rating` is `often`", "there is: probability, digit"),
+    (["x", "--method", "ssr:pool={problem}"], 2, "is not JSON in UTF-8", "general.json"),
+    (["x", "--method", "ssr:rating=often"], 2, "`rating` is `often`", "choose from: probability, digit"),
     (["x", "--method", "ssr:temp=0"], 2, "`temperature` is 0"),
-    (["x", "--method", "ssr", "-b", "6"], 4, "the tracks of the draft take 7 sequences"),
+    (["x", "--method", "ssr", "-b", "6"], 4, "the tracks of the draft need 7 sequences"),
 ]
 
 

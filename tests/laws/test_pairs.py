@@ -393,7 +393,7 @@ def test_the_sequential_cascade_takes_nothing_back():
 @pytest.mark.parametrize("name", ["speculative", "cascade"])
 def test_without_a_draft_it_is_refused(name):
     target, _ = pair()
-    with pytest.raises(ConfigError, match="needs a second model"):
+    with pytest.raises(ConfigError, match="needs a draft model"):
         METHODS[name]().start(request(target, 3, RandomSampler(np.random.default_rng(1))))
 
 

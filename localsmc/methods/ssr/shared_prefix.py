@@ -32,7 +32,7 @@ class SharedPrefixPrompts(NamedTuple):
         return max(map(len, self.suffixes))
 
     def require_fit(self, model: LanguageModel, who: str, n_each: int, n_slots: int) -> None:
-        """Raise ContextError unless all tracks fit, each with n_each tokens after its prompt and n_slots slots."""
+        """Raise ContextError unless each track fits with n_each tokens after its prompt and n_slots slots."""
         n, room = len(self.suffixes), min(model.n_length, model.n_cells)
         n_longest = len(self.prefix) + self.longest + n_each
         if n_longest > room:

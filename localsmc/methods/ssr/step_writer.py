@@ -66,7 +66,7 @@ class StepWriter:
         self._n_threads = model.n_threads
 
     def states(self, root: int, logits: Floats, rests: Sequence[Sequence[int]]) -> list[DecodingState]:
-        """New completions after the slot `root`, with its logits (1, V); each has a suffix to decode first."""
+        """New completions after the slot `root` with logits (1, V); each has a suffix to decode first."""
         return [DecodingState(self.sequences.fork(root), [*rest], logits[0].copy()) for rest in rests]
 
     def n_held(self, state: DecodingState) -> int:
