@@ -118,7 +118,7 @@ class ToyModel:
     def copy(self, source: int, target: int) -> None:
         """See `LanguageModel.copy`."""
         if self.history(target):
-            raise SequenceError(f"sequence {target} is not empty: a copy onto it would mix two histories")
+            raise SequenceError(f"sequence {target} is in use: a copy onto it would mix two histories")
         for _, _, seqs in self._cells:
             if source in seqs:
                 seqs.add(target)

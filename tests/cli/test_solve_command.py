@@ -209,7 +209,7 @@ MISTAKES = [
         "`rule` is `best`, which is not a rule",
         "choose from: chow, ",
     ),
-    (["x", "--method", "cascade:sequential=on"], 2, "`sequential` cannot be with `rule` token-v3"),
+    (["x", "--method", "cascade:sequential=on"], 2, "`sequential` cannot be used with `rule=token-v3`"),
     (
         ["x", "--method", "draft-smc:resampling=best"],
         2,

@@ -169,7 +169,8 @@ def pairs(method, model, n_tokens, answer):
 
     def program(draw):
         recorder = Recorder(draw)
-        whole = to_its_end(start(replace(method, stop_when_decided=0.0), model, n_tokens, recorder, answer))
+        never = replace(method, stop_when_decided=0.0, decided_by="bound")
+        whole = to_its_end(start(never, model, n_tokens, recorder, answer))
         return whole, to_its_end(start(method, model, n_tokens, recorder.again(), answer))
 
     return [pair for _, pair in outcomes(program)]

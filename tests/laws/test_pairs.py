@@ -349,7 +349,7 @@ def test_the_best_length_is_that_of_theorem_3_8(accepted, cost, length):
         ({"rule": "best"}, "`rule` is `best`"),
         ({"lenience": 100.0}, "`lenience` is 100"),
         ({"fallback": 2.0}, "`fallback` is 2"),
-        ({"sequential": True}, "`sequential` cannot be with `rule` token-v3"),
+        ({"sequential": True}, "`sequential` cannot be used with `rule=token-v3`"),
         ({"rule": "opt", "fallback": 0.9}, "`fallback` has no effect with `rule=opt`"),
         ({"rule": "chow", "sequential": True, "n_max": 5}, "`n_max` has no effect with `sequential=on`"),
     ],
