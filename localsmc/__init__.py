@@ -2,11 +2,11 @@
 
     import localsmc
 
-    with localsmc.load() as model:                       # or load("model.gguf")
+    with localsmc.load() as model:                       # or localsmc.load("model.gguf")
         result = localsmc.solve(model, "What is 17 * 23?")
         print(result.answer)
 
-Names are loaded when first used, so that importing the package is cheap.
+Names are imported on first use, so importing the package is fast.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
     from localsmc.results import Result, StepInfo
 
-_HOMES = {
+_MODULES = {
     "Conversation": "engine.conversation",
     "Generation": "engine.solve",
     "Greedy": "methods",
@@ -68,11 +68,11 @@ __all__ = [
     "start",
 ]
 
-# A library is silent unless its user asks: llama.cpp's warnings included.
+# The library logs nothing unless the application configures logging; this includes llama.cpp's warnings.
 logging.getLogger("localsmc").addHandler(logging.NullHandler())
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module `localsmc` has no attribute `{name}`")
-    return getattr(importlib.import_module(f"localsmc.{_HOMES[name]}"), name)
+    return getattr(importlib.import_module(f"localsmc.{_MODULES[name]}"), name)

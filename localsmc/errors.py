@@ -1,8 +1,8 @@
-"""Every error that localsmc raises on purpose, with its exit code and, where one helps, a hint.
+"""The errors that localsmc raises, each with an exit code and, if one helps, a hint.
 
-    LocalSMCError                 1   anything of ours not named below
+    LocalSMCError                 1   any error not listed below
     ├── ConfigError               2   an option, a configuration value, an empty problem
-    │   └── NothingAllowed            a grammar leaves no token to go on with
+    │   └── NothingAllowed            a grammar allows no next token
     ├── ModelError                3   a model cannot be found or loaded
     │   ├── ModelNotFound
     │   ├── DownloadFailed
@@ -11,19 +11,19 @@
     │   ├── PromptTooLong
     │   ├── ContextFull
     │   ├── DecodeFailed
-    │   └── SequenceError             a caller broke the rules of sequences: a bug of ours
+    │   └── SequenceError             an invalid call on a sequence: a bug in localsmc
     ├── PromptError               5   a chat template fails
     ├── TaskError                 6   a problem set or its data
     └── RunError                  7   a run folder
 
-The message is one sentence without a full stop; the hint is the next thing to type or to change.
+The message is one sentence without a full stop. The hint says what to type or to change next.
 """
 
 from __future__ import annotations
 
 
 class LocalSMCError(Exception):
-    """The root: a message for the user, a hint and the process's exit code."""
+    """The base class: a message for the user, a hint, and the exit code of the process."""
 
     exit_code = 1
 
@@ -39,7 +39,7 @@ class ConfigError(LocalSMCError):
 
 
 class NothingAllowed(ConfigError):
-    """A grammar leaves no token of the vocabulary behind any text."""
+    """A grammar allows no token of the vocabulary after any of the completions."""
 
 
 class ModelError(LocalSMCError):
@@ -49,11 +49,11 @@ class ModelError(LocalSMCError):
 
 
 class ModelNotFound(ModelError):
-    """No file at the path given, or no model of that name anywhere."""
+    """The path names no file, or the name no model."""
 
 
 class DownloadFailed(ModelError):
-    """The hub cannot be reached, refuses, or sends something else; `is_passing` where that may end soon."""
+    """The hub cannot be reached, refuses, or sends something else; `is_passing` if a retry may help."""
 
     def __init__(self, message: str, *, hint: str | None = None, is_passing: bool = False) -> None:
         super().__init__(message, hint=hint)
@@ -65,7 +65,7 @@ class ModelLoadFailed(ModelError):
 
 
 class ContextError(LocalSMCError):
-    """The context is too small for what is asked, or memory ran out."""
+    """The context is too small for the request, or memory ran out."""
 
     exit_code = 4
 
@@ -75,7 +75,7 @@ class PromptTooLong(ContextError):
 
 
 class ContextFull(ContextError):
-    """No free cells for the rows of a decode; the model's state is unchanged."""
+    """The KV cache has too few free cells for a batch; the model's state is unchanged."""
 
 
 class DecodeFailed(ContextError):
@@ -83,7 +83,7 @@ class DecodeFailed(ContextError):
 
 
 class SequenceError(ContextError):
-    """A call that llama.cpp would answer with an abort or with silently wrong logits."""
+    """A call on a sequence that would make llama.cpp abort or return wrong logits."""
 
 
 class PromptError(LocalSMCError):
@@ -93,7 +93,7 @@ class PromptError(LocalSMCError):
 
 
 class TaskError(LocalSMCError):
-    """A problem set, a line of it or a field of it."""
+    """A problem set, or a line or field in it, is missing or invalid."""
 
     exit_code = 6
 

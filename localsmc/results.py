@@ -1,6 +1,6 @@
-"""What runs yield and return: frozen values that go to JSON as they are.
+"""The values that runs yield and return: frozen, and serialised to JSON as they are.
 
-No arrays, no models: plain numbers, strings and tuples.
+Plain numbers, strings and tuples; no arrays, no models.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ HistoryState = Literal["live", "stop", "length", "cut"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepInfo:
-    """Diagnostics of one step; reading it changes nothing.
+    """Diagnostics of one step; computing them does not change the run.
 
-    `rows` are the histories decoded for the next step, `histories` all that carry particles,
-    `ess` is in particles and from before any resampling, `forks` and `reductions` count this step's.
+    `rows` is the number of tokens decoded in the step, `histories` the number of distinct histories, of which
+    `finished` have ended. `ess` is the effective sample size in particles, before resampling (with
+    `fearnhead-clifford` after it), and `log_z` the log evidence so far. `forks` and `reductions` count those
+    of this step; `cells` are the KV cells in use.
     """
 
     step: int
@@ -36,10 +38,11 @@ class StepInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryInfo:
-    """A distinct history between two steps, for traces: its last token and what it carries.
+    """A distinct history between two steps, for traces: its last token, and its particles and weight.
 
-    `node` and `parent` number tokens of one wave, 0 the prompt's end; `piece` is the token's text;
-    `weight` is the share of the wave's weight that all `count` particles on it have together.
+    `node` and `parent` number the tokens within one wave (batch of particles); 0 is the end of the prompt.
+    `piece` is the token's text. `weight` is the share of the wave's weight of all `count` particles on the
+    history together.
     """
 
     wave: int
@@ -55,10 +58,10 @@ class HistoryInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A distinct history: its text, how many particles ended on it, and its share of the weight.
+    """A distinct completion: its text, how many particles ended on it (`count`), and its share of the weight.
 
-    `logp` is None where the method does not know it, `score` the mean rating of its steps, 0 to 9, where
-    they were rated.
+    `logp` is its log-probability under the model at temperature 1, None if the method does not compute it.
+    `score` is the mean rating of its steps, 0 to 9, None if they were not rated.
     """
 
     text: str
@@ -73,7 +76,7 @@ class Completion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerShare:
-    """An answer, its share of the weight and of the particles; None where no answer was found."""
+    """An answer, its share of the weight and its number of particles; None if no answer was found."""
 
     answer: str | None
     weight: float
@@ -82,7 +85,7 @@ class AnswerShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Wall time: of loading, the prompt, llama.cpp's decoding, everything else of a step, and all."""
+    """Wall time in seconds: loading, the prompt, decoding in llama.cpp, the rest of the steps, the total."""
 
     load: float
     prompt: float
@@ -93,10 +96,11 @@ class Seconds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftUsage:
-    """What a draft took, and what became of its tokens. `rows` are those it decoded after its prompt.
+    """The cost of a draft model, and the use made of its tokens.
 
-    Of the `drafted` tokens `kept` are in the texts. `rated` tokens were read by the target to rate steps,
-    `rewritten` tokens are its own, `wasted` rows of it are for what is in no text.
+    `rows` are the tokens it decoded after its prompt. Of the `drafted` tokens `kept` are in completions. The
+    target read `rated` tokens to rate steps, wrote `rewritten` tokens itself, and decoded `wasted` tokens
+    that are in no completion.
     """
 
     prompt_tokens: int
@@ -112,12 +116,12 @@ class DraftUsage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a run took. `rows` are token rows that the model, or of two the target, decoded after the prompt.
+    """The cost of a run. `rows` are the tokens that the model (the target, of two) decoded after the prompt.
 
-    `cached_tokens` of the prompt were in its memory from a conversation's last turn.
-    `flops` are 2 · parameters a row, prompts and both models counted.
+    `cached_tokens` are the tokens of the prompt that were in the prefix cache from a previous turn.
+    `flops` are 2 · parameters per decoded token, for prompts and both models.
 
-    `proposals` and `accepted` are Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
+    `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """
 
     prompt_tokens: int
@@ -142,7 +146,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodInfo:
-    """A method's name and every parameter of it, defaults included."""
+    """A method's name and all its parameters, including defaults."""
 
     name: str
     config: dict[str, Any]
@@ -150,7 +154,7 @@ class MethodInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """Which model answered, on what."""
+    """The model that ran, and the device."""
 
     name: str
     path: str
@@ -163,10 +167,10 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """The outcome of `solve`: the chosen text, the distribution over answers, and the account.
+    """The result of `solve`: the selected completion, the distribution over answers, and the cost.
 
-    `ess` says how many independent texts stand behind the distribution, `confidence` in a word how
-    sure the answer is (see `selection.confidence`), None where there is nothing to tell it from.
+    `ess` is the number of independent completions that the weighted ones are worth. `confidence` says how
+    sure the answer is (see `selection.confidence`); None if it cannot be computed.
     """
 
     answer: str | None
@@ -184,5 +188,5 @@ class Result:
     usage: Usage
 
     def to_json(self) -> dict[str, Any]:
-        """A dictionary for `json.dumps`."""
+        """The result as a dictionary for `json.dumps`."""
         return asdict(self)

@@ -1,7 +1,7 @@
-"""Choosing one completion of a weighted set, and the distribution over their answers.
+"""Select one completion from a weighted set, and compute the distribution over answers.
 
-Shared by all methods. Pure functions of completions; the draw takes a generator of its own, so
-that choosing twice chooses the same. Ties go to the best rated text, then to the most probable one.
+Used with all methods. Pure functions of completions; `draw` takes a separate generator, so selecting
+twice gives the same completion. Ties go to the completion with the best rating, then to the most probable.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from localsmc.results import AnswerShare, Completion, Confidence
 from localsmc.text import answers
 
 ROUND_OFF = 12
-"""Decimals of a weight that are compared: sums of equal shares are equal."""
+"""Weights are compared after rounding to this many decimals, so that sums of equal shares are equal."""
 
 
 def choose(name: str, completions: Sequence[Completion], rng: np.random.Generator) -> Completion | None:
-    """One completion by the selector of this name; finished ones are preferred to unfinished ones.
+    """Select one completion with the selector of this name; None if there are no completions.
 
-    None where there is none.
+    Unfinished completions are eligible only if none has finished.
     """
     eligible = finished(completions) or completions
     return SELECTORS[name](eligible, rng) if eligible else None
 
 
 def finished(completions: Sequence[Completion]) -> list[Completion]:
-    """Those that were not cut short by a budget, Ctrl-C or a method."""
+    """The completions that were not cut short by a budget, Ctrl-C or the method."""
     return [completion for completion in completions if completion.finish_reason != "cancelled"]
 
 
 def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
-    """The distribution over answers, the heaviest first; equal values count as one answer."""
+    """The distribution over answers, highest weight first; answers with equal values count as one."""
     groups = sorted(_by_answer(completions), key=lambda group: _rank(group, _weight(group)), reverse=True)
     return tuple(
         AnswerShare(
-            # The spelling that carries most weight stands for the group.
+            # The group is shown with the spelling of its heaviest completion.
             answer=max(group, key=lambda completion: completion.weight).answer,
             weight=_weight(group),
             count=sum(completion.count for completion in group),
@@ -49,19 +49,20 @@ def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
 def confidence(
     answer: str | None, shares: Sequence[AnswerShare], weight_exponent: float | None
 ) -> Confidence | None:
-    """How sure an answer is, from its weight; None where weights tell nothing, or there is no answer.
+    """How sure an answer is, from its weight; None if there is no answer or the weights say nothing.
 
-    The same weight means less the more a method sharpens: with p^α the odds between two answers are
-    raised to about the power α. So the log-odds of the weight are held against α (`weight_exponent`, 1 for
-    plain samples): high from α − 1, medium from 0.6·(α − 2). Found on the embedded model with 16
-    particles, where high was right in 9 of 10 problems, medium in 6, low in 2; with 4, systematically
-    resampled, high meant less (6 of 10). `localsmc report` tells it for yours.
+    The same weight means less the more a method sharpens: with p^α the odds between two answers are raised
+    to about the power α. So the log-odds of the weight are compared with α (`weight_exponent`, 1 for plain
+    samples): high from α − 1, medium from 0.6·(α − 2), low below. These thresholds were fitted on the
+    embedded model with 16 particles, where high was right in 9 of 10 problems, medium in 6 and low in 2;
+    with 4 particles and systematic resampling, high was right in 6 of 10. `localsmc report` measures the
+    calibration for your model.
     """
     if answer is None or weight_exponent is None:
         return None
-    wanted = answers.key(answer)
-    mine = (one.weight for one in shares if one.answer is not None and answers.key(one.answer) == wanted)
-    weight, weight_exponent = round(sum(mine), ROUND_OFF), max(1.0, weight_exponent)
+    key = answers.key(answer)
+    weights = (one.weight for one in shares if one.answer is not None and answers.key(one.answer) == key)
+    weight, weight_exponent = round(sum(weights), ROUND_OFF), max(1.0, weight_exponent)
     log_odds = math.log(weight / (1 - weight)) if 0 < weight < 1 else math.copysign(math.inf, weight - 0.5)
     if log_odds >= weight_exponent - 1:
         return "high"
@@ -81,7 +82,7 @@ def _weight(group: Sequence[Completion]) -> float:
 
 
 def _rank(group: Sequence[Completion], votes: float) -> tuple[float, float, float]:
-    """Votes first; then the best rated text, then the most probable one."""
+    """Compare votes first, then the best rating, then the highest log-probability."""
     score, logp = (
         max(-math.inf if value is None else value for value in values)
         for values in zip(*((one.score, one.logp) for one in group), strict=True)
@@ -90,23 +91,23 @@ def _rank(group: Sequence[Completion], votes: float) -> tuple[float, float, floa
 
 
 def by_draw(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
-    """One completion drawn by weight: for Power-SMC, the sample from its target."""
+    """Draw one completion by weight: for Power-SMC, the sample from its target."""
     edges = np.cumsum([completion.weight for completion in completions])
     return completions[min(int(np.searchsorted(edges, rng.random() * edges[-1], "right")), len(edges) - 1)]
 
 
 def by_argmax(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
-    """The heaviest completion."""
+    """The completion with the highest weight."""
     return max(completions, key=lambda completion: _rank([completion], completion.weight))
 
 
 def by_majority(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
-    """The heaviest completion of the heaviest answer; without any answer, the heaviest at all."""
+    """The heaviest completion of the heaviest answer; if no completion has an answer, the heaviest of all."""
     return _elected(completions, _weight, rng)
 
 
 def by_distinct(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
-    """The same with one vote for each distinct text, whatever its weight."""
+    """Like `by_majority`, but with one vote per distinct completion, whatever its weight."""
     return _elected(completions, len, rng)
 
 
@@ -122,12 +123,12 @@ def _elected(
 
 
 def by_probability(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
-    """The most probable completion under the model at temperature 1, whatever its weight."""
+    """The completion with the highest log-probability at temperature 1, whatever its weight."""
     return max(completions, key=_logp)
 
 
 def by_mean(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
-    """The completion with the highest log-probability a token."""
+    """The completion with the highest log-probability per token."""
     return max(completions, key=lambda completion: _logp(completion) / max(1, completion.n_tokens))
 
 
@@ -147,4 +148,4 @@ SELECTORS: dict[str, Selector] = {
 }
 
 BY_LOGP = ("best", "best-mean")
-"""Selectors that look at nothing but log-probabilities."""
+"""Selectors that use only log-probabilities."""

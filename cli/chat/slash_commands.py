@@ -66,7 +66,7 @@ def run_command(chat: ChatSession, line: str) -> bool:
 
 def _method(chat: ChatSession, text: str) -> None:
     if text:
-        chat.use_method(parse_method(text))
+        chat.use_method(parse_method(text, is_complete=False))
     _show_method(chat)
 
 

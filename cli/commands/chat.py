@@ -137,7 +137,7 @@ def _spec(options: ChatOptions, name: str | None) -> MethodSpec:
             f"{len(methods)} methods are given, but chat uses one at a time",
             hint="give one; `/method` changes it between turns",
         )
-    specs = with_flags(parse_methods(methods), options)
+    specs = with_flags(parse_methods(methods, is_complete=False), options)
     check_draft(specs, draft_name(options), [] if name is None else [name], is_for_later=True)
     return specs[0]
 

@@ -140,7 +140,7 @@ def _job(session: CommandSession, problem: str, options: SolveOptions) -> _Job:
     from localsmc.engine.transcript import require_writable
     from localsmc.methods.spec import uses_draft
 
-    methods = with_flags(parse_methods(options.methods or ("power-smc",)), options)
+    methods = with_flags(parse_methods(options.methods or ("power-smc",), is_complete=False), options)
     name, named_draft = model_name(options), draft_name(options)
     check_draft(methods, named_draft, [] if name is None else [name])
     settings = settings_of(

@@ -108,7 +108,7 @@ def _check_meaning(name: str, value: Any, file: Configuration) -> None:
         from localsmc.methods.spec import parse_method
 
         for text in value:
-            parse_method(text)
+            parse_method(text, is_complete=False)
     elif name in PARAMETERS and not isinstance(value, tuple):
         _check_parameter(name, value)
 

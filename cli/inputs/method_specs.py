@@ -16,12 +16,16 @@ if TYPE_CHECKING:
     from localsmc.methods.spec import MethodSpec
 
 
-def parse_methods(texts: Sequence[str]) -> tuple[MethodSpec, ...]:
-    """Parse the values of `--method`; raises ConfigError if one is given twice."""
+def parse_methods(texts: Sequence[str], *, is_complete: bool = True) -> tuple[MethodSpec, ...]:
+    """Parse the methods as written; raises ConfigError if one is given twice.
+
+    With `is_complete` False, `with_flags` follows and refuses options that have no effect: flags may give
+    them one.
+    """
     from localsmc.methods.spec import parse_method
 
     try:
-        specs = tuple(map(parse_method, texts))
+        specs = tuple(parse_method(text, is_complete=is_complete) for text in texts)
     except ConfigError as error:
         raise error if is_typed("methods") else _at(error, "methods") from None
     labels = [spec.label for spec in specs]
@@ -120,7 +124,7 @@ def _without(spec: MethodSpec, options: Collection[str]) -> MethodSpec:
     name, _, rest = spec.label.partition(":")
     parts = {part: part.partition("=")[0] for part in rest.split(",")}
     kept = [part for part, key in parts.items() if ALIASES.get(key, key.replace("-", "_")) not in options]
-    return parse_method(f"{name}:{','.join(kept)}") if options else spec
+    return parse_method(f"{name}:{','.join(kept)}", is_complete=False) if options else spec
 
 
 def _check_values(spec: MethodSpec, flags: Mapping[str, Any]) -> None:
@@ -141,7 +145,7 @@ def _check_values(spec: MethodSpec, flags: Mapping[str, Any]) -> None:
         others = {other: value for other, value in flags.items() if other != name}
         if not is_typed(name) and found(others) is None:
             raise _at(error, name)
-    raise error
+    raise error if is_typed("methods") or found({}) is None else _at(error, "methods")
 
 
 def _at(error: ConfigError, option: str) -> ConfigError:

@@ -109,8 +109,7 @@ class Model:
         """
         if name not in METHODS:
             raise ConfigError(f"no method is called `{name}`", hint=f"choose from: {', '.join(METHODS)}")
-        recommended = self.source.defaults.of_method(name)
-        return from_options(METHODS[name], recommended | options)
+        return from_options(METHODS[name], options, self.source.defaults.of_method(name))
 
 
 def load(

@@ -1,1 +1,1 @@
-"""A language model as samplers see it: the interface, KV slots, prefix cache, constraints, the toy model."""
+"""Language models as samplers see them: the interface, KV slots, prefix cache, constraints, the toy model."""

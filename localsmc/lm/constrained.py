@@ -1,12 +1,13 @@
-"""A model that writes only what a grammar allows, while probabilities stay its own.
+"""Constrained decoding: a model restricted to a grammar, with the probabilities of the full vocabulary.
 
-    A       the allowed tree: token sequences all of whose prefixes the grammar allows, up to an end token
-            that it allows or to where the text is cut
-    rows    (R, V + 1): what the grammar forbids has the logit −inf, and the last column is the log-sum-exp
-            of the logits that are not shown; so the row's own log-sum-exp is the model's
+    A       the allowed tree: token sequences all of whose prefixes the grammar allows, up to an allowed end
+            token or the token limit
+    rows    (R, V + 1): tokens that the grammar forbids have the logit −inf, and the last column is the
+            log-sum-exp of the forbidden tokens' logits; so the log-sum-exp of a row is the model's
 
-`Tempered` draws among allowed tokens and knows their full-vocabulary probabilities: Σ_v p(v)^α over the
-allowed is less than over all, and that is what makes weights those of p^α on A and of no other law.
+`TemperedLogits` samples among the allowed tokens and computes their full-vocabulary probabilities. The sum
+Σ_v p(v)^α is over the allowed tokens only, and so is at most the sum over all tokens. With these sums the
+weights are those of p^α restricted to A.
 """
 
 from __future__ import annotations
@@ -22,65 +23,65 @@ from localsmc.numerics.log_math import Floats, Ints, require_numbers
 from localsmc.numerics.threads import map_rows
 
 Allowed = NDArray[np.bool_]
-"""(V,) the tokens that may come next."""
+"""(V,) True for the tokens that may come next."""
 
 
 class TokenConstraint(Protocol):
-    """Which tokens may follow a text. States are values: an old one stays as it is."""
+    """Which tokens may follow a completion. States are immutable: `advance` does not change an old one."""
 
     def start(self) -> Any:
-        """The state of the empty text."""
+        """The state of the empty completion."""
         ...
 
     def advance(self, state: Any, token: int) -> Any:
-        """The state after one token more, which must be allowed and no end token."""
+        """The state after one more token, which must be allowed and must not be an end token."""
         ...
 
     def allowed(self, states: Sequence[Any], n_threads: int) -> list[Allowed]:
-        """The tokens that may follow each state, the end tokens among them where the text may end."""
+        """The tokens that may follow each state, including end tokens where the completion may end."""
         ...
 
 
 class ConstrainedLM(LMWrapper):
-    """Hands everything on to the model, and its logits back as above; the prompt is not restricted."""
+    """A model whose logits are constrained as described above; the prompt is not constrained."""
 
     def __init__(self, model: LanguageModel, grammar: TokenConstraint, n_prompt: int) -> None:
         super().__init__(model)
         self._grammar = grammar
         self._first = n_prompt - 1
-        """The position whose row is the first of the text."""
+        """The position of the prompt's last token, whose logits give the first token of the completion."""
         self._states: list[list[Any]] = [[] for _ in range(model.n_seq_max)]
-        """Of each sequence, the states from the prompt's end on."""
+        """For each sequence, the states from the end of the prompt on."""
 
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
-        """See `LanguageModel.decode`; (R, V + 1), and the rows are the caller's own."""
+        """See `LanguageModel.decode`; returns (R, V + 1), a new array that later calls do not change."""
         rows = list(zip(tokens.tolist(), positions.tolist(), seqs.tolist(), strict=True))
         logits = self._model.decode(tokens, positions, seqs, outputs=outputs)
         states = [self._append(*row) for row in rows]
-        wanted = range(len(rows)) if outputs is None else outputs.tolist()
-        return self._shown(logits, [states[i] for i in wanted])
+        output_rows = range(len(rows)) if outputs is None else outputs.tolist()
+        return self._mask(logits, [states[i] for i in output_rows])
 
     def _append(self, token: int, position: int, seq: int) -> Any:
-        """The state behind a token; None within the prompt."""
+        """The state after a token; None within the prompt."""
         if position < self._first:
             return None
         held = self._states[seq]
         held.append(self._grammar.advance(held[-1], token) if held else self._grammar.start())
         return held[-1]
 
-    def _shown(self, logits: Floats, states: Sequence[Any]) -> Floats:
+    def _mask(self, logits: Floats, states: Sequence[Any]) -> Floats:
         n_threads = self._model.n_threads
         known = {id(state): state for state in states if state is not None}
         allowed = dict(zip(known, self._grammar.allowed(list(known.values()), n_threads), strict=True))
-        shown = np.empty((len(logits), self._model.n_vocab + 1), logits.dtype)
+        masked = np.empty((len(logits), self._model.n_vocab + 1), logits.dtype)
 
         def work(rows: Iterator[int]) -> None:
             for row in rows:
-                _show(logits[row], allowed.get(id(states[row])), shown[row])
+                _mask_row(logits[row], allowed.get(id(states[row])), masked[row])
 
         map_rows(work, len(logits), n_threads)
-        require_numbers(shown.max(axis=1))
-        return shown
+        require_numbers(masked.max(axis=1))
+        return masked
 
     def copy(self, source: int, target: int) -> None:
         """See `LanguageModel.copy`."""
@@ -99,18 +100,18 @@ class ConstrainedLM(LMWrapper):
             held.clear()
 
 
-def _show(logits: Floats, allowed: Allowed | None, out: Floats) -> None:
-    """Write a row (V + 1,): the allowed logits, and what the others come to."""
+def _mask_row(logits: Floats, allowed: Allowed | None, out: Floats) -> None:
+    """Write a row (V + 1,): the allowed logits, and the log-sum-exp of the others."""
     out[:-1], out[-1] = logits, -np.inf
     if allowed is None:
         return
-    is_hidden = ~allowed[: len(logits)]  # the model may be narrowed
-    hidden = logits[is_hidden]
-    out[:-1][is_hidden] = -np.inf
-    top = hidden.max(initial=-np.inf)
-    out[-1] = top + np.log(np.exp(hidden - top).sum(dtype=np.float64)) if np.isfinite(top) else top
+    is_forbidden = ~allowed[: len(logits)]  # the model may be a `vocab_subset`
+    forbidden = logits[is_forbidden]
+    out[:-1][is_forbidden] = -np.inf
+    top = forbidden.max(initial=-np.inf)
+    out[-1] = top + np.log(np.exp(forbidden - top).sum(dtype=np.float64)) if np.isfinite(top) else top
 
 
-def no_token_allowed(shown: Floats) -> NDArray[np.bool_]:
-    """(R,) whether no token may follow, of such rows."""
-    return np.asarray(shown[:, :-1].max(axis=1) == -np.inf)
+def no_token_allowed(rows: Floats) -> NDArray[np.bool_]:
+    """(R,) True where no token may follow, for rows (R, V + 1) of constrained logits."""
+    return np.asarray(rows[:, :-1].max(axis=1) == -np.inf)

@@ -1,7 +1,7 @@
-"""The seam between methods and whatever computes logits: the `LanguageModel` protocol.
+"""The interface between methods and models: the `LanguageModel` protocol.
 
 Two implementations ship: `llama.LlamaModel` (a GGUF in llama.cpp) and `toy.ToyModel` (exact and
-finite). Only `sequences` calls the methods that take sequence ids.
+finite). Only `kv_slots` calls the functions that take sequence ids.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ TokenIds = NDArray[np.int32]
 
 
 def common_prefix(texts: Sequence[TokenIds]) -> TokenIds:
-    """The longest beginning that all of them have."""
+    """The longest prefix that all of them share."""
     n = min(map(len, texts))
     differs = np.flatnonzero(np.any([text[:n] != texts[0][:n] for text in texts], axis=0))
     return texts[0][: int(differs[0]) if len(differs) else n]
@@ -33,7 +33,7 @@ class Pieces(Protocol):
 
 
 class LanguageModel(Protocol):
-    """A causal language model with a memory of several token sequences that share cells."""
+    """A causal language model with a KV cache of several token sequences that share cells."""
 
     @property
     def n_vocab(self) -> int:
@@ -47,12 +47,12 @@ class LanguageModel(Protocol):
 
     @property
     def n_seq_max(self) -> int:
-        """Sequence ids are 0 … n_seq_max − 1."""
+        """Number of sequences; their ids are 0 … n_seq_max − 1."""
         ...
 
     @property
     def n_cells(self) -> int:
-        """Tokens that all sequences can hold together, a shared token counted once."""
+        """Tokens that all sequences together can hold; a shared token counts once."""
         ...
 
     @property
@@ -62,17 +62,17 @@ class LanguageModel(Protocol):
 
     @property
     def can_forget(self) -> bool:
-        """Whether a sequence can forget its last tokens only; a recurrent state cannot."""
+        """Whether a sequence can drop its last tokens and keep the rest; a recurrent state cannot."""
         ...
 
     @property
     def n_batch(self) -> int:
-        """Rows that one decode can take."""
+        """Maximum number of tokens in one call of `decode`."""
         ...
 
     @property
     def n_threads(self) -> int:
-        """Threads that work on its logits may take."""
+        """Number of threads to use for work on the logits."""
         ...
 
     @property
@@ -87,44 +87,45 @@ class LanguageModel(Protocol):
 
     @property
     def decode_seconds(self) -> float:
-        """Seconds spent evaluating batches so far, waiting for the device included."""
+        """Seconds spent evaluating batches so far, including the wait for the device."""
         ...
 
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
-        """Append a token to each named sequence (or several, at ascending positions, to one).
+        """Append tokens (R,) to the sequences `seqs` (R,); several for one sequence at ascending positions.
 
-        Returns logits (R, V), or those of the rows `outputs` only, ascending and at least one: a view
-        that the next decode invalidates. Raises ContextFull, the memory unchanged, where cells are short,
-        DecodeFailed where the evaluation fails, SequenceError for a batch that breaks a rule.
+        Returns logits (R, V), or only those of the rows `outputs` (ascending, at least one): a view that the
+        next call invalidates. Raises ContextFull, with the KV cache unchanged, if there are too few cells,
+        DecodeFailed if the evaluation fails, and SequenceError for an invalid batch.
         """
         ...
 
     def copy(self, source: int, target: int) -> None:
-        """Make the empty sequence `target` hold what `source` holds; no data is copied."""
+        """Make the empty sequence `target` hold the tokens of `source`; the cells are shared, not copied."""
         ...
 
     def remove(self, seq: int, start: int = 0) -> None:
-        """Forget the tokens of a sequence from position `start` on."""
+        """Remove the tokens of a sequence from position `start` on."""
         ...
 
     def clear(self) -> None:
-        """Forget every sequence."""
+        """Remove all tokens of all sequences."""
         ...
 
     def match_prefix(self, seq: int, prompt: TokenIds) -> int:
-        """Make the empty sequence hold what is remembered of a prompt's beginning; returns how many tokens.
+        """Make the empty sequence hold the cached prefix of a prompt; returns its number of tokens.
 
-        At least the last token is left to be decoded. Most models remember nothing, see `kept.Kept`.
+        It never includes the last token, which has to be decoded. Most models cache nothing, see
+        `prefix_cache.PrefixCache`.
         """
         ...
 
     def store_prefix(self, seq: int, prompt: TokenIds) -> None:
-        """Told when a sequence holds a whole prompt, and nothing else."""
+        """Called when a sequence holds exactly this prompt; a prefix cache stores it."""
         ...
 
 
 class LMWrapper:
-    """A model that stands in front of another, and is it but for what subclasses change."""
+    """A wrapper that passes everything on to a model, except for what subclasses override."""
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model

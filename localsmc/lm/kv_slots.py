@@ -1,8 +1,8 @@
-"""The slots of one model: who holds which tokens, what is shared, what still fits.
+"""The KV slots of one model: which tokens each holds, which are shared, and what still fits.
 
-One slot (a llama.cpp sequence) per distinct live history. A fork is a metadata copy; tokens
-generated before it stay shared. Methods and particles never see a sequence id that they could
-misuse: they hold slots handed out here. Knows nothing of weights or of texts.
+There is one slot (a llama.cpp sequence) per distinct live history. A fork copies metadata only; tokens
+generated before it stay shared. Methods and particles use only slots allocated here, never other
+sequence ids. Independent of weights and of text.
 """
 
 from __future__ import annotations
@@ -20,27 +20,27 @@ from localsmc.numerics.log_math import Floats, Ints
 from localsmc.numerics.tempered_logits import TemperedLogits
 
 PROMPT_CHUNK = 256
-"""Prompt tokens decoded between two looks at the clock and at Ctrl-C."""
+"""Prompt tokens decoded between two checks for a time limit or Ctrl-C."""
 
 
 class KVSlots:
-    """Slots over one prompt and up to n_tokens generated tokens in each of them.
+    """Slots over one prompt, each with up to n_tokens generated tokens.
 
-    With a grammar its rows of logits are those of `Restricted`, which `tempered` reads.
+    With a grammar the rows of logits are those of `ConstrainedLM`; `tempered` reads them.
     """
 
     def __init__(self, model: LanguageModel, n_tokens: int, grammar: TokenConstraint | None = None) -> None:
         self.model, self._grammar = model, grammar
         self.n_slots = model.n_seq_max
         self.n_pinned = 0
-        """Slots that somebody keeps as they are, to fork from them later."""
+        """Number of slots that stay as they are because they are forked later."""
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
         self._n_prompt = self.prompt_rows = self.n_cached = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
         self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
         self._length = np.zeros(self.n_slots, dtype=np.int64)
-        # Which cell holds a slot's i-th generated token, and how many slots hold a cell: the same
-        # book that llama.cpp keeps, so that what fits is known before a decode fails.
+        # The cell of each slot's i-th generated token, and how many slots hold each cell: the same records
+        # that llama.cpp keeps, so that it is known what fits before a decode fails.
         self._cell = np.zeros((self.n_slots, n_tokens), dtype=np.int32)
         self._holders = np.zeros(model.n_cells, dtype=np.int32)
         self._unused = np.arange(model.n_cells, dtype=np.int32)
@@ -48,10 +48,10 @@ class KVSlots:
         model.clear()
 
     def prefill(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
-        """Decode in chunks what the model does not remember of the prompt.
+        """Decode the part of the prompt that is not in the prefix cache, in chunks.
 
-        Returns its slot and the logits (1, V) after its last token. `check` is called between chunks
-        and may raise, to stop early.
+        Returns its slot and the logits (1, V) after its last token. `check` is called between chunks; it
+        may raise to stop early.
         """
         if self._grammar is not None:
             self.model = cast(LanguageModel, ConstrainedLM(self.model, self._grammar, len(tokens)))
@@ -70,36 +70,36 @@ class KVSlots:
         return slot, logits
 
     def tempered(self, logits: Floats, alpha: float) -> TemperedLogits:
-        """Rows of logits that were handed out here, at an exponent."""
+        """Rows of logits that this object returned, at an exponent."""
         return TemperedLogits(logits, alpha, self.model.n_threads, has_rest=self._grammar is not None)
 
     def token_columns(self, logits: Floats) -> Floats:
-        """The columns (R, V) of rows that are tokens."""
+        """The columns (R, V) of rows of logits that belong to tokens."""
         return logits[:, : self.model.n_vocab]
 
     def no_token_allowed(self, logits: Floats) -> NDArray[np.bool_]:
-        """(R,) whether no token may follow behind these rows, which a grammar can leave."""
+        """(R,) True where a grammar allows no next token."""
         return np.zeros(len(logits), dtype=np.bool_) if self._grammar is None else no_token_allowed(logits)
 
     @property
     def cells_used(self) -> int:
-        """Cells in use, the prompt's included."""
+        """Cells in use, including those of the prompt."""
         return self._n_prompt + self._n_used
 
     @property
     def n_usable(self) -> int:
-        """Slots for histories that are written to."""
+        """Number of slots that are not pinned."""
         return self.n_slots - self.n_pinned
 
     def can_decode(self, n_histories: int, n_each: int = 1) -> bool:
-        """Whether so many tokens more fit for each of n_histories, the new ones' slots included."""
+        """Whether n_each more tokens fit for each of n_histories, including the slots of new histories."""
         n_rows = n_histories * n_each
         return n_histories <= self.n_usable and self.cells_used + n_rows <= self.model.n_cells
 
     def fork(self, slot: int, length: int | None = None) -> int:
         """A new slot with the same history, or with its first `length` generated tokens.
 
-        The latter needs a model that can forget.
+        A shorter copy needs a model that can forget tokens (`can_forget`).
         """
         if not self._is_held[slot]:
             raise SequenceError(f"slot {slot} is free: it has no history to fork")
@@ -107,7 +107,7 @@ class KVSlots:
             length = int(self._length[slot])
         is_shorter = length < self._length[slot]
         if is_shorter and not self.model.can_forget:
-            raise SequenceError("the model cannot forget a history's end: replay its beginning instead")
+            raise SequenceError("the model cannot forget a history's last tokens: decode its beginning again")
         new = self._take_slot()
         self.model.copy(slot, new)
         if is_shorter:
@@ -120,9 +120,9 @@ class KVSlots:
         return new
 
     def release(self, slot: int) -> None:
-        """Give a slot back, and the cells that nobody else holds."""
+        """Free a slot, and the cells that no other slot holds."""
         if not self._is_held[slot]:
-            raise SequenceError(f"slot {slot} is free already")
+            raise SequenceError(f"slot {slot} is already free")
         self.model.remove(slot)
         self._free_cells(self._cell[slot, : self._length[slot]])
         self._length[slot] = 0
@@ -130,7 +130,7 @@ class KVSlots:
         self._free.append(slot)
 
     def _free_cells(self, cells: NDArray[np.int32]) -> None:
-        """A slot does not hold these any more."""
+        """Record that one slot less holds these cells; free those that no slot holds."""
         self._holders[cells] -= 1
         freed = cells[self._holders[cells] == 0]
         self._n_used -= len(freed)
@@ -144,17 +144,17 @@ class KVSlots:
         return slot
 
     def truncate(self, slot: int, length: int) -> None:
-        """Forget all but the first `length` generated tokens of a slot; needs a model that can forget."""
+        """Drop all but the first `length` generated tokens of a slot; needs a model that `can_forget`."""
         if length >= self._length[slot]:
             return
         if not self.model.can_forget:
-            raise SequenceError("the model cannot forget a history's end: replay its beginning instead")
+            raise SequenceError("the model cannot forget a history's last tokens: decode its beginning again")
         self.model.remove(slot, self._n_prompt + length)
         self._free_cells(self._cell[slot, length : self._length[slot]])
         self._length[slot] = length
 
     def lengths(self, slots: Ints) -> Ints:
-        """How many generated tokens each slot holds."""
+        """The number of generated tokens that each slot holds."""
         return self._length[slots]
 
     def decode(self, slots: Ints, tokens: Ints) -> Floats:
@@ -170,10 +170,10 @@ class KVSlots:
     def decode_blocks(
         self, slots: Ints, blocks: Sequence[Ints], *, last_only: bool = False, rows: Ints | None = None
     ) -> Floats:
-        """Decode several tokens for each slot, as many of them in a batch as it takes.
+        """Decode a block of tokens for each slot, in batches of up to `n_batch` tokens.
 
-        Returns the logits of all of them, block after block, or of each block's last token, or of some
-        `rows`, ascending: valid until the next call. A block has at least one token.
+        Returns the logits of all tokens, block after block, or of each block's last token (`last_only`), or
+        of some `rows`, ascending. They are valid until the next call. A block has at least one token.
         """
         sizes = np.array([len(block) for block in blocks])
         if rows is None and sizes.max() == 1 and len(blocks) <= self.model.n_batch:
@@ -181,27 +181,27 @@ class KVSlots:
         ends = np.cumsum(sizes)
         n_rows = int(ends[-1])
         self._require_room(slots, n_rows)
-        tokens, of_row = np.concatenate(blocks), np.repeat(slots, sizes)
-        lengths = self._length[of_row] + np.arange(n_rows) - np.repeat(ends - sizes, sizes)
-        wanted = ends - 1 if last_only else np.arange(n_rows) if rows is None else rows
+        tokens, row_slots = np.concatenate(blocks), np.repeat(slots, sizes)
+        lengths = self._length[row_slots] + np.arange(n_rows) - np.repeat(ends - sizes, sizes)
+        outputs = ends - 1 if last_only else np.arange(n_rows) if rows is None else rows
         found = []
         for start in range(0, n_rows, self.model.n_batch):
             part = slice(start, min(start + self.model.n_batch, n_rows))
-            # llama.cpp wants one row's logits at least; where none is asked for, the last one's are dropped.
-            here = wanted[(wanted >= start) & (wanted < part.stop)] - start
-            outputs = here if len(here) else np.array([part.stop - start - 1])
+            # llama.cpp needs at least one output row; if none is needed, that of the last row is dropped.
+            here = outputs[(outputs >= start) & (outputs < part.stop)] - start
+            part_outputs = here if len(here) else np.array([part.stop - start - 1])
             logits = self.model.decode(
-                tokens[part], self._n_prompt + lengths[part], of_row[part], outputs=outputs
+                tokens[part], self._n_prompt + lengths[part], row_slots[part], outputs=part_outputs
             )
-            self._record_cells(of_row[part], lengths[part])
-            np.maximum.at(self._length, of_row[part], lengths[part] + 1)
+            self._record_cells(row_slots[part], lengths[part])
+            np.maximum.at(self._length, row_slots[part], lengths[part] + 1)
             is_only = n_rows <= self.model.n_batch
             found.append(logits if is_only else logits[: len(here)].copy())
         self.peak_rows = max(self.peak_rows, min(n_rows, self.model.n_batch))
         return found[0] if len(found) == 1 else np.concatenate(found)
 
     def refill(self, slot: int, tokens: Ints) -> None:
-        """Decode several tokens that follow a slot's history, or none; their logits are not wanted."""
+        """Decode tokens (any number, or none) that follow a slot's history; their logits are dropped."""
         if len(tokens):
             self.decode_blocks(np.array([slot]), [tokens], last_only=True)
 
@@ -209,10 +209,10 @@ class KVSlots:
         if not self._is_held[slots].all():
             raise SequenceError("a slot is free: it has no history to append to")
         if len(slots) > self.n_usable or self.cells_used + n_rows > self.model.n_cells:
-            raise ContextFull(f"no free cells for {n_rows} rows")
+            raise ContextFull(f"the KV cache has no room for {n_rows} more tokens")
 
     def _record_cells(self, slots: Ints, lengths: Ints) -> None:
-        """Note a new cell for the token of each slot at each length, and the decode."""
+        """Record a new cell for the token of each slot at each length, and count the decode."""
         cells = self._unused[self._n_used : self._n_used + len(slots)]
         self._cell[slots, lengths] = cells
         self._holders[cells] = 1

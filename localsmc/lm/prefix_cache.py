@@ -1,8 +1,8 @@
-"""A model that remembers the last prompt: the next one that begins alike is decoded from where they part.
+"""Prefix cache: a model keeps the last prompt, and decodes the next one from the first different token on.
 
-One sequence, the keeper, is kept out of everybody's reach. It holds what the last prompt was, in cells
-that the run at work shares, so that it takes no room beside that run; when a prompt comes that goes
-another way, what differs is forgotten first. A recurrent model remembers a whole prompt or nothing.
+One sequence, the keeper, is reserved for the cache. It holds the last prompt in cells that the current run
+shares, so it takes no extra room. If the next prompt differs, the keeper first drops the tokens after the
+common prefix. A recurrent model keeps the whole prompt or nothing.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from localsmc.lm.interface import LanguageModel, LMWrapper, TokenIds, common_pre
 
 
 class PrefixCache(LMWrapper):
-    """A model but for one sequence id, its last, which holds the prompt that was decoded last."""
+    """A model whose last sequence id is reserved: it holds the prompt that was decoded last."""
 
     def __init__(self, model: LanguageModel) -> None:
         super().__init__(model)
@@ -21,13 +21,13 @@ class PrefixCache(LMWrapper):
         self._prompt: TokenIds = np.zeros(0, dtype=np.int32)
 
     def clear(self) -> None:
-        """Forget every sequence but the keeper."""
+        """Remove all tokens of all sequences but the keeper."""
         for seq in range(self.n_seq_max):
             self._model.remove(seq)
 
     def match_prefix(self, seq: int, prompt: TokenIds) -> int:
         """See `LanguageModel.match_prefix`."""
-        # Logits come from decoding: the last token is decoded in any case.
+        # The last token is always decoded, since its logits are needed.
         n = len(common_prefix([self._prompt, prompt[:-1]]))
         if n < len(self._prompt):
             n = n if self._model.can_forget else 0
@@ -43,7 +43,7 @@ class PrefixCache(LMWrapper):
         self._prompt = prompt
 
     def _forget(self, n: int) -> None:
-        """All but the first tokens; where this breaks off nothing is known of what the keeper holds."""
+        """Drop all but the first n tokens; if this raises, the cache counts as empty."""
         rest, self._prompt = self._prompt[:n], self._prompt[:0]
         self._model.remove(self._keeper, n)
         self._prompt = rest

@@ -1,8 +1,8 @@
-"""A finite language model with known probabilities, for tests: ours and yours.
+"""A finite language model with known probabilities, for tests of localsmc and of your own methods.
 
-`ToyModel` implements the `LanguageModel` seam exactly, in float64, and is as strict as llama.cpp
-about sequences, positions and cells, so that what passes here is not kept afloat by leniency.
-Its next-token law depends on the whole history, so a wrong cell shows.
+`ToyModel` implements the `LanguageModel` interface exactly, in float64. It is as strict as llama.cpp about
+sequences, positions and cells. Its next-token distribution depends on the whole history, so a wrong KV
+cell changes the result.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
 class ToyModel:
-    """Random logits for every history over a tiny vocabulary; token 0 ends a generation.
+    """Random logits for every history over a tiny vocabulary; token 0 is the end token by default.
 
-    `laws` gives the next-token probabilities of some histories, prompt included.
+    `laws` sets the next-token probabilities of some histories (prompt included).
     """
 
     def __init__(
@@ -50,11 +50,11 @@ class ToyModel:
             self._table: dict[tuple[int, ...], Doubles] = {
                 history: np.log(np.array(law, float)) for history, law in (laws or {}).items()
             }
-        # A cell is (position, token, the sequences that hold it), as in llama.cpp's unified cache.
+        # A cell is (position, token, sequences that hold it), as in llama.cpp's unified KV cache.
         self._cells: list[tuple[int, int, set[int]]] = []
 
     def logits(self, history: Sequence[int]) -> Doubles:
-        """(V,) logits after a whole history, prompt included; one of them may be -inf."""
+        """(V,) logits after a whole history, prompt included; they may contain −inf."""
         key = tuple(int(token) for token in history)
         if key not in self._table:
             rng = np.random.default_rng([self._seed, len(key), *key])
@@ -69,9 +69,9 @@ class ToyModel:
         return np.asarray(logits - top - np.log(np.exp(logits - top).sum()))
 
     def texts(self, prompt: Sequence[int], n_tokens: int) -> Iterator[tuple[tuple[int, ...], float]]:
-        """Every generation of at most n_tokens tokens with its log-probability.
+        """Every completion of at most n_tokens tokens, with its log-probability.
 
-        A generation ends with an end token or has exactly n_tokens tokens.
+        A completion ends with an end token or has exactly n_tokens tokens.
         """
         pending: list[tuple[tuple[int, ...], float]] = [((), 0.0)]
         while pending:
@@ -83,7 +83,7 @@ class ToyModel:
             pending += [((*text, v), logp + float(step[v])) for v in range(self.n_vocab)]
 
     def history(self, seq: int) -> list[int]:
-        """The tokens of a sequence by position; raises SequenceError where a position is doubled."""
+        """The tokens of a sequence by position; raises SequenceError if one is missing or doubled."""
         held = sorted((position, token) for position, token, seqs in self._cells if seq in seqs)
         positions = [position for position, _ in held]
         if positions != list(range(len(held))):
@@ -93,9 +93,9 @@ class ToyModel:
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`."""
         if not 1 <= len(tokens) <= self.n_batch:
-            raise SequenceError(f"{len(tokens)} rows, but a batch takes 1 to {self.n_batch}")
+            raise SequenceError(f"the batch has {len(tokens)} tokens, but must have 1 to {self.n_batch}")
         if len(self._cells) + len(tokens) > self.n_cells:
-            raise ContextFull(f"no free cells for {len(tokens)} rows")
+            raise ContextFull(f"the KV cache has no room for {len(tokens)} more tokens")
         before = len(self._cells)
         rows = []
         try:
@@ -111,7 +111,7 @@ class ToyModel:
             raise SequenceError(f"token {token} or sequence {seq} is out of range")
         history = self.history(seq)
         if position != len(history):
-            raise SequenceError(f"sequence {seq} goes on at {len(history)}, not at {position}")
+            raise SequenceError(f"the next position of sequence {seq} is {len(history)}, not {position}")
         self._cells.append((position, token, {seq}))
         return self.logits([*history, token])
 
@@ -126,7 +126,7 @@ class ToyModel:
     def remove(self, seq: int, start: int = 0) -> None:
         """See `LanguageModel.remove`."""
         if 0 < start < len(self.history(seq)) and not self.can_forget:
-            raise SequenceError(f"the memory cannot forget sequence {seq} from position {start} on")
+            raise SequenceError(f"the model cannot forget sequence {seq} from position {start} on")
         for position, _, seqs in self._cells:
             if position >= start:
                 seqs.discard(seq)
@@ -137,11 +137,11 @@ class ToyModel:
         self._cells.clear()
 
     def match_prefix(self, seq: int, prompt: TokenIds) -> int:
-        """See `LanguageModel.match_prefix`: nothing is remembered."""
+        """See `LanguageModel.match_prefix`: nothing is cached."""
         return 0
 
     def store_prefix(self, seq: int, prompt: TokenIds) -> None:
-        """See `LanguageModel.store_prefix`."""
+        """See `LanguageModel.store_prefix`: nothing is cached."""
 
     @property
     def n_used(self) -> int:

@@ -1,4 +1,4 @@
-"""A model with the first tokens of its vocabulary only: its law given that it uses no others."""
+"""A model restricted to the first tokens of its vocabulary: each next-token distribution is renormalised."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from localsmc.numerics.log_math import Floats, Ints
 
 
 def vocab_subset(model: LanguageModel, n_vocab: int) -> LanguageModel:
-    """The model over its first n_vocab tokens; itself where it has no more."""
+    """The model over its first n_vocab tokens; the model itself if it has no more."""
     return model if model.n_vocab == n_vocab else cast(LanguageModel, _VocabSubset(model, n_vocab))
 
 
 class _VocabSubset(LMWrapper):
-    """Hands everything on to the model, and of its logits the first columns back."""
+    """A model that returns only the first columns of the logits."""
 
     def __init__(self, model: LanguageModel, n_vocab: int) -> None:
         super().__init__(model)

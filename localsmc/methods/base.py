@@ -1,11 +1,11 @@
-"""What every method is: a frozen configuration that starts a run on a request."""
+"""What all methods have in common: a frozen configuration that starts a run on a request."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
 from localsmc.errors import ConfigError
 from localsmc.methods.request import KVDemand, Request
@@ -16,27 +16,30 @@ if TYPE_CHECKING:
 
 
 class Method(Protocol):
-    """A frozen dataclass of parameters with a name."""
+    """A frozen dataclass of parameters, with a name.
+
+    Optional attributes: `unused`, `knows_logp`, `early`, `pair` and `no_grammar`, see the functions below.
+    """
 
     name: ClassVar[str]
 
     @property
     def select(self) -> str:
-        """The selector that is used where none is asked for."""
+        """The selector that is used if the user names none."""
         ...
 
     @property
     def weight_exponent(self) -> float | None:
-        """The exponent by which its weights are sharper than the model; None where they tell nothing."""
+        """The exponent α by which its weights are sharper than the model; None if they say nothing."""
         ...
 
     @property
     def room(self) -> KVDemand:
-        """What memory it would like; with less a run waits, reduces, or says that it cannot."""
+        """The KV cache it asks for; with less, a run works in batches, reduces its histories, or raises."""
         ...
 
     def start(self, request: Request) -> SamplingRun:
-        """Decode the prompt and stand at its end."""
+        """Decode the prompt and return a run that is ready for its first step."""
         ...
 
 
@@ -45,30 +48,42 @@ def options_of(method: type[Method]) -> list[str]:
     return [field.name for field in fields(method)]  # type: ignore[arg-type]
 
 
-def from_options(method: type[Method], options: Mapping[str, Any]) -> Method:
-    """A method from a mapping; raises ConfigError for an unknown key, with the nearest known one."""
+def from_options(
+    method: type[Method], options: Mapping[str, Any], recommended: Mapping[str, Any] | None = None
+) -> Method:
+    """Build a method from a mapping.
+
+    `recommended` values replace defaults: they apply if `options` does not name the parameter and the
+    parameter has an effect with `options`. Raises ConfigError for an unknown key, with the nearest known one.
+    """
     known = options_of(method)
     for option in options:
         if option not in known:
             near = get_close_matches(option, known, 1)
-            there = f"it has: {', '.join(known)}" if known else "it has none: leave them out"
+            choices = f"choose from: {', '.join(known)}" if known else "remove it: it has no options"
             raise ConfigError(
                 f"{method.name} has no option `{option}`",
-                hint=f"did you mean `{near[0]}`?" if near else there,
+                hint=f"did you mean `{near[0]}`?" if near else choices,
             )
-    return method(**options)
+    found = method(**options)
+    if not recommended:
+        return found
+    unused = {name for group in unused_of(found) for name in group.names}
+    used = {name: value for name, value in recommended.items() if name not in unused}
+    return method(**{**used, **options})
 
 
 def checked_for(method: Method, select: str | None) -> Method:
-    """The method where its outcome is selected so, None for its own selector.
+    """The method to run for this selector, None for the method's own.
 
-    Raises ConfigError for selectors that look at what it does not know. Giving up texts that cannot win
-    (`early`) has the stated law under the method's own selector only.
+    Raises ConfigError for a selector that needs log-probabilities, if the method does not know them. `early`
+    is turned off for any selector but the method's own: dropping completions that cannot win keeps the
+    stated distribution for that selector only.
     """
     if select in BY_LOGP and not getattr(method, "knows_logp", True):
         raise ConfigError(
-            f"`select` {select} needs log-probabilities, which `{method.name}` does not know here",
-            hint=f"leave it out; its own is `{method.select}`",
+            f"`select={select}` needs log-probabilities, which `{method.name}` does not compute here",
+            hint=f"remove it, or use the method's own selector, `{method.select}`",
         )
     if getattr(method, "early", False) and select not in (None, method.select):
         return replace(method, early=False)  # type: ignore[type-var]
@@ -76,31 +91,56 @@ def checked_for(method: Method, select: str | None) -> Method:
 
 
 TOKENS, COMPLETIONS = "tokens", "texts"
-"""What a method has its two models share: a vocabulary, or words only."""
+"""What the two models of a method must share: token ids, or only text."""
 
 
 def draft_kind(method: Method | type[Method]) -> str | None:
-    """What the method has a target and a draft share; None where it has no draft."""
+    """What a method's target and draft must share (`pair`); None if it has no draft."""
     found: str | None = getattr(method, "pair", None)
     return found
 
 
 def refuse_grammar(method: Method) -> None:
-    """Raise ConfigError for a method that does not keep to a grammar; it says why."""
+    """Raise ConfigError if the method does not support constrained decoding (`no_grammar` says why)."""
     why: str | None = getattr(method, "no_grammar", None)
     if why is not None:
         raise ConfigError(
-            f"`{method.name}` takes no grammar: {why}",
-            hint="`power-smc`, `draft-smc`, `power-mh`, `power-tempering`, `sample`, `best-of-n`,"
-            " `self-consistency` and `greedy` do",
+            f"`{method.name}` does not support a grammar: {why}",
+            hint="use `power-smc`, `draft-smc`, `power-mh`, `power-tempering`, `sample`, `best-of-n`,"
+            " `self-consistency` or `greedy`",
         )
 
 
-def reject_unused(method: Method, idle: Sequence[str], where: str, hint: str) -> None:
-    """Raise ConfigError for a parameter that was changed and has no say."""
-    for field in fields(method):  # type: ignore[arg-type]
-        if field.name in idle and getattr(method, field.name) != field.default:
-            raise ConfigError(f"`{field.name}` has no say where {where}", hint=f"leave it out, or {hint}")
+class Unused(NamedTuple):
+    """Parameters that have no effect with the others as they are, why, and what gives them one.
+
+    `when` continues "has no effect", e.g. "with `rule=opt`"; `remedy` is an imperative.
+    """
+
+    names: tuple[str, ...]
+    when: str
+    remedy: str
+
+
+class UnusedOption(ConfigError):
+    """A parameter is set that has no effect with the others as they are."""
+
+
+def unused_of(method: Method) -> list[Unused]:
+    """The parameters of a method that have no effect with the others as they are (`unused`)."""
+    found: list[Unused] = getattr(method, "unused", [])
+    return found
+
+
+def reject_unused(method: Method) -> None:
+    """Raise UnusedOption if a parameter is not at its default and has no effect."""
+    defaults = {field.name: field.default for field in fields(method)}  # type: ignore[arg-type]
+    for group in unused_of(method):
+        for name in group.names:
+            if getattr(method, name) != defaults[name]:
+                raise UnusedOption(
+                    f"`{name}` has no effect {group.when}", hint=f"remove it, or {group.remedy}"
+                )
 
 
 def require_between(name: str, value: float, low: float, high: float) -> None:

@@ -1,6 +1,6 @@
-"""How far a token history has come: live, stopped, out of length, or pruned."""
+"""The state of a token history: live, stopped, out of length, or pruned."""
 
 from __future__ import annotations
 
 LIVE, STOPPED, OUT_OF_LENGTH, PRUNED = 0, 1, 2, 3
-"""How a history stands: not finished, ended by itself, at the last token allowed, given up."""
+"""Not finished; ended by an end token or stop rule; at the token limit; dropped by the method."""

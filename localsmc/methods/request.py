@@ -1,10 +1,10 @@
-"""What a method is asked for, and what it hands back."""
+"""The input and output of a method: `Request` and `WeightedText`, and its `KVDemand`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from localsmc.lm.constrained import TokenConstraint
 from localsmc.lm.interface import LanguageModel, TokenIds
@@ -12,50 +12,47 @@ from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.results import FinishReason
 from localsmc.text.stop_rule import StopRule
 
-if TYPE_CHECKING:
-    pass
-
 
 def no_check() -> None:
-    """The default check: go on."""
+    """The default `check`: never stops."""
 
 
 def no_answer(_tokens: TokenIds) -> None:
-    """The default reading of a text: it gives no answer."""
+    """The default `answer`: a completion has none."""
 
 
 class PromptBuilder(Protocol):
-    """How a problem is put to a model in words, for methods that write their own prompts."""
+    """Builds prompts for a model, for methods that write prompts themselves."""
 
     problem: str
 
     def prompt(self, problem: str) -> TokenIds:
-        """Some problem as the settings have it put, up to where the reply begins."""
+        """The prompt for a problem, with everything the settings add, up to the start of the reply."""
         ...
 
     def request(self, text: str) -> TokenIds:
-        """Some other request, without what the settings add to a problem."""
+        """The prompt for another request, without what the settings add to a problem."""
         ...
 
     def follow_up(self, request: str, reply: str) -> TokenIds:
-        """What comes behind a reply: its end, another request, and how the reply to that begins."""
+        """The tokens after a reply: its end, another request, and the start of the reply to that."""
         ...
 
     def tokens(self, text: str) -> TokenIds:
-        """A reply's text, control tokens not read as such."""
+        """The tokens of a reply's text; control tokens in it are tokenised as plain text."""
         ...
 
     def text(self, tokens: TokenIds) -> str:
-        """The text of some tokens of a reply; end tokens have none."""
+        """The text of tokens of a reply; end tokens have no text."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftModel:
-    """A smaller model that writes for a larger one; where they share tokens, its prompt is the other's.
+    """A draft model and its prompt, which is the target's prompt if they share token ids.
 
-    `cost` is that of one of its tokens over one of the other's. `shares_tokens` says whether an id is the
-    same token in both, as far as both have it; methods that need it are given no other draft.
+    `cost` is the cost of one of its tokens divided by that of one of the target's. `shares_tokens` is True if
+    an id that both vocabularies have is the same token in both; methods that need this get no other draft.
     """
 
     model: LanguageModel
@@ -67,9 +64,9 @@ class DraftModel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What a method works on. `n_tokens` ≥ 1 is the horizon: longer generations are cut there.
+    """The input of a run. `n_tokens` ≥ 1 is the token limit: longer completions are cut there.
 
-    A method that needs a draft, or words of its own, is given them.
+    `draft` is set for methods that need a draft model, `prompts` for methods that write prompts themselves.
     """
 
     model: LanguageModel
@@ -78,20 +75,20 @@ class Request:
     stop: StopRule
     draw: CategoricalSampler
     check: Callable[[], None] = no_check
-    """Called between chunks of the prompt; may raise to stop."""
+    """Called between chunks of the prompt; may raise to stop early."""
     answer: Callable[[TokenIds], str | None] = no_answer
-    """What a finished text answers, equal for equal answers; None where it gives none."""
+    """The answer in a finished completion, equal for equal answers; None if it has none."""
     draft: DraftModel | None = None
     prompts: PromptBuilder | None = None
     grammar: TokenConstraint | None = None
-    """What texts are restricted to, the draft's as well."""
+    """The grammar that constrains completions, those of the draft as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightedText:
-    """A distinct history as a run leaves it; the weights of all of them sum to 1.
+    """A distinct completion of a run; the weights of all of them sum to 1.
 
-    `logp` and `score` as in `records.Completion`.
+    `logp` and `score` are as in `results.Completion`.
     """
 
     tokens: TokenIds
@@ -103,9 +100,10 @@ class WeightedText:
 
 
 class KVDemand(NamedTuple):
-    """What a run would like to hold at once, the prompt aside: sequences, and texts of full length.
+    """The KV cache that a run asks for, besides the prompt: sequences, and completions of full length.
 
-    With fewer than `least` texts it cannot run. Each has about `beside` more tokens, of what the method says.
+    With room for fewer than `least` completions it cannot run. Each completion comes with about `beside` more
+    tokens of prompts that the method writes.
     """
 
     sequences: int

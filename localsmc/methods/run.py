@@ -1,7 +1,7 @@
-"""A run, and what it does with particles: what a method has started, step by step.
+"""Runs: a method that has been started, step by step.
 
-A run is an iterator of steps. It can be asked for its outcome at any moment; progress display,
-traces, deadlines and Ctrl-C are consumers of it, and looking never changes it.
+A run is an iterator of steps. Its outcome can be read at any time: the progress display, traces, time limits
+and Ctrl-C only read it, and reading does not change it.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ from localsmc.results import FinishReason, HistoryInfo, HistoryState, StepInfo
 
 
 class SamplingRun(ABC):
-    """What a method has started; iterate it, and ask for its outcome at any moment.
+    """A method that has been started: iterate it, and read its outcome at any time.
 
-    `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges of
-    texts between chains; other methods have none.
+    `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges between chains;
+    they are 0 for other methods.
     """
 
     is_decided = False
-    """Whether it ended with texts unfinished, since its method had seen enough."""
+    """Whether the run stopped early, with completions unfinished, because the result was decided."""
     drafts: KVSlots | None = None
-    """The draft's, where there is one."""
+    """The KV slots of the draft model, if there is one."""
     n_drafted = n_kept = n_rated = n_rewritten = n_wasted = 0
-    """Tokens that a draft wrote, those of them that are in the texts; tokens that the target read to rate
-    steps, tokens of its own, and its rows for what is in no text."""
+    """Tokens that the draft wrote, and those of them in completions; tokens that the target read to rate
+    steps, that it wrote itself, and that it decoded but are in no completion."""
     resamples = reductions = 0
     proposals = accepted = swap_proposals = swaps = 0
 
@@ -53,7 +53,7 @@ class SamplingRun(ABC):
             raise nothing_allowed("to begin with")
 
     def _finish_prefill(self) -> None:
-        """Say that the prompt is done and everything is in place for the first step."""
+        """Record the time: the prompt is decoded, and the run is ready for its first step."""
         self.prompt_seconds = time.perf_counter() - self._began
         self._decoded_before = self._seconds_of_both()
 
@@ -63,12 +63,12 @@ class SamplingRun(ABC):
 
     @property
     def decode_seconds(self) -> float:
-        """Spent evaluating batches since the prompt, by both models."""
+        """Seconds spent evaluating batches since the prompt, by both models."""
         return sum(self._seconds_of_both()) - sum(self._decoded_before)
 
     @property
     def draft_seconds(self) -> float:
-        """The draft's part of them."""
+        """The draft model's part of `decode_seconds`."""
         return self._seconds_of_both()[1] - self._decoded_before[1]
 
     def __iter__(self) -> Iterator[StepInfo]:
@@ -78,26 +78,26 @@ class SamplingRun(ABC):
         if self.is_done:
             raise StopIteration
         if self._is_broken:
-            raise SequenceError("a step of this run failed; its result is what it was before")
+            raise SequenceError("a step of this run failed; its result is that of the step before")
         self._is_broken = True
         before = self.sequences.forks, self.sequences.rows, self.reductions
         began = time.perf_counter()
-        move = self._step()
+        outcome = self._step()
         self.seconds += time.perf_counter() - began
         self.steps += 1
-        self.resamples += move.resampled
+        self.resamples += outcome.resampled
         forks, rows, reductions = before
         n_histories, n_finished, log_z = self._progress()
         self._is_broken = False
         return StepInfo(
             step=self.steps,
-            alpha=move.alpha,
+            alpha=outcome.alpha,
             rows=self.sequences.rows - rows,
             histories=n_histories,
             finished=n_finished,
-            ess=move.ess,
+            ess=outcome.ess,
             log_z=log_z,
-            resampled=move.resampled,
+            resampled=outcome.resampled,
             forks=self.sequences.forks - forks,
             reductions=self.reductions - reductions,
             cells=self.sequences.cells_used,
@@ -105,34 +105,34 @@ class SamplingRun(ABC):
 
     @abstractmethod
     def _step(self) -> StepOutcome:
-        """One batch decoded, after what had to be decoded again for it, and what was done with it."""
+        """Do one step: decode one batch (and refill slots if needed), and process its logits."""
 
     @abstractmethod
     def _progress(self) -> tuple[int, int, float | None]:
-        """Histories that are kept apart, how many of them are finished, and the evidence so far."""
+        """The number of distinct histories, how many of them are finished, and the log evidence so far."""
 
     @property
     @abstractmethod
     def is_done(self) -> bool:
-        """Whether there is nothing left to do."""
+        """Whether the run is over."""
 
     @property
     def log_z(self) -> float | None:
-        """The log evidence estimate; None where the method has none, or the run was cut short."""
+        """The estimate of the log evidence; None if the method has none, or the run was cut short."""
         return None
 
     @property
     @abstractmethod
     def ess(self) -> float:
-        """How many independent texts the weighted ones are worth."""
+        """The number of independent completions that the weighted ones are worth."""
 
     @abstractmethod
     def endings(self) -> list[WeightedText]:
-        """Every distinct history now, the heaviest first; unfinished ones are "cancelled"."""
+        """Every distinct history now, highest weight first; unfinished ones are "cancelled"."""
 
     @abstractmethod
     def population(self) -> list[HistoryInfo]:
-        """The histories at work now, for a trace."""
+        """The current histories, for a trace."""
 
     def _history(
         self, wave: int, node: int, parent: int, token: int, *, count: int, weight: float, logp: float | None,
@@ -154,7 +154,7 @@ class SamplingRun(ABC):
         logp: float | None,
         finish: int,
     ) -> list[HistoryInfo]:
-        """A text's tokens from the `first` on, for a trace; always its last one, which says how it stands."""
+        """A history's tokens from `first` on, for a trace; always with the last one, which has its state."""
         first = max(0, min(first, len(nodes) - 1))
         return [
             self._history(
@@ -170,7 +170,7 @@ REASONS: dict[int, FinishReason] = {LIVE: "cancelled", STOPPED: "stop", OUT_OF_L
 
 
 def merged(endings: Iterable[WeightedText]) -> list[WeightedText]:
-    """Equal texts as one, with their weights and counts together; the heaviest first."""
+    """Merge equal completions, adding their weights and counts; highest weight first."""
     by_text: dict[bytes, WeightedText] = {}
     for ending in endings:
         key = ending.tokens.tobytes()
@@ -182,16 +182,16 @@ def merged(endings: Iterable[WeightedText]) -> list[WeightedText]:
 
 
 def effective_completions(endings: Iterable[WeightedText]) -> float:
-    """1 / Σ weight² over distinct texts; 0 where there is none."""
+    """1 / Σ weight² over distinct completions; 0 if there are none."""
     squares = sum(ending.weight**2 for ending in endings)
     return 1 / squares if squares else 0.0
 
 
 class StepOutcome(NamedTuple):
-    """What a method did in a step: the exponent it drew with, the ESS it saw, whether it resampled.
+    """The outcome of a step: the exponent, the ESS, and whether particles were resampled.
 
-    `is_decided` ends the run: what is unfinished and was not cut is left as it is. `has_more` says
-    that there is more to do even where every history has ended.
+    `is_decided` ends the run early: unfinished histories that were not pruned stay as they are. With
+    `has_more` the run continues even if every history has ended.
     """
 
     alpha: float
@@ -202,49 +202,49 @@ class StepOutcome(NamedTuple):
 
 
 def check_room(request: Request) -> None:
-    """Raise unless there is a prompt, and prompt and horizon fit one sequence."""
+    """Raise ConfigError for an empty prompt, PromptTooLong unless prompt and token limit fit one sequence."""
     if not len(request.prompt):
         raise ConfigError("the prompt has no tokens")
     n_prompt, room = len(request.prompt), min(request.model.n_length, request.model.n_cells)
     if n_prompt + request.n_tokens > room:
         raise PromptTooLong(
-            f"the prompt has {n_prompt} tokens and {request.n_tokens} more are asked for,"
+            f"the prompt has {n_prompt} tokens and the limit is {request.n_tokens} more,"
             f" but the context holds {room}",
             hint="raise `--ctx-size`, lower `--predict`, or shorten the problem",
         )
 
 
 def nothing_allowed(where: str) -> NothingAllowed:
-    """A grammar leaves no token of the vocabulary."""
+    """The error for a grammar that allows no token."""
     return NothingAllowed(
         f"the grammar allows no token {where}",
-        hint="the model may have no tokens for it; else try more `--particles` or another `--seed`",
+        hint="the model may have no tokens for it; if it has, try more `--particles` or another `--seed`",
     )
 
 
-def require_capacity(n_texts: int, request: Request, who_takes: str) -> None:
-    """Raise ContextFull unless so many texts of full length, each in a sequence, fit beside the prompt."""
+def require_capacity(n_texts: int, request: Request, what_needs: str) -> None:
+    """Raise ContextFull unless the prompt and n_texts completions of full length fit, one per sequence."""
     model = request.model
     n_cells = len(request.prompt) + n_texts * request.n_tokens
     if model.n_seq_max < n_texts + 1:
         raise ContextFull(
-            f"{who_takes} {n_texts + 1} sequences, but there are {model.n_seq_max}",
+            f"{what_needs} {n_texts + 1} sequences, but there are {model.n_seq_max}",
             hint="raise `--batch-size`, or lower `--particles`",
         )
     if model.n_cells < n_cells:
         raise ContextFull(
-            f"{who_takes} {n_cells} cells, but there are {model.n_cells}:"
-            f" {n_texts} texts may have {request.n_tokens} tokens each",
+            f"{what_needs} {n_cells} KV cells, but there are {model.n_cells}:"
+            f" {n_texts} completions may have {request.n_tokens} tokens each",
             hint="raise `--ctx-size`, or lower `--predict` or `--particles`",
         )
 
 
 def require_draft(request: Request) -> DraftModel:
-    """The request's draft; ConfigError where there is none, PromptTooLong where it has no room."""
+    """The request's draft; raises ConfigError if there is none, PromptTooLong if its context is too small."""
     if request.draft is None:
-        raise ConfigError("the method needs a second model that writes drafts", hint="add `-md small.gguf`")
+        raise ConfigError("the method needs a draft model", hint="add `-md small.gguf`")
     draft = request.draft
-    # What the draft's vocabulary lacks it reads as the last token that it has.
+    # The draft reads tokens that its vocabulary lacks as its last token.
     draft = replace(draft, prompt=np.minimum(draft.prompt, draft.model.n_vocab - 1))
     check_room(replace(request, model=draft.model, prompt=draft.prompt))
     return draft

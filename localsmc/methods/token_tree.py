@@ -1,7 +1,7 @@
-"""The tree of all tokens ever drawn: each node is a token and its parent node.
+"""The tree of all tokens drawn in a run: each node is a token and its parent node.
 
-A history is a node; forking one costs nothing here, and its tokens are read back by walking up.
-A node may keep how probable its history is, and was to be proposed, for who proposes others later.
+A history is a node. Forking a history costs nothing here; its tokens are read by walking up to the root. A
+node may store its history's log-probability under the model and under the proposal, for later moves.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ ROOT = 0
 
 
 class TokenTree:
-    """Grows by whole steps; node 0 is the end of the prompt."""
+    """A tree of tokens; node 0 (ROOT) is the end of the prompt."""
 
     def __init__(self) -> None:
         self._parent = np.zeros(1024, dtype=np.int64)
@@ -24,11 +24,14 @@ class TokenTree:
         self._size = 1
 
     def __len__(self) -> int:
-        """Nodes, the prompt's end included."""
+        """The number of nodes, including the root."""
         return self._size
 
     def append(self, parents: Ints, tokens: Ints, logs: Doubles | None = None) -> Ints:
-        """A new node (K,) for each parent node and token (K,), which adds its own `logs` (K, 2)."""
+        """Add a node for each parent node and token (K,); returns the nodes (K,).
+
+        `logs` (K, 2) are the tokens' log-probabilities; `logs()` returns their sums over a history.
+        """
         nodes = np.arange(self._size, self._size + len(parents))
         while self._size + len(parents) > len(self._parent):
             self._parent = np.concatenate((self._parent, np.zeros_like(self._parent)))
@@ -57,9 +60,9 @@ class TokenTree:
         return tokens
 
     def logs(self, nodes: Ints) -> Doubles:
-        """(K, 2) log-probability of each node's history, from the model and from what proposed it.
+        """(K, 2) log-probability of each node's history, under the model and under its proposal.
 
-        NaN where it was not told.
+        NaN if it is not known.
         """
         return self._logs[nodes]
 

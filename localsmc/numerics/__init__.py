@@ -1,1 +1,1 @@
-"""Arrays and chance, without a model: log-domain sums, tempered logits, sampling, resampling, statistics."""
+"""Numerics without a model: log-domain sums, tempered logits, sampling, resampling, statistics."""

@@ -1,4 +1,4 @@
-"""One pass over a row of logits: its vocabulary folded into partial sums."""
+"""A single pass over a row of logits, reduced to partial sums: token v is in column v mod 512."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ import numpy as np
 from localsmc.numerics.log_math import Doubles, Floats
 
 COLUMNS = 512
-"""A folded row's."""
+"""Number of columns of a folded row."""
 
 
 FOLDED_FROM = 4 * COLUMNS
-"""Vocabularies below are a column a token: rows are worked on together, in fewer calls of NumPy."""
+"""Smaller vocabularies are not folded: all rows are processed together, in fewer NumPy calls."""
 
 
 FEW_COLUMNS = COLUMNS // 8
-"""Up to so many columns are gone through anew rather than all."""
+"""If at most this many columns need an exact sum, only those are recomputed, else all."""
 
 
 class _Buffers(threading.local):
-    """A thread's two buffers for a row of the vocabulary used last, of either dtype."""
+    """Two buffers per thread and dtype, in the shape of the last folded row."""
 
     def __init__(self) -> None:
         self._of: dict[Any, tuple[Floats, Floats]] = {}
@@ -38,7 +38,7 @@ buffers = _Buffers()
 
 
 def column_peaks(logits: Floats, out: Floats) -> Any:
-    """The highest logit of each column, and of all."""
+    """Write the highest logit of each column to `out` (512,); returns the highest of all."""
     n_whole = len(logits) // COLUMNS * COLUMNS
     np.maximum.reduce(logits[:n_whole].reshape(-1, COLUMNS), axis=0, out=out)
     rest = logits[n_whole:]
@@ -47,7 +47,7 @@ def column_peaks(logits: Floats, out: Floats) -> Any:
 
 
 def column_sums(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doubles) -> float:
-    """Σ exp(alpha·(logits − top)) of each column (512,); returns the sum of all at alpha 1."""
+    """Write Σ exp(alpha·(logits − top)) of each column to `out` (512,); returns the total at alpha 1."""
     shifted, mass = buffers.of(logits.dtype, -(-len(logits) // COLUMNS))
     flat = shifted.reshape(-1)
     np.subtract(logits, top, out=flat[: len(logits)])
@@ -62,11 +62,11 @@ def column_sums(logits: Floats, top: Any, peaks: Floats, alpha: float, out: Doub
 
 
 def _fill_by_bounds(shifted: Floats, plain: Doubles, peaks: Floats, alpha: float, out: Doubles) -> bool:
-    """The same sums where few columns have nearly all of the mass; False where it takes more of them.
+    """The column sums if few columns have nearly all of the mass; returns False if more columns matter.
 
-    A column has at least its peak's mass and at most its peak's to the power alpha − 1 times its mass
-    at alpha 1. Where that is as good as equal the peak's is taken: all of these together are off by less
-    than the rounding of the row's sum.
+    With m the peak's mass at alpha 1 (m ≤ 1) and s the column's sum at alpha 1, the sum at alpha is between
+    m^alpha and m^(alpha − 1)·s. If the bounds nearly agree, m^alpha is used: the errors of all such columns
+    together are below the rounding of the row's sum.
     """
     if alpha < 1.0:
         return False
@@ -81,13 +81,13 @@ def _fill_by_bounds(shifted: Floats, plain: Doubles, peaks: Floats, alpha: float
 
 
 def powers(shifted: Floats, mass: Floats, alpha: float) -> Doubles:
-    """(512,) sums over columns of masses to a power; both arrays are written over."""
+    """(512,) the sums over columns of the masses to the power alpha; overwrites both arrays."""
     if alpha in (2.0, 4.0):
-        # Squaring costs a fraction of another exp. What would become a denormal number, at many times the
-        # cost, is rounded to zero first: a bit of that size is lost beside this.
-        beside = mass.dtype.type(2.0 ** (np.finfo(mass.dtype).nmant + np.finfo(mass.dtype).minexp / alpha))
-        np.add(mass, beside, out=mass)
-        np.subtract(mass, beside, out=mass)
+        # Squaring costs a fraction of another exp. Masses whose power would be a denormal number, at many
+        # times the cost, are rounded to zero first: the offset rounds off all bits below its last one.
+        offset = mass.dtype.type(2.0 ** (np.finfo(mass.dtype).nmant + np.finfo(mass.dtype).minexp / alpha))
+        np.add(mass, offset, out=mass)
+        np.subtract(mass, offset, out=mass)
         for _ in range(int(alpha) // 2):
             np.multiply(mass, mass, out=mass)
     else:

@@ -1,18 +1,18 @@
-"""Log-domain arithmetic on rows of logits. Knows arrays only: no tokens, models or particles.
+"""Log-domain arithmetic on rows of logits: arrays only, no tokens, models or particles.
 
-Numerics follow the dtype of the logits (float64 on the toy model, float32 from llama.cpp);
-log-weights and evidence are float64. Nothing is exponentiated before its maximum is subtracted.
+Computations use the dtype of the logits (float64 from the toy model, float32 from llama.cpp); log-weights
+and evidence are float64. The maximum is always subtracted before exponentiation.
 
-Glossary, used everywhere in localsmc:
-    logits (R, V)   raw scores of the model, one row a history
+Glossary, for all of localsmc:
+    logits (R, V)   raw scores of the model, one row per history
     logp            log-probability under the model at temperature 1, full vocabulary
     logw            unnormalised log-weight of one particle, float64
     weights         normalised weights, they sum to 1
     logz            log evidence, the log of the normalising constant
     ess             effective sample size, 1 / Σ weights²
-    alpha           power exponent, 1 ≤ alpha ≤ 64; samples have 1 / temperature
-    mass (R, V)     unnormalised probabilities of a proposal, each row's maximum 1
-    n_*             counts; N particles, R rows, V vocabulary
+    alpha           power exponent, 1 ≤ alpha ≤ 64; for plain sampling 1 / temperature
+    mass (R, V)     unnormalised probabilities of a proposal; the maximum of each row is 1
+    n_*             counts; N particles, R rows, V tokens in the vocabulary
 `log` is the natural logarithm.
 """
 
@@ -31,11 +31,11 @@ Doubles = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 Lowest = Callable[[Floats], float]
-"""The lowest logit of a row (V,) that a truncation leaves."""
+"""Maps a row of logits (V,) to the lowest logit that a truncation (top-k, top-p, min-p) keeps."""
 
 
 def require_numbers(tops: Floats) -> None:
-    """Raise DecodeFailed unless the highest logit of every row is a number."""
+    """Raise DecodeFailed unless the highest logit of every row is finite."""
     if not np.isfinite(tops).all():
         raise DecodeFailed(
             "the model returned logits that are not numbers",
@@ -44,7 +44,7 @@ def require_numbers(tops: Floats) -> None:
 
 
 def log_sum_exp(values: Doubles) -> float:
-    """log Σ exp(values); −inf when every value is −inf or there is none."""
+    """log Σ exp(values); −inf if all values are −inf or there are none."""
     top = values.max(initial=-np.inf)
     if top == -np.inf:
         return float("-inf")
@@ -52,10 +52,7 @@ def log_sum_exp(values: Doubles) -> float:
 
 
 def normalised(logw: Doubles) -> Doubles:
-    """Weights from log-weights: exp(logw), scaled to sum to 1.
-
-    Raises ValueError where every weight is zero, since no distribution is left then.
-    """
+    """Normalised weights: exp(logw), scaled to sum to 1. Raises ValueError if all weights are zero."""
     top = logw.max(initial=-np.inf)
     if not np.isfinite(top):
         raise ValueError("all log-weights are -inf: no particle is left alive")
@@ -65,7 +62,7 @@ def normalised(logw: Doubles) -> Doubles:
 
 
 def effective_sample_size(logw: Doubles, counts: Ints) -> float:
-    """(Σ w)² / Σ w² over particles, `counts` (H,) of them at each log-weight `logw` (H,)."""
+    """(Σ w)² / Σ w² over particles, counts[h] of them with log-weight logw[h]; 0 if all are −inf."""
     top = logw.max(initial=-np.inf)
     if not np.isfinite(top):
         return 0.0

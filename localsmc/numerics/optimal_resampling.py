@@ -1,10 +1,10 @@
-"""Optimal resampling for discrete spaces: every child is weighed, few are drawn.
+"""Fearnhead-Clifford resampling: weigh all children of all histories, keep the heavy, thin the light.
 
-Fearnhead and Clifford (2003): children that have at least c of the weight stay as they are, of the
-others some are picked at random and weigh c each, so that no two histories stand on the same
-tokens and every expected weight is right. c is here the n-th part of all weight, which leaves fewer
-than n histories where few carry the weight. The light children of one history, nearly the whole
-vocabulary, stay one lump until it is picked.
+Source: Fearnhead and Clifford (2003). Children with a weight of at least c keep it. Some of the others are
+picked at random, and each pick weighs the same, so that every expected weight is right and no two
+histories have the same tokens. Here c is 1/n of the total weight, so fewer than n histories remain if few
+carry the weight. The light children of one history, nearly the whole vocabulary, are treated as one until
+picked.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from localsmc.numerics.tempered_logits import TemperedLogits
 from localsmc.numerics.timing import numerics_time
 
 MIN_LIGHT_MASS = 0.01
-"""In units of c: lumps that weigh less together are not worth a row, and dropped at times, without bias."""
+"""In units of c: if all light children together weigh less, usually none is kept, without bias."""
 
 
 class Kept(NamedTuple):
-    """Children (D,) by their parents' rows, and the log-weights of the finished (F,), −inf where dropped."""
+    """Children (D,) with their parents' rows, and log-weights (F,) of finished histories, −inf if dropped."""
 
     rows: Ints
     tokens: Ints
@@ -37,11 +37,11 @@ class Kept(NamedTuple):
 def fearnhead_clifford(
     tempered: TemperedLogits, live: Doubles, finished: Doubles, n: int, draw: CategoricalSampler
 ) -> Kept:
-    """The children of histories with these rows of logits and log-weights `live` (R,), thinned to about n.
+    """The children of histories with log-weights `live` (R,) and these rows of logits, thinned to at most n.
 
-    Children weigh p^alpha of their parent's weight. `finished` (F,) are log-weights of histories that
-    have no children and are thinned with them. E[weight] is kept for each; the total, too, but for
-    lumps lighter than LEAST_LUMP.
+    A child weighs its parent's weight times p^alpha. `finished` (F,) are log-weights of histories without
+    children, which are thinned with them. E[new weight] is the old weight for each. The total weight is kept
+    exactly, unless the light children together weigh less than MIN_LIGHT_MASS.
     """
     alpha, log_power = tempered.alpha, tempered.log_power
     totals = live + log_power
@@ -50,13 +50,13 @@ def fearnhead_clifford(
     rows, tokens = tempered.above((log_c - live) / alpha + tempered.log_norm)
     logps = tempered.logp(rows, tokens)
     logw = live[rows] + alpha * logps
-    # Summed, not subtracted: next to a sharp distribution the rest would be lost in rounding.
+    # Summed, not subtracted from the total: for a sharp distribution rounding would lose the rest.
     rest = tempered.masked(rows, tokens)
-    lumps, kept = np.exp(totals - log_c) * rest.totals / tempered.totals, finished
+    light_mass, kept = np.exp(totals - log_c) * rest.totals / tempered.totals, finished
     if len(finished):
         weights = np.exp(finished - log_c)
-        lumps = np.concatenate((np.where(weights < 1.0, weights, 0.0), lumps))
-    picks, log_each = _pick(lumps, draw)
+        light_mass = np.concatenate((np.where(weights < 1.0, weights, 0.0), light_mass))
+    picks, log_each = _pick(light_mass, draw)
     if len(finished):
         with np.errstate(divide="ignore"):
             kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
@@ -75,19 +75,20 @@ def fearnhead_clifford(
     )
 
 
-def _pick(lumps: Doubles, draw: CategoricalSampler) -> tuple[Ints, float]:
-    """How often each lump is picked, and log of what a pick weighs, in units of c; E[both] = lumps.
+def _pick(light_mass: Doubles, draw: CategoricalSampler) -> tuple[Ints, float]:
+    """Number of picks from each entry of `light_mass`, and the log-weight of a pick, in units of c.
 
-    With a whole number of picks their weight together is that of the lumps for certain.
+    E[picks · exp(log-weight)] = light_mass. The weight of all picks together is the total of `light_mass`
+    exactly, unless that is below MIN_LIGHT_MASS.
     """
-    total = float(lumps.sum())
+    total = float(light_mass.sum())
     if total <= 0.0:
-        return np.zeros(len(lumps), dtype=np.int64), 0.0
+        return np.zeros(len(light_mass), dtype=np.int64), 0.0
     n_picks = int(np.ceil(total - ROUND_OFF))
     if n_picks > 1:
-        return systematic(lumps, n_picks, draw), float(np.log(total / n_picks))
-    picks = np.zeros(len(lumps), dtype=np.int64)
-    # Lighter than the least, there is mostly none; and one pick is a plain draw.
+        return systematic(light_mass, n_picks, draw), float(np.log(total / n_picks))
+    picks = np.zeros(len(light_mass), dtype=np.int64)
+    # One pick is a plain draw; below MIN_LIGHT_MASS there is one with probability total / MIN_LIGHT_MASS.
     if total >= MIN_LIGHT_MASS or sample_one(draw, np.array([MIN_LIGHT_MASS - total, total])):
-        picks[sample_one(draw, lumps)] = 1
+        picks[sample_one(draw, light_mass)] = 1
     return picks, float(np.log(max(total, MIN_LIGHT_MASS)))

@@ -1,9 +1,9 @@
-"""Resampling schemes: (weights (H,), n, draw) -> how many particles each history gets, and their weights.
+"""Resampling schemes: (weights (H,), n, draw) -> number of particles on each history, and their weights.
 
-Every scheme is unbiased, E[count·new weight] = weight, and takes its randomness from `draw` alone:
-the systematic and stratified ones draw the *interval* of their offset within which the counts are
-constant, which is the same law and can be enumerated. Particles on one history are exchangeable,
-so counts are all there is to say. `thin` lowers the number of histories without equal weights.
+Every scheme is unbiased, E[count · new weight] = weight, and takes its randomness from `draw` only. The
+systematic and stratified schemes draw the *interval* of their offset in which the counts are constant:
+the distribution is the same, and it can be enumerated. Particles on one history are exchangeable, so
+counts describe the outcome. `thin` reduces the number of histories and keeps unequal weights.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from localsmc.numerics.log_math import Doubles, Ints
 
 
 class Offspring(NamedTuple):
-    """What a scheme leaves: particles on each history (H,), and the weight of each of them (H,)."""
+    """The outcome of a scheme: the number of particles on each history (H,), and the weight of each (H,)."""
 
     counts: Ints
     weights: Doubles
@@ -29,10 +29,10 @@ class Offspring(NamedTuple):
 
 Scheme = Callable[[Doubles, int, CategoricalSampler], Offspring]
 Counting = Callable[[Doubles, int, CategoricalSampler], Ints]
-"""A scheme whose particles have equal weights: E[count] = n·weight."""
+"""A scheme whose particles all get the weight 1/n: E[count] = n·weight."""
 
 ROUND_OFF = 1e-9
-"""Sums of weights closer than this to a whole number are that number."""
+"""Sums of weights within this distance of a whole number are rounded to it."""
 
 
 def multinomial(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
@@ -48,7 +48,7 @@ def stratified(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
     first = np.searchsorted(edges[1:], strata, side="right")
     last = np.searchsorted(edges[1:], strata + 1, side="left")
     counts = np.bincount(first[first == last], minlength=len(weights))
-    # Only strata that an edge cuts are left to chance: fewer than there are histories.
+    # Only strata that contain an edge need a draw: fewer than there are histories.
     cut = strata[first != last][:, None]
     if len(cut):
         overlap = np.minimum(edges[1:], cut + 1) - np.maximum(edges[:-1], cut)
@@ -63,13 +63,13 @@ def systematic(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
     breaks = np.concatenate(([0.0], np.sort(edges[1:] % 1.0), [1.0]))
     interval = sample_one(draw, np.diff(breaks))
     offset = (breaks[interval] + breaks[interval + 1]) / 2
-    # Points at offset, offset + 1, ...: the number below an edge.
+    # The number of points offset, offset + 1, ... below each edge.
     counts: Ints = np.diff(np.ceil(edges - offset)).astype(np.int64)
     return counts
 
 
 def residual(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
-    """⌊n·w⌋ particles for certain, the rest by independent draws from the remainders."""
+    """⌊n·w⌋ particles each, and the rest by independent draws from the remainders."""
     expected = weights * n
     counts = np.floor(expected + ROUND_OFF).astype(np.int64)
     left = n - int(counts.sum())
@@ -79,7 +79,7 @@ def residual(weights: Doubles, n: int, draw: CategoricalSampler) -> Ints:
 
 
 def _edges(weights: Doubles, n: int) -> Doubles:
-    """0 and the cumulative weights in units of 1/n, round-off removed at whole numbers."""
+    """0 and the cumulative weights in units of 1/n; values near whole numbers are rounded to them."""
     edges = np.concatenate(([0.0], np.cumsum(weights)))
     edges *= n / edges[-1]
     whole = np.round(edges)
@@ -87,15 +87,16 @@ def _edges(weights: Doubles, n: int) -> Doubles:
 
 
 CHOPTHIN_RATIO = 3 + math.sqrt(8)
-"""No particle weighs more than so many times another one; the ESS is then n/2 at least."""
+"""η: no particle weighs more than this many times another; the ESS is then at least n/2."""
 
 
 def chopthin(weights: Doubles, n: int, draw: CategoricalSampler) -> Offspring:
-    """The heavy are chopped, the light thinned, the others left: weights within CHOPTHIN_RATIO.
+    """Split the heavy, thin the light, keep the others: the weights are within the ratio η (CHOPTHIN_RATIO).
 
-    With a floor a: below it a history stays with probability w/a, one particle of weight a; above
-    η·a/2 it has 2·w/(η·a) particles on average, rounded up or down, with equal parts of its weight;
-    between it keeps one. a is such that n are left. Source: Gandy and Lau (2016).
+    With a floor a: a history with weight w < a stays with probability w/a, as one particle of weight a; with
+    w > η·a/2 it gets 2·w/(η·a) particles on average, rounded up or down, which share its weight equally;
+    otherwise it keeps one particle of weight w. a is such that n particles are left.
+    Source: Gandy and Lau (2016).
     """
     floor = _chopthin_floor(weights, n)
     expected = _expected(weights, floor)
@@ -108,14 +109,14 @@ def chopthin(weights: Doubles, n: int, draw: CategoricalSampler) -> Offspring:
 
 
 def _expected(weights: Doubles, floor: float) -> Doubles:
-    """How many particles each history has on average above a floor."""
+    """The expected number of particles on each history, for a floor."""
     expected: Doubles = np.maximum(np.minimum(weights / floor, 1.0), weights * (2 / (CHOPTHIN_RATIO * floor)))
     return expected
 
 
 def _chopthin_floor(weights: Doubles, n: int) -> float:
-    """The floor above which n particles are expected."""
-    # What is expected falls as the floor rises; between two of these points it is linear in 1/floor.
+    """The floor for which the expected number of particles is n."""
+    # The expected number falls as the floor rises; between two of these points it is linear in 1/floor.
     alive = weights[weights > 0]
     chopped = alive * (2 / CHOPTHIN_RATIO)
     points = np.sort(np.concatenate(([0.0], alive, chopped, [np.inf])))
@@ -146,18 +147,18 @@ SCHEMES: dict[str, Scheme] = {
 
 
 def thin(weights: Doubles, n: int, draw: CategoricalSampler) -> Doubles:
-    """At most n histories keep a weight, and E[new weight] = weight for each of them.
+    """Reduce to at most n histories with positive weight, with E[new weight] = weight for each.
 
-    Histories heavier than the threshold c keep theirs; of the others, whose weights are Σ/c
-    together, that many are kept by systematic resampling with weight c each. c solves
-    Σ min(1, w/c) = n. Source: Fearnhead and Clifford (2003), the scheme of least variance.
+    c solves Σ min(1, w/c) = n. Histories heavier than c keep their weight. With S the sum of the other
+    weights, S/c of them (a whole number) are kept by systematic resampling, with weight c each.
+    Source: Fearnhead and Clifford (2003), the scheme of least variance.
     """
     if np.count_nonzero(weights) <= n:
         return weights
     heavy_first = np.sort(weights)[::-1]
     rest = heavy_first.sum() - np.concatenate(([0.0], np.cumsum(heavy_first)))[:n]
     thresholds = rest / (n - np.arange(n))
-    # The fewest certain histories such that the next one is not above the threshold.
+    # The smallest number of heavy histories such that the next one is not above the threshold.
     certain = int(np.argmax(heavy_first[:n] <= thresholds * (1 + ROUND_OFF)))
     threshold = thresholds[certain]
     keep = weights > threshold * (1 + ROUND_OFF)
@@ -167,9 +168,9 @@ def thin(weights: Doubles, n: int, draw: CategoricalSampler) -> Doubles:
 
 
 def apportion(weights: Doubles, n: int) -> Ints:
-    """n particles in proportion to the weights, at least one where a weight is positive.
+    """Split n particles in proportion to the weights, at least one per positive weight.
 
-    n is at least the number of positive weights. No chance in it: largest remainders.
+    n is at least the number of positive weights. Deterministic, by largest remainders.
     """
     share = weights / weights.sum() * n
     counts = np.where(weights > 0, np.maximum(np.floor(share), 1), 0).astype(np.int64)

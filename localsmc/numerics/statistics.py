@@ -1,7 +1,7 @@
-"""Intervals, tests and scores of what is measured. The unit is the problem: seeds are averaged within it.
+"""Confidence intervals, tests and scores. The unit is the problem: seeds are averaged within a problem.
 
-Shares and weights are from 0 to 1, intervals are 95 %. Resampling is seeded: the same numbers give
-the same interval. Pure functions of arrays, which know nothing of runs.
+Shares and weights are from 0 to 1; intervals are 95 % confidence intervals. The bootstrap is seeded: the
+same numbers give the same interval. Pure functions of arrays.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ Z95 = 1.959963984540054
 
 N_RESAMPLES = 2_000
 RESAMPLED_AT_ONCE = 1_000_000
-"""Indices drawn at a time: 8 MB."""
+"""Indices drawn per call, 8 MB."""
 
 N_BINS = 10
 
 Estimate = tuple[float, float, float]
-"""A value and both ends of its 95 % interval."""
+"""A value and the lower and upper end of its 95 % interval."""
 
 
 # --- shares ---------------------------------------------------------------------------------------
 
 
 def wilson(n_right: float, n: float) -> tuple[float, float]:
-    """The 95 % interval of a share by Wilson's score (1927); (0, 1) for no trial at all."""
+    """Wilson's score interval (1927) of a share; (0, 1) for no trials."""
     if n == 0:
         return 0.0, 1.0
     share, z2 = n_right / n, Z95**2 / n
@@ -41,9 +41,9 @@ def wilson(n_right: float, n: float) -> tuple[float, float]:
 
 
 def paired(ours: Sequence[bool], theirs: Sequence[bool]) -> Estimate:
-    """The difference of two shares on the same problems, and its 95 % interval.
+    """The difference of two shares (ours − theirs) on the same problems, and its 95 % interval.
 
-    Wald's interval with one problem more in each cell where they disagree: Bonett and Price (2012).
+    Wald's interval with one problem added to each of the two discordant cells: Bonett and Price (2012).
     """
     n = len(ours)
     wins = sum(a and not b for a, b in zip(ours, theirs, strict=True))
@@ -54,10 +54,10 @@ def paired(ours: Sequence[bool], theirs: Sequence[bool]) -> Estimate:
 
 
 def mcnemar(wins: int, losses: int) -> float:
-    """McNemar's exact two-sided p: how often a fair coin splits the disagreements at least so unevenly."""
+    """McNemar's exact two-sided p: how often a fair coin splits the disagreements at least as unevenly."""
     n, fewer = wins + losses, min(wins, losses)
     tail = sum(math.comb(n, k) for k in range(fewer + 1))
-    # The integers outgrow floats from n = 1024 on; their ratio does not.
+    # From n = 1024 on the integers exceed the range of floats; their ratio does not.
     return min(1.0, float(Fraction(2 * tail, 2**n)))
 
 
@@ -65,7 +65,7 @@ def mcnemar(wins: int, losses: int) -> float:
 
 
 def resampled(n: int, statistic: Callable[[NDArray[np.int64]], float]) -> Estimate:
-    """A statistic of the indices 0 … n − 1, and its percentile interval by resampling them (seeded)."""
+    """A statistic of the indices 0 … n − 1, and its percentile bootstrap interval (seeded)."""
     rng = np.random.default_rng(1)
     drawn = [statistic(rng.integers(0, n, n)) for _ in range(N_RESAMPLES)]
     low, high = np.quantile(drawn, (0.025, 0.975))
@@ -73,7 +73,7 @@ def resampled(n: int, statistic: Callable[[NDArray[np.int64]], float]) -> Estima
 
 
 def resampled_mean(values: ArrayLike) -> Estimate:
-    """The mean of values (P,), one a problem, and its percentile interval; P is at least 1."""
+    """The mean of values (P,), one per problem, and its percentile bootstrap interval; P is at least 1."""
     of = np.asarray(values, dtype=np.float64)
     rng, n = np.random.default_rng(1), len(of)
     block = max(1, RESAMPLED_AT_ONCE // n)
@@ -86,10 +86,10 @@ def resampled_mean(values: ArrayLike) -> Estimate:
 
 
 def mean_share(values: ArrayLike, n_seeds: int) -> Estimate:
-    """The mean of shares (P,), one a problem over its seeds: Wilson's interval, or a resampled one.
+    """The mean of shares (P,), one per problem over its seeds, with Wilson's or a bootstrap interval.
 
-    Wilson's is for one seed of right and wrong. It also stands in where all values are 0 or all are
-    1, which resampling would take for certainty.
+    Wilson's is used for one seed per problem, and if all values are 0 or all are 1: then a bootstrap interval
+    would have width 0.
     """
     of = np.asarray(values, dtype=np.float64)
     is_plain = bool(np.all((of == 0) | (of == 1)))
@@ -99,7 +99,7 @@ def mean_share(values: ArrayLike, n_seeds: int) -> Estimate:
 
 
 def mean_difference(ours: ArrayLike, theirs: ArrayLike, n_seeds: int) -> Estimate:
-    """The mean difference of shares (P,) on the same problems: `paired`, or a resampled interval."""
+    """The mean difference of shares (P,) on the same problems, by `paired` or with a bootstrap interval."""
     first, second = (np.asarray(values, dtype=np.float64) for values in (ours, theirs))
     both = np.concatenate([first, second])
     is_plain = bool(np.all((both == 0) | (both == 1)))
@@ -112,9 +112,10 @@ def mean_difference(ours: ArrayLike, theirs: ArrayLike, n_seeds: int) -> Estimat
 
 
 def pass_at_k(n: int, n_right: int, k: int) -> float:
-    """The chance that one of k samples is right, unbiased from n ≥ k independent ones: Chen et al. (2021).
+    """Unbiased estimate of the chance that at least one of k samples is right, from n ≥ k independent ones.
 
-    1 − C(n − c, k) / C(n, k): what k of the n, drawn without putting back, have.
+    1 − C(n − c, k) / C(n, k), with c = n_right: the chance for k of the n samples drawn without replacement.
+    Source: Chen et al. (2021).
     """
     return 1.0 - float(Fraction(math.comb(n - n_right, k), math.comb(n, k)))
 
@@ -124,9 +125,10 @@ def pass_at_k(n: int, n_right: int, k: int) -> float:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bin:
-    """Predictions whose weight is in [low, high): their mean weight and how many of them are right.
+    """Predictions with a weight in [low, high): their mean weight, and the share that is right.
 
-    `n` are predictions, `interval` is Wilson's with one trial a problem, however many its seeds.
+    `n` is the number of predictions. `interval` is Wilson's, with one trial per problem whatever its seeds.
+    The last bin includes weight 1.
     """
 
     low: float
@@ -139,7 +141,7 @@ class Bin:
 
 
 def calibration_bins(weights: ArrayLike, rights: ArrayLike, problems: Sequence[object]) -> list[Bin]:
-    """Bins of equal width, the empty ones left out, of weights (M,), rights (M,) and their problems (M,)."""
+    """Non-empty bins of equal width, for weights (M,), rights (M,) (0 or 1) and their problems (M,)."""
     weight, right = (np.asarray(values, dtype=np.float64) for values in (weights, rights))
     place = np.clip((weight * N_BINS).astype(np.int64), 0, N_BINS - 1)
     bins = []
@@ -161,12 +163,12 @@ def calibration_bins(weights: ArrayLike, rights: ArrayLike, problems: Sequence[o
 
 
 def brier(weights: ArrayLike, rights: ArrayLike) -> float:
-    """The mean squared distance of weights (M,) from being right (M,): 0 is best; Brier (1950)."""
+    """The mean squared difference of weights (M,) and rights (M,), 0 or 1; 0 is best. Brier (1950)."""
     return float(np.mean((np.asarray(weights, dtype=np.float64) - np.asarray(rights, dtype=np.float64)) ** 2))
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
-    """ECE: how far weight and share of right lie apart, averaged over the predictions in the bins."""
+    """ECE: the mean of |weight − share right| over bins, weighted by their number of predictions."""
     return sum(one.n * abs(one.weight - one.right) for one in bins) / sum(one.n for one in bins)
 
 
@@ -174,9 +176,9 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 
 
 def pareto(costs: Sequence[float], values: Sequence[float]) -> list[int]:
-    """The indices that nothing beats, cheapest first: whatever is better costs more.
+    """Indices of the Pareto front, cheapest first: no other point is better and costs no more.
 
-    Of points that are equal in both the first is taken.
+    Of points with equal cost and value, the first is taken.
     """
     front: list[int] = []
     for i in sorted(range(len(costs)), key=lambda i: (costs[i], -values[i], i)):

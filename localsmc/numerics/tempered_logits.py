@@ -1,11 +1,11 @@
-"""Rows of logits at one exponent: their sums, and draws from them, after a single pass over each row.
+"""Rows of logits at one exponent: their sums, and samples from them, after a single pass over each row.
 
-A large vocabulary is folded: token v lies in column v mod 512, and the pass leaves the mass and the
-highest logit of each column. Whatever is asked later looks at columns first and then at the tokens of
-a few of them, whose masses are computed anew, in float64; so no row is gone through twice, nothing as
-long as the vocabulary is kept, and a draw is one of a column and one of a token within it. Columns'
-sums are float32 where the logits are, of as many terms as a column has tokens: right to so many times
-2^-24, mostly to 10^-7. An exponent above 1 leaves nearly all mass to a few columns, which a bound tells.
+A large vocabulary is folded: token v is in column v mod 512, and the pass computes the mass and the highest
+logit of each column. Later questions look at columns first, then at the tokens of a few columns, whose
+masses are recomputed in float64. So no row is read twice as a whole, no array as long as the vocabulary is
+kept, and a draw is a draw of a column and one of a token within it. Column sums are float32 if the logits
+are. A column's sum has V/512 terms: its relative error is at most about V/512 · 2^-24, mostly about 10^-7.
+With an exponent above 1 a few columns have nearly all of the mass; a bound finds them.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from localsmc.numerics.threads import map_rows
 from localsmc.numerics.timing import numerics_time
 
 ELEMENTS_PER_THREAD = 1 << 16
-"""Logits below which another thread costs more than it saves."""
+"""Minimum number of logits per thread; with fewer, a thread costs more than it saves."""
 
 
 class TokenCounts(NamedTuple):
-    """Tokens (D,) drawn from rows (D,), in order of rows, and how often each was."""
+    """Distinct tokens (D,) drawn from rows (D,), in order of rows, and how often each was drawn."""
 
     rows: Ints
     tokens: Ints
@@ -35,19 +35,20 @@ class TokenCounts(NamedTuple):
 
 
 class TemperedLogits:
-    """Rows of logits (R, V), and their masses p^alpha up to a constant; valid as long as the logits are.
+    """Rows of logits (R, V) with their masses p^alpha up to a constant; valid as long as the logits are.
 
-    With `has_rest` the last column is no token: it holds the log-sum-exp of logits that are not shown, and
-    a shown one may be −inf. They count for probabilities, and have no mass.
-    Raises DecodeFailed where a row holds NaN or +inf, or no finite logit at all.
+    With `has_rest` (constrained decoding) the logits are (R, V + 1): the last column is the log-sum-exp of
+    the logits of forbidden tokens, which themselves are −inf. Forbidden tokens count in the normalisation of
+    p, and have no mass. Raises DecodeFailed if a row holds NaN or +inf, or no finite logit (unless
+    `has_rest`: then a row may allow no token).
     """
 
     top: Floats
     """(R,) each row's highest logit."""
     log_norm: Doubles
-    """(R,) log-sum-exp of the logits, those not shown included."""
+    """(R,) log-sum-exp of the logits, including those of forbidden tokens."""
     log_power: Doubles
-    """(R,) log Σ_v p(v)^alpha over the tokens shown, at most 0 for alpha ≥ 1; −inf where there is none."""
+    """(R,) log Σ_v p(v)^alpha over the allowed tokens, at most 0 for alpha ≥ 1; −inf if there are none."""
 
     @numerics_time
     def __init__(self, logits: Floats, alpha: float, n_threads: int = 1, *, has_rest: bool = False) -> None:
@@ -55,20 +56,20 @@ class TemperedLogits:
         logits = logits[:, :-1] if has_rest else logits
         self.alpha = alpha
         self._logits, self._index = logits, np.arange(len(logits))
-        self._barred: Ints | None = None
+        self._masked: Ints | None = None
         self._n_vocab = int(logits.shape[1])
         self._is_folded = self._n_vocab >= FOLDED_FROM
         if self._is_folded:
             self._fold(logits, n_threads)
         else:
-            self._take_whole(logits)
+            self._sum_whole(logits)
 
     def __len__(self) -> int:
         return len(self._index)
 
-    # --- the pass ------------------------------------------------------------------------------
+    # --- the pass over the rows ----------------------------------------------------------------
 
-    def _take_whole(self, logits: Floats) -> None:
+    def _sum_whole(self, logits: Floats) -> None:
         self.top = self._scale(logits.max(axis=1))
         shifted = logits - self.top[:, None]
         mass = np.exp(shifted)
@@ -76,18 +77,18 @@ class TemperedLogits:
         if self.alpha != 1.0:
             shifted *= self.alpha
             np.exp(shifted, out=mass)
-        self._sum_up(plain, mass)
+        self._set_sums(plain, mass)
         self._mass, self._peaks = mass, logits
 
     def _scale(self, top: Floats) -> Floats:
-        """The highest logits (R,), to subtract: 0 where none is shown."""
+        """The highest logits (R,), to be subtracted; 0 for rows without an allowed token."""
         if self._rest is not None:
             top = np.where(top == -np.inf, top.dtype.type(0), top)
         require_numbers(top)
         return top
 
-    def _sum_up(self, plain: Doubles, mass: Floats) -> None:
-        """From each row's sum (R,) at exponent 1 and its masses."""
+    def _set_sums(self, plain: Doubles, mass: Floats) -> None:
+        """Set `log_norm` and `log_power` from each row's sum (R,) at exponent 1 and its masses."""
         with np.errstate(divide="ignore"):
             log_sum = np.log(plain)
             self.log_norm = log_sum + self.top
@@ -109,33 +110,34 @@ class TemperedLogits:
             for row in rows:
                 top = self.top[row] = column_peaks(logits[row], self._peaks[row])
                 plain_sum[row] = self._mass[row] = 0.0
-                if np.isfinite(top):  # else nothing is shown, or it is refused below
+                if np.isfinite(top):  # else no token is allowed, or `_scale` raises
                     plain_sum[row] = column_sums(
                         logits[row], top, self._peaks[row], self.alpha, self._mass[row]
                     )
 
         map_rows(work, n_rows, min(n_threads, logits.size // ELEMENTS_PER_THREAD))
         self.top = self._scale(self.top)
-        self._sum_up(plain_sum, self._mass)
+        self._set_sums(plain_sum, self._mass)
 
-    # --- some of it ----------------------------------------------------------------------------
+    # --- parts ---------------------------------------------------------------------------------
 
     def take(self, rows: Ints | NDArray[np.bool_]) -> TemperedLogits:
-        """Some of the rows."""
+        """These rows only."""
         some = self._like()
         some.top, some.log_norm, some.log_power = self.top[rows], self.log_norm[rows], self.log_power[rows]
         some._index, some._mass, some._peaks = self._index[rows], self._mass[rows], self._peaks[rows]
         return some
 
     def masked(self, rows: Ints, tokens: Ints) -> TemperedLogits:
-        """The same masses but for some tokens (D,) of rows (D,), which have none now; sums stay.
+        """The same masses, except that some tokens (D,) of rows (D,) get mass 0; `log_power` does not change.
 
-        What is left keeps its scale: beside a token that has all but 1e-30 of its row's mass nothing is.
+        The remaining masses keep their scale, so they may underflow to 0 if a masked token had nearly all
+        (all but about 1e-30) of its row's mass.
         """
         rest = self._like()
         rest._mass = self._mass.copy()
-        before = () if self._barred is None else self._barred
-        rest._barred = np.sort(np.concatenate((before, self._keys(rows, tokens)))).astype(np.int64)
+        before = () if self._masked is None else self._masked
+        rest._masked = np.sort(np.concatenate((before, self._keys(rows, tokens)))).astype(np.int64)
         if self._is_folded:
             columns = tokens % COLUMNS
             rest._mass[rows, columns] = rest._inside(rows, columns).sum(axis=1)
@@ -144,46 +146,48 @@ class TemperedLogits:
         return rest
 
     def _like(self) -> TemperedLogits:
-        # What copy.copy would do, at a fifth of the time.
+        # As copy.copy, in a fifth of its time.
         other = TemperedLogits.__new__(TemperedLogits)
         other.__dict__.update(self.__dict__)
         return other
 
     @property
     def totals(self) -> Doubles:
-        """(R,) the mass of each row, to a scale that it has in common with what is left of it."""
+        """(R,) the total mass of each row, on the same scale as after `masked`."""
         return np.asarray(self._mass.sum(axis=1, dtype=np.float64))
 
     def logp(self, rows: Ints, tokens: Ints) -> Doubles:
-        """Log-probabilities at temperature 1 of tokens (D,) of rows (D,)."""
+        """(D,) log-probabilities at temperature 1 of tokens (D,) in rows (D,)."""
         return np.asarray(self._logits[self._index[rows], tokens].astype(np.float64) - self.log_norm[rows])
 
-    def above(self, bars: Doubles) -> tuple[Ints, Ints]:
-        """Rows and tokens of the logits that reach their row's bar (R,), rows in order."""
-        bars = bars.astype(self._logits.dtype)
-        rows, columns = np.nonzero(self._peaks >= bars[:, None])
+    def above(self, thresholds: Doubles) -> tuple[Ints, Ints]:
+        """Rows and tokens of the logits that are at least their row's threshold (R,), in order of rows."""
+        thresholds = thresholds.astype(self._logits.dtype)
+        rows, columns = np.nonzero(self._peaks >= thresholds[:, None])
         if not self._is_folded:
             return rows, columns
-        hit, deep = np.nonzero(self._values(rows, columns) >= bars[rows, None])
+        hit, deep = np.nonzero(self._values(rows, columns) >= thresholds[rows, None])
         return rows[hit], columns[hit] + COLUMNS * deep
 
     def argmax(self) -> Ints:
-        """(R,) the token of each row's highest logit, one of them where several are as high."""
+        """(R,) the token with the highest logit of each row; one of them if several are equal."""
         rows = np.arange(len(self))
         columns = self._peaks.argmax(axis=1)
         deep = self._values(rows, columns).argmax(axis=1) if self._is_folded else 0
         return np.asarray(columns + COLUMNS * deep)
 
-    # --- draws ---------------------------------------------------------------------------------
+    # --- sampling ------------------------------------------------------------------------------
 
     @numerics_time
-    def sample(self, draw: CategoricalSampler, counts: Ints, bars: Doubles | None = None) -> TokenCounts:
-        """counts (R,) independent tokens of each row by their mass, equal ones together.
+    def sample(
+        self, draw: CategoricalSampler, counts: Ints, thresholds: Doubles | None = None
+    ) -> TokenCounts:
+        """Draw counts (R,) independent tokens of each row by their mass; equal ones are counted together.
 
-        With `bars` (R,) only of those whose logits reach their row's, at least one.
+        With `thresholds` (R,) only tokens whose logits are at least their row's; at least one must be.
         """
-        if bars is not None:
-            return self._sample_above(draw, counts, bars)
+        if thresholds is not None:
+            return self._sample_above(draw, counts, thresholds)
         columns = draw(self._mass, counts)
         rows = np.repeat(np.arange(len(counts)), counts)
         if not self._is_folded:
@@ -194,8 +198,8 @@ class TemperedLogits:
         tokens = hit.tokens[within] + COLUMNS * deep
         return count_unique(hit.rows[within], tokens, self._n_vocab)
 
-    def _sample_above(self, draw: CategoricalSampler, counts: Ints, bars: Doubles) -> TokenCounts:
-        rows, tokens = self.above(bars)
+    def _sample_above(self, draw: CategoricalSampler, counts: Ints, thresholds: Doubles) -> TokenCounts:
+        rows, tokens = self.above(thresholds)
         sizes = np.bincount(rows, minlength=len(self))
         places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
         shape = len(self), int(sizes.max())
@@ -207,40 +211,34 @@ class TemperedLogits:
         return count_unique(rows, token_at[rows, drawn], self._n_vocab)
 
     def _keys(self, rows: Ints, tokens: Ints) -> Ints:
-        """A number for each token of each row, the same whichever rows are taken."""
+        """(D,) a unique number per row and token, which `take` does not change."""
         return np.asarray(self._index[rows] * self._n_vocab + tokens)
 
     def _values(self, rows: Ints, columns: Ints) -> Floats:
-        """(D, K) the logits of all tokens in columns (D,) of rows (D,); −inf behind the vocabulary."""
+        """(D, K) the logits of all tokens in columns (D,) of rows (D,); −inf beyond the vocabulary."""
         tokens = self._tokens(columns)
         values: Floats = self._logits[self._index[rows, None], np.minimum(tokens, self._n_vocab - 1)]
         values[tokens >= self._n_vocab] = -np.inf
         return values
 
     def _tokens(self, columns: Ints) -> Ints:
-        """(D, K) all tokens in columns (D,), and some behind the vocabulary."""
+        """(D, K) the ids of all tokens in columns (D,); some are beyond the vocabulary."""
         return np.asarray(columns[:, None] + np.arange(0, self._n_vocab, COLUMNS))
 
     def _inside(self, rows: Ints, columns: Ints) -> Doubles:
-        """(D, K) their masses, to the scale of `_mass`."""
+        """(D, K) the masses of all tokens in columns (D,) of rows (D,), on the scale of `_mass`."""
         shifted = self._values(rows, columns).astype(np.float64) - self.top[rows, None]
         mass: Doubles = np.exp(self.alpha * shifted)
-        if self._barred is not None and len(self._barred):
+        if self._masked is not None and len(self._masked):
             keys = self._keys(rows[:, None], self._tokens(columns))
-            place = np.minimum(np.searchsorted(self._barred, keys), len(self._barred) - 1)
-            mass[self._barred[place] == keys] = 0.0
+            place = np.minimum(np.searchsorted(self._masked, keys), len(self._masked) - 1)
+            mass[self._masked[place] == keys] = 0.0
         return mass
 
 
 def count_unique(rows: Ints, values: Ints, n_values: int) -> TokenCounts:
-    """Equal pairs as one, in order."""
+    """Count equal (row, value) pairs; the distinct pairs are in ascending order."""
     if len(rows) == 1:
         return TokenCounts(rows, values, np.ones(1, dtype=np.int64))
     keys, counts = np.unique(rows * n_values + values, return_counts=True)
     return TokenCounts(*np.divmod(keys, n_values), counts)
-
-
-# --- one folded row -------------------------------------------------------------------------------
-
-
-# --- threads --------------------------------------------------------------------------------------

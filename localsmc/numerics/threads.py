@@ -1,4 +1,4 @@
-"""Rows shared out over a pool of threads."""
+"""Rows split over a pool of threads."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def map_rows(work: Callable[[Iterator[int]], None], n_rows: int, n_threads: int) -> None:
-    """Do the work on all rows, by this thread and others: NumPy lets them run side by side.
+    """Process all rows with this thread and others, in parallel (NumPy releases the GIL).
 
-    Whoever is free takes the next row: llama.cpp's own threads spin on for a while after a decode, and
-    keep others from starting. Those that come too late are not waited for.
+    Each thread takes the next free row: llama.cpp's threads keep spinning for a while after a decode and may
+    delay the start of others. Threads that have not started when the rows are done are cancelled.
     """
     rows = iter(range(n_rows))
     others = [_pool().submit(work, rows) for _ in range(min(n_rows, n_threads) - 1)]
     try:
         work(rows)
     finally:
-        # After an error here, too, nobody may go on: the memory of the logits is llama.cpp's.
+        # Stop the other threads even after an error here: the memory of the logits belongs to llama.cpp.
         for _ in rows:
             pass
         working = [other for other in others if not other.cancel()]

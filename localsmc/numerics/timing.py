@@ -1,6 +1,6 @@
-"""Where the time of a step goes: seconds spent in marked functions, read by `bench`.
+"""Timing for `bench`: seconds spent in decorated functions.
 
-Two readings of the clock a call; nothing depends on what it says.
+Each call reads the clock twice; no result depends on it.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ FoundT = TypeVar("FoundT")
 
 
 class Timer:
-    """Runs while one of the functions that it marks is at work; of nested ones the outermost counts."""
+    """A decorator that adds up the time spent in its functions; of nested calls only the outermost counts."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
         self._depth = 0
 
     def __call__(self, function: Callable[GivenT, FoundT]) -> Callable[GivenT, FoundT]:
-        """The function, timed."""
+        """Wrap a function so that its time is added to `seconds`."""
 
         @functools.wraps(function)
         def timed(*given: GivenT.args, **named: GivenT.kwargs) -> FoundT:
@@ -40,4 +40,4 @@ class Timer:
 
 
 numerics_time = Timer()
-"""Work on whole rows of logits: exponentials, sums, draws."""
+"""The time spent on rows of logits: exponentials, sums, sampling."""

@@ -14,6 +14,7 @@ from program import PROGRAM
 import localsmc_models
 from localsmc.errors import ContextFull
 from localsmc.methods import METHODS
+from localsmc.methods.base import unused_of
 from localsmc.methods.spec import (
     defaults_of,
     describe,
@@ -84,7 +85,12 @@ MISTAKES = [
     (["x", "-j", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
     (["x", "-jf", "{problem}"], 2, "the JSON schema is not JSON"),
     (["x", "-j", '{{"type": "strange"}}'], 2, "Unrecognized schema"),
-    (["x", "--grammar", "root ::= .", "--method", "ssr"], 2, "`ssr` takes no grammar", "`power-smc`"),
+    (
+        ["x", "--grammar", "root ::= .", "--method", "ssr"],
+        2,
+        "`ssr` does not support a grammar",
+        "`power-smc`",
+    ),
     ([""], 2, "the problem is empty"),
     (["  \n"], 2, "the problem is empty"),
     (["-f", "/no/such file"], 2, "the file `/no/such file` cannot be read"),
@@ -125,7 +131,7 @@ MISTAKES = [
         ["x", "--method", "power-smc:stop_when_decided=0.9,decided_by=hope"],
         2,
         "`decided_by` is `hope`",
-        "there is: bound, estimate",
+        "choose from: bound, estimate",
     ),
     (
         ["x", "--method", "power-smc:islands=2", "--stop-when-decided", "0.9"],
@@ -139,7 +145,7 @@ MISTAKES = [
     (["x", "--budget", "0"], 2, "`--budget`: '0'"),
     (["x", "--budget", "inf"], 2, "`--budget`: 'inf'"),
     (["x", "--method", "power-scm"], 2, "no method is called `power-scm`", "did you mean `power-smc`?"),
-    (["x", "--method", "x"], 2, "no method is called `x`", "there is: power-smc, "),
+    (["x", "--method", "x"], 2, "no method is called `x`", "choose from: power-smc, "),
     (
         ["x", "--method", "sample:temprature=2"],
         2,
@@ -147,7 +153,12 @@ MISTAKES = [
         "did you mean `temperature`?",
     ),
     (["x", "--method", "sample:N=0"], 2, "`particles` is 0"),
-    (["x", "--method", "sample:select=first"], 2, "`select` is `first`", "there is: draw, argmax, majority"),
+    (
+        ["x", "--method", "sample:select=first"],
+        2,
+        "`select` is `first`",
+        "choose from: draw, argmax, majority",
+    ),
     (["x", "--method", "power-smc:N=3", "-N", "3"], 2, "`--particles` is given twice: it is also in"),
     (["x", "--method", "sample:temp=2", "--temp", "3"], 2, "`--temp` is given twice: it is also in"),
     (["x", "--method", "sample:select=best", "--select", "draw"], 2, "`--select` is given twice"),
@@ -192,20 +203,41 @@ MISTAKES = [
     (["x", "--method", "speculative", "--spec-draft-n-max", "0"], 2, "`n_max` is 0"),
     (["x", "--spec-draft-n-max", "3"], 2, "`--spec-draft-n-max` does not apply to `--method power-smc`"),
     (["x", "--method", "speculative", "--temp", "-1"], 2, "`temperature` is -1"),
-    (["x", "--method", "cascade:rule=best"], 2, "`rule` is `best`, which is no rule", "there is: chow, "),
-    (["x", "--method", "cascade:sequential=on"], 2, "`sequential` cannot be with `rule` token-v3"),
-    (["x", "--method", "draft-smc:resampling=best"], 2, "`resampling` is `best`, which is no scheme"),
+    (
+        ["x", "--method", "cascade:rule=best"],
+        2,
+        "`rule` is `best`, which is not a rule",
+        "choose from: chow, ",
+    ),
+    (["x", "--method", "cascade:sequential=on"], 2, "`sequential` cannot be used with `rule=token-v3`"),
+    (
+        ["x", "--method", "draft-smc:resampling=best"],
+        2,
+        "`resampling` is `best`, which is not a resampling scheme",
+    ),
     (
         ["x", "--method", "speculative:top_k=3", "--temp", "0"],
         2,
-        "`top_k` has no say where `temperature` is 0",
+        "`top_k` has no effect with `temperature=0`",
     ),
-    (["x", "--method", "ssr", "--select", "best"], 2, "`select` best needs log-probabilities"),
+    (
+        ["x", "--method", "ssr:rating=digit,sure=0.3"],
+        2,
+        "`sure` has no effect with `rating=digit`",
+        "remove it, or use `rating=probability`",
+    ),
+    (
+        ["x", "--method", "power-tempering:N=2,warmup=4"],
+        2,
+        "`warmup` has no effect with fewer than 3 chains",
+        "remove it, or set `particles` to 3 or more",
+    ),
+    (["x", "--method", "ssr", "--select", "best"], 2, "`select=best` needs log-probabilities"),
     (
         ["x", "--method", "cascade:rule=chow,sequential=on", "--select", "best"],
         2,
-        "`select` best needs log-probabilities, which `cascade` does not know here",
-        "leave it out",
+        "`select=best` needs log-probabilities, which `cascade` does not compute here",
+        "remove it",
     ),
     (["x", "-ts", "3,x"], 2, "`--tensor-split`: '3,x'"),
     (["x", "-fa", "maybe"], 2, "`--flash-attn`: 'maybe'"),
@@ -224,12 +256,12 @@ MISTAKES = [
         ["x", "--method", "ssr:pool=nix"],
         2,
         "the pool of strategies `nix` cannot be read: No such file",
-        "there is: general, tiny",
+        "choose from: general, tiny",
     ),
-    (["x", "--method", "ssr:pool={problem}"], 2, "is no JSON in UTF-8", "general.json"),
-    (["x", "--method", "ssr:rating=often"], 2, "`rating` is `often`", "there is: probability, digit"),
+    (["x", "--method", "ssr:pool={problem}"], 2, "is not JSON in UTF-8", "general.json"),
+    (["x", "--method", "ssr:rating=often"], 2, "`rating` is `often`", "choose from: probability, digit"),
     (["x", "--method", "ssr:temp=0"], 2, "`temperature` is 0"),
-    (["x", "--method", "ssr", "-b", "6"], 4, "the tracks of the draft take 7 sequences"),
+    (["x", "--method", "ssr", "-b", "6"], 4, "the tracks of the draft need 7 sequences"),
 ]
 
 
@@ -672,8 +704,12 @@ def test_methods_tells_everything_of_one(cli, name):
     assert lines[0] == title(method)
     for heading, words in sections(method).items():
         assert any(line.startswith(f"{heading} ") and line.endswith(f" {words}") for line in lines)
+    unused = {name: group for group in unused_of(method()) for name in group.names}
     for option, default in defaults_of(method).items():
-        assert f"{option} = {format_value(default)}" in lines
+        assert (f"{option} = {format_value(default)}" in lines) is (option not in unused)
+        if option in unused:
+            [line] = [line for line in lines if line.startswith(f"no effect {unused[option].when}: ")]
+            assert option in re.findall(r"\w+", line.partition(": ")[2])
     assert f"select = {method().select}" in lines
     assert lines[-1].startswith("for solve and eval: --method ")
     spec = parse_method(lines[-1].split()[-1])
@@ -700,6 +736,91 @@ def test_methods_tells_what_is_recommended_for_the_embedded_model(cli):
     assert "\nfor the embedded model: alpha = 4, ramp = 40\n" in cli("methods", "power-smc")[1]
 
 
+BY_SCHEME = {
+    "power-smc": ("ess_threshold", "lookahead", "share", "rejuvenate", "rollouts"),
+    "draft-smc": ("ess_threshold", "share"),
+}
+
+
+@pytest.mark.parametrize("name", BY_SCHEME)
+def test_methods_shows_a_parameter_only_if_it_has_an_effect(cli, name):
+    def shown(out):
+        return {line.partition(" = ")[0] for line in out.splitlines() if re.match(r"\w+ = ", line)}
+
+    default, other = cli("methods", name)[1], cli("methods", f"{name}:resampling=systematic")[1]
+    assert shown(default) & {*BY_SCHEME[name]} == set()
+    assert shown(default) | {*BY_SCHEME[name]} == shown(other)
+    assert (
+        f"\nno effect with `resampling=fearnhead-clifford`: {', '.join(BY_SCHEME[name])}"
+        " (choose another scheme, e.g. `resampling=systematic`)\n" in default
+    )
+    assert "no effect with" not in other
+    assert "\nresampling = systematic\n" in other
+    assert other.endswith(f"\nfor solve and eval: --method {name}:resampling=systematic\n")
+
+
+def test_methods_shows_what_has_an_effect_with_the_options_written(cli):
+    for written, option, value in (
+        ("power-smc:resampling=systematic,rollouts=2", "block", "16"),
+        ("power-smc:stop_when_decided=0.9", "decided_by", "bound"),
+        ("cascade:rule=bild", "fallback", "0.5"),
+    ):
+        name = written.partition(":")[0]
+        assert f"\n{option} = {value}\n" in cli("methods", written)[1]
+        assert f"\n{option} = " not in cli("methods", name)[1]
+    assert "\nfor the embedded model: ramp = 40\n" in cli("methods", "power-smc:alpha=3")[1]
+    assert "\nselect = majority\n" in cli("methods", "power-smc:select=majority")[1]
+    # What is recommended for a model does not count where it has no effect.
+    digit = cli("methods", "ssr:rating=digit")[1]
+    assert "\nno effect with `rating=digit`: sure (use `rating=probability`)\n" in digit
+    assert "\nfor the embedded model: pool = tiny, words = tiny\n" in digit
+
+
+@pytest.mark.parametrize(
+    ("written", "message", "hint"),
+    [
+        ("power-smc:", None, None),
+        ("power-smc:resampling=best", "`resampling` is `best`, which is not", "choose from: systematic"),
+        ("power-smc:alfa=4", "power-smc has no option `alfa`", "did you mean `alpha`?"),
+        ("power-smc:alpha", "`alpha` has no value", "write power-smc:alpha=..."),
+        ("power-smc:alpha=x", "`alpha=x` is not a number", "write power-smc:alpha=4"),
+        ("power-smc:select=x", "`select` is `x`, which is not a selector", "choose from: draw"),
+        (
+            "power-smc:ess_threshold=0.3",
+            "`ess_threshold` has no effect with `resampling=fearnhead-clifford`",
+            "remove it, or choose another scheme, e.g. `resampling=systematic`",
+        ),
+        ("power-smc:block=8", "`block` has no effect without `rollouts`", "remove it, or set `rollouts`"),
+    ],
+)
+def test_methods_refuses_a_bad_option_in_one_sentence(cli, written, message, hint):
+    code, out, err = cli("methods", written)
+    if message is None:
+        assert (code, out, err) == cli("methods", "power-smc")
+        return
+    assert (code, out) == (2, "")
+    assert err.startswith(f"Error: {message}")
+    assert f"\n\nhint: {hint}" in err
+    assert len(err.splitlines()) == 3
+
+
+@pytest.mark.parametrize("written", ["power-smc:rollouts=2,block=2,N=3", "power-smc:ess_threshold=0.9,N=3"])
+def test_a_flag_gives_an_option_its_effect(cli, written):
+    arguments = ("solve", "2 + 2", "-n", "8", "-t1", "--method", written)
+    code, out, err = cli(*arguments)
+    assert (code, out) == (2, "")
+    assert "has no effect with `resampling=fearnhead-clifford`" in err
+    assert cli(*arguments, "--resampling", "systematic")[0] == 0
+
+
+def test_stop_when_decided_as_a_flag_goes_with_decided_by(cli):
+    arguments = ("solve", "2 + 2", "-n", "8", "-t1", "--method", "power-smc:decided_by=estimate,N=3")
+    code, out, err = cli(*arguments)
+    assert (code, out) == (2, "")
+    assert "`decided_by` has no effect without `stop_when_decided`" in err
+    assert cli(*arguments, "--stop-when-decided", "0.9")[0] == 0
+
+
 def test_methods_as_json(cli):
     code, out, err = cli("methods", "--json")
     records = json.loads(out)
@@ -708,13 +829,15 @@ def test_methods_as_json(cli):
     assert {tuple(record) for record in records} == {("name", "target", "cost", "select", "options")}
     assert records[0]["options"] == defaults_of(METHODS["power-smc"])
     assert records[0]["options"]["alpha"] == 2
+    [written] = json.loads(cli("methods", "power-smc:alpha=3,select=majority", "--json")[1])
+    assert written == {**records[0], "select": "majority", "options": {**records[0]["options"], "alpha": 3}}
     assert json.loads(cli("methods", "greedy", "--json")[1]) == [
         record for record in records if record["name"] == "greedy"
     ]
 
 
 @pytest.mark.parametrize(
-    ("name", "hint"), [("powr-smc", "did you mean `power-smc`?"), ("nope", "there is: power-smc, ")]
+    ("name", "hint"), [("powr-smc", "did you mean `power-smc`?"), ("nope", "choose from: power-smc, ")]
 )
 def test_an_unknown_method_gets_a_suggestion(cli, name, hint):
     code, out, err = cli("methods", name)

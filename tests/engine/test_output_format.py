@@ -294,15 +294,15 @@ def test_no_instruction_stands_below_a_problem_that_has_a_grammar(embedded):
 def test_nothing_that_the_model_can_write_is_one_clear_error(embedded):
     with pytest.raises(NothingAllowed, match="the grammar allows no token to begin with"):
         solved(embedded, "power-smc", grammar="root ::= [z-a]")
-    with pytest.raises(NothingAllowed, match="behind any of the texts after 1 of theirs"):
+    with pytest.raises(NothingAllowed, match="after any of the completions, at token 1"):
         solved(embedded, "power-smc", grammar='root ::= "a" [z-a]')
-    with pytest.raises(NothingAllowed, match="behind any of 100 texts"):
+    with pytest.raises(NothingAllowed, match="after any of 100 completions"):
         solved(embedded, "power-mh", grammar='root ::= "a" [z-a]')
 
 
 @pytest.mark.parametrize("name", [name for name in METHODS if name not in ACCEPTING])
 def test_methods_that_take_no_grammar_say_why(embedded, name):
-    with pytest.raises(ConfigError, match=f"`{name}` takes no grammar: ") as refused:
+    with pytest.raises(ConfigError, match=f"`{name}` does not support a grammar: ") as refused:
         start(embedded, "x", method=embedded.method(name), settings=Settings(grammar=LINE))
     assert all(f"`{other}`" in refused.value.hint for other in ACCEPTING)
 

@@ -284,7 +284,7 @@ def test_methods_as_they_are_written(text, name, options, select):
     ("text", "message", "hint"),
     [
         ("power_smc", "no method is called `power_smc`", "did you mean `power-smc`"),
-        ("magic", "no method", "there is: power-smc"),
+        ("magic", "no method", "choose from: power-smc"),
         ("power-smc:alfa=4", "has no option `alfa`", "did you mean `alpha`"),
         ("power-smc:N", "it has no value", "power-smc:N=..."),
         ("power-smc:N=x", "`N=x` is not a whole number", "power-smc:N=4"),

@@ -15,7 +15,7 @@ import pytest
 from enumeration import outcomes
 from test_toy_laws import PROMPT, request, run_to_end, stopped_texts
 
-from localsmc.errors import ContextFull
+from localsmc.errors import ConfigError, ContextFull
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerTempering
 from localsmc.methods.mcmc import metropolis
@@ -229,16 +229,31 @@ def test_a_chain_remembers_no_more_than_is_asked_for():
 @pytest.mark.parametrize(
     ("method", "options", "message", "hint"),
     [
-        (mh(), {"n_seq_max": 2}, "1 chains take 3 sequences, but there are 2", "batch-size"),
-        (mh(), {"n_cells": 7}, "take 8 cells, but there are 7", "ctx-size"),
-        (PowerTempering(), {"n_seq_max": 8}, "4 chains take 9 sequences", "batch-size"),
-        (PowerTempering(), {"n_cells": 25}, "take 26 cells, but there are 25", "ctx-size"),
+        (mh(), {"n_seq_max": 2}, "1 chain needs 3 sequences, but there are 2", "batch-size"),
+        (mh(), {"n_cells": 7}, "needs 8 KV cells, but there are 7", "ctx-size"),
+        (PowerTempering(), {"n_seq_max": 8}, "4 chains need 9 sequences", "batch-size"),
+        (PowerTempering(), {"n_cells": 25}, "need 26 KV cells, but there are 25", "ctx-size"),
     ],
 )
 def test_what_does_not_fit_is_said_before_the_first_step(method, options, message, hint):
     with pytest.raises(ContextFull, match=message) as caught:
         method.start(request(toy(**options), 3, RandomSampler(np.random.default_rng(0))))
     assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("options", "message", "hint"),
+    [
+        ({"particles": 2, "warmup": 4}, "`warmup` has no effect with fewer than 3 chains", "3 or more"),
+        ({"particles": 1, "warmup": 4}, "`warmup` has no effect with fewer than 3 chains", "3 or more"),
+        ({"particles": 1, "low": 2.0}, "`low` has no effect with one chain", "2 or more"),
+    ],
+)
+def test_what_has_no_effect_with_few_chains_is_refused(options, message, hint):
+    with pytest.raises(ConfigError, match=message) as caught:
+        PowerTempering(**options)
+    assert hint in caught.value.hint
+    PowerTempering(**(options | {"particles": 3}))
 
 
 def test_a_node_never_changes_its_parent():

@@ -146,10 +146,10 @@ def test_looking_changes_nothing():
     [
         ({"n_max": 0}, "`n_max` is 0"),
         ({"sharpening": 1.5}, "`sharpening` is 1.5"),
-        ({"resampling": "best"}, "`resampling` is `best`, which is no scheme"),
+        ({"resampling": "best"}, "`resampling` is `best`, which is not a resampling scheme"),
         (
             {"resampling": "fearnhead-clifford", "ess_threshold": 1.0},
-            "`ess_threshold` has no say where `resampling` is `fearnhead-clifford`",
+            "`ess_threshold` has no effect with `resampling=fearnhead-clifford`",
         ),
         ({"alpha": 0.5}, "`alpha` is 0.5"),
         ({"ess_threshold": 2.0}, "`ess_threshold` is 2"),

@@ -169,7 +169,8 @@ def pairs(method, model, n_tokens, answer):
 
     def program(draw):
         recorder = Recorder(draw)
-        whole = to_its_end(start(replace(method, stop_when_decided=0.0), model, n_tokens, recorder, answer))
+        never = replace(method, stop_when_decided=0.0, decided_by="bound")
+        whole = to_its_end(start(never, model, n_tokens, recorder, answer))
         return whole, to_its_end(start(method, model, n_tokens, recorder.again(), answer))
 
     return [pair for _, pair in outcomes(program)]
@@ -327,6 +328,8 @@ def test_a_share_that_settles_nothing(share):
 def test_another_way_and_several_islands_are_refused():
     with pytest.raises(ConfigError, match="`decided_by` is `hope`"):
         PowerSMC(stop_when_decided=0.9, decided_by="hope")
+    with pytest.raises(ConfigError, match="`decided_by` has no effect without `stop_when_decided`"):
+        PowerSMC(decided_by="estimate")
     with pytest.raises(ConfigError, match="one island"):
         PowerSMC(stop_when_decided=0.9, islands=2)
     PowerSMC(islands=2)

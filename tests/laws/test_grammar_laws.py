@@ -13,7 +13,7 @@ from test_pairs import pair
 from test_toy_laws import PROMPT, request, smc, stopped_texts, tempered, toy, with_scheme
 
 from localsmc.errors import NothingAllowed
-from localsmc.lm.constrained import _show
+from localsmc.lm.constrained import _mask_row
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods import (
     BestOfN,
@@ -293,7 +293,7 @@ def test_rows_of_a_large_vocabulary_have_the_same_sums(n_vocab):
     allowed[:, :2], allowed[3] = True, False
     rows = np.empty((4, n_vocab + 1))
     for row in range(4):
-        _show(logits[row], allowed[row], rows[row])
+        _mask_row(logits[row], allowed[row], rows[row])
     p = np.exp(logits - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     for alpha in (1.0, 2.0, 3.3, 64.0):

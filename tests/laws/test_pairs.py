@@ -349,9 +349,9 @@ def test_the_best_length_is_that_of_theorem_3_8(accepted, cost, length):
         ({"rule": "best"}, "`rule` is `best`"),
         ({"lenience": 100.0}, "`lenience` is 100"),
         ({"fallback": 2.0}, "`fallback` is 2"),
-        ({"sequential": True}, "`sequential` cannot be with `rule` token-v3"),
-        ({"rule": "opt", "fallback": 0.9}, "`fallback` has no say where `rule` is `opt`"),
-        ({"rule": "chow", "sequential": True, "n_max": 5}, "`n_max` has no say where `sequential`"),
+        ({"sequential": True}, "`sequential` cannot be used with `rule=token-v3`"),
+        ({"rule": "opt", "fallback": 0.9}, "`fallback` has no effect with `rule=opt`"),
+        ({"rule": "chow", "sequential": True, "n_max": 5}, "`n_max` has no effect with `sequential=on`"),
     ],
 )
 def test_a_value_out_of_range_is_refused(options, message):
@@ -393,7 +393,7 @@ def test_the_sequential_cascade_takes_nothing_back():
 @pytest.mark.parametrize("name", ["speculative", "cascade"])
 def test_without_a_draft_it_is_refused(name):
     target, _ = pair()
-    with pytest.raises(ConfigError, match="needs a second model"):
+    with pytest.raises(ConfigError, match="needs a draft model"):
         METHODS[name]().start(request(target, 3, RandomSampler(np.random.default_rng(1))))
 
 

@@ -230,3 +230,12 @@ def test_the_error_of_the_evidence_falls_with_the_root_of_n(case):
     slope = np.polyfit(np.log(sizes), np.log(deviations), 1)[0]
     # The slope of 60 runs each has a standard deviation of 0.05.
     assert -0.7 < slope < -0.3
+
+
+def test_a_block_without_rollouts_is_refused():
+    with pytest.raises(ConfigError, match="`block` has no effect without `rollouts`") as caught:
+        smc(block=8)
+    assert caught.value.hint == "remove it, or set `rollouts`"
+    smc(block=8, rollouts=1)
+    with pytest.raises(ConfigError, match="`rollouts` has no effect with `resampling=fearnhead-clifford`"):
+        smc(block=8, rollouts=1, resampling=FEARNHEAD_CLIFFORD)

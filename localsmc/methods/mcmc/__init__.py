@@ -1,1 +1,1 @@
-"""Markov chains over whole completions: Metropolis-Hastings and parallel tempering."""
+"""Markov chains over completions: Metropolis-Hastings and parallel tempering."""

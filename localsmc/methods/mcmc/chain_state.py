@@ -1,8 +1,8 @@
-"""Texts that are written token by token, side by side in one batch, and can be taken up again.
+"""Completions written token by token, several in one batch, that can be continued and branched.
 
-A text keeps, token by token, what Metropolis steps need of it, so that another text can leave it
-at any of its tokens: a fork of its slot there, and one token decoded again for its logits. Knows
-nothing of acceptance rules.
+A completion stores, for each token, what Metropolis steps need, so that a proposal can branch off after any
+of its tokens: by a fork of its slot at that length, and one token decoded again for its logits. Independent
+of acceptance rules.
 """
 
 from __future__ import annotations
@@ -23,35 +23,38 @@ from localsmc.text.stop_rule import StopRule, StopState
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class ChainState:
-    """A text as far as it is written, at most `horizon` tokens; lists have an entry a token.
+    """A completion so far, at most `horizon` tokens; lists have one entry per token.
 
-    `rung` is the exponent, by its number, that its next tokens are drawn at. `avoid` is a token
-    that the next draw leaves out, −1 for none.
+    `temperature_index` is the index of the exponent at which its next tokens are drawn. `excluded_token` is a
+    token that the next draw excludes, −1 for none.
     """
 
     slot: int
-    """Holds all of its tokens but the last."""
+    """The KV slot, which holds all tokens but the last."""
     horizon: int
     temperature_index: int
     tokens: list[int]
     nodes: list[int]
-    """Its tokens in the genealogy."""
+    """The nodes of its tokens in the token tree."""
     logps: list[float]
     """Log-probability of each token under the model at temperature 1."""
     log_powers: list[Doubles]
-    """(A,) log Σ_v p(v)^alpha before each token, over those that may follow there, for every exponent."""
+    """Per token, (A,) log Σ_v p(v)^alpha over the tokens allowed at its position, for every exponent."""
     stops: list[StopState]
-    """What the stop rule remembers after each token."""
+    """The state of the stop rule after each token."""
     finish: int = LIVE
     excluded_token: int = -1
 
     @property
     def logp(self) -> float:
-        """Log-probability of the whole text."""
+        """Log-probability of the completion under the model at temperature 1."""
         return sum(self.logps)
 
     def stays(self, keep: int, rung: int, alpha: float) -> Doubles:
-        """The probability of each of its tokens from `keep` on, drawn anew at that rung's exponent."""
+        """For each token from position `keep` on, the probability p^alpha / Σ p^alpha of drawing it again.
+
+        `alpha` is the exponent with index `rung`.
+        """
         log_powers = np.array([row[rung] for row in self.log_powers[keep:]])
         found: Doubles = np.exp(np.minimum(alpha * np.array(self.logps[keep:]) - log_powers, 0.0))
         return found
@@ -61,7 +64,7 @@ class ChainState:
 
 
 class ChainWriter:
-    """Begins texts at the prompt's end, branches them off others, and writes all of them at once."""
+    """Begins completions after the prompt, branches them off others, and extends several in one batch."""
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class ChainWriter:
         self._is_eog = sequences.model.is_eog
 
     def begin(self, rung: int, horizon: int) -> ChainState:
-        """An empty text."""
+        """An empty completion."""
         return ChainState(
             slot=self._sequences.fork(self._root),
             horizon=horizon,
@@ -94,7 +97,7 @@ class ChainWriter:
         )
 
     def branch(self, text: ChainState, keep: int, *, rung: int, horizon: int, avoid: int = -1) -> ChainState:
-        """Another text with the first `keep` tokens of this one; the next is not `avoid`."""
+        """A new completion with the first `keep` tokens of this one; its next token is not `avoid`."""
         return ChainState(
             slot=self._slot(text, keep - 1) if keep else self._sequences.fork(self._root),
             horizon=horizon,
@@ -108,7 +111,7 @@ class ChainWriter:
         )
 
     def _slot(self, text: ChainState, length: int) -> int:
-        """A slot of its own with the first tokens of a text."""
+        """A new slot with the first `length` tokens of a completion."""
         if self._sequences.model.can_forget:
             return self._sequences.fork(text.slot, length)
         slot = self._sequences.fork(self._root)
@@ -116,17 +119,17 @@ class ChainWriter:
         return slot
 
     def reopen(self, text: ChainState, horizon: int) -> None:
-        """Let a text that was cut at its horizon go on."""
+        """Continue a completion that was cut at its horizon."""
         text.horizon = horizon
         if text.finish == OUT_OF_LENGTH and len(text) < horizon:
             text.finish = LIVE
 
     def release(self, text: ChainState) -> None:
-        """Give its slot back: nothing is written or branched off it any more."""
+        """Free its slot: it can no longer be extended or branched."""
         self._sequences.release(text.slot)
 
     def write(self, texts: Sequence[ChainState]) -> None:
-        """One token more for each of them; one that no token may follow is CUT."""
+        """Extend each by one token; one after which the grammar allows no token is PRUNED."""
         empty, begun = [one for one in texts if not one.tokens], [one for one in texts if one.tokens]
         if empty:
             self._draw(empty, np.repeat(self._root_logits, len(empty), axis=0))
@@ -162,9 +165,9 @@ class ChainWriter:
             self._append(text, int(tokens[i]), int(nodes[i]), float(logps[i]), log_powers[i])
 
     def _drawn(self, tempered: TemperedLogits, avoid: Ints) -> Ints:
-        barred = np.flatnonzero(avoid >= 0)
-        rest = tempered.masked(barred, avoid[barred]) if len(barred) else tempered
-        # Where rounding leaves nothing beside the token to avoid, there is nothing else to take.
+        excluding = np.flatnonzero(avoid >= 0)
+        rest = tempered.masked(excluding, avoid[excluding]) if len(excluding) else tempered
+        # If rounding leaves no mass but that of the excluded token, that token is taken after all.
         tokens, free = avoid.copy(), np.flatnonzero(rest.totals > 0)
         if len(free):
             tokens[free] = (

@@ -1,22 +1,22 @@
-"""Metropolis-Hastings on whole texts: what the methods with Markov chains share.
+"""Metropolis-Hastings on whole completions: the code that the methods with Markov chains share.
 
-A step of a chain with the current text x (Hastings 1970; cut and proposal from arXiv 2510.14901):
+A step of a chain with the current completion x (Hastings 1970; cut and proposal from arXiv 2510.14901):
 
-    1. cut: keep the first m tokens, m uniform on 0 … len(x) − 1 (kernel `length`), or uniform on
-       0 … H − 1 for the horizon H, where m ≥ len(x) leaves x as it is (kernel `horizon`);
-    2. propose x' by drawing token after token from q(v|h) ∝ p(v|h)^α up to an end, a stop or H;
+    1. cut: keep the first m tokens, with m uniform on 0 … len(x) − 1 (kernel `length`), or uniform on
+       0 … H − 1 for the horizon H, where m ≥ len(x) leaves x unchanged (kernel `horizon`);
+    2. propose x' by drawing the tokens after m from q(v|h) ∝ p(v|h)^α, up to an end token, a stop or H;
     3. accept with min(1, r), log r = Σ_{t>m} log Σ_v p(v|x'_<t)^α − Σ_{t>m} log Σ_v p(v|x_<t)^α,
-       and for the kernel `length` also + log len(x) − log len(x'), end tokens counted.
+       and for the kernel `length` also + log len(x) − log len(x'); lengths include the end token.
 
-Each of the two leaves p^α on texts of at most H tokens invariant: over all of the longer and
-shorter texts, which the public implementation of the paper is not.
+Both kernels leave p^α on completions of at most H tokens invariant, whatever the lengths of x and x'. The
+paper's public implementation does not: see `power_mh`.
 
-A proposal follows x until it parts from it. That x's own token is drawn again at a position has
-a known probability, α·log p − log Σ p^α, kept from when it was drawn: so the position of parting
-is drawn at once, and only from there on is anything decoded (`retrace`: the same law for fewer
-rows). Proposals that never part cost nothing.
+A proposal has the tokens of x up to the position where it diverges. The log-probability that the token of x
+is drawn again at a position, α·log p − log Σ p^α, is known from when it was drawn. So the position of the
+divergence is drawn directly, and only the tokens from there on are decoded (`retrace`: the same
+distribution, fewer decoded tokens). A proposal that never diverges costs nothing.
 
-With a grammar p^α is restricted to the allowed tree, and Σ p^α goes over the allowed tokens.
+With a grammar, p^α is restricted to the allowed tree, and Σ p^α is over the allowed tokens.
 """
 
 from __future__ import annotations
@@ -40,21 +40,20 @@ from localsmc.results import FinishReason, HistoryInfo
 KERNELS = ("length", "horizon")
 
 ChainProgram = Iterator[ChainState | None]
-"""A chain at work: gives the text that is to be one token longer when it is asked again.
+"""A running chain: yields the completion to be extended by one token before it continues.
 
-None at times where it is busy with steps for which nothing has to be decoded: a run that is only
-thinking can be stopped, too.
+Sometimes yields None while its steps need no decode, so that the run can be stopped then, too.
 """
 
 MAX_REDRAWS = 64
-"""Steps without anything to decode between two looks at the clock and at Ctrl-C."""
+"""Steps without a decode between two checks for a time limit or Ctrl-C."""
 
 MAX_STARTS = 100
-"""Texts that a chain may begin and lose where a grammar has dead ends."""
+"""First completions that a chain may lose to dead ends of a grammar before it raises."""
 
 
 class Visited(NamedTuple):
-    """A text of a chain, as the outcome needs it."""
+    """A completion in the history of a chain."""
 
     tokens: tuple[int, ...]
     logp: float
@@ -64,7 +63,9 @@ class Visited(NamedTuple):
 def require_kernel(kernel: str) -> None:
     """Raise ConfigError for an unknown kernel."""
     if kernel not in KERNELS:
-        raise ConfigError(f"`kernel` is `{kernel}`", hint=f"there is: {', '.join(KERNELS)}")
+        raise ConfigError(
+            f"`kernel` is `{kernel}`, which is not a kernel", hint=f"choose from: {', '.join(KERNELS)}"
+        )
 
 
 def _visited(text: ChainState) -> Visited:
@@ -72,20 +73,20 @@ def _visited(text: ChainState) -> Visited:
 
 
 def log_ratio(current: ChainState, proposal: ChainState, parted: int, rung: int) -> float:
-    """Σ log Σ p^α of the proposal minus that of the current text, over the tokens after `parted`.
+    """Σ log Σ_v p^α over the positions after `parted`, of the proposal minus that of the current completion.
 
-    Before it, and at it, both have the same past and so the same terms.
+    At position `parted` and before it both have the same history, so their terms are equal.
     """
-    ours, theirs = (
+    new, old = (
         sum(float(row[rung]) for row in text.log_powers[parted + 1 :]) for text in (proposal, current)
     )
-    return ours - theirs
+    return new - old
 
 
 class Chain:
-    """One chain: its text, and in `history` the last texts of the stage at work, one a step.
+    """One chain: its current completion, and in `history` the last ones of the current stage, one per step.
 
-    Of its steps the last `n_kept` and the one before them are in `history`.
+    `history` holds the completions after the last `n_kept` steps, and the one before them.
     """
 
     def __init__(self, run: ChainRun, rung: int, *, kernel: str, retrace: bool, n_kept: int) -> None:
@@ -97,19 +98,19 @@ class Chain:
         self._n_idle = 0
 
     def begin(self, horizon: int) -> ChainProgram:
-        """A first text, drawn from the proposal."""
+        """Draw a first completion from the proposal."""
         self.current = self._writer.begin(self._rung, horizon)
         yield from self.finish(horizon)
 
     def finish(self, horizon: int) -> ChainProgram:
-        """The current text, written up to an end or a horizon; the stage begins with it."""
+        """Extend the current completion to its end or the horizon; a stage begins with it."""
         self._writer.reopen(self.text, horizon)
         yield from self._write(self.text)
         n_lost = 0
         while self.text.finish == PRUNED:
             n_lost += 1
             if n_lost == MAX_STARTS:
-                raise nothing_allowed(f"behind any of {MAX_STARTS} texts that a chain has begun")
+                raise nothing_allowed(f"after any of {MAX_STARTS} completions that a chain has begun")
             self._writer.release(self.text)
             self.current = self._writer.begin(self._rung, horizon)
             yield from self._write(self.current)
@@ -121,7 +122,7 @@ class Chain:
             yield text
 
     def step(self, horizon: int) -> ChainProgram:
-        """One Metropolis step, to be settled."""
+        """One Metropolis step; `adopt` is to follow."""
         self._run.proposals += 1
         current = self.text
         parted = self._parted(current, self._cut(current, horizon))
@@ -139,7 +140,7 @@ class Chain:
 
     @property
     def text(self) -> ChainState:
-        """Its text now."""
+        """The current completion."""
         assert self.current is not None  # noqa: S101 - `begin` comes first
         return self.current
 
@@ -148,7 +149,7 @@ class Chain:
         return sample_one(self._run.draw, np.ones(n))
 
     def _parted(self, current: ChainState, keep: int) -> int:
-        """How many tokens the proposal has from the current text; all of them where it is the same."""
+        """The number of tokens that the proposal shares with the current completion; all if equal."""
         if not self._retrace or keep >= len(current):
             return keep
         stays = current.stays(keep, self._rung, self._run.alphas[self._rung])
@@ -169,21 +170,21 @@ class Chain:
         return log_r
 
     def adopt(self) -> None:
-        """The step is over: note the text."""
+        """Record the current completion after a step."""
         self.history.append(_visited(self.text))
 
     def collected(self) -> list[Visited]:
-        """The texts after the last steps, those that are kept; the text now where none is."""
-        kept = list(self.history)[1:]
-        return kept or ([] if self.current is None else [_visited(self.current)])
+        """The completions after the last `n_kept` steps; the current one if there are none."""
+        collected = list(self.history)[1:]
+        return collected or ([] if self.current is None else [_visited(self.current)])
 
     def release(self) -> None:
-        """Give its slot back; its texts stay."""
+        """Free its slot; `history` stays."""
         self._writer.release(self.text)
 
 
 class ChainRun(SamplingRun):
-    """A run that writes whatever its program asks for, one batch a step."""
+    """A run of chains: each step decodes one batch, the tokens that its program asks for."""
 
     def __init__(self, request: Request, alphas: Sequence[float]) -> None:
         super().__init__(request)
@@ -193,7 +194,7 @@ class ChainRun(SamplingRun):
         self.burn_in_ladder(alphas)
 
     def burn_in_ladder(self, alphas: Sequence[float]) -> None:
-        """Write at other exponents from now on; texts so far cannot be branched any more."""
+        """Use these exponents from now on; earlier completions cannot be branched any more."""
         request = self._request
         self.alphas = tuple(alphas)
         self.writer = ChainWriter(
@@ -207,15 +208,16 @@ class ChainRun(SamplingRun):
         )
 
     def start(self, program: Iterator[list[ChainState]]) -> None:
-        """Begin with a program, which says what is to be written next."""
+        """Start a program, which yields the completions to be extended next."""
         self._program = program
         self._texts = next(program, None)
         self._finish_prefill()
 
     def chains_that_fit(self, n_chains: int, at_least: int = 1) -> int:
-        """How many of some chains, a text and a proposal each, fit at a time; ContextFull if too few."""
+        """How many chains, each with a completion and a proposal, fit at a time; ContextFull if too few."""
         model, request = self._request.model, self._request
-        require_capacity(2 * at_least, request, f"{at_least} chains take")
+        what_needs = "1 chain needs" if at_least == 1 else f"{at_least} chains need"
+        require_capacity(2 * at_least, request, what_needs)
         by_slots = (model.n_seq_max - 1) // 2
         by_cells = (model.n_cells - len(request.prompt)) // (2 * request.n_tokens)
         return min(n_chains, by_slots, by_cells)
@@ -238,11 +240,11 @@ class ChainRun(SamplingRun):
 
     @property
     def is_done(self) -> bool:
-        """See `Run.is_done`."""
+        """See `SamplingRun.is_done`."""
         return self._texts is None
 
     def ending(self, text: Visited, weight: float) -> WeightedText:
-        """A text of the outcome."""
+        """A completion of the outcome."""
         return WeightedText(
             tokens=np.array(text.tokens, dtype=np.int32),
             count=1,
@@ -253,21 +255,21 @@ class ChainRun(SamplingRun):
 
     def _reason(self, text: Visited) -> FinishReason:
         if text.finish == OUT_OF_LENGTH and len(text.tokens) < self._request.n_tokens:
-            return "cancelled"  # at the end of a block only
+            return "cancelled"  # at the horizon of a stage, not at the token limit
         return REASONS[text.finish]
 
     def weight_of(self, _chain: Chain) -> float:
-        """The share of a chain's text in the outcome."""
+        """The weight of a chain's completions in the outcome."""
         return 1 / len(self.chains)
 
     def population(self) -> list[HistoryInfo]:
-        """Each chain's text and its proposal, which has no weight."""
+        """Each chain's completion, and its proposal with weight 0."""
         texts = [(chain.proposal, 0.0) for chain in self.chains]
-        # Last: where a proposal has not left its text yet, this is what is told of the token.
+        # Current completions come last: if a proposal has not diverged yet, these describe the shared token.
         texts += [(chain.current, self.weight_of(chain)) for chain in self.chains]
-        return [self._told(text, weight) for text, weight in texts if text is not None and text.tokens]
+        return [self._last_token(text, weight) for text, weight in texts if text is not None and text.tokens]
 
-    def _told(self, text: ChainState, weight: float) -> HistoryInfo:
+    def _last_token(self, text: ChainState, weight: float) -> HistoryInfo:
         parent = text.nodes[-2] if len(text) > 1 else ROOT
         return self._history(
             0, text.nodes[-1], parent, text.tokens[-1], count=int(weight > 0), weight=weight,
@@ -276,14 +278,14 @@ class ChainRun(SamplingRun):
 
 
 def n_collected(collect: float, n_steps: int) -> int:
-    """How many of some steps a share of them is, at least one where it is above 0."""
+    """The number of steps that the share `collect` of them is, rounded up."""
     return math.ceil(collect * n_steps)
 
 
 def run_together(programs: Iterable[ChainProgram], at_most: int) -> Iterator[list[ChainState]]:
-    """Programs that run together, so many at a time: the texts of all that wait for a token.
+    """Run programs side by side, `at_most` at a time; yields the completions of all that wait for a token.
 
-    None of them where all are busy with steps that decode nothing.
+    The list is empty if none of them waits for a token.
     """
     waiting = iter(programs)
     active: list[tuple[ChainProgram, ChainState | None]] = []
@@ -297,7 +299,7 @@ def run_together(programs: Iterable[ChainProgram], at_most: int) -> Iterator[lis
 
 
 def _advanced(program: ChainProgram) -> list[tuple[ChainProgram, ChainState | None]]:
-    """The program with what it gives next; nothing where it is over."""
+    """The program with what it yields next; empty if it is over."""
     try:
         return [(program, next(program))]
     except StopIteration:

@@ -1,22 +1,23 @@
-"""Parallel tempering: chains at rising exponents that exchange their texts.
+"""Parallel tempering: chains at rising exponents that exchange their completions.
 
-Target    π(y|x) ∝ p(y|x)^α as sweeps grow; jointly Π_k p(y_k|x)^α_k, which every step and every exchange
-          leaves invariant. The outcome is the text at the last exponent, α, after finitely many
-          sweeps drawn from p^α approximately only.
-Proposal  a Metropolis step for each chain at its own exponent (see chains.py); then neighbours k and
-          k + 1, even and odd pairs in turn, exchange texts with probability
-          min(1, exp((α_{k+1} − α_k)·(log p(y_k) − log p(y_{k+1})))), from probabilities known already.
+Target    π(y|x) ∝ p(y|x)^α as the number of sweeps grows; jointly Π_k p(y_k|x)^α_k, which every step and
+          every exchange leaves invariant. The outcome is the completion at the last exponent, α; after
+          finitely many sweeps it is drawn from p^α only approximately.
+Proposal  a Metropolis step for each chain at its exponent, as in `power-mh`; then neighbours k and k + 1,
+          even and odd pairs in turn, exchange their completions with probability
+          min(1, exp((α_{k+1} − α_k)·(log p(y_k) − log p(y_{k+1})))). These log-probabilities are known.
 Grammar   as for `power-mh`, at every exponent.
-Ladder    α_k geometric from `low` to α. With `warmup` so many sweeps are run on it first, and it is
-          spaced anew so that all exchanges are refused equally often (the sum of mean refusals up
-          to α_k, read backwards); then everything drawn is discarded and the ladder stays.
-Weight    all on the last text at α, or with `collect` equal on those of that share of the sweeps.
+Ladder    α_k is geometric from `low` to α. With `warmup`, that many sweeps are run first, and the ladder is
+          then respaced so that all exchanges are rejected equally often (by interpolation of the cumulative
+          mean rejection rates). Everything drawn so far is discarded, and the ladder stays fixed.
+Weight    all on the last completion at α; with `collect`, equal on those after that share of the sweeps.
 Stops     after `steps` sweeps.
-Cost      one row a token from where a proposal parts from its text, all chains in one batch;
-          Σ p^α_k at every exponent for every row, in NumPy. A model that cannot forget decodes the
-          kept part of every proposal again, too.
-Source    parallel power tempering (PPT, see algorithms.md §8), Geyer 1991; ladder from the rates of
-          refusal: Syed et al., arXiv 1905.02939.
+Cost      one decoded token per proposed token after the point where the proposal diverges, all chains in
+          one batch; Σ p^α_k at every exponent for every decoded token. A model that cannot forget tokens
+          also decodes the kept part of every proposal again.
+Source    parallel tempering: Geyer (1991); applied to power distributions of language models: "Explore
+          Broadly, Reason Sharply" (parallel power tempering, PPT); ladder from rejection rates: Syed et al.,
+          arXiv 1905.02939.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from typing import ClassVar
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import require_between
+from localsmc.methods.base import Unused, reject_unused, require_between
 from localsmc.methods.mcmc.chain_state import ChainState
 from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_collected, require_kernel, run_together
 from localsmc.methods.request import KVDemand, Request, WeightedText
@@ -39,7 +40,10 @@ from localsmc.numerics.log_math import Doubles
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerTempering:
-    """Parameters: chains, exponents α and `low` from 1 to 64, sweeps, sweeps of warm-up, as in PowerMH."""
+    """Parameters: chains 1 to 127; exponents, 1 ≤ `low` ≤ `alpha` ≤ 64; `steps` and `warmup` sweeps.
+
+    `warmup` is 0 (off) or at least 2. `kernel`, `collect` and `retrace` are as in PowerMH.
+    """
 
     name: ClassVar[str] = "power-tempering"
     select: ClassVar[str] = "draw"
@@ -61,13 +65,26 @@ class PowerTempering:
         require_between("steps", self.steps, 0, 1_000_000)
         require_between("warmup", self.warmup, 0, 1_000_000)
         if self.warmup == 1:
-            raise ConfigError("`warmup` is 1, but a sweep tries every other pair only", hint="give 2 or more")
+            raise ConfigError(
+                "`warmup` is 1, but one sweep tries every other pair only", hint="set it to 2 or more"
+            )
         require_between("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
+        reject_unused(self)
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        found = []
+        if self.particles < 2:
+            found.append(Unused(("low",), "with one chain", "set `particles` to 2 or more"))
+        if self.particles < 3:
+            found.append(Unused(("warmup",), "with fewer than 3 chains", "set `particles` to 3 or more"))
+        return found
 
     @property
     def room(self) -> KVDemand:
-        """A text and a proposal for each chain, and the prompt."""
+        """A completion and a proposal for each chain, and the prompt."""
         return KVDemand(2 * self.particles + 1, 2 * self.particles, 2 * self.particles)
 
     def start(self, request: Request) -> SamplingRun:
@@ -76,7 +93,7 @@ class PowerTempering:
 
     @property
     def ladder(self) -> Doubles:
-        """(K,) exponents in geometric steps, α alone for one chain."""
+        """(K,) the exponents before any warm-up, in geometric steps; α alone for one chain."""
         return (
             np.geomspace(self.low, self.alpha, self.particles)
             if self.particles > 1
@@ -106,11 +123,11 @@ class _TemperingRun(ChainRun):
             chain.release()
 
     def _phase(self, n_sweeps: int) -> Iterator[list[ChainState]]:
-        """First texts for all chains, then sweeps of steps and exchanges."""
+        """Draw first completions for all chains, then do sweeps of steps and exchanges."""
         method, horizon = self._method, self._request.n_tokens
-        n_chains, kept = method.particles, n_collected(method.collect, n_sweeps)
+        n_chains, n_kept = method.particles, n_collected(method.collect, n_sweeps)
         self.chains = [
-            Chain(self, rung, kernel=method.kernel, retrace=method.retrace, n_kept=kept)
+            Chain(self, rung, kernel=method.kernel, retrace=method.retrace, n_kept=n_kept)
             for rung in range(n_chains)
         ]
         yield from run_together([chain.begin(horizon) for chain in self.chains], n_chains)
@@ -122,7 +139,7 @@ class _TemperingRun(ChainRun):
                 chain.adopt()
 
     def _exchange(self, lower: int) -> None:
-        """Exchange the texts of a chain and the next higher one, or refuse to."""
+        """Exchange the completions of a chain and the next higher one, or reject the exchange."""
         one, other = self.chains[lower], self.chains[lower + 1]
         log_r = (self.alphas[lower + 1] - self.alphas[lower]) * (one.text.logp - other.text.logp)
         self.swap_proposals += 1
@@ -134,28 +151,28 @@ class _TemperingRun(ChainRun):
 
     @property
     def ess(self) -> float:
-        """The texts of one chain, at α, are worth one."""
+        """1: the completions at α come from one chain, and are not independent."""
         return 1.0
 
     def weight_of(self, chain: Chain) -> float:
-        """Only the text at α counts."""
+        """1 for the chain at α, else 0."""
         return float(chain is self.chains[-1])
 
     def endings(self) -> list[WeightedText]:
-        """See `Run.endings`."""
+        """See `SamplingRun.endings`."""
         texts = self.chains[-1].collected() if self.chains else []
         return merged(self.ending(text, 1 / len(texts)) for text in texts)
 
 
 def respaced(alphas: Doubles, refusals: Doubles) -> Doubles:
-    """A ladder (K,) with the same ends whose neighbours refuse equally often, by linear interpolation.
+    """A ladder (K,) with the same ends whose neighbours reject equally often, by linear interpolation.
 
-    `refusals` (K − 1,) are the mean refusals between neighbours of `alphas` (K,); where none is
-    refused the ladder stays.
+    `refusals` (K − 1,) are the mean rejection rates between neighbours of `alphas` (K,). If all are 0, the
+    ladder does not change.
     """
     if not len(refusals) or refusals.sum() <= 0:
         return alphas
-    # A rung at which nothing is refused still has to have its place.
+    # Between neighbours that never reject the barrier must still increase.
     barrier = np.concatenate(([0.0], np.cumsum(np.maximum(refusals, 1e-6))))
     spaced: Doubles = np.interp(np.linspace(0.0, barrier[-1], len(alphas)), barrier, alphas)
     spaced[0], spaced[-1] = alphas[0], alphas[-1]

@@ -1,21 +1,24 @@
-"""Metropolis-Hastings power sampling: Markov chains whose stationary law is p(y|x)^α.
+"""Metropolis-Hastings power sampling: Markov chains with stationary distribution ∝ p(y|x)^α.
 
-Target    π(y|x) ∝ p(y|x)^α as steps grow; every step of the last stage leaves it invariant, and after
-          finitely many a text is drawn from it approximately only. y ends as in Power-SMC.
-Proposal  the current text cut at a uniform position and drawn anew from there with
-          q(v|h) ∝ p(v|h)^α; the cut is uniform over the text (kernel `length`, the ratio of lengths
-          goes into the acceptance) or over the horizon (kernel `horizon`). See chains.py.
-Weight    equal for each of N independent chains; a chain gives its last text, or with `collect`
-          those of that share of the last stage's steps.
-Stages    texts grow by `block` tokens, with `steps` steps on each stage's horizon; a text that has
-          ended goes to the last stage, whose horizon is n_tokens, at once.
-Grammar   the target is p^α on the allowed tree, Σ_v p^α goes over allowed tokens, and a proposal that comes
-          to where none is allowed is refused; a first text that does is begun anew.
+Target    π(y|x) ∝ p(y|x)^α as the number of steps grows; every step of the last stage leaves it invariant,
+          and after finitely many steps a completion is drawn from it only approximately. y ends as in
+          Power-SMC.
+Proposal  the current completion, cut at a uniform position and drawn again from there with
+          q(v|h) ∝ p(v|h)^α; the cut is uniform over the completion (kernel `length`; the ratio of lengths
+          enters the acceptance probability) or over the horizon (kernel `horizon`).
+Weight    equal for each of N independent chains; a chain gives its last completion, or with `collect`
+          those after that share of the last stage's steps, with equal weights.
+Stages    the horizon grows by `block` tokens per stage, with `steps` steps in each; a completion that has
+          ended skips to the last stage, whose horizon is n_tokens.
+Grammar   the target is p^α on the allowed tree, Σ_v p^α is over allowed tokens, and a proposal that reaches
+          a point where no token is allowed is rejected; a first completion that does is started again.
 Stops     after the last stage's steps.
-Cost      one row a token from where a proposal parts from its text; about steps·T²/(4·block) tokens
-          a chain in the paper's reckoning, which decodes all of each proposal. Chains share batches.
-          A model that cannot forget decodes the kept part of every proposal again, too.
-Source    Reasoning with Sampling, arXiv 2510.14901; its code truncates one way and is not invariant.
+Cost      one decoded token per proposed token after the point where the proposal diverges; by the paper's
+          count, which decodes every proposal whole, about steps·T²/(4·block) tokens per chain for T tokens.
+          Chains share batches. A model that cannot forget tokens also decodes the kept part of every
+          proposal again.
+Source    Reasoning with Sampling, arXiv 2510.14901. The paper's code bounds a proposal by the current
+          length; moves to shorter completions then have no reverse, and p^α is not left invariant.
 """
 
 from __future__ import annotations
@@ -40,7 +43,9 @@ from localsmc.methods.run import SamplingRun, merged
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerMH:
-    """Parameters: chains, exponent 1 to 64, steps a stage, tokens a block, kernel, share collected."""
+    """Parameters: chains, exponent 1 to 64, steps per stage, tokens per stage (`block`), kernel `length` or
+    `horizon`, share of the last stage's steps to collect (0 for the last completion only).
+    """
 
     name: ClassVar[str] = "power-mh"
     select: ClassVar[str] = "draw"
@@ -63,12 +68,12 @@ class PowerMH:
 
     @property
     def weight_exponent(self) -> float | None:
-        """None for one chain: that it stays where it is says little."""
+        """α; None for one chain, whose completions are not independent."""
         return self.alpha if self.particles > 1 else None
 
     @property
     def room(self) -> KVDemand:
-        """A text and a proposal for each chain, and the prompt."""
+        """A completion and a proposal for each chain, and the prompt; at least one chain must fit."""
         return KVDemand(2 * self.particles + 1, 2 * self.particles, 2)
 
     def start(self, request: Request) -> SamplingRun:
@@ -76,7 +81,7 @@ class PowerMH:
         return _MHRun(self, request)
 
     def horizons(self, n_tokens: int) -> list[int]:
-        """The last token of each stage."""
+        """The horizon of each stage, in tokens."""
         return [min(end, n_tokens) for end in range(self.block, n_tokens + self.block, self.block)]
 
 
@@ -88,9 +93,9 @@ class _MHRun(ChainRun):
 
     def _programs(self) -> Iterator[ChainProgram]:
         method = self._method
-        kept = n_collected(method.collect, method.steps)
+        n_kept = n_collected(method.collect, method.steps)
         for _ in range(method.particles):
-            chain = Chain(self, 0, kernel=method.kernel, retrace=method.retrace, n_kept=kept)
+            chain = Chain(self, 0, kernel=method.kernel, retrace=method.retrace, n_kept=n_kept)
             self.chains.append(chain)
             yield self._program_of(chain)
 
@@ -108,11 +113,11 @@ class _MHRun(ChainRun):
 
     @property
     def ess(self) -> float:
-        """One for each chain: they are independent, the texts of one are not."""
+        """The number of chains: they are independent, the completions of one chain are not."""
         return float(len(self.chains))
 
     def endings(self) -> list[WeightedText]:
-        """See `Run.endings`."""
+        """See `SamplingRun.endings`."""
         return merged(
             self.ending(text, self.weight_of(chain) / len(texts))
             for chain, texts in ((chain, chain.collected()) for chain in self.chains)

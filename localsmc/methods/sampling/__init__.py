@@ -1,1 +1,1 @@
-"""Independent samples and what is chosen among them: sample, greedy, best of N, self-consistency."""
+"""Independent samples, and selection among them: sample, greedy, best-of-n, self-consistency."""

@@ -1,21 +1,22 @@
-"""Plain sampling and greedy decoding on the particle engine: the honest baselines.
+"""Plain sampling and greedy decoding with particles: the baselines.
 
 Sample
 Target    q(y|x) = Π q(y_t|h); q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and
-          min-p leave, which look at p at temperature 1, as llama.cpp's order has it.
-          Tempering each token is not the power distribution: it normalises every prefix.
+          min-p keep, which use p at temperature 1 (truncation before temperature, as llama.cpp's default).
+          This is not the power distribution: every token is normalised separately.
 Proposal  the target itself, N independent draws.
-Grammar   q(v|h) ∝ p(v|h)^(1/temperature) on the allowed tokens that the truncations leave, which look at
-          these: masked and normalised token by token, which is not the model's law given the grammar;
-          `power-smc` with alpha 1 has that. A draw that comes to where none is allowed is dropped.
+Grammar   q(v|h) ∝ p(v|h)^(1/temperature) on the allowed tokens that the truncations keep, applied to the
+          allowed tokens. Masking and normalising token by token does not give the model's distribution
+          conditioned on the grammar; `power-smc` with alpha=1 does. A sample that reaches a point where no
+          token is allowed is dropped.
 Weight    equal.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
-Cost      one row a distinct live history and step, in waves where memory is short.
+Cost      one decoded token per distinct live history and step; in batches if the KV cache is too small.
 
 Greedy
-Target    none: the most probable token at every step, the lowest id among equals; with a grammar the
-          most probable allowed one.
-Cost      one row a step.
+Target    none: the most probable token at every step (one of them if several are equal); with a grammar,
+          the most probable allowed token.
+Cost      one decoded token per step.
 """
 
 from __future__ import annotations
@@ -58,12 +59,12 @@ class Sample:
 
     @property
     def weight_exponent(self) -> float | None:
-        """That of every token; it is not quite that of a text. None for one sample."""
+        """The exponent of each token, 1/temperature (for completions approximate); None for one sample."""
         return 1.0 / self.temperature if self.particles > 1 else None
 
     @property
     def room(self) -> KVDemand:
-        """Independent texts may share nothing."""
+        """Room for completions that share no tokens."""
         return KVDemand(self.particles, self.particles)
 
     def start(self, request: Request) -> ParticleRun:
@@ -71,7 +72,7 @@ class Sample:
         return self.run(request, self.advance)
 
     def run(self, request: Request, advance: Advance) -> ParticleRun:
-        """Independent particles in waves, moved by `advance`."""
+        """A run of independent particles, in batches, moved by `advance`."""
         waves = batch_sizes(self.particles, request)
         return ParticleRun(request, waves, token_by_token(advance), share=self.share, has_evidence=False)
 
@@ -83,7 +84,7 @@ class Sample:
         return StepOutcome(alpha, particles.ess, False)
 
     def lowest(self, logits: Floats) -> float:
-        """The lowest logit of a row (V,) that top-k, top-p and min-p leave; the highest one stays."""
+        """The lowest logit of a row (V,) that top-k, top-p and min-p keep; the highest is always kept."""
         return lowest_logit(logits, self.top_k, self.top_p, self.min_p)
 
 
@@ -107,7 +108,7 @@ class Greedy:
 
 
 def require_truncation(top_k: int, top_p: float, min_p: float) -> None:
-    """Raise ConfigError for values out of range; 0, 1 and 0 cut nothing off."""
+    """Raise ConfigError for values out of range; 0, 1 and 0 turn truncation off."""
     require_between("top_k", top_k, 0, 10_000_000)
     require_between("top_p", top_p, 0.0, 1.0)
     require_between("min_p", min_p, 0.0, 1.0)
@@ -115,14 +116,14 @@ def require_truncation(top_k: int, top_p: float, min_p: float) -> None:
 
 @numerics_time
 def lowest_logit(logits: Floats, top_k: int, top_p: float, min_p: float) -> float:
-    """The lowest of a row's logits (V,) that is left by top-k, then top-p, then min-p, at temperature 1."""
+    """The lowest logit of a row (V,) that top-k, then top-p, then min-p keep, at temperature 1."""
     top, lowest = float(logits.max()), -np.inf
     if 0 < top_k < len(logits):
         lowest = float(np.partition(logits, -top_k)[-top_k])
     if top_p < 1.0:
         falling = np.sort(logits[logits >= lowest])[::-1]
         p = np.exp((falling - top).astype(np.float64))
-        # The fewest tokens whose probabilities reach top_p, as llama.cpp counts them.
+        # The smallest set of tokens whose probability reaches top_p, as in llama.cpp.
         reached = np.cumsum(p) >= top_p * p.sum()
         lowest = float(falling[int(np.argmax(reached))])
     if min_p > 0.0:
@@ -131,13 +132,13 @@ def lowest_logit(logits: Floats, top_k: int, top_p: float, min_p: float) -> floa
 
 
 def batch_sizes(n: int, request: Request) -> list[int]:
-    """How many of n independent particles to run at a time, so that none can run out of memory."""
+    """Batch sizes for n independent particles, such that no batch can run out of KV cells or sequences."""
     model = request.model
     together = min(model.n_seq_max, (model.n_cells - len(request.prompt)) // request.n_tokens)
     if n <= together:
         return [n]
     if model.n_seq_max < 2:
-        raise ContextFull("several samples that do not fit together need at least two sequences")
-    # One slot stays with the prompt, from which every wave starts.
+        raise ContextFull("samples that do not fit into the KV cache together need at least two sequences")
+    # One slot is reserved for the prompt, from which every batch starts.
     size = max(1, min(together, model.n_seq_max - 1))
     return [size] * (n // size) + ([n % size] if n % size else [])

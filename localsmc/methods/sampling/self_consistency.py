@@ -1,13 +1,13 @@
-"""Self-consistency: independent samples vote, and the answer with most votes wins.
+"""Self-consistency: independent samples vote, and the answer with the most votes wins.
 
-Target    the answer that most of N independent draws from q give; texts without an answer have no
-          vote, ties go to the answer of the most probable text.
-Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p leave.
-Weight    equal; the choice is the selector `majority`.
-Stops     when the leader is ahead of the second by more than the votes that are still to come
-          (`early`): the winner is the same, and what is unfinished is given up. Else as `sample`, and
-          where another selector than `majority` is asked for.
-Cost      one row a distinct live history and step, in waves where memory is short.
+Target    the most frequent answer of N independent draws from q; completions without an answer have no
+          vote, and ties go to the answer with the most probable completion.
+Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p keep.
+Weight    equal; the selector is `majority`.
+Stops     with `early`, when the leading answer is ahead of the second by more than the votes still to come:
+          the winner cannot change, and unfinished samples are dropped. Otherwise, and with other selectors,
+          as `sample`.
+Cost      one decoded token per distinct live history and step; in batches if the KV cache is too small.
 Source    Self-Consistency, arXiv 2203.11171.
 """
 
@@ -36,7 +36,7 @@ class SelfConsistency(Sample):
 
     @property
     def weight_exponent(self) -> float | None:
-        """None where the vote ends early: the votes that are in are those of short texts."""
+        """As for `sample`; None with `early`: the votes counted so far are those of short completions."""
         return None if self.early else super(SelfConsistency, self).weight_exponent
 
     def start(self, request: Request) -> ParticleRun:
@@ -45,7 +45,7 @@ class SelfConsistency(Sample):
 
 
 class _Vote:
-    """The votes that are in, over all waves, and how many are still to come."""
+    """The votes counted so far, over all batches, and the number still to come."""
 
     def __init__(self, method: SelfConsistency, request: Request) -> None:
         self._method, self._request = method, request
@@ -53,7 +53,7 @@ class _Vote:
         self._votes: Counter[str] = Counter()
 
     def advance(self, particles: Particles) -> StepOutcome:
-        move = self._method.advance(particles)
+        outcome = self._method.advance(particles)
         ended = particles.histories.take(particles.ended)
         for node, n in zip(ended.node.tolist(), ended.count.tolist(), strict=True):
             self._to_come -= n
@@ -61,9 +61,9 @@ class _Vote:
             if answer is not None:
                 self._votes[answer] += n
         if not self._is_decided():
-            return move
+            return outcome
         particles.prune(particles.histories.live)
-        return move._replace(is_decided=True)
+        return outcome._replace(is_decided=True)
 
     def _is_decided(self) -> bool:
         (_, first), (_, second) = [*self._votes.most_common(2), ("", 0), ("", 0)][:2]

@@ -1,1 +1,1 @@
-"""Sequential Monte Carlo on the power distribution: Power-SMC and its draft-model form."""
+"""Sequential Monte Carlo for the power distribution: Power-SMC, and its version with a draft model."""

@@ -1,13 +1,14 @@
-"""Blocks of tokens that a draft proposes for particles of its target, which weighs them all at once.
+"""Blocks of tokens that a draft proposes for particles, and that the target weights in one batch.
 
-A block begins where the target's logits are known. For each particle the draft draws tokens from
-q(v|h) ∝ draft(v|h)^β, whatever the target thinks of them; then the target reads them, and the
-particle's weight for p(y)^α changes by
+A block begins after a token of the target. For each particle the draft draws tokens from
+q(v|h) ∝ draft(v|h)^β, independently of the target. Then the target reads the block, and the particle's
+log-weight for the target distribution p(y)^α changes by
 
     (α − α_before)·log p(h) + α·Σ log p(y_t) − Σ log q(y_t),
 
-h its history before the block: proper weighting for any draft that gives each token some chance.
-Histories fork within a block as their particles draw different tokens, and have a slot in each memory.
+with h the history before the block. This is proper weighting for any draft that gives each token a positive
+probability. Histories fork within a block if their particles draw different tokens; each has a KV slot in
+both models.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
 class DraftProposal:
-    """Particles on a draft's memory that write for others on the same tree; `slot` holds its prompt."""
+    """The draft's particles, which propose tokens for the target's, on the same token tree.
+
+    `slot` of the draft's `sequences` holds its prompt; `logits` are those after the prompt.
+    """
 
     def __init__(self, particles: Particles, sequences: KVSlots, slot: int, logits: Floats) -> None:
         self._particles = particles
@@ -35,24 +39,24 @@ class DraftProposal:
         )  # fmt: skip
         self._writers.genealogy, self._writers.is_eog = particles.genealogy, particles.is_eog
         self.written: set[int] = set()
-        """The nodes of all tokens that the draft drew."""
+        """The nodes of all tokens that the draft has drawn."""
         particles.histories = replace(particles.histories, source=self._writers.histories.slot)
 
     @property
     def reductions(self) -> int:
-        """How often what was drafted was reduced to fit the draft's memory."""
+        """How often histories were thinned to fit the draft's KV cache."""
         return self._writers.reductions
 
     @property
     def length(self) -> int:
-        """Tokens of the live histories, the block's included."""
+        """Length of the live histories in tokens, including the block."""
         return self._writers.length
 
     def propose(self, n_tokens: int, beta: float, least_sure: float) -> Iterator[None]:
-        """Draft up to so many tokens for each live particle, one batch decoded between two stops.
+        """Draft up to n_tokens tokens for each live particle; yields after each batch decoded.
 
-        The block ends where the draft gives no token that probability behind one of the histories: what
-        comes there is better left to the target. Decided before the token is drawn, it changes no law.
+        The block ends for all histories as soon as on one of them the draft's most probable token has a
+        probability below `least_sure`. This is decided before the token is drawn, so the weights stay proper.
         """
         self._take_over()
         writers = self._writers
@@ -68,32 +72,32 @@ class DraftProposal:
             self.written.update(range(n_nodes, len(writers.genealogy)))
 
     def _take_over(self) -> None:
-        """Stand on the target's live histories; the slots of others are given back."""
+        """Continue the target's live histories; the slots of others are freed."""
         main, writers = self._particles, self._writers
         live = main.histories.take(main.histories.live)
-        # From here on a writer's origin is the number of the history that it writes for.
+        # From here on `source` of a draft history is the index of the target's live history it continues.
         writers.set_histories(replace(live, slot=live.source, source=np.arange(len(live))), main.length)
 
     def verify(self, alpha: float) -> None:
-        """Have the target read the block; its particles stand on the leaves then, weighed for p^alpha."""
+        """Decode the block with the target; its particles then end with the block, weighted for p^alpha."""
         main, leaves = self._particles, self._writers.histories
         starts = main.histories.take(main.histories.live).take(leaves.source)
         lengths = self._lengths(leaves.node, starts.node)
         log_q = (main.genealogy.logs(leaves.node) - main.genealogy.logs(starts.node))[:, 1]
-        # All of them are still to be read, those that have ended as well.
+        # The target has to read all of them, including those that have ended in the block.
         unread = replace(leaves, logp=starts.logp, finish=starts.finish, slot=starts.slot, source=leaves.slot)
         done = main.histories.take(main.histories.finish != LIVE)
         main.set_histories(done.append_children(unread), main.length)
         if not main.n_live:
             return
         main.make_room(1 + self._writers.length - main.length)
-        # Some may be gone: those that the memory had no room for.
+        # `make_room` may have dropped some of them.
         of_node = {node: i for i, node in enumerate(leaves.node.tolist())}
         left = np.array([of_node[node] for node in main.histories.node[main.histories.live].tolist()])
         self._read(alpha, lengths[left], leaves.finish[left], log_q[left])
 
     def _lengths(self, nodes: Ints, starts: Ints) -> Ints:
-        """(K,) how many tokens lie between each leaf and the start of its block."""
+        """(K,) the number of tokens from the start of the block to each of its last nodes."""
         lengths = np.zeros(len(nodes), dtype=np.int64)
         while (is_inside := nodes != starts).any():
             lengths += is_inside
@@ -101,10 +105,10 @@ class DraftProposal:
         return lengths
 
     def _read(self, alpha: float, lengths: Ints, finish: NDArray[np.int8], log_q: Doubles) -> None:
-        """Decode the leaves' blocks, and weigh and finish them by what comes out."""
+        """Decode the leaves' blocks; set their log-probabilities, log-weights and finish states."""
         main = self._particles
         live, is_live = main.histories.live, finish == LIVE
-        # A token before the block is still to be read; what follows the block is wanted of live leaves only.
+        # The token before the block is not decoded yet; live leaves also need the logits after the block.
         n_read = lengths + is_live
         blocks = [
             main.genealogy.endings(np.array([node]), 1 + length)[0]
@@ -126,6 +130,6 @@ class DraftProposal:
         main.set_histories(read, self._writers.length, logits[ends[is_live] - 1])
 
     def close(self) -> None:
-        """Give back what is held in the draft's memory."""
+        """Free the draft's slots."""
         nothing = np.zeros(0, dtype=np.int64)
         self._writers.set_histories(self._writers.histories.take(nothing), self._writers.length)

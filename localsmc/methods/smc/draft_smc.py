@@ -1,21 +1,28 @@
-"""Power-SMC on blocks that a draft proposes: two models, no token is refused.
+"""Power-SMC on blocks that a draft model proposes; no token is rejected.
 
-Target    π(y|x) ∝ p(y|x)^α, as for `power-smc`; where the vocabularies differ, p is the target's law given
-          that it uses tokens of both only.
-Proposal  in turn, one token from the target, p(v|h)^α_t, and up to `n_max` from the draft, q(v|h)^β_t
-          normalised, β_t = 1 + `sharpening`·(α_t − 1); α_t rises linearly from 1 to α over `ramp` tokens.
-          With `p_min` a block ends where the draft gives no token that probability on one of the histories.
-Weight    of a block's history h: (α_t − α_s)·log p(h), and α_t·Σ log p(y) − Σ log q(y) over the draft's
-          tokens y; log Σ_v p(v|h)^α_t for the target's. Heavy where the draft gives little to what the
-          target likes: E[Ẑ] = Z for any draft that gives every token some chance, but Ẑ varies with it.
-Resample  once a block, before the target's token is drawn, when the effective sample size falls below
-          `ess_threshold`·N. `fearnhead-clifford` draws no token from the target: it weighs every child of
-          every history and thins them as `power-smc` does. E[Ẑ] = Z for every scheme, ramp, threshold and N.
-Grammar   as for `power-smc`; the draft keeps to it, too.
+Target    π(y|x) ∝ p(y|x)^α, as for `power-smc`; if the vocabularies differ, p(v|h) is renormalised over the
+          tokens of both.
+Proposal  alternately one token from the target, at position t, ∝ p(v|h)^α_t, and a block of up to `n_max`
+          tokens from the draft, ∝ q(v|h)^β. α_t rises linearly from 1 to α over `ramp` tokens. β is the
+          same for all tokens of a block: 1 + `sharpening`·(α_e − 1), with e the last position that the block
+          may reach. With `p_min` a block ends for all histories as soon as on one of them the draft gives no
+          token that probability.
+Weight    Δ log w = (α_t − α_r)·log p(h) + log Σ_v p(v|h)^α_t for the target's token after the history h,
+          and (α_s − α_t)·log p(h) + α_s·Σ log p(y) − Σ log q_β(y) for the tokens y of the block after the
+          history h (which now includes the target's token). q_β is the draft's normalised proposal, s the
+          last position of the block, r that of the block before (α_r = 1 at first): one exponent, α_s, for
+          the whole block. A finished history gets the first terms only, and (α − α_s)·log p at the end.
+          E[Ẑ] = Z for any draft that gives every token a positive probability; Ẑ varies much if the draft
+          gives little probability to what the target prefers.
+Resample  once per block, before the target's token is drawn, when the effective sample size is below
+          `ess_threshold`·N. `fearnhead-clifford` draws no token from the target: it weighs all children of
+          all histories and thins them, as in `power-smc`. E[Ẑ] = Z for every scheme, ramp, threshold and N.
+Grammar   as for `power-smc`; the draft is constrained, too.
 Stops     when every particle has ended: end token, stop rule or n_tokens.
-Cost      a row of the draft a distinct history and token; rows of the target for each distinct leaf of a
-          block, all of a block in one batch. Nothing is taken back, so recurrent models do.
-Source    SMC-SD, arXiv 2604.15672, with an exponent and a token of the target's own a block.
+Cost      one decoded token of the draft per distinct history and token; the target decodes the tokens of
+          each distinct history of a block, all in one batch. No token is taken back, so recurrent models
+          work.
+Source    SMC-SD, arXiv 2604.15672, extended by an exponent and one token from the target per block.
 """
 
 from __future__ import annotations
@@ -29,24 +36,25 @@ import numpy as np
 
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.lm.vocab_subset import vocab_subset
-from localsmc.methods.base import TOKENS, require_between
+from localsmc.methods.base import TOKENS, Unused, reject_unused, require_between
 from localsmc.methods.finish_state import LIVE
 from localsmc.methods.request import DraftModel, KVDemand, Request
 from localsmc.methods.run import StepOutcome, require_draft
 from localsmc.methods.smc.draft_proposal import DraftProposal
 from localsmc.methods.smc.particle_run import ParticleRun
 from localsmc.methods.smc.particles import Particles, Proposal
-from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme
+from localsmc.methods.smc.schedule import FEARNHEAD_CLIFFORD, alpha_at, require_scheme, unused_with_scheme
 from localsmc.numerics.resampling import SCHEMES
 from localsmc.results import HistoryInfo
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DraftSMC:
-    """N particles; exponent 1 to 64, reached after `ramp` tokens; `n_max` 1 to 64 drafted tokens a block.
+    """N particles; exponent 1 to 64, reached after `ramp` tokens; up to `n_max` (1 to 64) tokens per block.
 
-    `p_min` 0 (whole blocks) to 1 ends a block where the draft is less sure of its likeliest token.
-    `sharpening` 0 (the draft at temperature 1) to 1 (at the target's exponent). Threshold 0 (never) to 1.
+    `p_min` 0 (whole blocks) to 1: the block ends if the draft's most probable token has less probability.
+    `sharpening` 0 (draft at temperature 1) to 1 (draft at the target's exponent). `ess_threshold` 0 (never
+    resample) to 1.
     """
 
     name: ClassVar[str] = "draft-smc"
@@ -71,16 +79,22 @@ class DraftSMC:
         require_between("p_min", self.p_min, 0.0, 1.0)
         require_between("sharpening", self.sharpening, 0.0, 1.0)
         require_between("ess_threshold", self.ess_threshold, 0.0, 1.0)
-        require_scheme(self, idle=("ess_threshold", "share"))
+        require_scheme(self.resampling)
+        reject_unused(self)
+
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        return unused_with_scheme(self.resampling, ("ess_threshold", "share"))
 
     @property
     def weight_exponent(self) -> float | None:
-        """None for one particle, which has nothing beside it."""
+        """α; None for one particle, whose weight says nothing."""
         return self.alpha if self.particles > 1 else None
 
     @property
     def room(self) -> KVDemand:
-        """Histories share their beginnings: half as many cells as separate texts take are rarely used up."""
+        """Histories share prefixes: half of the cells that separate completions need is rarely exceeded."""
         return KVDemand(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
 
     def start(self, request: Request) -> DraftSMCRun:
@@ -102,14 +116,14 @@ class DraftSMC:
 
 
 class DraftSMCRun(ParticleRun):
-    """A run: blocks until every particle has ended."""
+    """A run of Draft-SMC: blocks until every particle has ended."""
 
     drafts: KVSlots
 
     def __init__(self, method: DraftSMC, request: Request) -> None:
         self._method = method
         self._first_new = 1
-        """The first node that a step has added to the histories."""
+        """The first node that the current step has added."""
         super().__init__(request, [method.particles], self._program, share=method.share, has_evidence=True)
         draft: DraftModel = require_draft(request)
         self.drafts = KVSlots(draft.model, request.n_tokens, request.grammar)
@@ -131,7 +145,7 @@ class DraftSMCRun(ParticleRun):
             yield from self._block(particles, move)
 
     def _own_token(self, particles: Particles) -> StepOutcome:
-        """The target's token of a block, its weight, and resampling where it is due."""
+        """The target's token before a block: its weight, resampling if due, and the draw."""
         method = self._method
         if method.resampling == FEARNHEAD_CLIFFORD:
             particles.resample_children(method.particles)
@@ -146,7 +160,7 @@ class DraftSMCRun(ParticleRun):
         return move
 
     def _block(self, particles: Particles, move: StepOutcome) -> Iterator[StepOutcome]:
-        """Written by the draft, read by the target; a step of the run for each batch."""
+        """Draft a block and decode it with the target; one step of the run per batch."""
         method = self._method
         last = min(particles.length + method.n_max, particles.n_tokens) - 1
         beta = 1.0 + method.sharpening * (method.exponent(last) - 1.0)
@@ -162,50 +176,50 @@ class DraftSMCRun(ParticleRun):
 
     @property
     def n_drafted(self) -> int:  # type: ignore[override]
-        """Tokens that the draft wrote, one a distinct history."""
+        """Tokens that the draft has drawn, counted once per distinct history."""
         return len(self._drafter.written)
 
     @property
     def reductions(self) -> int:  # type: ignore[override]
-        """How often histories were reduced to fit one of the memories."""
+        """How often histories were thinned to fit the KV cache of either model."""
         return self.particles.reductions + self._drafter.reductions
 
     @property
     def n_kept(self) -> int:  # type: ignore[override]
-        """Those of them that are in the texts now."""
+        """Tokens from the draft in the current histories."""
         return len(self._nodes() & self._drafter.written)
 
     @property
     def n_rewritten(self) -> int:  # type: ignore[override]
-        """Tokens of the texts that the target has drawn."""
+        """Tokens from the target in the current histories."""
         return len(self._nodes() - self._drafter.written)
 
     @property
     def n_wasted(self) -> int:  # type: ignore[override]
-        """Rows of the target that are in no text now."""
-        # The last token of a finished text is never read.
+        """Tokens that the target has decoded and that are in no current history."""
+        # The last token of a history is not decoded yet.
         return max(0, self.sequences.rows - len(self._nodes(up_to=-1)))
 
     def _nodes(self, up_to: int | None = None) -> set[int]:
-        """Every token of every history, up to its last one or the one before."""
+        """The nodes of all tokens of all histories, up to index `up_to` of each."""
         tree, found = self.particles.genealogy, set[int]()
         for node in self.particles.histories.node.tolist():
             found.update(tree.path(node)[:up_to].tolist())
         return found
 
     def population(self) -> list[HistoryInfo]:
-        """See `Run.population`; before the last token of a block's history come those that lead to it."""
-        told, known = list[HistoryInfo](), set[int]()
+        """See `SamplingRun.population`; the new tokens before a history's last one are included, in order."""
+        found, known = list[HistoryInfo](), set[int]()
         for last in super().population():
             path, node = list[int](), last.parent
             while node >= self._first_new and node not in known:
                 path.append(node)
                 node = int(self.particles.genealogy.parents(np.array([node]))[0])
             known.update(path)
-            told += [*(self._on_the_way(node, last) for node in reversed(path)), last]
-        return told
+            found += [*(self._inner_token(node, last) for node in reversed(path)), last]
+        return found
 
-    def _on_the_way(self, node: int, last: HistoryInfo) -> HistoryInfo:
+    def _inner_token(self, node: int, last: HistoryInfo) -> HistoryInfo:
         tree, here = self.particles.genealogy, np.array([node])
         return self._history(
             0, node, int(tree.parents(here)[0]), int(tree.last_tokens(here)[0]), count=last.count,

@@ -1,4 +1,4 @@
-"""The distinct histories of a population: parallel arrays, one entry a history."""
+"""The distinct histories of a population: parallel arrays, one entry per history."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from localsmc.text.stop_rule import StopState
 
 @dataclass(frozen=True)
 class Histories:
-    """Parallel arrays (H,), one entry a distinct history; never written to once made."""
+    """Parallel arrays (H,), one entry per distinct history; immutable."""
 
     node: Ints
-    """Its last token in the genealogy."""
+    """The node of its last token in the token tree."""
     count: Ints
-    """Particles that stand on it."""
+    """Number of particles on it."""
     logw: Doubles
     """Log-weight of each of its particles."""
     logp: Doubles
     """Log-probability of its tokens under the model at temperature 1."""
     finish: NDArray[np.int8]
-    """LIVE, STOPPED, OUT_OF_LENGTH or CUT."""
+    """LIVE, STOPPED, OUT_OF_LENGTH or PRUNED."""
     slot: Ints
-    """The slot that holds its prefix; several children share one until `Particles.evaluate`."""
+    """The KV slot that holds its prefix; siblings share one until `Particles.decode`."""
     stop: tuple[StopState, ...]
-    """What the stop rule remembers of it."""
+    """The state of the stop rule."""
     source: Ints
-    """What its children inherit: scouts the number of the history they were sent out from, a history with a
-    draft its slot in the draft's memory; 0 for others."""
+    """Inherited by children: for look-ahead copies the index of the history they started from, for draft-smc
+    the draft's KV slot (or, for the draft's histories, the index of the target's); else 0."""
 
     @cached_property
     def live(self) -> Ints:
@@ -42,7 +42,7 @@ class Histories:
 
     @cached_property
     def log_totals(self) -> Doubles:
-        """(H,) log of the weight of each history's particles together."""
+        """(H,) log of the total weight of each history's particles."""
         return self.logw + np.log(self.count)
 
     @cached_property
@@ -51,7 +51,7 @@ class Histories:
         return effective_sample_size(self.logw, self.count)
 
     def take(self, index: Ints | NDArray[np.bool_]) -> Histories:
-        """Some of the histories, in the order given, or where a mask is True."""
+        """The histories with these indices, in this order, or those where a mask is True."""
         index = np.flatnonzero(index) if index.dtype == np.bool_ else index
         return Histories(
             node=self.node[index],
@@ -65,7 +65,7 @@ class Histories:
         )
 
     def append_children(self, other: Histories) -> Histories:
-        """These histories and then the others."""
+        """These histories followed by the others."""
         return Histories(
             node=np.concatenate((self.node, other.node)),
             count=np.concatenate((self.count, other.count)),

@@ -1,4 +1,4 @@
-"""A run of particles: step by step, one decode for all live histories."""
+"""A run of particles: in each step, one decode for all live histories."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from localsmc.numerics.log_math import log_sum_exp, normalised
 from localsmc.results import HistoryInfo
 
 Advance = Callable[[Particles], StepOutcome]
-"""Moves particles by one token, not yet decoded."""
+"""Extends particles by one token, which is not decoded yet."""
 
 
 StepProgram = Callable[[Particles], Iterator[StepOutcome]]
-"""Moves particles from the prompt to their ends, one batch decoded a move."""
+"""Moves particles from the prompt to their ends; yields after each batch."""
 
 
 def token_by_token(advance: Advance) -> StepProgram:
@@ -33,19 +33,19 @@ def token_by_token(advance: Advance) -> StepProgram:
 
     def program(particles: Particles) -> Iterator[StepOutcome]:
         while particles.n_live:
-            move = advance(particles)
-            if not move.is_decided:
+            outcome = advance(particles)
+            if not outcome.is_decided:
                 particles.decode()
-            yield move
+            yield outcome
 
     return program
 
 
 class ParticleRun(SamplingRun):
-    """A run over one or several waves of particles, each from the end of the same prompt.
+    """A run of one or several waves (batches) of particles, each from the end of the same prompt.
 
-    Several waves are for independent particles that do not fit into the memory together, or islands of
-    particles with evidence, which weighs them: that of all is the mean.
+    Several waves are used for independent particles that do not fit into the KV cache together, and for
+    islands. Each island has an evidence estimate, by which it is weighted; the evidence of all is the mean.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class ParticleRun(SamplingRun):
 
     def _start_wave(self) -> None:
         n = self._waves.pop(0)
-        # Where waves follow, the prompt's slot is kept; else the last one has it for its first history.
+        # If waves follow, the prompt's slot is kept; the last wave uses it for its first history.
         keeps_prompt = self._keeps_prompt or bool(self._waves)
         self.sequences.n_pinned = int(keeps_prompt)
         request = self._request
@@ -83,24 +83,24 @@ class ParticleRun(SamplingRun):
             share=self._share,
             keeps_prompt=keeps_prompt,
         )
-        self._moves, self._goes_on = self._begin(self.particles), False
+        self._moves, self._has_more = self._begin(self.particles), False
 
     def _step(self) -> StepOutcome:
-        if self.particles.n_live == 0 and not self._goes_on:
+        if self.particles.n_live == 0 and not self._has_more:
             self.finished.append(self.particles)
             self._start_wave()
-        move = next(self._moves)
-        self._goes_on = move.has_more
-        if move.is_decided:
+        outcome = next(self._moves)
+        self._has_more = outcome.has_more
+        if outcome.is_decided:
             self._waves.clear()
             self.is_decided = self.particles.n_live > 0
         if self.is_done and not any(len(wave.histories) for wave in self._all):
-            raise nothing_allowed(f"behind any of the texts after {self.particles.length} of theirs")
-        return move
+            raise nothing_allowed(f"after any of the completions, at token {self.particles.length}")
+        return outcome
 
     @property
     def _all(self) -> tuple[Particles, ...]:
-        """The waves so far."""
+        """The waves that have been started."""
         return (*self.finished, self.particles)
 
     def _progress(self) -> tuple[int, int, float | None]:
@@ -110,32 +110,32 @@ class ParticleRun(SamplingRun):
 
     @property
     def is_done(self) -> bool:
-        """Whether every particle of every wave has ended, or need not."""
-        is_over = self.particles.n_live == 0 and not self._goes_on and not self._waves
+        """Whether every particle of every wave has ended, or the result is decided."""
+        is_over = self.particles.n_live == 0 and not self._has_more and not self._waves
         return self.is_decided or is_over
 
     @property
     def reductions(self) -> int:  # type: ignore[override]
-        """How often histories were reduced to fit the memory."""
+        """How often histories were thinned to fit the KV cache."""
         return sum(wave.reductions for wave in self._all)
 
     @property
     def log_z(self) -> float | None:
-        """See `Run.log_z`."""
+        """See `SamplingRun.log_z`."""
         if not self._has_evidence or not self.is_done or self.is_decided:
             return None
         return log_sum_exp(np.array([wave.log_z for wave in self._all])) - float(np.log(len(self._all)))
 
     @property
     def ess(self) -> float:
-        """All of them where they are independent; else particles on one text count once."""
+        """The number of particles if they are independent; else 1 / Σ weight² over distinct completions."""
         endings = self.endings()
         if self._has_evidence:
             return effective_completions(endings)
         return float(sum(ending.count for ending in endings))
 
     def endings(self) -> list[WeightedText]:
-        """See `Run.endings`; what the method itself has given up is left out."""
+        """See `SamplingRun.endings`; histories that the method has pruned are left out."""
         waves = [(wave, wave.weights * share) for wave, share in self._shares()]
         kept = [(wave, i) for wave, _ in waves for i in np.flatnonzero(wave.histories.finish != PRUNED)]
         weights = np.concatenate([weights[wave.histories.finish != PRUNED] for wave, weights in waves])
@@ -145,7 +145,7 @@ class ParticleRun(SamplingRun):
         )
 
     def _shares(self) -> list[tuple[Particles, float]]:
-        """The waves, and what each of them counts beside the others."""
+        """The waves, and the share of each in the total weight."""
         totals = [wave.log_z if self._has_evidence else wave.log_count for wave in self._all]
         return list(zip(self._all, normalised(np.array(totals)).tolist(), strict=True))
 
@@ -159,7 +159,7 @@ class ParticleRun(SamplingRun):
         )
 
     def population(self) -> list[HistoryInfo]:
-        """The histories of the wave at work."""
+        """The histories of the current wave."""
         histories, tree = self.particles.histories, self.particles.genealogy
         columns = (
             histories.node,

@@ -1,9 +1,9 @@
-"""The particle system: distinct histories, how many particles stand on each, their log-weights.
+"""The particle system: distinct histories, the number of particles on each, and their log-weights.
 
-Particles with the same tokens share one history and so one row of every decode; a history forks
-only when its particles draw different tokens. log-weights are absolute: at any moment
-Σ counts·exp(logw) is the unbiased estimate of the evidence, so resampling keeps their total and
-nothing has to be carried beside them. Knows nothing of texts or exponents' schedules.
+Particles with the same tokens share one history, and so one decoded token per step; a history forks only if
+its particles draw different tokens. Log-weights are absolute: at any time Σ counts·exp(logw) is the
+unbiased estimate of the evidence. So resampling keeps the total weight, and no separate evidence is kept.
+Independent of text and of the exponent's schedule.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from localsmc.text.stop_rule import StopRule
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """How a step draws: tokens from p^alpha, those below the `lowest` logit of their row left out."""
+    """The proposal of a step: tokens ∝ p^alpha; with `lowest`, only logits of at least `lowest(row)`."""
 
     alpha: float
     lowest: Lowest | None = None
 
 
 class Particles:
-    """N particles on one prompt, moved one token at a time.
+    """N particles on one prompt, extended one token at a time.
 
-    A step is `raise_to`, `weigh`, `resample` and `extend` (draw tokens) as the method sees fit, then
-    `evaluate` (decode the survivors). With `share=False` every particle keeps a history of its
-    own: the same law at a higher cost, there to be compared with.
+    A step consists of `set_exponent`, `add_token_weight`, `resample` and `propose` (draw tokens), as the
+    method needs, and then `decode` (the survivors). With `share=False` every particle has a separate
+    history: the same distribution at a higher cost, for comparison.
     """
 
     def __init__(
@@ -61,18 +61,18 @@ class Particles:
         self.reductions = 0
         self.length = 0
         self.alpha = 1.0
-        """The exponent of the target that the histories are weighed for."""
+        """The exponent for which the histories are weighted at present."""
         self.ended: Ints = np.zeros(0, dtype=np.int64)
-        """The indices of the histories that ended with the last token drawn, until one is dropped."""
+        """Indices of the histories that ended with the last token drawn; valid until one is dropped."""
         self.draw, self.stop, self.share = draw, stop, share
         self.prompt_slot, self.prompt_logits = slot, logits
-        """Where all begins, as long as it is kept."""
+        """The prompt's slot, valid while it is kept, and the logits (1, V) after the prompt."""
         self._logits: Floats | None = logits
-        """(R, V) of the histories evaluated last, until tokens are drawn."""
+        """(R, V) the logits of the histories decoded last; None once tokens are drawn."""
         self._rows: Ints | None = None
-        """Which of them are the live histories', where some have gone since."""
+        """The rows of `_logits` that belong to live histories, if some have been dropped since."""
         self._tempered: TemperedLogits | None = None
-        """What is known of the live histories' logits, at the exponent that was asked for last."""
+        """The live histories' logits at the exponent used last."""
         self.is_eog = sequences.model.is_eog
         one = np.ones(1, dtype=np.int64)
         self.histories = Histories(
@@ -86,22 +86,22 @@ class Particles:
             source=one * 0,
         )
 
-    # --- questions -----------------------------------------------------------------------------
+    # --- queries -------------------------------------------------------------------------------
 
     @property
     def n_live(self) -> int:
-        """Histories that are not finished."""
+        """The number of histories that are not finished."""
         return len(self.histories.live)
 
     @property
     def log_count(self) -> float:
-        """log of how many particles there are, all of n unless a grammar left some without a token."""
+        """log of the number of particles: n, unless a grammar left some without a next token."""
         n = int(self.histories.count.sum())
         return float(np.log(n)) if n else -np.inf
 
     @property
     def log_z(self) -> float:
-        """log of the unbiased evidence estimate, Σ counts·exp(logw)."""
+        """The log of the unbiased evidence estimate, Σ counts·exp(logw)."""
         return log_sum_exp(self.histories.log_totals)
 
     @property
@@ -111,41 +111,41 @@ class Particles:
 
     @property
     def weights(self) -> Doubles:
-        """(H,) normalised weight of each history, its particles together."""
+        """(H,) the normalised weight of each history, all its particles together."""
         return normalised(self.histories.log_totals) if len(self.histories) else np.zeros(0)
 
     # --- one step ------------------------------------------------------------------------------
 
     def set_exponent(self, alpha: float) -> None:
-        """Weigh all histories for p^alpha from now on."""
+        """Reweight all histories for p^alpha: adds (alpha − previous alpha)·logp to the log-weights."""
         if alpha != self.alpha:
             self.reweight((alpha - self.alpha) * self.histories.logp)
             self.alpha = alpha
 
     def add_token_weight(self) -> None:
-        """Add log Σ_v p(v)^alpha to each live history: what a token drawn from p^alpha weighs, whichever."""
+        """Add log Σ_v p(v)^alpha to each live history: the weight of any token drawn ∝ p^alpha."""
         increments = np.zeros(len(self.histories))
         increments[self.histories.live] = self._at(self.alpha).log_power
         self.reweight(increments)
 
     @property
     def _pending(self) -> Floats:
-        """The live histories' logits."""
-        assert self._logits is not None  # noqa: S101 - `evaluate` comes first
+        """(R, V) the live histories' logits."""
+        assert self._logits is not None  # noqa: S101 - `decode` comes first
         return self._logits if self._rows is None else self._logits[self._rows]
 
     def _set_logits(self, logits: Floats | None) -> None:
-        """Of the live histories, or of none of them yet."""
+        """Set the logits of the live histories; None if they are not decoded yet."""
         self._logits, self._rows, self._tempered = logits, None, None
 
     def _at(self, alpha: float) -> TemperedLogits:
-        """The live histories' logits at an exponent, looked at anew unless it was the last one asked for."""
+        """The live histories' logits at an exponent; cached for the exponent used last."""
         if self._tempered is None or self._tempered.alpha != alpha:
             self._tempered = self.sequences.tempered(self._pending, alpha)
         return self._tempered
 
     def _drop_dead_ends(self) -> None:
-        """Give up the live histories that no token may follow: no text of a grammar goes on there."""
+        """Drop the live histories after which the grammar allows no token."""
         dead = self.sequences.no_token_allowed(self._pending)
         if dead.any():
             counts = self.histories.count.copy()
@@ -153,24 +153,26 @@ class Particles:
             self._select(counts, self.histories.logw)
 
     def propose(self, proposal: Proposal) -> None:
-        """Draw the next token of every live particle and group equal ones into children."""
+        """Draw the next token of every live particle, and group equal tokens into child histories."""
         live = self.histories.live
-        tempered, counts, bars = self._at(proposal.alpha), self.histories.count[live], None
+        tempered, counts, thresholds = self._at(proposal.alpha), self.histories.count[live], None
         if proposal.lowest is not None:
-            bars = np.array([proposal.lowest(row) for row in self.sequences.token_columns(self._pending)])
-        rows, tokens, counts = tempered.sample(self.draw, counts, bars)
+            thresholds = np.array(
+                [proposal.lowest(row) for row in self.sequences.token_columns(self._pending)]
+            )
+        rows, tokens, counts = tempered.sample(self.draw, counts, thresholds)
         if not self.share:
             rows, tokens = np.repeat(rows, counts), np.repeat(tokens, counts)
             counts = np.ones_like(tokens)
         logps = tempered.logp(rows, tokens)
         logs = np.empty((len(logps), 2))
         logs[:, 0], logs[:, 1] = logps, proposal.alpha * logps - tempered.log_power[rows]
-        if bars is not None:
-            logs[:, 1] = np.nan  # The sum is not that of what is drawn from.
+        if thresholds is not None:
+            logs[:, 1] = np.nan  # log_power does not normalise the truncated distribution
         self._replace_live(live[rows], tokens, counts, logs)
 
     def greedy_step(self) -> None:
-        """Every live history goes on with its likeliest token."""
+        """Extend every live history by its most probable token."""
         live, plain = self.histories.live, self._at(1.0)
         tokens = plain.argmax()
         logs = np.zeros((len(live), 2))
@@ -178,9 +180,9 @@ class Particles:
         self._replace_live(live, tokens, self.histories.count[live], logs)
 
     def _replace_live(self, parents: Ints, tokens: Ints, counts: Ints, logs: Doubles) -> None:
-        """Put children in the place of the live histories, behind the finished ones.
+        """Replace the live histories by children (K,), after the finished ones.
 
-        `logs` (K, 2) are those of their tokens, see `Genealogy`.
+        `parents`, `tokens` and `counts` are (K,); `logs` (K, 2) are those of the tokens, see `TokenTree`.
         """
         old = self.histories
         self.length += 1
@@ -208,16 +210,17 @@ class Particles:
         self._release_except(children, old.slot[~done])
 
     def resample_children(self, n: int) -> None:
-        """All children of all live histories, weighed by p^alpha and thinned without bias to about n.
+        """Replace the live histories by all their children, weighted by p^alpha and thinned to at most n.
 
-        In the place of drawing tokens, weighing and resampling; every history has one particle then.
+        This replaces drawing tokens, weighting and resampling, without bias. Every history then has one
+        particle. Finished histories are thinned together with the children.
         """
         before, live = self.histories, self.histories.live
         totals = before.log_totals
         done = totals[before.finish != LIVE]
         found = fearnhead_clifford(self._at(self.alpha), totals[live], done, n, self.draw)
         one_each = np.ones(len(found.rows), dtype=np.int64)
-        # A child that was weighed and thinned was not proposed: what proposes its own children begins at 0.
+        # A child was not drawn from a proposal: its log q is 0, and later proposals add to that.
         logs = np.zeros((len(found.logps), 2))
         logs[:, 0] = found.logps
         self._replace_live(live[found.rows], found.tokens, one_each, logs)
@@ -229,21 +232,21 @@ class Particles:
         self.histories = replace(self.histories, logw=self.histories.logw + increments)
 
     def resample(self, scheme: Scheme, log_value: Doubles | float = 0.0) -> None:
-        """n particles from the weighted ones, by a scheme; each history's expected weight stays.
+        """Resample to n particles by a scheme, keeping each history's expected weight.
 
-        Those of a higher value (H,) are chosen as if they weighed so much more, and then weigh so
-        much less: any values are right, good ones look ahead.
+        `log_value` (H,) biases the choice: a history is chosen as if its log-weight were higher by its value,
+        and its particles then weigh less by it. Any values are unbiased; good ones look ahead.
         """
         totals = self.histories.log_totals + log_value
         offspring = scheme(normalised(totals), self.n, self.draw)
         self._select(offspring.counts, log_sum_exp(totals) + np.log(offspring.weights) - log_value)
 
-    # --- others beside them ----------------------------------------------------------------------
+    # --- other sets of histories ---------------------------------------------------------------
 
     def lookahead_copy(self, histories: Histories, length: int, logits: Floats | None = None) -> Particles:
-        """Other particles on the same tree and sequences, which stand on histories of some length.
+        """Separate particles on the same token tree and KV slots, with these histories of this length.
 
-        They begin with the logits of these, or are to be evaluated first.
+        Without `logits` they have to be decoded first.
         """
         other = copy(self)
         other.histories, other.length, other.reductions = histories, length, 0
@@ -251,15 +254,15 @@ class Particles:
         return other
 
     def pin_logits(self) -> Floats:
-        """The live histories' logits, which from now on outlast what others decode."""
+        """Copy the live histories' logits, so that decodes by others leave them valid; returns the copy."""
         held = self._pending.copy()
         self._set_logits(held)
         return held
 
     def set_histories(self, histories: Histories, length: int, logits: Floats | None = None) -> None:
-        """Stand on these histories from now on; slots on which none of the live ones stands are given back.
+        """Continue with these histories; slots that none of their live ones uses are freed.
 
-        The live ones have so many tokens, and these logits, or are to be evaluated first.
+        The live ones have `length` tokens and these logits; without logits they have to be decoded first.
         """
         before = self.histories
         self.histories, self.length = histories, length
@@ -269,7 +272,7 @@ class Particles:
             self._drop_dead_ends()
 
     def merge_histories(self, histories: Histories) -> None:
-        """Stand on these histories from now on, some of them without particles; equal texts are one."""
+        """Continue with these histories: drop those without particles, merge those with equal tokens."""
         self.histories = histories
         self._set_logits(None)
         if not self.share:
@@ -285,7 +288,7 @@ class Particles:
             self._select(counts, totals - np.log(np.maximum(counts, 1)))
 
     def prune(self, index: Ints) -> None:
-        """Give up some live histories; their particles stay on them as they are."""
+        """Stop some live histories (state PRUNED); their particles and weights stay."""
         if not len(index):
             return
         before = self.histories
@@ -295,50 +298,50 @@ class Particles:
         self._release_except(self.histories, before.slot[before.live])
 
     def decode(self) -> None:
-        """Give every live history a slot of its own and decode the tokens that it does not hold yet.
+        """Give every live history a separate slot, and decode the tokens that the slot does not hold yet.
 
-        Those that no token may follow are gone then.
+        Histories after which the grammar allows no token are then dropped.
         """
         live = self.histories.live
         if not len(live):
             return
         held = self.sequences.lengths(self.histories.slot[live[:1]])
-        n_behind = self.length - int(held[0])
-        self._reduce_to_fit(n_behind)
+        n_missing = self.length - int(held[0])
+        self._reduce_to_fit(n_missing)
         live = self.histories.live
         slots = self._fork(live)
-        tokens = self.genealogy.endings(self.histories.node[live], n_behind)
-        if n_behind == 1:
+        tokens = self.genealogy.endings(self.histories.node[live], n_missing)
+        if n_missing == 1:
             self._set_logits(self.sequences.decode(slots, tokens[:, 0]))
         else:
             self._set_logits(self.sequences.decode_blocks(slots, list(tokens), last_only=True))
         self._drop_dead_ends()
 
     def verify(self, blocks: Sequence[Ints]) -> Floats:
-        """Decode blocks (H,) of tokens that the live histories do not hold; the logits of all, in order.
+        """Decode a block of tokens per live history, not yet in its slot; returns all logits, in order.
 
-        Each history has a slot of its own then. Needs room for them: `make_room` comes first.
+        Each history then has a separate slot. Call `make_room` first.
         """
         live = self.histories.live
         return self.sequences.decode_blocks(self._fork(live), blocks)
 
     def min_top_probability(self) -> float:
-        """The probability of the likeliest next token, of the live history that has the least of it."""
+        """The lowest probability, over live histories, of the most probable next token."""
         plain = self._at(1.0)
         return float(np.exp(plain.top - plain.log_norm).min())
 
     def log_probabilities(self, logits: Floats, rows: Ints, tokens: Ints) -> Doubles:
-        """(D,) of tokens that follow some rows of logits, at temperature 1."""
+        """(D,) log-probabilities at temperature 1 of tokens (D,) in rows (D,) of logits."""
         return self.sequences.tempered(logits, 1.0).logp(rows, tokens)
 
     def make_room(self, n_each: int) -> None:
-        """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory."""
+        """Thin the live histories without bias until n_each more tokens of each fit into the KV cache."""
         self._reduce_to_fit(n_each)
 
     def _fork(self, live: Ints) -> Ints:
-        """The live histories' slots, each with one of its own now."""
+        """Give each live history a separate slot; returns their slots."""
         slots = self.histories.slot.copy()
-        # The first child of a parent keeps its slot; the others fork before anything is fed.
+        # The first child of a parent keeps its slot; the others fork before any token is decoded.
         taken: set[int] = set()
         forked = False
         for i in live.tolist():
@@ -351,10 +354,11 @@ class Particles:
         return slots[live]
 
     def _reduce_to_fit(self, n_each: int) -> None:
-        """Reduce the live histories, unbiasedly, until so many tokens of each fit into the memory.
+        """Thin the live histories without bias until n_each more tokens of each fit into the KV cache.
 
-        Whether and how far to reduce depends on the past alone (what is held, not what it
-        weighs), and `thin` keeps E[weight] for each history; so E[Ẑ] = Z stays.
+        Whether and how far to thin depends on the past only (on the slots in use, not on the weights), and
+        `thin` keeps E[weight] of each history; so E[Ẑ] = Z still holds. Raises ContextFull if one history
+        alone does not fit.
         """
         while not self.sequences.can_decode(self.n_live, n_each):
             n_live = self.n_live
@@ -367,8 +371,8 @@ class Particles:
         log_totals = self.histories.log_totals
         top = log_totals[live].max()
         kept = thin(np.exp(log_totals[live] - top), n_histories, self.draw)
-        # Each survivor's weight is carried by as many particles as are its share of the live ones:
-        # splitting a weight evenly changes no expectation, and the ESS stays meaningful.
+        # Each survivor gets particles in proportion to its weight. Splitting a weight evenly changes no
+        # expectation, and the ESS stays meaningful.
         counts, logw = self.histories.count.copy(), self.histories.logw.copy()
         counts[live] = apportion(kept, int(counts[live].sum()))
         with np.errstate(divide="ignore"):
@@ -377,7 +381,7 @@ class Particles:
         self._select(counts, logw)
 
     def _select(self, counts: Ints, logw: Doubles) -> None:
-        """Set counts and log-weights; histories without particles go, and their slots with them."""
+        """Set counts and log-weights; drop histories without particles, and free their slots."""
         before = replace(self.histories, count=counts, logw=logw)
         self.histories = before
         if counts.all():
@@ -390,7 +394,7 @@ class Particles:
         self._release_except(self.histories, before.slot[before.live])
 
     def _release_except(self, survivors: Histories, held: Ints) -> None:
-        """Release the slots of `held` on which no live survivor stands."""
+        """Free the slots in `held` that no live survivor uses."""
         needed = set(survivors.slot[survivors.finish == LIVE].tolist())
         for slot in sorted(set(held.tolist()) - needed):
             self.sequences.release(slot)

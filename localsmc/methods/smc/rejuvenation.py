@@ -1,14 +1,14 @@
-"""Rejuvenation: Metropolis moves of a population, all at one cut.
+"""Rejuvenation: Metropolis moves of a population, with one cut for all particles.
 
-One position is drawn for all particles, uniform on 0 … t − 1 after t tokens. Each proposes its
-own text from there up to t tokens or an end, token by token from q_s(v|h) ∝ p(v|h)^α_s as it was
-proposed itself, and takes it with min(1, r), log r = α_t·log p − log q of the new rest minus that
-of the old one (Hastings 1970). A text that ends before the cut stays. For each particle this is a
-step that leaves p^α_t on texts of at most t tokens invariant, so a population that is properly
-weighted stays so, whatever its weights.
+After t tokens one position is drawn for all particles, uniform on 0 … t − 1. Each particle proposes a new
+ending from there up to t tokens or an end, token by token from q_s(v|h) ∝ p(v|h)^α_s for the token at
+position s, as its present ending was proposed. It accepts with probability min(1, r), where log r is
+α_t·log p − log q of the new ending minus that of the old one (Hastings 1970). A completion that ends before
+the cut stays. For each particle this step leaves p^α_t on completions of at most t tokens invariant, so a
+properly weighted population stays properly weighted, whatever its weights.
 
-That needs that whether and when there is a move, and its exponents, do not depend on the
-population: moves that wait for a low ESS, or a ramp that follows it, make the evidence biased.
+This requires that the times of moves and their exponents do not depend on the population: moves triggered by
+a low ESS, or an exponent that follows the ESS, make the evidence biased.
 """
 
 from __future__ import annotations
@@ -29,37 +29,37 @@ from localsmc.text.stop_rule import StopState
 
 
 class Moves(NamedTuple):
-    """How many particles proposed another text, and how many took one."""
+    """The number of particles that proposed a new ending, and that accepted one."""
 
     proposals: int = 0
     accepted: int = 0
 
 
 def rejuvenate(particles: Particles, exponent: Callable[[int], float]) -> Generator[None, None, Moves]:
-    """One move of every particle; they are to be evaluated afterwards. Yields after each batch.
+    """Make one move of every particle; yields after each batch. The particles have to be decoded afterwards.
 
-    `exponent` gives that of the token at a position. The prompt's slot must have been kept.
+    `exponent` maps a position to the exponent of its token. The prompt's slot must have been kept.
     """
     keep = sample_one(particles.draw, np.ones(particles.length))
     paths = [particles.genealogy.path(node) for node in particles.histories.node.tolist()]
     movable = np.array([i for i, path in enumerate(paths) if len(path) > keep], dtype=np.int64)
     if not len(movable):
         return Moves()
-    scouts = _scouts(particles, movable, paths, keep)
-    while scouts.n_live and scouts.length < particles.length:
-        if scouts.length:
-            scouts.decode()
+    proposed = _start(particles, movable, paths, keep)
+    while proposed.n_live and proposed.length < particles.length:
+        if proposed.length:
+            proposed.decode()
             yield
-        if scouts.n_live:
-            scouts.propose(Proposal(exponent(scouts.length)))
-    taken = _taken(particles, scouts.histories, movable)
+        if proposed.n_live:
+            proposed.propose(Proposal(exponent(proposed.length)))
+    taken = _accepted(particles, proposed.histories, movable)
     n_proposals = int(particles.histories.count[movable].sum())
-    _take_in(particles, scouts.histories, movable, taken)
+    _move(particles, proposed.histories, movable, taken)
     return Moves(n_proposals, int(taken.sum()))
 
 
-def _scouts(particles: Particles, movable: Ints, paths: Sequence[Ints], keep: int) -> Particles:
-    """For each particle on a movable text one that stands on the text's first `keep` tokens."""
+def _start(particles: Particles, movable: Ints, paths: Sequence[Ints], keep: int) -> Particles:
+    """For each particle on a movable history, a particle on the history's first `keep` tokens."""
     texts = particles.histories.take(movable)
     prefixes = [paths[i][:keep] for i in movable.tolist()]
     slots = _Slots(particles, paths, keep)
@@ -78,12 +78,12 @@ def _scouts(particles: Particles, movable: Ints, paths: Sequence[Ints], keep: in
 
 
 class _Slots:
-    """Slots for beginnings of texts, all tokens but the last of each; one for equal beginnings."""
+    """KV slots for prefixes of histories (without their last token); equal prefixes share a slot."""
 
     def __init__(self, particles: Particles, paths: Sequence[Ints], keep: int) -> None:
         self._particles, self._keep = particles, keep
         self._found: dict[int, int] = {}
-        # Live texts hold their beginnings still; those of finished ones are decoded again.
+        # Live histories still hold their prefixes; those of finished ones are decoded again.
         histories = particles.histories
         can_forget = particles.sequences.model.can_forget
         live = histories.live.tolist() if keep and can_forget else []
@@ -112,8 +112,8 @@ def _stop_state(particles: Particles, prefix: Ints) -> StopState:
     return state
 
 
-def _taken(particles: Particles, proposed: Histories, movable: Ints) -> Ints:
-    """How many of the particles on each proposed text take it."""
+def _accepted(particles: Particles, proposed: Histories, movable: Ints) -> Ints:
+    """(K,) the number of particles on each proposed history that accept it."""
     tree, current = particles.genealogy, particles.histories.node[movable][proposed.source]
     gain = _score(particles, proposed.node) - _score(particles, current)
     chance = np.exp(np.minimum(gain, 0.0))
@@ -128,14 +128,14 @@ def _taken(particles: Particles, proposed: Histories, movable: Ints) -> Ints:
 
 
 def _score(particles: Particles, nodes: Ints) -> Doubles:
-    """log of target over proposal; the common beginnings of two texts cancel in the difference."""
+    """log of target over proposal; for two histories their common prefix cancels in the difference."""
     logp, log_q = particles.genealogy.logs(nodes).T
     score: Doubles = particles.alpha * logp - log_q
     return score
 
 
-def _take_in(particles: Particles, proposed: Histories, movable: Ints, taken: Ints) -> None:
-    """Move so many particles from their texts to the proposed ones, each with its weight."""
+def _move(particles: Particles, proposed: Histories, movable: Ints, taken: Ints) -> None:
+    """Move the `taken` particles from their histories to the proposed ones, each with its weight."""
     texts = particles.histories
     left = texts.count.copy()
     np.subtract.at(left, movable[proposed.source], taken)

@@ -1,8 +1,8 @@
-"""Future values: what a history's short continuations weigh, for a resampling that looks ahead.
+"""Rollouts: the weights of short continuations of each history, for a resampling that looks ahead.
 
-Scouts go some tokens ahead of each live history by the same proposals and weights, and are then
-forgotten. Any positive values keep a resampling right (`Particles.resample`); these are worth
-what they cost only where histories differ in what comes next.
+Look-ahead copies extend each live history by some tokens, with the same proposals and weights, and are then
+dropped. Any positive values keep the resampling unbiased (`Particles.resample`); these are worth their cost
+only if histories differ in what comes next.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ from localsmc.numerics.log_math import Doubles
 def future_values(
     particles: Particles, n_each: int, n_steps: int, exponent: Callable[[int], float]
 ) -> Generator[None, None, Doubles]:
-    """log of the value (H,) of each history, from `n_each` scouts that go `n_steps` tokens ahead.
+    """log of the value (H,) of each history, from `n_each` copies that look `n_steps` tokens ahead.
 
-    The particles are weighed for their next token already; `exponent` gives that of the token at a
-    position. Yields after each batch. Where scouts have no room all values are equal; that, and fewer
-    scouts than asked for, counts as a reduction.
+    The particles must be weighted for their next token; `exponent` maps a position to the exponent of its
+    token. Yields after each batch. If the copies do not fit into the KV cache, all values are equal; that
+    counts as a reduction, and so does thinning the copies.
     """
     histories, sequences = particles.histories, particles.sequences
     alpha = exponent(particles.length + n_steps)
-    # A finished history goes on as well, by what the rising exponent takes from it.
+    # The value of a finished history is its weight change due to the rising exponent.
     log_values: Doubles = (alpha - particles.alpha) * histories.logp
-    n_kept, n_live = sequences.n_pinned, particles.n_live
+    n_pinned, n_live = sequences.n_pinned, particles.n_live
     if 2 * n_live > sequences.n_usable:
         particles.reductions += 1
         return np.zeros(len(histories))
     logits = particles.pin_logits()
-    scouts = particles.lookahead_copy(_starts(particles, n_each), particles.length, logits)
+    copies = particles.lookahead_copy(_starts(particles, n_each), particles.length, logits)
     sequences.n_pinned += n_live
     try:
         for _ in range(n_steps):
-            if not scouts.n_live:
+            if not copies.n_live:
                 break
-            scouts.propose(Proposal(scouts.alpha))
-            scouts.decode()
+            copies.propose(Proposal(copies.alpha))
+            copies.decode()
             yield
-            _weigh(scouts, exponent)
-        scouts.set_exponent(alpha)
-        log_values[histories.live] = _by_origin(scouts.histories, n_live)
+            _weigh(copies, exponent)
+        copies.set_exponent(alpha)
+        log_values[histories.live] = _by_source(copies.histories, n_live)
     except ContextFull:
         log_values = np.zeros(len(histories))
         particles.reductions += 1
-    particles.reductions += scouts.reductions
-    sequences.n_pinned = n_kept
-    scouts.prune(scouts.histories.live)
+    particles.reductions += copies.reductions
+    sequences.n_pinned = n_pinned
+    copies.prune(copies.histories.live)
     return log_values
 
 
 def _starts(particles: Particles, n_each: int) -> Histories:
-    """The live histories on slots of their own, with so many scouts each that weigh 1 together."""
+    """The live histories on separate slots, with n_each particles each, of total weight 1."""
     live = particles.histories.take(particles.histories.live)
     return replace(
         live,
@@ -69,15 +69,15 @@ def _starts(particles: Particles, n_each: int) -> Histories:
     )
 
 
-def _weigh(scouts: Particles, exponent: Callable[[int], float]) -> None:
-    """For their next token."""
-    if scouts.n_live:
-        scouts.set_exponent(exponent(scouts.length))
-        scouts.add_token_weight()
+def _weigh(copies: Particles, exponent: Callable[[int], float]) -> None:
+    """Weight the live copies for their next token."""
+    if copies.n_live:
+        copies.set_exponent(exponent(copies.length))
+        copies.add_token_weight()
 
 
-def _by_origin(histories: Histories, n: int) -> Doubles:
-    """log of the weight (n,) of all scouts from each origin; the least of them where none is left."""
+def _by_source(histories: Histories, n: int) -> Doubles:
+    """log of the total weight (n,) of the copies of each history; the lowest of these if none is left."""
     totals = np.full(n, -np.inf)
     np.logaddexp.at(totals, histories.source, histories.log_totals)
     lost = totals == -np.inf

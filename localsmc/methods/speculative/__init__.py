@@ -1,1 +1,1 @@
-"""Two models writing together: lossless speculative decoding and cascades."""
+"""Decoding with a draft and a target model: lossless speculative decoding and cascades."""

@@ -1,16 +1,17 @@
-"""Which law two models write by together: deferral rules of cascades, as functions of their laws.
+"""Deferral rules of cascades: the next-token distribution π of two models together, from theirs.
 
-q is the small model's law of the next token, p the large model's, row by row; a rule gives the law π
-(R, V) that tokens are to have. Chow, Diff and OPT choose a model at each position,
+q is the draft's next-token distribution, p the target's, one row per position; a rule returns the
+distribution π (R, V) that tokens are to have. Chow, Diff and OPT choose a model at each position,
 
-    π = p where they defer, else q,
+    π = p if they defer, else q,
 
-and the token rules a set A of tokens that the small model may decide on,
+and the token rules define a set A of tokens that the draft may choose,
 
     π(v) = q(v)·1{v ∈ A} + p(v)·(1 − Σ_A q).
 
-Whether to defer is decided at temperature 1; what is mixed are the laws at the temperature at hand.
-`lenience` is the α of the paper: the higher it is, the more is left to the small model.
+The maxima of q and p, and A, are taken at temperature 1; TV in OPT, Lossy, and the distributions that are
+mixed are at the sampling temperature. `lenience` is the α of the paper: the higher it is, the more the draft
+decides.
 
 Source    Faster Cascades via Speculative Decoding, arXiv 2405.19261 (its equations are named below), and the
           notebook of its authors; BiLD, arXiv 2302.07863.
@@ -30,7 +31,7 @@ from localsmc.numerics.log_math import Doubles, Floats
 
 @dataclass(frozen=True, slots=True)
 class RuleDistribution:
-    """Next-token probabilities (R, V), at the temperature at hand and at temperature 1."""
+    """Next-token probabilities (R, V): `drawn` at the sampling temperature, `plain` at temperature 1."""
 
     drawn: Floats
     plain: Floats
@@ -41,22 +42,22 @@ DeferralRule = Callable[[RuleDistribution, RuleDistribution, float], Floats]
 
 
 def chow(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
-    """Defers where the small model is unsure: max q < 1 − lenience (2)."""
+    """Defers if the draft is unsure: max q < 1 − lenience (2)."""
     return _either(is_unsure(q, lenience), q, p)
 
 
 def is_unsure(q: RuleDistribution, lenience: float) -> NDArray[np.bool_]:
-    """Whether Chow's rule defers: it asks the small model alone."""
+    """(R,) whether Chow's rule defers; it uses q only."""
     return np.asarray(_top(q) < 1.0 - lenience)
 
 
 def diff(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
-    """Defers where the large model is surer: max q < max p − lenience (5)."""
+    """Defers if the target is surer: max q < max p − lenience (5)."""
     return _either(_top(q) < _top(p) - lenience, q, p)
 
 
 def opt(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
-    """Defers where that is worth the tokens refused: max q < max p − lenience·TV(p, q) (10)."""
+    """Defers if that is worth the rejected tokens: max q < max p − lenience·TV(p, q) (10)."""
     distance = np.maximum(q.drawn - p.drawn, 0.0).sum(axis=1, dtype=np.float64)
     return _either(_top(q) < _top(p) - lenience * distance, q, p)
 
@@ -77,28 +78,29 @@ def token_v3(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Float
 
 
 def lossy(q: RuleDistribution, p: RuleDistribution, lenience: float) -> Floats:
-    """Lossy speculative sampling: a draft is accepted with min(1, p / ((1 − lenience)·q)).
+    """Lossy speculative sampling: accepts a drafted token with probability min(1, p / ((1 − lenience)·q)).
 
-    What is refused is drawn anew from max(0, p − q), as lossless sampling does; written as a law,
-    min(q, p / (1 − lenience)) for p < q, and q and a share of p − q for others. Negative lenience is none.
+    After a rejection the token is drawn from max(0, p − q), normalised, as in lossless sampling. As a
+    distribution: min(q, p / (1 − lenience)) for tokens with p < q, and q plus a share of p − q for others.
+    Negative lenience counts as 0.
     """
     short = np.maximum(p.drawn - q.drawn, 0.0)
     strictness = max(0.0, 1.0 - max(0.0, lenience))
-    kept = np.minimum(q.drawn * strictness, p.drawn) / strictness if strictness else q.drawn
-    kept = np.minimum(kept, q.drawn)
-    refused = 1.0 - kept.sum(axis=1, dtype=np.float64)
+    accepted = np.minimum(q.drawn * strictness, p.drawn) / strictness if strictness else q.drawn
+    accepted = np.minimum(accepted, q.drawn)
+    rejected = 1.0 - accepted.sum(axis=1, dtype=np.float64)
     total = short.sum(axis=1, dtype=np.float64)
-    share = np.divide(refused, total, out=np.zeros_like(refused), where=total > 0)
-    return np.asarray(kept + short * _column(np.maximum(share, 0.0), short))
+    share = np.divide(rejected, total, out=np.zeros_like(rejected), where=total > 0)
+    return np.asarray(accepted + short * _column(np.maximum(share, 0.0), short))
 
 
 def bild(q: RuleDistribution, p: RuleDistribution, lenience: float, fallback: float) -> Floats:
-    """Falls back where max q < fallback; rolls a draft back where −log p of its token is above lenience.
+    """Big Little Decoder: falls back to p if max q < fallback; rolls a token back if −log p > lenience.
 
-    At fallbacks π = p, elsewhere A: tokens with p ≥ exp(−lenience).
+    On fallback π = p; otherwise A: tokens with p ≥ exp(−lenience).
     """
-    kept = _within(p.plain >= np.exp(-lenience), q, p)
-    return np.where(_column(_top(q) < fallback), p.drawn, kept)
+    mixed = _within(p.plain >= np.exp(-lenience), q, p)
+    return np.where(_column(_top(q) < fallback), p.drawn, mixed)
 
 
 RULES: dict[str, DeferralRule] = {
@@ -110,7 +112,7 @@ RULES: dict[str, DeferralRule] = {
     "token-v3": token_v3,
     "lossy": lossy,
 }
-"""Those that lenience alone decides on."""
+"""The rules whose only parameter is lenience."""
 
 
 def _top(law: RuleDistribution) -> Doubles:

@@ -1,16 +1,16 @@
-"""Texts that two models write together: the small one drafts tokens, the large one reads them all at once.
+"""Speculative decoding: the draft model proposes tokens, and the target verifies them in one batch.
 
-A round of a text (Leviathan and others, arXiv 2211.17192; Chen and others, 2302.01318), for any law π
-of the next token that is known once both models' laws p and q are:
+A round of a completion (Leviathan et al., arXiv 2211.17192; Chen et al., arXiv 2302.01318), for any
+next-token distribution π that is a function of both models' distributions p and q:
 
     1. the draft draws x_1 … x_γ from q;
-    2. the target gives p at these positions and at the one behind them, in one batch;
-    3. x_i is accepted with min(1, π_i(x_i) / q_i(x_i)), up to the first that is not;
-    4. that one is drawn anew from max(0, π_j − q_j), normalised; where all were accepted, one more
-       token comes from π at the position behind them (which takes q there, unless π is p).
+    2. the target computes p at these positions and at the next one, in one batch;
+    3. x_i is accepted with probability min(1, π_i(x_i) / q_i(x_i)), up to the first rejection;
+    4. a rejected token x_j is drawn again from max(0, π_j − q_j), normalised; if all were accepted, one more
+       token is drawn from π at the next position (which needs q there, unless π is p).
 
-Every token has the law π given those before it, whatever γ is, as long as γ is decided before the
-token is drawn. How many are accepted is drawn at once, from the products of the probabilities above.
+Every token has the distribution π given those before it, whatever γ, if γ is decided before the token is
+drawn. The number of accepted tokens is drawn directly, from the products of these probabilities.
 """
 
 from __future__ import annotations
@@ -34,36 +34,37 @@ from localsmc.text.stop_rule import StopRule, StopState
 
 @dataclass(slots=True, eq=False)
 class DraftedText:
-    """A text and the slots that hold it in both memories, up to a token or two at its end."""
+    """A completion, and its KV slots in both models, which may lack its last one or two tokens."""
 
     target: int
     draft: int
     stop: StopState
     tokens: list[int] = field(default_factory=list)
     nodes: list[int] = field(default_factory=list)
-    """Its tokens in the genealogy."""
+    """The nodes of its tokens in the token tree."""
     logp: float = 0.0
-    """Under the target, at temperature 1."""
+    """Log-probability under the target at temperature 1; NaN if not known."""
     finish: int = LIVE
 
 
 @dataclass(slots=True, eq=False)
 class DraftBlock:
-    """What a draft adds to a text in a round."""
+    """The tokens that the draft proposes for a completion in one round."""
 
     limit: int
-    """Tokens that it may have."""
+    """Maximum number of tokens."""
     tokens: list[int] = field(default_factory=list)
     laws: list[RuleDistribution] = field(default_factory=list)
-    """q before each token, and behind the last one where that is wanted: one row each."""
+    """q for each token, and for the position after the last one if needed: one row each."""
     is_closed: bool = False
+    """Whether no more tokens are proposed."""
     is_ended: bool = False
-    """By an end token: nothing comes behind it."""
+    """Whether it ends with an end token."""
 
 
 @dataclass(slots=True)
 class DraftCounts:
-    """What became of tokens: see `methods.runs.Run`."""
+    """Token counts, see `SamplingRun`; `refused` counts the rejections."""
 
     drafted: int = 0
     kept: int = 0
@@ -74,22 +75,22 @@ class DraftCounts:
 
 @dataclass(frozen=True, slots=True)
 class _TargetRows:
-    """What the target says at a block's positions and behind it: logits and π, (R, V) each."""
+    """The target at a block's positions and after it: logits and π, (R, V) each, log-sum-exp (R,)."""
 
     logits: Floats
     log_norm: Doubles
     pi: Floats
 
     def logp(self, row: int, tokens: Sequence[int]) -> Doubles:
-        """Log-probabilities at temperature 1 of tokens from a row on."""
+        """Log-probabilities at temperature 1 of consecutive tokens, the first one at `row`."""
         rows = np.arange(row, row + len(tokens))
         return np.asarray(self.logits[rows, list(tokens)].astype(np.float64) - self.log_norm[rows])
 
 
 class SpeculativeDecoder:
-    """Writes texts, round by round, all of them side by side: one batch a drafted token, one to read all.
+    """Extends completions in rounds, all in parallel: one draft batch per token, and one target batch.
 
-    `induced` gives π from q and p; with None π is p, and q is not asked for behind a block.
+    `induced` maps q and p to π. With None π is p, and q after a block is not computed.
     """
 
     def __init__(
@@ -113,25 +114,25 @@ class SpeculativeDecoder:
         self.counts = DraftCounts()
 
     def begin(self) -> DraftedText:
-        """An empty text."""
+        """An empty completion."""
         (target, _), (draft, _) = self._roots
         return DraftedText(self._target.fork(target), self._draft.fork(draft), self._stop.start())
 
     def advance(self, texts: Sequence[DraftedText], n_draft: int) -> None:
-        """A round: at most so many drafted tokens and one more for each of these live texts."""
-        # A token behind the block must fit as well.
+        """Do a round: up to n_draft drafted tokens, and one more, for each of these live completions."""
+        # The token after the block must fit as well.
         blocks = [DraftBlock(min(n_draft, self._n_tokens - len(text.tokens) - 1)) for text in texts]
         self._write(texts, blocks)
         logits = self._read(texts, blocks)
         self._decide(texts, blocks, logits)
-        for text, block in zip(texts, blocks, strict=True):
-            self._settle(text, block)
+        for text in texts:
+            self._forget_rejected(text)
 
     # --- drafting ---
 
     def _write(self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock]) -> None:
-        """Draw the blocks from the draft, a token of each at a time."""
-        open_ = [i for i, block in enumerate(blocks) if self._goes_on(block)]
+        """Draw the blocks from the draft, one token of each at a time."""
+        open_ = [i for i, block in enumerate(blocks) if self._continues(block)]
         while open_:
             law = self._tempering.distribution(self._drafted(texts, blocks, open_))
             tops = law.plain.max(axis=1)
@@ -147,23 +148,23 @@ class SpeculativeDecoder:
                 blocks[i].tokens.append(token)
                 blocks[i].is_ended = bool(self._is_eog[token])
             self.counts.drafted += len(open_)
-            open_ = [i for i in open_ if not blocks[i].is_ended and self._goes_on(blocks[i])]
+            open_ = [i for i in open_ if not blocks[i].is_ended and self._continues(blocks[i])]
 
-    def _goes_on(self, block: DraftBlock) -> bool:
+    def _continues(self, block: DraftBlock) -> bool:
         return len(block.tokens) < block.limit or self._induced is not None
 
     def _drafted(
         self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock], which: Sequence[int]
     ) -> Floats:
-        """The draft's logits behind what there is of some texts and their blocks."""
+        """The draft's logits after these completions and their blocks so far."""
         slots = np.array([texts[i].draft for i in which])
-        # What the draft's vocabulary lacks it reads as the last token that it has.
+        # The draft reads tokens that its vocabulary lacks as its last token.
         last_id = self._draft.model.n_vocab - 1
         pending = []
         for i, n in zip(which, self._draft.lengths(slots).tolist(), strict=True):
             text, block = texts[i].tokens, blocks[i].tokens
-            behind = text[n:] + block[max(0, n - len(text)) :]
-            pending.append(np.minimum(np.array(behind, dtype=np.int64), last_id))
+            unread = text[n:] + block[max(0, n - len(text)) :]
+            pending.append(np.minimum(np.array(unread, dtype=np.int64), last_id))
         if not len(pending[0]):  # the first round of all
             return np.repeat(self._roots[1][1], len(which), axis=0)
         return self._draft.decode_blocks(slots, pending, last_only=True)
@@ -171,7 +172,7 @@ class SpeculativeDecoder:
     # --- reading ---
 
     def _read(self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock]) -> list[Floats]:
-        """The target's logits at each block's positions, and behind it where it has not ended."""
+        """The target's logits at each block's positions, and after the block unless it has ended."""
         slots = np.array([text.target for text in texts])
         held = self._target.lengths(slots)
         pending = []
@@ -192,7 +193,7 @@ class SpeculativeDecoder:
     def _decide(
         self, texts: Sequence[DraftedText], blocks: Sequence[DraftBlock], logits: Sequence[Floats]
     ) -> None:
-        """Append to each text what is accepted of its block, and the token that comes behind."""
+        """Append to each completion the accepted tokens of its block, and the token after them."""
         readings = []
         masses = np.zeros((len(texts), 1 + max(len(block.tokens) for block in blocks)))
         for i, (block, rows) in enumerate(zip(blocks, logits, strict=True)):
@@ -226,7 +227,7 @@ class SpeculativeDecoder:
         self.counts.wasted += max(0, n_fed - n_kept)
 
     def _keep(self, text: DraftedText, tokens: Sequence[int], logp: Doubles) -> int:
-        """Append tokens, up to where the text ends; returns how many there are."""
+        """Append tokens up to the end of the completion; returns the number appended."""
         for n, token in enumerate(tokens):
             parent = text.nodes[-1] if text.nodes else ROOT
             text.nodes += self.genealogy.append(np.array([parent]), np.array([token])).tolist()
@@ -241,26 +242,26 @@ class SpeculativeDecoder:
                 return n + 1
         return len(tokens)
 
-    def _settle(self, text: DraftedText, block: DraftBlock) -> None:
-        """Forget what was refused; a finished text is forgotten whole."""
+    def _forget_rejected(self, text: DraftedText) -> None:
+        """Remove rejected tokens from both KV caches; free the slots of a finished completion."""
         if text.finish != LIVE:
             self.release(text)
             return
-        # The last token is read with the next block.
+        # The last token is decoded with the next block.
         self._target.truncate(text.target, len(text.tokens) - 1)
         self._draft.truncate(text.draft, len(text.tokens) - 1)
 
     def release(self, text: DraftedText) -> None:
-        """Give its slots back."""
+        """Free its slots."""
         self._target.release(text.target)
         self._draft.release(text.draft)
 
 
 class SequentialCascade(SpeculativeDecoder):
-    """The models take turns: the draft writes a token, or leaves it to the target where `defers` says so.
+    """The draft draws each token, unless `defers` is True: then the target draws it.
 
-    The target reads what it has not read yet only then; what the draft wrote behind it is never read,
-    so the log-probabilities of texts are not known.
+    The target decodes the tokens it has not read only then. It never reads the draft's last tokens, so the
+    log-probabilities of completions are not known.
     """
 
     def __init__(
@@ -270,7 +271,7 @@ class SequentialCascade(SpeculativeDecoder):
         self._defers = defers
 
     def advance(self, texts: Sequence[DraftedText], _n_draft: int = 1) -> None:
-        """One token for each of these live texts."""
+        """Draw one token for each of these live completions."""
         nothing = [DraftBlock(0) for _ in texts]
         q = self._tempering.distribution(self._drafted(texts, nothing, range(len(texts))))
         mass, deferred = q.drawn.copy(), np.flatnonzero(self._defers(q))
@@ -288,7 +289,7 @@ class SequentialCascade(SpeculativeDecoder):
                 self.release(text)
 
     def _answered(self, texts: Sequence[DraftedText]) -> Floats:
-        """The target's logits behind some texts."""
+        """The target's logits after these completions."""
         slots = np.array([text.target for text in texts])
         held = self._target.lengths(slots).tolist()
         pending = [np.array(text.tokens[n:], dtype=np.int64) for text, n in zip(texts, held, strict=True)]
@@ -298,20 +299,20 @@ class SequentialCascade(SpeculativeDecoder):
 
 
 def _accepted(pi: Floats, block: DraftBlock) -> Doubles:
-    """(γ + 1,) the probability that so many of the block's tokens are accepted."""
+    """(γ + 1,) the probability that exactly n of the block's tokens are accepted, n = 0 … γ."""
     n, places = len(block.tokens), np.arange(len(block.tokens))
-    wanted = pi[places, block.tokens].astype(np.float64)
+    target = pi[places, block.tokens].astype(np.float64)
     proposed = np.array([law.drawn[token] for law, token in zip(block.laws, block.tokens, strict=False)])
-    accepts = np.minimum(1.0, wanted / proposed.astype(np.float64)) if n else np.zeros(0)
+    accepts = np.minimum(1.0, target / proposed.astype(np.float64)) if n else np.zeros(0)
     reach = np.concatenate(([1.0], np.cumprod(accepts)))
     return np.asarray(reach * np.concatenate((1.0 - accepts, [1.0])))
 
 
 def _residual(pi: Floats, block: DraftBlock, n: int) -> Floats:
-    """The mass (V,) of the token behind n accepted ones: what of π the draft has not covered."""
+    """The mass (V,) of the token after n accepted ones: max(0, π − q), or π if all were accepted."""
     if n == len(block.tokens):
         return pi
     mass: Floats = np.maximum(pi - block.laws[n].drawn, 0.0)
-    if not mass.any():  # The laws are equal, up to rounding: the draft's token is as good as any.
+    if not mass.any():  # π and q are equal up to rounding: keep the draft's token.
         mass[block.tokens[n]] = 1.0
     return mass

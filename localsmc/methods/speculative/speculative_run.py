@@ -1,4 +1,4 @@
-"""Blocks that a draft writes ahead: parameters and runs of the methods that accept or refuse them."""
+"""Parameters and runs of the methods that accept or reject the tokens of a draft model."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ TargetRule = Callable[[RuleDistribution, RuleDistribution], Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpeculativeConfig:
-    """N texts at a temperature, 0 for the likeliest tokens; `n_max` 1 to 64 a block, `p_min` 0 to 1."""
+    """N completions at a temperature, 0 for greedy; `n_max` (1 to 64) tokens per block, `p_min` 0 to 1."""
 
     select: ClassVar[str] = "draw"
     pair: ClassVar[str] = TOKENS
@@ -40,20 +40,23 @@ class SpeculativeConfig:
 
     @property
     def weight_exponent(self) -> float | None:
-        """That of every token, as for `sample`; None for one text, and where there is no chance."""
+        """The exponent of each token, as for `sample`; None for one completion, and at temperature 0."""
         return 1.0 / self.temperature if self.particles > 1 and self.temperature else None
 
     @property
     def room(self) -> KVDemand:
-        """Independent texts may share nothing; the prompt keeps a sequence."""
+        """Room for completions that share no tokens, and a sequence for the prompt."""
         return KVDemand(self.particles + 1, self.particles)
 
 
 class SpeculativeRun(TwoModelRun):
-    """Rounds of blocks by `writers`; `induced` as in `Speculation`, `lowest` as in `Tempering`."""
+    """A run in rounds by a decoder from `writers`.
+
+    `induced` is as in `SpeculativeDecoder`, `lowest` as in `TokenDistributions`.
+    """
 
     takes_back: ClassVar[bool] = True
-    """Whether it has both memories forget tokens that were refused."""
+    """Whether rejected tokens are removed from the KV caches of both models."""
 
     def __init__(
         self,
@@ -95,10 +98,10 @@ class SpeculativeRun(TwoModelRun):
 
 
 def best_length(accepted: float, cost: float, n_max: int) -> int:
-    """How many tokens to draft: the most tokens for the compute, at least one.
+    """The number of tokens to draft, 1 to n_max, that gives the most tokens per unit of compute.
 
-    Where each is `accepted` with that probability, γ of them give (1 − a^(γ+1)) / (1 − a) tokens for
-    γ·`cost` + 1 of the target's (Leviathan and others, theorem 3.8).
+    With acceptance probability a = `accepted`, γ drafted tokens give (1 − a^(γ+1)) / (1 − a) tokens on
+    average, for the compute of γ·`cost` + 1 tokens of the target (Leviathan et al., theorem 3.8).
     """
 
     def gain(length: int) -> float:

@@ -1,4 +1,4 @@
-"""The distributions of the next token that a two-model method samples from."""
+"""The next-token distributions of the methods with two models."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from localsmc.numerics.log_math import Doubles, Floats, Lowest, require_numbers
 
 
 class TokenDistributions:
-    """From logits to laws: a temperature, 0 for the likeliest token, and a truncation for what is drawn."""
+    """Maps logits to distributions: a temperature (0 for greedy), and a truncation of the drawn one."""
 
     def __init__(self, temperature: float, lowest: Lowest | None, n_vocab: int) -> None:
         self.temperature = temperature
         self._lowest, self._n_vocab = lowest, n_vocab
 
     def distribution(self, logits: Floats) -> RuleDistribution:
-        """The law of each row (R, W), over the target's vocabulary: what the draft lacks has q = 0."""
+        """The distributions of rows of logits (R, W) over the target's vocabulary; tokens beyond W get 0."""
         return self.read(logits)[0]
 
     def read(self, logits: Floats) -> tuple[RuleDistribution, Doubles]:
-        """The same, and the log-sum-exp (R,) of each row."""
+        """`distribution`, and the log-sum-exp (R,) of each row."""
         logits = logits[:, : self._n_vocab]
         found, log_norm = softmax(logits)
         plain = self._widened(found)

@@ -1,4 +1,4 @@
-"""Runs of two models: what the methods share in which a small draft writes for a large target."""
+"""Runs with two models: the code that the methods with a draft and a target share."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ from localsmc.numerics.log_math import Floats
 from localsmc.results import HistoryInfo
 
 Root = tuple[int, Floats]
-"""The slot that holds the prompt, and the logits behind it."""
+"""The slot that holds the prompt, and the logits (1, V) after it."""
 
 
 def require_can_forget(request: Request) -> None:
-    """Raise ConfigError where one of the models cannot take tokens back."""
+    """Raise ConfigError if one of the models cannot forget tokens."""
     draft = require_draft(request)
     for name, model in (("target", request.model), ("draft", draft.model)):
         if not model.can_forget:
             raise ConfigError(
-                f"the {name} is recurrent: it cannot take back tokens that are refused",
-                hint="use a model whose memory is a KV cache; `--method draft-smc` takes nothing back",
+                f"the {name} is recurrent: it cannot forget rejected tokens",
+                hint="use a model with a KV cache, or `--method draft-smc`, which rejects no tokens",
             )
 
 
 class TwoModelRun(SamplingRun):
-    """Independent texts, as many at a time as fit, moved together by `_advance`."""
+    """Independent completions, as many at a time as fit, extended together by `_advance`."""
 
     drafts: KVSlots
     decoder: SpeculativeDecoder
-    """Who writes them; set by the method's own run before it stands."""
+    """The decoder; set by the subclass in its constructor."""
 
     def __init__(self, request: Request, n_texts: int) -> None:
         self._draft = require_draft(request)
@@ -48,7 +48,7 @@ class TwoModelRun(SamplingRun):
         self._n_left = n_texts
         self.texts: list[DraftedText] = []
         self._done: list[DraftedText] = []
-        self._n_told: dict[int, int] = {}
+        self._n_traced: dict[int, int] = {}
 
     def _at_a_time(self, n_texts: int) -> int:
         request, found = self._request, n_texts
@@ -56,7 +56,7 @@ class TwoModelRun(SamplingRun):
             found = min(found, model.n_seq_max - 1, (model.n_cells - len(prompt)) // request.n_tokens)
         if found < 1:
             raise ContextFull(
-                "two models need at least two sequences each, and room for the prompt and a text",
+                "two models need at least two sequences each, and room for the prompt and one completion",
                 hint="raise `--ctx-size` or `--batch-size`, or lower `--predict`",
             )
         return found
@@ -69,13 +69,13 @@ class TwoModelRun(SamplingRun):
 
     @property
     def live(self) -> list[DraftedText]:
-        """The texts at work that are not finished."""
+        """The current completions that are not finished."""
         return [text for text in self.texts if text.finish == LIVE]
 
     def _step(self) -> StepOutcome:
         if not self.live:
             self._begin_wave()
-        self._n_told = {id(text): len(text.nodes) for text in self.texts}
+        self._n_traced = {id(text): len(text.nodes) for text in self.texts}
         self._advance(self.live)
         counts = self.decoder.counts
         self.n_drafted, self.n_kept = counts.drafted, counts.kept
@@ -85,11 +85,11 @@ class TwoModelRun(SamplingRun):
     @property
     @abstractmethod
     def _exponent(self) -> float:
-        """That of a token's law."""
+        """The exponent at which tokens are drawn."""
 
     @abstractmethod
     def _advance(self, texts: Sequence[DraftedText]) -> None:
-        """Some tokens more for each of them."""
+        """Extend each of these completions."""
 
     def _progress(self) -> tuple[int, int, float | None]:
         n_texts = len(self._done) + len(self.texts)
@@ -97,16 +97,16 @@ class TwoModelRun(SamplingRun):
 
     @property
     def is_done(self) -> bool:
-        """See `Run.is_done`."""
+        """See `SamplingRun.is_done`."""
         return not self.live and not self._n_left
 
     @property
     def ess(self) -> float:
-        """All that were begun: they are independent."""
+        """The number of completions begun: they are independent."""
         return float(len(self._done) + len(self.texts))
 
     def endings(self) -> list[WeightedText]:
-        """See `Run.endings`."""
+        """See `SamplingRun.endings`."""
         texts = [*self._done, *self.texts]
         return merged(self._ending(text, 1 / len(texts)) for text in texts)
 
@@ -120,13 +120,13 @@ class TwoModelRun(SamplingRun):
         )
 
     def population(self) -> list[HistoryInfo]:
-        """Every token of this step and the last one of each text, text by text."""
+        """All tokens of this step, and the last token of each completion, completion by completion."""
         texts = [*self._done, *self.texts]
         return [
             history
             for text in texts
             for history in self._trace_rows(
-                text.nodes, text.tokens, self._n_told.get(id(text), len(text.nodes)), weight=1 / len(texts),
+                text.nodes, text.tokens, self._n_traced.get(id(text), len(text.nodes)), weight=1 / len(texts),
                 logp=None if np.isnan(text.logp) else text.logp, finish=text.finish,
             )
         ]  # fmt: skip

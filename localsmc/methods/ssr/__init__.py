@@ -1,1 +1,1 @@
-"""SSR: tracks under strategies, whose steps the model rates and rewrites."""
+"""SSR: parallel tracks with strategies, whose drafted steps the target rates and rewrites."""

@@ -1,6 +1,7 @@
-"""Questions that have a few possible replies: what is read before they part, and the token of each.
+"""Requests with a few possible replies: the tokens before the replies differ, and the next token of each.
 
-Found by comparing whole texts, since a tokenizer may join a blank and one letter, and not another.
+They are found by comparing whole token sequences, since a tokenizer may merge a blank with one letter and not
+with another.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ from localsmc.numerics.log_math import Doubles, Floats, Ints
 
 
 class MultipleChoice(NamedTuple):
-    """Tokens up to where the replies part, and the token (K,) that each goes on with."""
+    """The tokens up to where the replies differ, and the next token (K,) of each reply."""
 
     tokens: TokenIds
     replies: Ints
 
     def shares(self, logits: Floats) -> Doubles:
-        """(K,) the probability that each goes on so, among them, from the logits (V,) behind the tokens."""
+        """(K,) the probability of each reply's next token among those of all, from the logits (V,)."""
         tokens, of_reply = np.unique(self.replies, return_inverse=True)
         chosen = logits[tokens].astype(np.float64)
         mass: Doubles = np.exp(chosen - chosen.max())
@@ -32,17 +33,17 @@ class MultipleChoice(NamedTuple):
 
     @property
     def are_apart(self) -> bool:
-        """Whether no two replies go on with the same token."""
+        """Whether all replies have different next tokens."""
         return len(np.unique(self.replies)) == len(self.replies)
 
 
 def multiple_choice(texts: Sequence[TokenIds]) -> MultipleChoice:
-    """From the whole text with each of the replies; ConfigError where one text begins another."""
+    """Build one from the token sequences with each reply; ConfigError if one is a prefix of another."""
     tokens = common_prefix(texts)
     if len(texts) > 1 and len(tokens) == min(map(len, texts)):
         raise ConfigError(
-            "one of the replies that a model may choose from begins another",
-            hint="give the pool's strategies codes of one letter",
+            "one of the replies that a model may choose from is a prefix of another",
+            hint="use codes of one letter for the pool's strategies",
         )
     n = min(len(tokens), len(texts[0]) - 1)
     return MultipleChoice(texts[0][:n], np.array([text[n] for text in texts], dtype=np.int64))

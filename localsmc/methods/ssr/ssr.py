@@ -1,25 +1,26 @@
-"""Speculative parallel scaling reasoning: tracks under strategies, steps of a draft that the target rates.
+"""Speculative parallel scaling reasoning: parallel tracks with strategies; the target rates drafted steps.
 
-Target    none, there is no target law: it is a heuristic. Lenient ratings give the draft's text, strict ones
-          the target's; at `threshold` 0 or less the draft writes alone, above 9 the target.
-Proposal  the target chooses the best of a pool of strategies by the probabilities of their codes, one for
-          each track; more tracks than strategies go through them again. The draft writes a step, the target
-          rates it from 0 to 9: it is kept where P(rating ≥ threshold) is at least `sure`, with
-          rating=digit where the likeliest digit reaches the threshold. Else the target writes the
-          step itself, which is kept unrated. Both draw at `temperature` and `top_p`.
+Target    none: a heuristic without a target distribution. Lenient ratings give the draft's completions,
+          strict ones the target's; with `threshold` 0 or less the draft writes alone, above 9 the target.
+Proposal  the target chooses the best strategies of a pool by the probabilities of their codes, one for each
+          track; with more tracks than strategies, they are used in turn. The draft writes a step, and the
+          target rates it from 0 to 9. The step is kept if P(rating ≥ threshold) is at least `sure`; with
+          rating=digit, if the most probable digit is at least the threshold. Otherwise the target writes
+          the step itself, which is kept unrated. Both sample with `temperature` and `top_p`.
 Weight    equal; the answers are voted on, and ties go to the highest mean rating. Rewritten steps are left
-          out of it, or count as `rewrite_score` each.
-Words     `pool` has the strategies: general, tiny (what the embedded models were trained on), the path of a
-          JSON file like these, or none, which leaves problems as they are. `words` has the request to rate,
-          and what parts steps: a pool too, `same` for that of `pool`. A path may have no blanks or commas.
+          out of the mean, or count as `rewrite_score` each.
+Words     `pool` names the strategies: general, tiny (for the embedded models, which were trained on it), the
+          path of a JSON file in the same format, or none, which leaves problems unchanged. `words` names the
+          pool with the request to rate a step and the separator of steps; `same` for that of `pool`. A path
+          must not contain blanks or commas.
 Stops     when every track has ended: end token, stop rule, n_tokens in either model's tokens, or a step that
-          repeats the one before it, from the third step on; fast=1 when a finished track has an answer,
-          fast=2 when two agree. A step has at most `step_tokens`.
-Cost      a row of each model a drafted token, and more to rate it; a row of the target for each token of
-          the request to rate a step, which is forgotten again, as are refused steps. Tracks wait for each
-          other: a round takes as long as its longest step.
-Source    SSR, arXiv 2505.15340, which keeps where the likeliest digit is 7 at least, and counts a rewritten
-          step as 9: rating=digit, rewrite_score=9.
+          repeats the one before it, from the third step on; with fast=1 also when a finished track has an
+          answer, with fast=2 when two agree. A step has at most `step_tokens` tokens.
+Cost      one decoded token of each model per drafted token; for each rating, the target also decodes the
+          request to rate, which is removed again, as are rejected steps. Tracks wait for each other: a round
+          takes as long as its longest step.
+Source    SSR, arXiv 2505.15340. The paper keeps a step if the most probable digit is at least 7, and counts a
+          rewritten step as 9: rating=digit, rewrite_score=9.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from typing import ClassVar
 
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
-from localsmc.methods.base import COMPLETIONS, require_between
+from localsmc.methods.base import COMPLETIONS, Unused, reject_unused, require_between
 from localsmc.methods.request import KVDemand, Request
 from localsmc.methods.run import require_draft
 from localsmc.methods.sampling.sample import Sample, require_truncation
@@ -45,12 +46,16 @@ from localsmc.methods.ssr.tracks import TrackRules, TracksRun
 SAME, GENERAL = "same", "general"
 PROBABILITY, DIGIT = "probability", "digit"
 MOST_TRACKS = 127
-"""Two sequences each, and one for what their prompts share: llama.cpp has 256."""
+"""Each needs two sequences, and one holds the common prefix of the prompts: llama.cpp has 256."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SSR:
-    """`particles` are the tracks. `threshold` −64 to 64, `sure` 0 to 1; see above."""
+    """Parameters, see above. `particles` is the number of tracks, 1 to 127.
+
+    `threshold` is −64 to 64, `sure` 0 to 1, `temperature` 1/64 to 64, `rewrite_score` 0 to 9, or −1 to leave
+    rewritten steps out, and `fast` 0 to 2.
+    """
 
     name: ClassVar[str] = "ssr"
     no_grammar: ClassVar[str] = "steps are drafted, rated and rewritten as free text"
@@ -75,7 +80,7 @@ class SSR:
         require_between("particles", self.particles, 1, MOST_TRACKS)
         require_between("threshold", self.threshold, -64.0, 64.0)
         if self.rating not in (PROBABILITY, DIGIT):
-            raise ConfigError(f"`rating` is `{self.rating}`", hint=f"there is: {PROBABILITY}, {DIGIT}")
+            raise ConfigError(f"`rating` is `{self.rating}`", hint=f"choose from: {PROBABILITY}, {DIGIT}")
         require_between("sure", self.sure, 0.0, 1.0)
         require_between("temperature", self.temperature, 1 / 64, 64.0)
         require_truncation(0, self.top_p, 0.0)
@@ -83,10 +88,18 @@ class SSR:
         if self.rewrite_score != -1.0:
             require_between("rewrite_score", self.rewrite_score, 0.0, 9.0)
         require_between("fast", self.fast, 0, 2)
+        reject_unused(self)
         self._pools()
 
+    @property
+    def unused(self) -> list[Unused]:
+        """The parameters that have no effect with the others as they are."""
+        if self.rating != DIGIT:
+            return []
+        return [Unused(("sure",), f"with `rating={DIGIT}`", f"use `rating={PROBABILITY}`")]
+
     def _pools(self) -> tuple[Pool | None, Pool]:
-        """The strategies, where there are any, and the words."""
+        """The pool of strategies, None for none, and the pool of words."""
         pool = None if self.pool == NONE else load_pool(self.pool)
         if self.words != SAME:
             return pool, load_pool(self.words)
@@ -94,13 +107,13 @@ class SSR:
 
     @property
     def room(self) -> KVDemand:
-        """A sequence for each track, another for the step at work, and one for what the prompts share."""
+        """Two sequences for each track, one of them for the current step, and one for the common prefix."""
         pool, words = self._pools()
         n_bytes = words.n_bytes
         if pool is not None:
             n_choice = len(pool.choose("", self.particles).encode())
             n_bytes = max(n_bytes, pool.n_bytes, -(-n_choice // self.particles))
-        # No language has fewer bytes a token, but for tiny vocabularies; a template's turns take some more.
+        # Every language has at least 2 bytes per token, except with tiny vocabularies; templates add tokens.
         return KVDemand(2 * self.particles + 1, self.particles, self.particles, n_bytes // 2 + 32)
 
     def start(self, request: Request) -> TracksRun:
@@ -108,8 +121,8 @@ class SSR:
         draft, began = require_draft(request), time.perf_counter()
         if not request.model.can_forget:
             raise ConfigError(
-                "the target is recurrent: it cannot forget a request to rate",
-                hint="use a target whose memory is a KV cache; the draft may be recurrent",
+                "the target is recurrent: it cannot forget the request to rate a step",
+                hint="use a target with a KV cache; the draft may be recurrent",
             )
         pool, words = self._pools()
         rule = self._rule(request.n_tokens)
@@ -118,9 +131,11 @@ class SSR:
         if pool is not None:
             choice = choose(pool, self.particles, request)
             prompts, n_before = _under(pool, choice, request), choice.rows
-        ours, theirs = (SharedPrefixPrompts.of(list(islice(cycle(some), self.particles))) for some in prompts)
+        target_prompts, draft_prompts = (
+            SharedPrefixPrompts.of(list(islice(cycle(some), self.particles))) for some in prompts
+        )
         sample = Sample(temperature=self.temperature, top_p=self.top_p)
-        manner = StepSampling(
+        sampling = StepSampling(
             alpha=1.0 / self.temperature,
             lowest=sample.lowest if self.top_p < 1.0 else None,
             separator=words.separator.encode(),
@@ -129,8 +144,8 @@ class SSR:
         return TracksRun(
             request,
             draft,
-            (ours, theirs),
-            manner=manner,
+            (target_prompts, draft_prompts),
+            manner=sampling,
             rule=rule,
             rating=rating,
             n_before=n_before,
@@ -150,27 +165,27 @@ class SSR:
 
 
 def _rating(words: Pool, request: Request) -> MultipleChoice:
-    """The request to rate a step, up to where the digit stands."""
-    wording = require_prompts(request.prompts)
+    """The request to rate a step, up to the digit."""
+    prompts = require_prompts(request.prompts)
     found = multiple_choice(
-        [wording.follow_up(words.rating, f"{words.rating_reply}{digit}") for digit in range(10)]
+        [prompts.follow_up(words.rating, f"{words.rating_reply}{digit}") for digit in range(10)]
     )
     if not found.are_apart:
         raise ConfigError(
-            "the model does not write the digits 0 to 9 as tokens of their own, so it cannot rate",
-            hint="use `threshold=0` for the draft alone, `threshold=10` for the model alone",
+            "the model's tokenizer has no separate tokens for the digits 0 to 9, so it cannot rate steps",
+            hint="use `threshold=0` for the draft alone, or `threshold=10` for the target alone",
         )
     return found
 
 
 def _under(pool: Pool, choice: ChosenStrategies, request: Request) -> tuple[list[TokenIds], list[TokenIds]]:
-    """The problem under each chosen strategy, as the target and as the draft read it."""
-    ours, theirs = require_prompts(request.prompts), require_prompts(require_draft(request).prompts)
+    """The prompts for the problem with each chosen strategy, for the target and for the draft."""
+    target, draft = require_prompts(request.prompts), require_prompts(require_draft(request).prompts)
 
-    def put(strategy: Strategy) -> str:
-        return pool.under(strategy, ours.problem)
+    def task(strategy: Strategy) -> str:
+        return pool.under(strategy, target.problem)
 
     return (
-        [ours.prompt(put(one)) for one in choice.strategies],
-        [theirs.prompt(put(one)) for one in choice.strategies],
+        [target.prompt(task(one)) for one in choice.strategies],
+        [draft.prompt(task(one)) for one in choice.strategies],
     )

@@ -1,7 +1,7 @@
-"""Steps of texts, written by one model: several side by side, a token of each at a time.
+"""Writes steps of completions with one model: several in parallel, one token of each at a time.
 
-A step ends behind the separator, with an end token, where a stop rule hits, or when it is long enough.
-Separators before the first word of a step do not end it. Knows nothing of who judges steps.
+A step ends after the separator, with an end token, when a stop rule applies, or at its token limit.
+Separators before the first word of a step do not end it. Independent of how steps are judged.
 """
 
 from __future__ import annotations
@@ -20,31 +20,31 @@ from localsmc.text.stop_rule import StopRule, StopState
 
 @dataclass(slots=True, eq=False)
 class DecodingState:
-    """Where a text stands in a model's memory."""
+    """The state of a completion in one model: its KV slot, and tokens."""
 
     slot: int
     tokens: list[int]
-    """What the slot holds or is still to read: the end of the prompt, then the text."""
+    """The tokens that the slot holds or has yet to decode: the prompt's suffix, then the completion."""
     logits: Floats | None = None
-    """(V,) behind all that the slot holds, where they are known."""
+    """(V,) the logits after all tokens that the slot holds; None if not known."""
 
 
 @dataclass(slots=True, eq=False)
 class WrittenStep:
-    """A step as far as it is written, by the model whose tokens these are."""
+    """A step so far, in the tokens of the model that writes it."""
 
     limit: int
     stop: StopState
     tokens: list[int] = field(default_factory=list)
     text: bytes = b""
     is_last: bool = False
-    """Whether the reply ends with it: by an end token or the stop rule."""
+    """Whether the completion ends with it, by an end token or the stop rule."""
     is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepSampling:
-    """How tokens are drawn, from p^alpha down to a row's `lowest` logit; and what ends a step."""
+    """How tokens are drawn: ∝ p^alpha for logits of at least `lowest(row)`; and the separator of steps."""
 
     alpha: float
     lowest: Lowest | None
@@ -53,9 +53,9 @@ class StepSampling:
 
 
 class StepWriter:
-    """One model that reads and writes texts. Generators yield before each batch.
+    """A model that decodes and extends completions. The generators yield before each batch.
 
-    `n_known` are the ids that it may write, of its vocabulary's V.
+    It writes only token ids below `n_known`, of its vocabulary of V.
     """
 
     def __init__(self, sequences: KVSlots, stop: StopRule, manner: StepSampling, n_known: int) -> None:
@@ -66,51 +66,51 @@ class StepWriter:
         self._n_threads = model.n_threads
 
     def states(self, root: int, logits: Floats, rests: Sequence[Sequence[int]]) -> list[DecodingState]:
-        """Texts that stand at the root, with the logits (1, V) behind it, each with a rest to read first."""
+        """New completions after the slot `root` with logits (1, V); each has a suffix to decode first."""
         return [DecodingState(self.sequences.fork(root), [*rest], logits[0].copy()) for rest in rests]
 
-    def n_held(self, stand: DecodingState) -> int:
-        """How many tokens the slot holds behind where all prompts part."""
-        return int(self.sequences.lengths(np.array([stand.slot]))[0])
+    def n_held(self, state: DecodingState) -> int:
+        """The number of tokens that the slot holds after the common prefix of the prompts."""
+        return int(self.sequences.lengths(np.array([state.slot]))[0])
 
-    def pending(self, stand: DecodingState) -> list[int]:
-        """What the slot is still to read."""
-        return stand.tokens[self.n_held(stand) :]
+    def pending(self, state: DecodingState) -> list[int]:
+        """The tokens that the slot has still to decode."""
+        return state.tokens[self.n_held(state) :]
 
-    def fork(self, stand: DecodingState) -> DecodingState:
-        """Another text that stands at the same place."""
-        return DecodingState(self.sequences.fork(stand.slot), [*stand.tokens], stand.logits)
+    def fork(self, state: DecodingState) -> DecodingState:
+        """A copy in a new slot."""
+        return DecodingState(self.sequences.fork(state.slot), [*state.tokens], state.logits)
 
-    def read(self, stands: Sequence[DecodingState]) -> Iterator[None]:
-        """Catch up with the texts, so that the logits behind them are known."""
-        behind = [stand for stand in stands if self.pending(stand)]
-        if not behind:
+    def read(self, states: Sequence[DecodingState]) -> Iterator[None]:
+        """Decode all pending tokens, so that the logits after each completion are known."""
+        pending = [state for state in states if self.pending(state)]
+        if not pending:
             return
         yield
-        blocks = [np.array(self.pending(stand), dtype=np.int64) for stand in behind]
-        rows = self.sequences.decode_blocks(np.array([one.slot for one in behind]), blocks, last_only=True)
-        for stand, row in zip(behind, rows, strict=True):
-            stand.logits = row.copy()
+        blocks = [np.array(self.pending(state), dtype=np.int64) for state in pending]
+        rows = self.sequences.decode_blocks(np.array([one.slot for one in pending]), blocks, last_only=True)
+        for state, row in zip(pending, rows, strict=True):
+            state.logits = row.copy()
 
-    def write(self, stands: Sequence[DecodingState], steps: Sequence[WrittenStep]) -> Iterator[None]:
-        """Write a step of each text; its last token is still to be read then."""
-        open_ = [pair for pair in zip(stands, steps, strict=True) if pair[1].limit > 0]
+    def write(self, states: Sequence[DecodingState], steps: Sequence[WrittenStep]) -> Iterator[None]:
+        """Write a step of each completion; the last token of each is then still pending."""
+        open_ = [pair for pair in zip(states, steps, strict=True) if pair[1].limit > 0]
         while open_:
-            yield from self.read([stand for stand, _ in open_])
-            logits = np.stack([stand.logits for stand, _ in open_ if stand.logits is not None])
-            for (stand, step), token in zip(open_, self._drawn(logits), strict=True):
-                stand.tokens.append(token)
-                stand.logits = None
+            yield from self.read([state for state, _ in open_])
+            logits = np.stack([state.logits for state, _ in open_ if state.logits is not None])
+            for (state, step), token in zip(open_, self._drawn(logits), strict=True):
+                state.tokens.append(token)
+                state.logits = None
                 self._append(step, token)
-            open_ = [(stand, step) for stand, step in open_ if not step.is_closed]
+            open_ = [(state, step) for state, step in open_ if not step.is_closed]
 
     def _drawn(self, logits: Floats) -> list[int]:
         """A token from each row (R, V)."""
         logits[:, self._n_known :] = -np.inf
         lowest = self._manner.lowest
-        bars = None if lowest is None else np.array([lowest(row) for row in logits])
+        thresholds = None if lowest is None else np.array([lowest(row) for row in logits])
         rows = TemperedLogits(logits, self._manner.alpha, self._n_threads)
-        drawn = rows.sample(self._manner.draw, np.ones(len(logits), dtype=np.int64), bars)
+        drawn = rows.sample(self._manner.draw, np.ones(len(logits), dtype=np.int64), thresholds)
         return [int(token) for token in drawn.tokens]
 
     def _append(self, step: WrittenStep, token: int) -> None:
@@ -123,7 +123,7 @@ class StepWriter:
         step.is_closed = step.is_last or is_whole or len(step.tokens) == step.limit
 
     def words(self, tokens: Sequence[int]) -> int:
-        """How many of a step's tokens there are up to its last word: blanks and an end token may follow."""
+        """The number of a step's tokens up to its last word, without blanks and an end token after it."""
         n = len(tokens)
         while n and (self._is_eog[tokens[n - 1]] or not self._pieces[tokens[n - 1]].strip()):
             n -= 1

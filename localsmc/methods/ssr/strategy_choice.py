@@ -1,4 +1,4 @@
-"""Which strategies of a pool a model finds best for a problem, by the probabilities of their codes."""
+"""Choose the strategies of a pool for a problem, by a model's probabilities of their codes."""
 
 from __future__ import annotations
 
@@ -17,70 +17,70 @@ from localsmc.numerics.log_math import Doubles, Floats
 
 
 class ChosenStrategies(NamedTuple):
-    """Strategies, the best first, and how many rows the model decoded to choose them."""
+    """Strategies, best first, and the number of tokens that the model decoded to choose them."""
 
     strategies: list[Strategy]
     rows: int
 
 
-def require_prompts(wording: PromptBuilder | None) -> PromptBuilder:
-    """The wording of a request; ConfigError where it has none."""
-    if wording is None:
-        raise ConfigError("the method writes prompts of its own, and the request has no `wording`")
-    return wording
+def require_prompts(prompts: PromptBuilder | None) -> PromptBuilder:
+    """The prompt builder of a request; raises ConfigError if it has none."""
+    if prompts is None:
+        raise ConfigError("the method writes prompts itself, and the request has no `prompts`")
+    return prompts
 
 
 def choose(pool: Pool, n: int, request: Request) -> ChosenStrategies:
-    """The n best, or all of a smaller pool: code after code, the likeliest of those not chosen yet.
+    """The n best strategies, or all of a smaller pool: one code after another, the most probable one left.
 
-    Nothing is drawn. The model's memory is cleared.
+    Deterministic. Clears the model's KV cache.
     """
     n, left = min(n, len(pool.strategies)), list(pool.strategies)
     if len(left) == 1:
         return ChosenStrategies(left, 0)
-    wording = require_prompts(request.prompts)
-    reading = _CodeReader(pool, n, request, wording)
+    prompts = require_prompts(request.prompts)
+    reading = _CodeReader(pool, n, request, prompts)
     reply = pool.choice_reply
     found: list[Strategy] = []
     while len(found) < n and len(left) > 1:
         request.check()
-        best = int(reading.shares([wording.tokens(f"{reply} {one.code}") for one in left]).argmax())
+        best = int(reading.shares([prompts.tokens(f"{reply} {one.code}") for one in left]).argmax())
         reply += f" {left[best].code},"
         found.append(left.pop(best))
     return ChosenStrategies([*found, *left][:n], reading.rows)
 
 
 class _CodeReader:
-    """The request to choose, read by the model, and replies to it as far as they are known."""
+    """The request to choose, decoded by the model, and the probabilities of replies to it."""
 
-    def __init__(self, pool: Pool, n: int, request: Request, wording: PromptBuilder) -> None:
-        head = wording.request(pool.choose(wording.problem, n))
+    def __init__(self, pool: Pool, n: int, request: Request, prompts: PromptBuilder) -> None:
+        head = prompts.request(pool.choose(prompts.problem, n))
         codes = ", ".join(one.code for one in pool.strategies)
-        # No tokenizer makes more tokens of a text than it has bytes, and a blank before it.
+        # A text has at most as many tokens as bytes, and there may be a blank before it.
         longest = 2 + len(f"{pool.choice_reply} {codes}".encode())
         room = min(request.model.n_length, request.model.n_cells)
         if len(head) + longest > room:
             raise ContextFull(
-                f"to choose strategies takes {len(head) + longest} tokens, but the context holds {room}",
+                f"choosing strategies needs {len(head) + longest} tokens, but the context holds {room}",
                 hint="raise `--ctx-size`, or use `pool=none`",
             )
         self._sequences = KVSlots(request.model, longest)
-        # The last token is read with each reply, so that there is always something to read.
+        # The last token is decoded with each reply, so that there is always a token to decode.
         self._head, self._held = head[-1:], head[:0]
         self._slot, _ = self._sequences.prefill(head[:-1], request.check)
 
     def shares(self, replies: Sequence[TokenIds]) -> Doubles:
-        """The probability of each reply (K,) among them, read up to where it is none of the others."""
-        asked = multiple_choice(replies)
-        shares = asked.shares(self._behind(asked.tokens))
-        for token in np.unique(asked.replies):
-            same = np.flatnonzero(asked.replies == token).tolist()
+        """(K,) the probability of each reply among all, from their tokens up to where they differ."""
+        choice = multiple_choice(replies)
+        shares = choice.shares(self._logits_after(choice.tokens))
+        for token in np.unique(choice.replies):
+            same = np.flatnonzero(choice.replies == token).tolist()
             if len(same) > 1:
                 shares[same] *= self.shares([replies[i] for i in same])
         return shares
 
-    def _behind(self, reply: TokenIds) -> Floats:
-        """The logits (V,) behind some reply's tokens."""
+    def _logits_after(self, reply: TokenIds) -> Floats:
+        """The logits (V,) after the tokens of a reply."""
         text = np.concatenate((self._head, reply))
         n = min(len(common_prefix([self._held, text])), len(text) - 1)
         self._sequences.truncate(self._slot, n)
@@ -93,5 +93,5 @@ class _CodeReader:
 
     @property
     def rows(self) -> int:
-        """Decoded so far."""
+        """The number of tokens decoded so far."""
         return self._sequences.prompt_rows + self._sequences.rows

@@ -1,8 +1,8 @@
-"""Pools of strategies, and the words in which they are put to models: data, in JSON files.
+"""Pools of strategies, and the prompts that use them: data, in JSON files.
 
-A pool says how steps are parted, how one of its strategies is put with a problem, how the best are
-asked for, and how a step is rated. Some ship with the package; a file of one's own has the same keys.
-Knows no model.
+A pool has the separator of steps, the prompt for a problem with a strategy, the request to choose the best
+strategies, and the request to rate a step. Some pools ship with the package; your own file has the same keys.
+Independent of models.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import expand_user
 
 NONE = "none"
-"""In the place of a pool's name: no strategies."""
+"""Instead of a pool's name: no strategies."""
 
 _SHIPPED = Path(__file__).parent / "pools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Strategy:
-    """One way to go about a problem; the code stands for it in a choice."""
+    """One way to solve a problem; `code` is its letter in the request to choose."""
 
     code: str
     name: str
@@ -34,11 +34,11 @@ class Strategy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Strategies and words; {problem}, {name}, {hint}, {code}, {strategies} and {n} are filled in.
+    """Strategies and prompt templates; {problem}, {name}, {hint}, {code}, {strategies} and {n} are filled in.
 
-    `separator` ends a step. `task` puts a problem under a strategy. `choice` asks for the n best of the
-    list, whose lines are `listing`; the reply begins with `choice_reply`, and the codes follow it.
-    `rating` asks to rate the last step from 0 to 9; the digit follows `rating_reply`.
+    `separator` ends a step. `task` is the prompt for a problem with a strategy. `choice` asks for the n best
+    of the list of strategies, whose lines are `listing`; the reply is `choice_reply` followed by the codes.
+    `rating` asks to rate the last step from 0 to 9; the reply is `rating_reply` followed by the digit.
     """
 
     separator: str
@@ -51,11 +51,11 @@ class Pool:
     strategies: tuple[Strategy, ...]
 
     def under(self, strategy: Strategy, problem: str) -> str:
-        """A problem, to be solved with a strategy."""
+        """The prompt for a problem with a strategy."""
         return _filled(self.task, problem=problem, name=strategy.name, hint=strategy.hint)
 
     def choose(self, problem: str, n: int) -> str:
-        """The request to choose the n best."""
+        """The request to choose the n best strategies."""
         listed = "\n".join(
             _filled(self.listing, code=one.code, name=one.name, hint=one.hint) for one in self.strategies
         )
@@ -63,13 +63,13 @@ class Pool:
 
     @property
     def n_bytes(self) -> int:
-        """Of the longest strategy and of the request to rate: what a track reads beside problem and text."""
+        """Bytes of the longest strategy and of the request to rate, which a track decodes in addition."""
         longest = max(len(self.under(one, "").encode()) for one in self.strategies)
         return longest + len(self.rating.encode()) + len(self.rating_reply.encode())
 
 
 def _filled(template: str, **values: str) -> str:
-    # In one pass, and braces of other kinds stay: problems and hints may be full of them.
+    # In a single pass; other braces stay, since problems and hints may contain them.
     return re.sub("{(" + "|".join(values) + ")}", lambda found: values[found[1]], template)
 
 
@@ -79,19 +79,19 @@ def shipped() -> tuple[str, ...]:
 
 
 def load_pool(name: str) -> Pool:
-    """A pool by the name of a shipped one or by its file's path; raises ConfigError where it is broken."""
+    """Load a pool by the name of a shipped one or by path; raises ConfigError if it is invalid."""
     path = _SHIPPED / f"{name}.json" if name in shipped() else expand_user(name)
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(
             f"the pool of strategies `{name}` cannot be read: {error.strerror}",
-            hint=f"there is: {', '.join(shipped())}; or give the path of a JSON file",
+            hint=f"choose from: {', '.join(shipped())}; or give the path of a JSON file",
         ) from error
     except ValueError as error:
-        raise _broken(name, "is no JSON in UTF-8") from error
+        raise _broken(name, "is not JSON in UTF-8") from error
     if not isinstance(data, dict):
-        raise _broken(name, "is no JSON object")
+        raise _broken(name, "is not a JSON object")
     return _pool(name, data)
 
 
@@ -126,12 +126,12 @@ def _check_places(name: str, words: Mapping[str, Any]) -> None:
 
 def _strategy(name: str, i: int, data: Any) -> Strategy:
     if not isinstance(data, dict):
-        raise _broken(name, f"has a strategy that is no object, number {i}")
+        raise _broken(name, f"has a strategy that is not an object, number {i}")
     for key in ("code", "name"):
         if not isinstance(data.get(key), str) or not data[key].strip():
             raise _broken(name, f"has a strategy without `{key}`, number {i}")
     if not isinstance(data.get("hint", ""), str):
-        raise _broken(name, f"has a strategy whose `hint` is no text, number {i}")
+        raise _broken(name, f"has a strategy whose `hint` is not text, number {i}")
     _check_unknown(name, data, _keys(Strategy))
     return Strategy(**data)
 

@@ -1,7 +1,7 @@
-"""Tracks: texts on prompts of their own, step by step, by a draft that writes and a target that judges.
+"""Tracks: completions of separate prompts, written step by step by a draft and rated by the target.
 
-All tracks are at the same step: a round is a step of each from the draft, one batch in which the target
-rates them, and the steps that it writes in the place of refused ones. Texts consist of kept steps only.
+All tracks are at the same step. A round is a step of each from the draft, one batch in which the target rates
+them, and the steps that the target writes instead of rejected ones. Completions contain kept steps only.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_EMPTY_STEPS = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackRules:
-    """Which steps are kept, and when all is over; see the parameters of `methods.ssr.SSR`."""
+    """Which steps are kept, and when the run stops; see the parameters of `SSR`."""
 
     threshold: float
     sure: float
@@ -44,12 +44,12 @@ class TrackRules:
 
     @property
     def drafts(self) -> bool:
-        """Whether the draft writes anything that can be kept."""
+        """Whether a step of the draft can be kept."""
         return self.threshold <= 9
 
     @property
     def rates(self) -> bool:
-        """Whether a rating decides anything."""
+        """Whether ratings have an effect."""
         return 0 < self.threshold <= 9
 
     def judge(self, shares: Doubles) -> tuple[bool, float]:
@@ -63,17 +63,17 @@ class TrackRules:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Track:
-    """One text and where it stands in both memories; `tokens` are the target's."""
+    """One completion, and its state in both models; `tokens` are the target's."""
 
     target: DecodingState
     stop: StopState
     draft: DecodingState | None = None
     n_prompt: int = 0
-    """Tokens of the draft's `Stand` that are its prompt's."""
+    """The number of tokens of the draft's `DecodingState` that belong to its prompt."""
     tokens: list[int] = field(default_factory=list)
     nodes: list[int] = field(default_factory=list)
-    """Its tokens in the genealogy."""
-    n_told: int = 0
+    """The nodes of its tokens in the token tree."""
+    n_traced: int = 0
     n_steps: int = 0
     last_step: list[int] = field(default_factory=list)
     scores: list[float] = field(default_factory=list)
@@ -82,25 +82,25 @@ class Track:
 
     @property
     def score(self) -> float | None:
-        """The mean over its scored steps; None where there is none."""
+        """The mean score of its scored steps; None if there are none."""
         return float(np.mean(self.scores)) if self.scores else None
 
 
 class ProposedStep(NamedTuple):
-    """A step that the draft has written, where it stands behind it, and the step in the target's tokens.
+    """A step that the draft has written, the draft's state after it, and the step in the target's tokens.
 
-    The target reads them up to the last word: a blank behind it would stand oddly before a request.
+    For a rating, the target decodes the first `n_words` tokens, up to the last word, without trailing blanks.
     """
 
     track: Track
-    stand: DecodingState
+    state: DecodingState
     step: WrittenStep
     tokens: list[int]
     n_words: int
 
 
 class StepRating(NamedTuple):
-    """The probabilities (10,) of a step's rating; the logits (V,) before the step and behind its words."""
+    """The probabilities (10,) of a step's rating; the logits (V,) before the step and after its last word."""
 
     shares: Doubles
     before: Floats | None
@@ -108,7 +108,7 @@ class StepRating(NamedTuple):
 
 
 class TracksRun(SamplingRun):
-    """A track on each of the prompts; `prompts` are the target's and the draft's."""
+    """A run with a track for each prompt; `prompts` are the target's and the draft's."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class TracksRun(SamplingRun):
         if rule.drafts:
             theirs.require_fit(draft.model, "draft", rule.n_tokens, 2)
         super().__init__(replace(request, prompt=ours.prefix, n_tokens=ours.longest + n_each))
-        # Choosing the strategies is part of the prompts' cost.
+        # Choosing the strategies counts as part of the prompts.
         self.sequences.prompt_rows += n_before
         self._began = began
         self._judge = StepWriter(self.sequences, request.stop, manner, request.model.n_vocab)
@@ -137,32 +137,32 @@ class TracksRun(SamplingRun):
         roots = self._judge.states(self._root, self._root_logits, ours.suffixes)
         self.tracks = [Track(target=root, stop=request.stop.start()) for root in roots]
         if rule.drafts:
-            self._give_drafts(theirs)
+            self._start_drafts(theirs)
         self._is_over = False
         self._batches = self._rounds()
         next(self._batches)
         self._finish_prefill()
 
-    def _give_drafts(self, prompts: SharedPrefixPrompts) -> None:
-        """Let the draft stand at the end of its prompts, too."""
+    def _start_drafts(self, prompts: SharedPrefixPrompts) -> None:
+        """Decode the draft's prompts, and set the draft's states."""
         draft, request = self._draft, self._request
         self.drafts = KVSlots(draft.model, prompts.longest + self._rule.n_tokens)
         n_known = request.model.n_vocab if draft.shares_tokens else draft.model.n_vocab
         stop = replace(request.stop, pieces=draft.model.pieces)
         self._writer = StepWriter(self.drafts, stop, self._manner, n_known)
-        stands = self._writer.states(*self.drafts.prefill(prompts.prefix, request.check), prompts.suffixes)
-        for track, stand in zip(self.tracks, stands, strict=True):
-            track.draft, track.n_prompt = stand, len(stand.tokens)
+        states = self._writer.states(*self.drafts.prefill(prompts.prefix, request.check), prompts.suffixes)
+        for track, state in zip(self.tracks, states, strict=True):
+            track.draft, track.n_prompt = state, len(state.tokens)
 
     # --- a round ---
 
     @property
     def live(self) -> list[Track]:
-        """The tracks at work."""
+        """The tracks that have not ended; none if the result is decided."""
         return [] if self.is_decided else [track for track in self.tracks if track.finish == LIVE]
 
     def _rounds(self) -> Iterator[None]:
-        """Yields before each batch."""
+        """Run all rounds; yields before each batch."""
         yield
         while live := self.live:
             refused = live
@@ -174,33 +174,33 @@ class TracksRun(SamplingRun):
             self._conclude(live)
 
     def _drafted(self, tracks: Sequence[Track]) -> Generator[None, None, list[ProposedStep]]:
-        """A step of each track from the draft."""
-        stands = [track.draft for track in tracks if track.draft is not None]
-        yield from self._writer.read(stands)
-        # A recurrent memory cannot take a step back, so the draft writes beside where it stood.
-        forks = [self._writer.fork(stand) for stand in stands]
+        """Write a step of each track with the draft."""
+        states = [track.draft for track in tracks if track.draft is not None]
+        yield from self._writer.read(states)
+        # The draft writes in a fork, since a recurrent model cannot forget a rejected step.
+        forks = [self._writer.fork(state) for state in states]
         steps = [self._begun(track) for track in tracks]
         yield from self._writer.write(forks, steps)
         self.n_drafted += sum(len(step.tokens) for step in steps)
         return [self._proposed(*parts) for parts in zip(tracks, forks, steps, strict=True)]
 
     def _begun(self, track: Track) -> WrittenStep:
-        """An empty step, as long as both models have room for."""
+        """An empty step, with the token limit that both models have room for."""
         n_drafted = 0 if track.draft is None else len(track.draft.tokens) - track.n_prompt
         left = self._rule.n_tokens - max(len(track.tokens), n_drafted)
         return WrittenStep(min(self._rule.step_tokens, left), track.stop)
 
-    def _proposed(self, track: Track, stand: DecodingState, step: WrittenStep) -> ProposedStep:
+    def _proposed(self, track: Track, state: DecodingState, step: WrittenStep) -> ProposedStep:
         tokens = step.tokens
         if not self._draft.shares_tokens:
             tokens = _translated(tokens, self._draft.prompts, self._request.prompts)
             left = self._rule.n_tokens - len(track.tokens)
-            if len(tokens) > left:  # in these tokens it is too long, so it does not end here
+            if len(tokens) > left:  # too long in the target's tokens, so it is cut and does not end
                 tokens, step.is_last = tokens[:left], False
-        return ProposedStep(track, stand, step, tokens, self._judge.words(tokens))
+        return ProposedStep(track, state, step, tokens, self._judge.words(tokens))
 
     def _judged(self, proposed: Sequence[ProposedStep]) -> Generator[None, None, list[Track]]:
-        """Keep or drop each of the steps; returns the tracks whose step is refused."""
+        """Keep or drop each of the steps; returns the tracks whose step is rejected."""
         if self._rating is None:
             for one in proposed:
                 self._accept(one)
@@ -214,18 +214,18 @@ class TracksRun(SamplingRun):
             self.n_wasted += n_back
             target = one.track.target
             self.sequences.truncate(target.slot, self._judge.n_held(target) - n_back)
-            # The next token is drawn from these, where nothing else comes before it.
+            # If no token is pending, the next one is drawn from these logits.
             target.logits = rated.behind if is_kept else rated.before
             if is_kept:
                 one.track.scores.append(score)
                 self._accept(one)
             else:
-                self._writer.sequences.release(one.stand.slot)
+                self._writer.sequences.release(one.state.slot)
                 refused.append(one.track)
         return refused
 
     def _rated(self, proposed: Sequence[ProposedStep], rating: MultipleChoice) -> list[StepRating]:
-        """Each step's rating, all of them read in one batch."""
+        """The rating of each step, all decoded in one batch."""
         blocks: list[Ints] = []
         places: list[list[int | None]] = []
         start = 0
@@ -234,7 +234,7 @@ class TracksRun(SamplingRun):
             tokens = [*before, *one.tokens[: one.n_words], *rating.tokens.tolist()]
             blocks.append(np.array(tokens, dtype=np.int64))
             ends = len(before), len(before) + one.n_words, len(tokens)
-            # Where nothing is read, what is behind it is known already.
+            # If no token is decoded before a place, the logits there are known already.
             places.append([start + end - 1 if end else None for end in ends])
             start += len(tokens)
         rows = np.unique([row for ends in places for row in ends if row is not None])
@@ -251,17 +251,17 @@ class TracksRun(SamplingRun):
         return found
 
     def _accept(self, one: ProposedStep) -> None:
-        """The draft's step is the track's; the target goes on behind it."""
+        """Add the draft's step to the track."""
         track = one.track
         if track.draft is not None:
             self._writer.sequences.release(track.draft.slot)
-        track.draft = one.stand
+        track.draft = one.state
         track.target.tokens += one.tokens
         self.n_kept += len(one.step.tokens)
         self._keep(track, one.tokens, one.step)
 
     def _rewritten(self, tracks: Sequence[Track]) -> Iterator[None]:
-        """A step of each track from the target, which the draft is to read."""
+        """Write a step of each track with the target; the draft decodes it later."""
         steps = [self._begun(track) for track in tracks]
         yield from self._judge.write([track.target for track in tracks], steps)
         for track, step in zip(tracks, steps, strict=True):
@@ -269,13 +269,13 @@ class TracksRun(SamplingRun):
             if self._rule.rewrite_score >= 0:
                 track.scores.append(self._rule.rewrite_score)
             if track.draft is not None:
-                track.draft.tokens += self._told(step.tokens)
+                track.draft.tokens += self._draft_tokens(step.tokens)
             self._keep(track, step.tokens, step)
 
-    def _told(self, tokens: list[int]) -> list[int]:
-        """The target's tokens in the draft's."""
+    def _draft_tokens(self, tokens: list[int]) -> list[int]:
+        """Tokens of the target as tokens of the draft."""
         if self._draft.shares_tokens:
-            # What the draft's vocabulary lacks it reads as the last token that it has.
+            # The draft reads tokens that its vocabulary lacks as its last token.
             last_id = self._draft.model.n_vocab - 1
             return [min(token, last_id) for token in tokens]
         return _translated(tokens, self._request.prompts, self._draft.prompts)
@@ -295,24 +295,24 @@ class TracksRun(SamplingRun):
             track.finish = OUT_OF_LENGTH
 
     def _conclude(self, tracks: Sequence[Track]) -> None:
-        """After a round of these: forget what has ended, and all of it where enough is known."""
+        """After a round: free the slots of tracks that have ended, or of all if the result is decided."""
         for track in tracks:
             if track.finish == STOPPED and self._rule.fast:
                 track.answer = self._request.answer(np.array(track.tokens, dtype=np.int32))
         votes = Counter(track.answer for track in self.tracks if track.answer is not None)
-        is_known = self._rule.fast and max(votes.values(), default=0) >= self._rule.fast
+        is_decided = self._rule.fast and max(votes.values(), default=0) >= self._rule.fast
         for track in tracks:
-            if track.finish != LIVE or is_known:
+            if track.finish != LIVE or is_decided:
                 self.sequences.release(track.target.slot)
                 if track.draft is not None:
                     self._writer.sequences.release(track.draft.slot)
-        self.is_decided = bool(is_known and self.live)
+        self.is_decided = bool(is_decided and self.live)
 
-    # --- see `Run` ---
+    # --- see `SamplingRun` ---
 
     def _step(self) -> StepOutcome:
         for track in self.tracks:
-            track.n_told = len(track.nodes)
+            track.n_traced = len(track.nodes)
         self._is_over = next(self._batches, True) is not None
         return StepOutcome(self._manner.alpha, self.ess)
 
@@ -321,16 +321,16 @@ class TracksRun(SamplingRun):
 
     @property
     def is_done(self) -> bool:
-        """Whether every track has ended, or need not."""
+        """Whether every track has ended, or the result is decided."""
         return self._is_over
 
     @property
     def ess(self) -> float:
-        """All of them: each is a text of its own."""
+        """The number of tracks."""
         return float(len(self.tracks))
 
     def endings(self) -> list[WeightedText]:
-        """See `Run.endings`; of equal texts a finished one stands for all, and the best rated."""
+        """See `SamplingRun.endings`; equal completions are merged into a finished one with the best score."""
         best_first = sorted(self.tracks, key=lambda one: (one.finish == LIVE, -(one.score or 0.0)))
         return merged(
             WeightedText(
@@ -345,18 +345,18 @@ class TracksRun(SamplingRun):
         )
 
     def population(self) -> list[HistoryInfo]:
-        """Every token of the steps that were kept since the last look, and the last one of each track."""
+        """All tokens kept in the last step, and the last token of each track."""
         return [
             history
             for track in self.tracks
             for history in self._trace_rows(
-                track.nodes, track.tokens, track.n_told, weight=1 / len(self.tracks), logp=None,
+                track.nodes, track.tokens, track.n_traced, weight=1 / len(self.tracks), logp=None,
                 finish=track.finish,
             )
         ]  # fmt: skip
 
 
-def _translated(tokens: list[int], ours: PromptBuilder | None, theirs: PromptBuilder | None) -> list[int]:
-    """Some tokens of a reply in those of another vocabulary; a character that was cut is left out."""
-    text = require_prompts(ours).text(np.array(tokens, dtype=np.int32))
-    return [int(token) for token in require_prompts(theirs).tokens(text.rstrip("\ufffd"))]
+def _translated(tokens: list[int], source: PromptBuilder | None, target: PromptBuilder | None) -> list[int]:
+    """Tokens of a reply in another vocabulary; an incomplete character at the end is dropped."""
+    text = require_prompts(source).text(np.array(tokens, dtype=np.int32))
+    return [int(token) for token in require_prompts(target).tokens(text.rstrip("\ufffd"))]

@@ -1,4 +1,4 @@
-"""The method ssr on toy models of characters, and on the embedded pair."""
+"""SSR on toy models that speak in characters, and on the embedded pair."""
 
 from __future__ import annotations
 
@@ -469,7 +469,7 @@ def test_the_prompts_share_their_beginning():
     prompts = SharedPrefixPrompts.of([Words().tokens(text) for text in ("abcd", "abc", "abde")])
     assert Words().text(prompts.prefix) == "ab"
     assert [Words().text(rest) for rest in prompts.suffixes] == ["cd", "c", "de"]
-    with pytest.raises(ConfigError, match="no beginning in common"):
+    with pytest.raises(ConfigError, match="no common prefix"):
         SharedPrefixPrompts.of([Words().tokens(text) for text in ("ab", "ba")])
 
 
@@ -484,6 +484,7 @@ def test_the_prompts_share_their_beginning():
         ({"threshold": 65.0}, "`threshold` is 65"),
         ({"rating": "vibes"}, "`rating` is `vibes`"),
         ({"sure": 1.1}, "`sure` is 1.1"),
+        ({"sure": 0.3, "rating": "digit"}, "`sure` has no effect with `rating=digit`"),
         ({"temperature": 0.0}, "`temperature` is 0"),
         ({"top_p": 2.0}, "`top_p` is 2"),
         ({"step_tokens": 0}, "`step_tokens` is 0"),
@@ -505,25 +506,25 @@ def test_a_target_that_cannot_forget_is_refused(pool):
 
 
 def test_without_a_draft_it_is_refused(pool):
-    with pytest.raises(ConfigError, match="needs a second model"):
+    with pytest.raises(ConfigError, match="needs a draft model"):
         SSR(pool=pool).start(asked(Speaker()))
 
 
 def test_without_words_it_is_refused(pool):
     request = replace(asked(Speaker(), draft=Speaker()), prompts=None)
-    with pytest.raises(ConfigError, match="the request has no `wording`"):
+    with pytest.raises(ConfigError, match="the request has no `prompts`"):
         SSR(pool=pool).start(request)
 
 
 @pytest.mark.parametrize(
     ("which", "sizes", "error", "message"),
     [
-        ("target", {"n_cells": 36}, PromptTooLong, "a track of the target takes 37 tokens"),
-        ("draft", {"n_cells": 31}, PromptTooLong, "a track of the draft takes 32 tokens"),
-        ("target", {"n_cells": 70}, ContextFull, "the tracks of the target take 99 cells"),
-        ("draft", {"n_cells": 70}, ContextFull, "the tracks of the draft take 84 cells"),
-        ("target", {"n_seq_max": 3}, ContextFull, "take 4 sequences, but there are 3"),
-        ("draft", {"n_seq_max": 6}, ContextFull, "take 7 sequences, but there are 6"),
+        ("target", {"n_cells": 36}, PromptTooLong, "a track of the target needs 37 tokens"),
+        ("draft", {"n_cells": 31}, PromptTooLong, "a track of the draft needs 32 tokens"),
+        ("target", {"n_cells": 70}, ContextFull, "the tracks of the target need 99 KV cells"),
+        ("draft", {"n_cells": 70}, ContextFull, "the tracks of the draft need 84 KV cells"),
+        ("target", {"n_seq_max": 3}, ContextFull, "need 4 sequences, but there are 3"),
+        ("draft", {"n_seq_max": 6}, ContextFull, "need 7 sequences, but there are 6"),
     ],
 )
 def test_too_little_memory_is_said_at_the_start(which, sizes, error, message, pool):
@@ -548,7 +549,7 @@ def test_it_asks_for_room_for_what_it_says_itself(embedded, pool):
 
 def test_a_choice_that_does_not_fit_is_said_at_the_start(pool):
     letters = LETTERS + ","
-    with pytest.raises(ContextFull, match="to choose strategies takes"):
+    with pytest.raises(ContextFull, match="choosing strategies needs"):
         SSR(pool=pool).start(asked(Speaker(letters, n_cells=20), draft=Speaker(letters)))
 
 
@@ -574,7 +575,7 @@ def test_digits_that_are_no_tokens_of_their_own_cannot_rate(pool):
 
     target = Speaker(LETTERS + ",")
     target.words = Blind(LETTERS + ",")
-    with pytest.raises(ConfigError, match="does not write the digits"):
+    with pytest.raises(ConfigError, match="has no separate tokens for the digits"):
         SSR(pool=pool).start(asked(target, draft=Speaker(LETTERS + ",")))
 
 
@@ -584,7 +585,7 @@ def test_replies_part_where_their_tokens_do():
     assert words.text(asked_for.tokens) == "a: "
     assert asked_for.are_apart
     np.testing.assert_allclose(asked_for.shares(np.log(np.arange(1.0, 30.0))).sum(), 1.0)
-    with pytest.raises(ConfigError, match="begins another"):
+    with pytest.raises(ConfigError, match="is a prefix of another"):
         multiple_choice([words.tokens(text) for text in ("a: B", "a: BC")])
     assert len(common_prefix([words.tokens("ab")])) == 2
 
@@ -619,17 +620,17 @@ def broken(**changes):
 
 
 BROKEN = {
-    "not JSON": ("{", "is no JSON in UTF-8"),
-    "a list": (json.dumps([1]), "is no JSON object"),
+    "not JSON": ("{", "is not JSON in UTF-8"),
+    "a list": (json.dumps([1]), "is not a JSON object"),
     "missing key": (json.dumps(broken(rating=None)), "has no text under `rating`"),
     "empty text": (json.dumps(broken(separator="")), "has no text under `separator`"),
     "number": (json.dumps(broken(task=3)), "has no text under `task`"),
     "no place": (json.dumps(broken(task="do it")), "has no `{problem}` in `task`"),
     "no strategies": (json.dumps(broken(strategies=[])), "has no strategies"),
     "text": (json.dumps(broken(strategies="ABC")), "has no strategies"),
-    "no object": (json.dumps(broken(strategies=["A"])), "has a strategy that is no object, number 1"),
+    "no object": (json.dumps(broken(strategies=["A"])), "has a strategy that is not an object, number 1"),
     "no code": (json.dumps(broken(strategies=[{"name": "a"}])), "has a strategy without `code`, number 1"),
-    "hint": (json.dumps(broken(strategies=[{"code": "A", "name": "a", "hint": 1}])), "`hint` is no text"),
+    "hint": (json.dumps(broken(strategies=[{"code": "A", "name": "a", "hint": 1}])), "`hint` is not text"),
     "twice": (json.dumps(broken(strategies=[{"code": "A", "name": "a"}] * 2)), "has the code `A` twice"),
     "unknown": (json.dumps(broken(tips="")), "has the unknown key `tips`"),
 }
@@ -665,6 +666,7 @@ def test_the_embedded_pair_runs_to_an_end(embedded):
     assert found[0].completions == found[1].completions
     result = found[0]
     assert embedded.method("ssr") == SSR(pool="tiny", words="tiny", sure=0.85)
+    assert embedded.method("ssr", rating="digit") == SSR(pool="tiny", words="tiny", rating="digit")
     assert result.answer is not None
     assert result.confidence is None
     assert all(0 <= one.score <= 9 for one in result.completions if one.score is not None)
@@ -709,4 +711,4 @@ def test_what_the_pair_reads_is_what_it_was_trained_on(embedded):
     from localsmc_models.corpus.trees import rating_request
 
     assert rated[7].tolist() == text(rating_request() + SCORE + "7", special=True).tolist()
-    assert wording.request("x").tolist() == prompting.build_prompt(embedded, "x", Settings()).tokens.tolist()
+    assert wording.request("x").tolist() == prompting.build_prompt(embedded, "x", Settings())[1].tolist()
