@@ -116,7 +116,7 @@ def setup_lines(solving: Generation, asked_cells: int) -> list[str]:
     why = (
         "given by --ctx-size"
         if asked_cells
-        else f"chosen for {len(solving.prompt)} prompt tokens, {method.room.texts} completions of"
+        else f"chosen for {len(solving.prompt)} prompt tokens, {method.kv_demand.texts} completions of"
         f" up to {solving.n_tokens} tokens, and the free memory"
     )
     return [

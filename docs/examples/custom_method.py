@@ -9,6 +9,7 @@ estimates of log Z agree up to sampling noise. Importance sampling fails where g
 completions are rare: none of the N may be one. `power-smc` looks for them token by token.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -35,7 +36,7 @@ class ImportanceSampling:
         return self.alpha
 
     @property
-    def room(
+    def kv_demand(
         self,
     ) -> KVDemand:  # the memory it needs: sequences, and completions of full length
         return KVDemand(self.particles, self.particles)
@@ -76,9 +77,8 @@ class ReweightedRun(ParticleRun):
             return None
         return float(np.logaddexp.reduce(self.log_weights(super().endings())))
 
-    @property
-    def ess(self) -> float:
-        return 1 / sum(ending.weight**2 for ending in self.endings())
+    def ess_of(self, endings: Sequence[WeightedText]) -> float:
+        return 1 / sum(ending.weight**2 for ending in endings)
 
 
 if __name__ == "__main__":

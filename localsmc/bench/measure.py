@@ -171,7 +171,7 @@ class Bench:
     ) -> tuple[LlamaContext, Replay | None]:
         """The model's context, and the replay that wraps it, if any."""
         assert case.method is not None  # noqa: S101 - plain decoding also has a method
-        donor, room = self._donor_of(case), case.method.room
+        donor, room = self._donor_of(case), case.method.kv_demand
         n_prompt = len(self._prompt(donor, repetition))
         n_cells = context_size.n_ctx(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":

@@ -34,11 +34,12 @@ def plan_context(
     """
     asked, trained = settings.n_predict or n_predict, estimate.number(header, "context_length")
     n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
-    sizes = [cells_for(method.room, method.room.texts, PROMPT_GUESS, n_tokens) for method in methods]
-    least = min(cells_for(method.room, method.room.least, PROMPT_GUESS, n_tokens) for method in methods)
+    demands = [method.kv_demand for method in methods]
+    sizes = [cells_for(demand, demand.texts, PROMPT_GUESS, n_tokens) for demand in demands]
+    least = min(cells_for(demand, demand.least, PROMPT_GUESS, n_tokens) for demand in demands)
     per_cell = estimate.bytes_per_cell(header, settings.type_k, settings.type_v)
     n_cells = min(max(sizes), max(least, int(header.size / max(1.0, per_cell))))
-    n_sequences = max(method.room.sequences for method in methods)
+    n_sequences = max(demand.sequences for demand in demands)
     return context_options(n_sequences, settings.n_ctx or estimate.padded(n_cells), settings)
 
 

@@ -33,7 +33,7 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
     Raises PromptTooLong if not one token fits.
     """
     asked = settings.n_predict or model.source.defaults.n_predict
-    trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.room
+    trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.kv_demand
     length = trained
     if settings.n_ctx:
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
@@ -52,7 +52,7 @@ def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     """The size of the KV cache in tokens: the settings' own, or chosen by need and free memory."""
     if settings.n_ctx:
         return settings.n_ctx
-    models, needed = models_of(model, method), method.room
+    models, needed = models_of(model, method), method.kv_demand
     wanted = cells_for(needed, needed.texts, n_prompt, n_tokens)
     # RAM has other users; of a GPU everything but a margin is used.
     left = {"": MEMORY_SHARE * host.available().free}

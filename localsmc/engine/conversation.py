@@ -162,7 +162,8 @@ class Conversation:
         model = self.model.require_draft() if is_draft else self.model
         n_tokens = context_size.max_new_tokens(self.model, method, n_prompt, settings)
         n_cells = context_size.n_ctx(self.model, method, n_prompt, n_tokens, settings)
-        needed = context_plan.context_options(method.room.sequences + 1, n_cells, settings, is_draft=is_draft)
+        n_sequences = method.kv_demand.sequences + 1  # one more for the prefix cache
+        needed = context_plan.context_options(n_sequences, n_cells, settings, is_draft=is_draft)
         held = self._contexts.get(is_draft)
         if held is not None:
             had = held.options
@@ -174,9 +175,7 @@ class Conversation:
         room = max(0, self._length(settings) - n_prompt - n_tokens)
         roomy = n_prompt + min(max(n_prompt, HEADROOM), room)
         n_cells = context_size.n_ctx(self.model, method, roomy, n_tokens, settings)
-        context = context_size.open_run_context(
-            model, method.room.sequences + 1, n_cells, settings, is_draft=is_draft
-        )
+        context = context_size.open_run_context(model, n_sequences, n_cells, settings, is_draft=is_draft)
         self._contexts[is_draft] = context
         self._kept[is_draft] = PrefixCache(context) if context.n_seq_max > 1 else context
         return self._kept[is_draft]

@@ -66,7 +66,7 @@ class Generation:
         self.closing = self._end_tag()
         """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
-        asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.room.least
+        asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.kv_demand.least
         if self.n_tokens < asked:
             texts = "the prompt and the completion" if least == 1 else f"the prompt and {least} completions"
             self.notices.append(
@@ -74,6 +74,7 @@ class Generation:
                 f" {len(self.prompt) + least * self.n_tokens} tokens"
             )
         self.was_cut = False
+        self._endings: tuple[int, list[WeightedText]] | None = None
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
         self._closes = contextlib.ExitStack()
         self.context = self._open() if context is None else context
@@ -99,7 +100,7 @@ class Generation:
     def _open(self) -> LlamaContext:
         n_cells = context_size.n_ctx(self.model, self.method, len(self.prompt), self.n_tokens, self.settings)
         context = context_size.open_run_context(
-            self.model, self.method.room.sequences, n_cells, self.settings
+            self.model, self.method.kv_demand.sequences, n_cells, self.settings
         )
         self._closes.callback(context.close)
         return context
@@ -123,7 +124,7 @@ class Generation:
     def _open_draft(self, draft: Model) -> LlamaContext:
         """A context for the draft model, as large as the model's."""
         context = context_size.open_run_context(
-            draft, self.method.room.sequences, self.context.n_cells, self.settings, is_draft=True
+            draft, self.method.kv_demand.sequences, self.context.n_cells, self.settings, is_draft=True
         )
         self._closes.callback(context.close)
         return context
@@ -208,7 +209,15 @@ class Generation:
 
     def completions(self) -> list[Completion]:
         """Every distinct completion so far, the heaviest first."""
-        return [] if self.run is None else [self._completion(ending) for ending in self.run.endings()]
+        return [self._completion(ending) for ending in self.endings()]
+
+    def endings(self) -> list[WeightedText]:
+        """The same as tokens; worked out once per step."""
+        if self.run is None:
+            return []
+        if self._endings is None or self._endings[0] != self.run.steps:
+            self._endings = self.run.steps, self.run.endings()
+        return self._endings[1]
 
     def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
         """A completion as text, and its answer."""
@@ -260,7 +269,7 @@ class Generation:
             answers=shares,
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
-            ess=0.0 if self.run is None else self.run.ess,
+            ess=0.0 if self.run is None else self.run.ess_of(self.endings()),
             confidence=confidence(answer, shares, self.method.weight_exponent),
             usage=self._usage(completions),
         )

@@ -198,7 +198,7 @@ class _TaskSession:
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
-        self._n_sequences = max(method.room.sequences for method in self._methods.values())
+        self._n_sequences = max(method.kv_demand.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
         self._context, self._draft_context = self._open()
@@ -264,7 +264,7 @@ class _TaskSession:
                     raise _Cancelled
                 steps.append(step)
             result = generation.result()
-            endings = [] if generation.run is None else generation.run.endings()
+            endings = generation.endings()
         record = result.to_json()
         for completion, ending in zip(record["completions"], endings, strict=True):
             completion["tokens"] = ending.tokens.tolist()

@@ -34,7 +34,7 @@ class Method(Protocol):
         ...
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """The KV cache it asks for; with less, a run works in batches, reduces its histories, or raises."""
         ...
 

@@ -122,9 +122,13 @@ class SamplingRun(ABC):
         return None
 
     @property
-    @abstractmethod
     def ess(self) -> float:
         """The number of independent completions that the weighted ones are worth."""
+        return self.ess_of(self.endings())
+
+    @abstractmethod
+    def ess_of(self, endings: Sequence[WeightedText]) -> float:
+        """The `ess` of the current `endings`, which cost some time to work out."""
 
     @abstractmethod
     def endings(self) -> list[WeightedText]:

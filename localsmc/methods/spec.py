@@ -9,6 +9,7 @@ import typing
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
+from functools import cached_property
 from typing import Any
 
 from localsmc.errors import ConfigError
@@ -23,7 +24,7 @@ SWITCH = {"on": True, "off": False, "true": True, "false": False}
 # --- parsing --------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class MethodSpec:
     """A method with the options the user set, and the selector.
 
@@ -35,9 +36,9 @@ class MethodSpec:
     options: dict[str, Any]
     select: str | None = None
 
-    @property
+    @cached_property
     def method(self) -> Method:
-        """The method, without the values recommended for a model."""
+        """The method, without the values recommended for a model; built once."""
         return from_options(METHODS[self.name], self.options)
 
     @property

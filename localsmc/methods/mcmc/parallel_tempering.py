@@ -23,7 +23,7 @@ Source    parallel tempering: Geyer (1991); applied to power distributions of la
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -83,7 +83,7 @@ class PowerTempering:
         return found
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """A completion and a proposal for each chain, and the prompt."""
         return KVDemand(2 * self.particles + 1, 2 * self.particles, 2 * self.particles)
 
@@ -149,8 +149,7 @@ class _TemperingRun(ChainRun):
             self.swaps += 1
             one.current, other.current = other.current, one.current
 
-    @property
-    def ess(self) -> float:
+    def ess_of(self, endings: Sequence[WeightedText]) -> float:
         """1: the completions at α come from one chain, and are not independent."""
         return 1.0
 

@@ -23,7 +23,7 @@ Source    Reasoning with Sampling, arXiv 2510.14901. The paper's code bounds a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -72,7 +72,7 @@ class PowerMH:
         return self.alpha if self.particles > 1 else None
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """A completion and a proposal for each chain, and the prompt; at least one chain must fit."""
         return KVDemand(2 * self.particles + 1, 2 * self.particles, 2)
 
@@ -111,8 +111,7 @@ class _MHRun(ChainRun):
                 chain.adopt()
         chain.release()
 
-    @property
-    def ess(self) -> float:
+    def ess_of(self, endings: Sequence[WeightedText]) -> float:
         """The number of chains: they are independent, the completions of one chain are not."""
         return float(len(self.chains))
 

@@ -63,7 +63,7 @@ class Sample:
         return 1.0 / self.temperature if self.particles > 1 else None
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """Room for completions that share no tokens."""
         return KVDemand(self.particles, self.particles)
 
@@ -94,7 +94,7 @@ class Greedy:
 
     name: ClassVar[str] = "greedy"
     select: ClassVar[str] = "draw"
-    room: ClassVar[KVDemand] = KVDemand(1, 1)
+    kv_demand: ClassVar[KVDemand] = KVDemand(1, 1)
     weight_exponent: ClassVar[None] = None
 
     def start(self, request: Request) -> ParticleRun:

@@ -93,7 +93,7 @@ class DraftSMC:
         return self.alpha if self.particles > 1 else None
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """Histories share prefixes: half of the cells that separate completions need is rarely exceeded."""
         return KVDemand(self.particles, max(min(self.particles, 4), math.ceil(self.particles / 2)))
 

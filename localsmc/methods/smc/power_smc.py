@@ -153,7 +153,7 @@ class PowerSMC:
         return self.alpha if self.particles * self.islands > 1 else None
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """Histories share prefixes: half of the cells that separate completions need is rarely exceeded."""
         # With several islands, or with moves, one sequence is reserved for the prompt.
         n_sequences = self.particles * (1 + self.rollouts) + (self.islands > 1)
@@ -192,7 +192,7 @@ class PowerSMCRun(ParticleRun):
         )
         is_moved = bool(method.moves_after(request.n_tokens))
         if is_moved:
-            require_capacity(method.room.least, request, "`rejuvenate` needs")
+            require_capacity(method.kv_demand.least, request, "`rejuvenate` needs")
         waves = [method.particles] * method.islands
         super().__init__(
             request, waves, self._program, share=method.share, has_evidence=True,

@@ -44,7 +44,7 @@ class SpeculativeConfig:
         return 1.0 / self.temperature if self.particles > 1 and self.temperature else None
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """Room for completions that share no tokens, and a sequence for the prompt."""
         return KVDemand(self.particles + 1, self.particles)
 

@@ -100,8 +100,7 @@ class TwoModelRun(SamplingRun):
         """See `SamplingRun.is_done`."""
         return not self.live and not self._n_left
 
-    @property
-    def ess(self) -> float:
+    def ess_of(self, endings: Sequence[WeightedText]) -> float:
         """The number of completions begun: they are independent."""
         return float(len(self._done) + len(self.texts))
 

@@ -106,7 +106,7 @@ class SSR:
         return pool, pool or load_pool(GENERAL)
 
     @property
-    def room(self) -> KVDemand:
+    def kv_demand(self) -> KVDemand:
         """Two sequences for each track, one of them for the current step, and one for the common prefix."""
         pool, words = self._pools()
         n_bytes = words.n_bytes

@@ -324,8 +324,7 @@ class TracksRun(SamplingRun):
         """Whether every track has ended, or the result is decided."""
         return self._is_over
 
-    @property
-    def ess(self) -> float:
+    def ess_of(self, endings: Sequence[WeightedText]) -> float:
         """The number of tracks."""
         return float(len(self.tracks))
 

@@ -537,8 +537,8 @@ def test_too_little_memory_is_said_at_the_start(which, sizes, error, message, po
 
 def test_it_asks_for_room_for_what_it_says_itself(embedded, pool):
     """Sequences of both models, tracks, all of which must fit, and tokens beside each text."""
-    assert SSR(pool=pool, particles=4).room[:3] == (9, 4, 4)
-    alone, many = (SSR(pool="tiny", particles=n).room.beside for n in (1, 8))
+    assert SSR(pool=pool, particles=4).kv_demand[:3] == (9, 4, 4)
+    alone, many = (SSR(pool="tiny", particles=n).kv_demand.beside for n in (1, 8))
     # One track's memory has to hold the whole list of strategies.
     assert alone > 120 > many > 30
     settings = Settings(n_predict=-1, seed=1, n_threads=1)
