@@ -5,7 +5,7 @@ llama.cpp is checked in a child process, because a build that does not suit the 
 
 from __future__ import annotations
 
-from localsmc.doctor.checks import checkup
+from localsmc.doctor.checkup import checkup
 from localsmc.doctor.finding import Finding, Status, Verdict, examine
 
 __all__ = ["Finding", "Status", "Verdict", "checkup", "examine"]

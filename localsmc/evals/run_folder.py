@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from localsmc.errors import RunError
 from localsmc.evals.json_fields import read_json
-from localsmc.evals.result_lines import ResultRecord, result_record
+from localsmc.evals.result_records import ResultRecord, result_record
 from localsmc.system.atomic_write import write_whole
 
 try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from localsmc.evals.result_lines import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, ResultRecord
+from localsmc.evals.result_records import FAILED, GRADER_FAILED, NO_ANSWER, TRUNCATED, ResultRecord
 from localsmc.numerics.statistics import pass_at_k, resampled_mean
 from localsmc.report import table
 from localsmc.report.cost import Costs

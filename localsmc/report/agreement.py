@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from localsmc.evals.result_lines import RIGHT, ResultRecord
+from localsmc.evals.result_records import RIGHT, ResultRecord
 from localsmc.evals.run_folder import RunRecord
 from localsmc.report import table
 from localsmc.report.accuracy import WHERE, where

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from localsmc.evals.result_lines import RIGHT, ResultRecord
+from localsmc.evals.result_records import RIGHT, ResultRecord
 from localsmc.numerics.statistics import Bin, brier, calibration_bins, calibration_error, resampled
 from localsmc.report import table
 from localsmc.report.accuracy import COLUMNS, WHERE, where

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from localsmc.evals.result_lines import Cost
+from localsmc.evals.result_records import Cost
 from localsmc.report import table
 from localsmc.report.groups import ResultGroup, means
 from localsmc.report.table import Column, Table

@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
-from localsmc.evals.result_lines import RIGHT, UNGRADED, ResultRecord
+from localsmc.evals.result_records import RIGHT, UNGRADED, ResultRecord
 from localsmc.evals.run_folder import RunRecord
 from localsmc.numerics.statistics import Estimate, mean_share
 from localsmc.selection import BY_LOGP, SELECTORS

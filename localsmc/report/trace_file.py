@@ -8,7 +8,7 @@ from typing import Any
 
 from localsmc.errors import RunError
 from localsmc.evals.json_fields import JsonReader, read_json
-from localsmc.evals.result_lines import share_of
+from localsmc.evals.result_records import share_of
 from localsmc.results import AnswerShare
 
 MAKE = 'create a trace with `localsmc solve "..." --trace FILE`'

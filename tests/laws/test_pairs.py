@@ -20,7 +20,7 @@ from localsmc.methods.speculative import deferral_rules
 from localsmc.methods.speculative.deferral_rules import RULES, RuleDistribution
 from localsmc.methods.speculative.draft_and_verify import SpeculativeDecoder
 from localsmc.methods.speculative.speculative_run import best_length
-from localsmc.methods.speculative.token_laws import TokenDistributions
+from localsmc.methods.speculative.token_distributions import TokenDistributions
 from localsmc.numerics.categorical import RandomSampler
 
 EVERY_RULE = (*RULES, "bild")

@@ -166,7 +166,7 @@ def test_reduction_under_memory_pressure_keeps_the_law(case, scheme):
 
 
 @pytest.mark.parametrize("n", [1, 2, 5, 10_000])
-def test_optimal_resampling_holds_no_text_twice_and_no_more_than_its_share(n):
+def test_fearnhead_clifford_holds_no_text_twice_and_no_more_than_its_share(n):
     model, seen = toy(), set()
     law = {text: p**2.5 for text, p in stopped_texts(model, 3).items()}
     for _, run in outcomes(
@@ -182,7 +182,7 @@ def test_optimal_resampling_holds_no_text_twice_and_no_more_than_its_share(n):
         assert math.exp(run.log_z) == pytest.approx(sum(law.values()), rel=1e-12)
 
 
-def test_optimal_resampling_has_the_least_error_of_the_evidence():
+def test_fearnhead_clifford_has_the_least_error_of_the_evidence():
     def variance(scheme):
         runs = outcomes(lambda draw: run_to_end(smc(resampling=scheme, particles=3), toy(), 2, draw))
         found = [(p, math.exp(run.log_z)) for p, run in runs]
@@ -195,7 +195,7 @@ def test_optimal_resampling_has_the_least_error_of_the_evidence():
 def test_dropping_the_light_children_would_be_caught(monkeypatch):
     """The heaviest children alone are no unbiased choice."""
     monkeypatch.setattr(
-        "localsmc.numerics.optimal_resampling._pick",
+        "localsmc.numerics.fearnhead_clifford._pick",
         lambda lumps, draw: (np.zeros(len(lumps), dtype=np.int64), 0.0),
     )
     with pytest.raises((AssertionError, ValueError)):

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from localsmc_models.experiments import cost_growth, early_stopping
+from localsmc_models.experiments import cost_growth, early_stopping_savings
 
 # What settling saves
 
 
 def test_settling_is_compared_on_the_same_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    early_stopping.main(["--problems", "4", "--ess-threshold", "0", "--threads", "1"])
+    early_stopping_savings.main(["--problems", "4", "--ess-threshold", "0", "--threads", "1"])
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
-    assert [row[0].removeprefix("| ") for row in rows] == list(early_stopping.WAYS)
+    assert [row[0].removeprefix("| ") for row in rows] == list(early_stopping_savings.WAYS)
     assert rows[0][3:8] == ["0", "0", "0.0%", "0.0%", "0.0% |"]
     # Without resampling the bound is certain: no answer is another one.
     settled = {row[0].removeprefix("| "): int(row[3]) for row in rows}
@@ -25,7 +25,7 @@ def test_settling_is_compared_on_the_same_seeds(capsys: pytest.CaptureFixture[st
 
 def test_settling_without_problems_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
-        early_stopping.main(["--problems", "0"])
+        early_stopping_savings.main(["--problems", "0"])
     assert stopped.value.code == 2
     assert "at least 1" in capsys.readouterr().err
 

@@ -11,8 +11,8 @@ from enumeration import outcomes
 from localsmc.errors import DecodeFailed
 from localsmc.numerics import folded_rows, tempered_logits, threads
 from localsmc.numerics.categorical import RandomSampler
+from localsmc.numerics.fearnhead_clifford import fearnhead_clifford
 from localsmc.numerics.folded_rows import COLUMNS, FOLDED_FROM
-from localsmc.numerics.optimal_resampling import fearnhead_clifford
 from localsmc.numerics.tempered_logits import TemperedLogits
 
 ALPHAS = [1.0, 1.25, 2.0, 4.0, 64.0]

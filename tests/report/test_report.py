@@ -18,7 +18,7 @@ import run_folder
 
 import localsmc
 from localsmc.evals.json_fields import JsonReader
-from localsmc.evals.result_lines import result_record
+from localsmc.evals.result_records import result_record
 from localsmc.evals.run_folder import read_run
 from localsmc.numerics import statistics
 from localsmc.report import page, report, table

@@ -20,8 +20,8 @@ from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, PRUNED, STOPPED
 from localsmc.methods.smc.histories import Histories
 from localsmc.methods.token_tree import ROOT, TokenTree
 from localsmc.numerics.categorical import CategoricalSampler
+from localsmc.numerics.fearnhead_clifford import fearnhead_clifford
 from localsmc.numerics.log_math import Doubles, Floats, Ints, Lowest, log_sum_exp, normalised
-from localsmc.numerics.optimal_resampling import fearnhead_clifford
 from localsmc.numerics.resampling import Scheme, apportion, thin
 from localsmc.numerics.tempered_logits import TemperedLogits
 from localsmc.text.stop_rule import StopRule

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, STOPPED
 from localsmc.methods.speculative.deferral_rules import RuleDistribution
-from localsmc.methods.speculative.token_laws import TokenDistributions
+from localsmc.methods.speculative.token_distributions import TokenDistributions
 from localsmc.methods.token_tree import ROOT, TokenTree
 from localsmc.numerics.categorical import CategoricalSampler
 from localsmc.numerics.log_math import Doubles, Floats

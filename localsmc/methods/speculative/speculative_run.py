@@ -10,7 +10,7 @@ from localsmc.methods.base import TOKENS, require_between
 from localsmc.methods.request import KVDemand, Request
 from localsmc.methods.speculative.deferral_rules import RuleDistribution
 from localsmc.methods.speculative.draft_and_verify import DraftedText, SpeculativeDecoder
-from localsmc.methods.speculative.token_laws import TokenDistributions
+from localsmc.methods.speculative.token_distributions import TokenDistributions
 from localsmc.methods.speculative.two_model_run import TwoModelRun, require_can_forget
 from localsmc.numerics.log_math import Floats, Lowest
 

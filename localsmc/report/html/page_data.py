@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from localsmc.evals.result_lines import ResultRecord
+from localsmc.evals.result_records import ResultRecord
 from localsmc.report.groups import ResultGroup
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.report import Report

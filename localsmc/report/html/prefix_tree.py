@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from os.path import commonprefix
 from typing import Any
 
-from localsmc.evals.result_lines import History, ResultRecord
+from localsmc.evals.result_records import History, ResultRecord
 from localsmc.report.trace_file import Node, RecordedTrace
 from localsmc.text import answers
 

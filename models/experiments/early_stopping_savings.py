@@ -1,6 +1,6 @@
 """Measure what `--stop-when-decided` saves and changes: Power-SMC with and without it, on the same seeds.
 
-    python -m localsmc_models.experiments.early_stopping [--problems N] [--seed S] [--particles N]
+    python -m localsmc_models.experiments.early_stopping_savings [--problems N] [--seed S] [--particles N]
         [--ess-threshold X]
 
 Until it stops early, a run draws the same tokens as the full run, so answers, decoded tokens and seconds
@@ -99,7 +99,8 @@ def row(runs: Sequence[RunOutcome], whole: Sequence[RunOutcome]) -> list[str]:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m localsmc_models.experiments.early_stopping", description=__doc__.splitlines()[0]
+        prog="python -m localsmc_models.experiments.early_stopping_savings",
+        description=__doc__.splitlines()[0],
     )
     add = parser.add_argument
     add("--problems", type=int, default=200, help="number of held-out problems of `tiny` (default: 200)")

@@ -1,6 +1,6 @@
 """Measure the time to compute grammar masks, on one thread.
 
-    python -m localsmc_models.experiments.grammar_masks [model.gguf] [--tokens N]
+    python -m localsmc_models.experiments.grammar_mask_cost [model.gguf] [--tokens N]
 
 For each grammar, tokens are sampled uniformly among the allowed ones, and the mask at each step is timed.
 """
