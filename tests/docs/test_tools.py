@@ -33,3 +33,28 @@ def test_the_recorded_picture_ends_with_the_answer():
     text = "\n".join(line.text for line in last)
     assert text.startswith("$\nlocalsmc solve ")
     assert "Answer: 120 (confidence: medium)" in text
+
+
+def test_every_file_and_folder_that_the_architecture_names_exists():
+    """Paths in the map and in the life of a request, relative to the repository or to localsmc/."""
+    page = (ROOT / "docs/development/architecture.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", page))
+    assert len(named) > 40
+    missing = [name for name in named if not any((top / name).exists() for top in (ROOT, ROOT / "localsmc"))]
+    assert missing == []
+
+
+def test_the_architecture_names_every_folder():
+    page = (ROOT / "docs/development/architecture.md").read_text(encoding="utf-8")
+    for top in ("localsmc", "cli", "models"):
+        for init in (ROOT / top).rglob("__init__.py"):
+            folder = init.parent
+            assert folder.name in page, f"{folder.relative_to(ROOT)} is not in the map"
+
+
+def test_readme_stays_short_and_links_to_what_exists():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) <= 200
+    links = re.findall(r"\]\(([^)#]+)[^)]*\)", readme)
+    assert links
+    assert [link for link in links if "://" not in link and not (ROOT / link).exists()] == []
