@@ -286,11 +286,11 @@ def test_methods_as_they_are_written(text, name, options, select):
         ("power_smc", "no method is called `power_smc`", "did you mean `power-smc`"),
         ("magic", "no method", "choose from: power-smc"),
         ("power-smc:alfa=4", "has no option `alfa`", "did you mean `alpha`"),
-        ("power-smc:N", "it has no value", "power-smc:N=..."),
+        ("power-smc:N", "`N` has no value", "power-smc:N=..."),
         ("power-smc:N=x", "`N=x` is not a whole number", "power-smc:N=4"),
         ("power-smc:alpha=x", "is not a number", "alpha=4"),
         ("power-smc:N=0", "`particles` is 0", None),
-        ("sample:N=2,N=4", "has an option twice", "leave one"),
+        ("sample:N=2,N=4", "has an option twice", "remove one"),
         ("sample:select=first", "`select` is `first`", "draw, argmax, majority"),
     ],
 )

@@ -115,8 +115,8 @@ RULES: dict[str, DeferralRule] = {
 """The rules whose only parameter is lenience."""
 
 
-def _top(law: RuleDistribution) -> Doubles:
-    return np.asarray(law.plain.max(axis=1), dtype=np.float64)
+def _top(distribution: RuleDistribution) -> Doubles:
+    return np.asarray(distribution.plain.max(axis=1), dtype=np.float64)
 
 
 def _column(values: NDArray[Any], like: Floats | None = None) -> NDArray[Any]:

@@ -54,7 +54,7 @@ class DraftBlock:
     limit: int
     """Maximum number of tokens."""
     tokens: list[int] = field(default_factory=list)
-    laws: list[RuleDistribution] = field(default_factory=list)
+    q_rows: list[RuleDistribution] = field(default_factory=list)
     """q for each token, and for the position after the last one if needed: one row each."""
     is_closed: bool = False
     """Whether no more tokens are proposed."""
@@ -134,15 +134,15 @@ class SpeculativeDecoder:
         """Draw the blocks from the draft, one token of each at a time."""
         open_ = [i for i, block in enumerate(blocks) if self._continues(block)]
         while open_:
-            law = self._tempering.distribution(self._drafted(texts, blocks, open_))
-            tops = law.plain.max(axis=1)
+            q = self._tempering.distribution(self._drafted(texts, blocks, open_))
+            tops = q.plain.max(axis=1)
             for row, i in enumerate(open_):
-                blocks[i].laws.append(RuleDistribution(law.drawn[row], law.plain[row]))
+                blocks[i].q_rows.append(RuleDistribution(q.drawn[row], q.plain[row]))
                 blocks[i].is_closed = len(blocks[i].tokens) == blocks[i].limit or tops[row] < self._least_sure
             writing = [row for row, i in enumerate(open_) if not blocks[i].is_closed]
             if not writing:
                 return
-            tokens = self._draw(law.drawn[writing], np.ones(len(writing), dtype=np.int64)).tolist()
+            tokens = self._draw(q.drawn[writing], np.ones(len(writing), dtype=np.int64)).tolist()
             open_ = [open_[row] for row in writing]
             for i, token in zip(open_, tokens, strict=True):
                 blocks[i].tokens.append(token)
@@ -217,7 +217,7 @@ class SpeculativeDecoder:
     def _pi(self, block: DraftBlock, target: RuleDistribution) -> Floats:
         if self._induced is None:
             return target.drawn
-        drawn, plain = (np.stack([getattr(law, part) for law in block.laws]) for part in ("drawn", "plain"))
+        drawn, plain = (np.stack([getattr(q, part) for q in block.q_rows]) for part in ("drawn", "plain"))
         return self._induced(RuleDistribution(drawn, plain), target)
 
     def _count(self, block: DraftBlock, n_accepted: int, n_kept: int) -> None:
@@ -302,7 +302,7 @@ def _accepted(pi: Floats, block: DraftBlock) -> Doubles:
     """(γ + 1,) the probability that exactly n of the block's tokens are accepted, n = 0 … γ."""
     n, places = len(block.tokens), np.arange(len(block.tokens))
     target = pi[places, block.tokens].astype(np.float64)
-    proposed = np.array([law.drawn[token] for law, token in zip(block.laws, block.tokens, strict=False)])
+    proposed = np.array([q.drawn[token] for q, token in zip(block.q_rows, block.tokens, strict=False)])
     accepts = np.minimum(1.0, target / proposed.astype(np.float64)) if n else np.zeros(0)
     reach = np.concatenate(([1.0], np.cumprod(accepts)))
     return np.asarray(reach * np.concatenate((1.0 - accepts, [1.0])))
@@ -312,7 +312,7 @@ def _residual(pi: Floats, block: DraftBlock, n: int) -> Floats:
     """The mass (V,) of the token after n accepted ones: max(0, π − q), or π if all were accepted."""
     if n == len(block.tokens):
         return pi
-    mass: Floats = np.maximum(pi - block.laws[n].drawn, 0.0)
+    mass: Floats = np.maximum(pi - block.q_rows[n].drawn, 0.0)
     if not mass.any():  # π and q are equal up to rounding: keep the draft's token.
         mass[block.tokens[n]] = 1.0
     return mass

@@ -104,7 +104,7 @@ class StepRating(NamedTuple):
 
     shares: Doubles
     before: Floats | None
-    behind: Floats | None
+    after: Floats | None
 
 
 class TracksRun(SamplingRun):
@@ -123,21 +123,23 @@ class TracksRun(SamplingRun):
         began: float,
     ) -> None:
         self._rule, self._draft, self._rating, self._manner = rule, draft, rating, manner
-        ours, theirs = prompts
+        target_prompts, draft_prompts = prompts
         n_each = rule.n_tokens + (0 if rating is None else len(rating.tokens))
-        ours.require_fit(request.model, "target", n_each, 1)
+        target_prompts.require_fit(request.model, "target", n_each, 1)
         if rule.drafts:
-            theirs.require_fit(draft.model, "draft", rule.n_tokens, 2)
-        super().__init__(replace(request, prompt=ours.prefix, n_tokens=ours.longest + n_each))
+            draft_prompts.require_fit(draft.model, "draft", rule.n_tokens, 2)
+        super().__init__(
+            replace(request, prompt=target_prompts.prefix, n_tokens=target_prompts.longest + n_each)
+        )
         # Choosing the strategies counts as part of the prompts.
         self.sequences.prompt_rows += n_before
         self._began = began
         self._judge = StepWriter(self.sequences, request.stop, manner, request.model.n_vocab)
         self.genealogy = TokenTree()
-        roots = self._judge.states(self._root, self._root_logits, ours.suffixes)
+        roots = self._judge.states(self._root, self._root_logits, target_prompts.suffixes)
         self.tracks = [Track(target=root, stop=request.stop.start()) for root in roots]
         if rule.drafts:
-            self._start_drafts(theirs)
+            self._start_drafts(draft_prompts)
         self._is_over = False
         self._batches = self._rounds()
         next(self._batches)
@@ -215,7 +217,7 @@ class TracksRun(SamplingRun):
             target = one.track.target
             self.sequences.truncate(target.slot, self._judge.n_held(target) - n_back)
             # If no token is pending, the next one is drawn from these logits.
-            target.logits = rated.behind if is_kept else rated.before
+            target.logits = rated.after if is_kept else rated.before
             if is_kept:
                 one.track.scores.append(score)
                 self._accept(one)
@@ -243,11 +245,11 @@ class TracksRun(SamplingRun):
         found = []
         for one, found_at in zip(proposed, places, strict=True):
             known = one.track.target.logits
-            ahead, behind, last = (
+            ahead, after, last = (
                 known if row is None else logits[np.searchsorted(rows, row)].copy() for row in found_at
             )
             assert last is not None  # noqa: S101 - a rating request has tokens
-            found.append(StepRating(rating.shares(last), ahead, behind))
+            found.append(StepRating(rating.shares(last), ahead, after))
         return found
 
     def _accept(self, one: ProposedStep) -> None:
