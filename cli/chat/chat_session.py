@@ -21,8 +21,8 @@ from localsmc.store import model_source
 from localsmc.system.user_dirs import data_folder
 from localsmc.text import reasoning
 from localsmc_cli.ui.command_session import CommandSession
-from localsmc_cli.ui.follow_run import follow, so_far, tell_account, tell_setup
-from localsmc_cli.ui.model_notices import tell_loaded
+from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
+from localsmc_cli.ui.model_notices import print_offload
 from localsmc_cli.ui.output import is_terminal
 from localsmc_cli.ui.summary import decided_line, figures_line
 from localsmc_cli.ui.trace_writer import TraceWriter
@@ -98,7 +98,7 @@ class ChatSession:
 
     def _open(self) -> Model:
         model = self.names.open(self.spec, self.settings)
-        tell_loaded(self.session.output, model)
+        print_offload(self.session.output, model)
         return model
 
     def close(self) -> None:
@@ -118,7 +118,7 @@ class ChatSession:
                 if panel is not None:
                     panel.status("reading the prompt")
                 with self._ask(text) as solving:
-                    tell_setup(output, solving, self._told)
+                    print_setup(output, solving, self._told)
                     result, outcome = follow(solving, trace, panel, interrupts)
             self._show(result, outcome, solving)
             if result.text:
@@ -175,11 +175,13 @@ class ChatSession:
             is_bare = self.hides_thought
             output.text(reasoning.reply(result.text, solving.closing) if is_bare else result.text)
         output.note(figures_line(result))
-        tell_account(output, result)
+        print_timings(output, result)
         if outcome == "decided":
             output.note(decided_line(result))
         if outcome in ("budget", "interrupted"):
-            output.note(f"{'budget reached' if outcome == 'budget' else 'interrupted'}: {so_far(result)}")
+            output.note(
+                f"{'budget reached' if outcome == 'budget' else 'interrupted'}: {partial_result(result)}"
+            )
 
     # --- saving ---
 

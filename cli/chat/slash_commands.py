@@ -165,7 +165,7 @@ def _load(chat: ChatSession, text: str) -> None:
         raise ConfigError("no file is named", hint=f"for example: {MARK}load chat.jsonl")
     chat.resume(transcript.read(_path(text)))
     chat.begin_anew()
-    tell_resumed(chat)
+    print_resumed(chat)
 
 
 def _path(text: str) -> Path:
@@ -177,7 +177,7 @@ def _bare(text: str) -> str:
     return text[1:-1] if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" else text
 
 
-def tell_resumed(chat: ChatSession) -> None:
+def print_resumed(chat: ChatSession) -> None:
     """Show the last exchange of a resumed conversation."""
     exchanges = chat.conversation.exchanges
     chat.session.output.note(f"continuing after {len(exchanges)} exchanges")

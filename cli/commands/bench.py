@@ -27,7 +27,7 @@ from localsmc_cli.options.choices import TABLE_FORMATS
 from localsmc_cli.options.param_types import CountsType, CountType, Exponents
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
+from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
 from localsmc_cli.ui.progress import status
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _measure_all(session: CommandSession, options: BenchOptions, found: list[Cas
     names, named_draft = model_names(options), draft_name(options)
     check_draft(methods, named_draft, names)
     settings, problems = settings_of(options, options), _problems(options)
-    tell_idle_gpus(session.output, load_options(options))
+    warn_idle_gpus(session.output, load_options(options))
     files: Sequence[str | None] = names or (() if shapes else (None,))
     sources = ensure_downloaded(session, options, *files)
     drafts = () if named_draft is None or not uses_draft(methods) else (named_draft,)
@@ -195,16 +195,16 @@ def _measure_all(session: CommandSession, options: BenchOptions, found: list[Cas
     targets: list[ModelSource | FileSpec] = [*sources, *shapes]
     for target in targets:
         with contextlib.ExitStack() as stack:
-            model, teller = _loaded(session, stack, target, draft, options)
-            tell_loaded(session.output, model)
+            model, donor = _loaded(session, stack, target, draft, options)
+            print_offload(session.output, model)
             chosen = cases(
-                teller or model,
+                donor or model,
                 methods,
                 particles=() if is_idle("particles", methods) else options.particles or (),
                 alphas=() if is_idle("alpha", methods) else options.alpha or (),
                 n_tokens=options.n_predict or (N_TOKENS,),
                 has_peers=options.peers,
-                is_synthetic=teller is not None,
+                is_synthetic=donor is not None,
             )
             bench = Bench(
                 model,
@@ -212,7 +212,7 @@ def _measure_all(session: CommandSession, options: BenchOptions, found: list[Cas
                 settings,
                 problems=problems,
                 repetitions=options.repetitions,
-                teller=teller,
+                donor=donor,
                 should_stop=lambda: session.interrupts.is_requested,
             )
             _measure(session, model.header.name or model.source.path.stem, bench, found)

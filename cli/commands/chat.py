@@ -31,7 +31,7 @@ from localsmc_cli.inputs.run_settings import draft_load_options, load_options, s
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import tell_idle_gpus
+from localsmc_cli.ui.model_notices import warn_idle_gpus
 from localsmc_cli.ui.output import is_terminal
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def chat(session: CommandSession, /, **given: Any) -> None:
     output, options = session.output, _with_cells(ChatOptions(**given))
     output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     name = model_name(options)
-    said, path = _kept(options)
+    said, path = _transcripts(options)
     if name is None and said is not None:
         name = said.model
     spec, settings = _spec(options, name), _settings(options)
@@ -157,7 +157,7 @@ def _settings(options: ChatOptions) -> Settings:
 # --- transcripts -----------------------------------------------------------------------------
 
 
-def _kept(options: ChatOptions) -> tuple[Transcript | None, Path | None]:
+def _transcripts(options: ChatOptions) -> tuple[Transcript | None, Path | None]:
     """The transcript to continue, and the file to write to; raises ConfigError."""
     from localsmc.engine import transcript
     from localsmc_cli.chat.chat_session import chats_folder, new_path
@@ -202,7 +202,7 @@ def _open(
     path: Path | None,
 ) -> ChatSession:
     from localsmc_cli.chat.chat_session import ChatSession, Names
-    from localsmc_cli.chat.slash_commands import tell_resumed
+    from localsmc_cli.chat.slash_commands import print_resumed
 
     is_named_there = said is not None and said.model == name and not is_typed("model")
     try:
@@ -217,7 +217,7 @@ def _open(
                 f"the conversation was held with it; `-m MODEL` continues with another model; {error.hint}"
             )
         raise
-    tell_idle_gpus(session.output, load_options(options))
+    warn_idle_gpus(session.output, load_options(options))
     names = Names(
         model=name,
         source=source,
@@ -239,7 +239,7 @@ def _open(
     if said is not None:
         system = talk.settings.system
         talk.resume(said if system is None else replace(said, system=system))
-        tell_resumed(talk)
+        print_resumed(talk)
     elif names.model is None:
         session.output.note(
             "no model is given, so the embedded one answers, which was trained on single small problems;"

@@ -29,7 +29,7 @@ from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
+from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
 from localsmc_cli.ui.progress import progress
 
 if TYPE_CHECKING:
@@ -209,12 +209,12 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
             output.warn(notice)
         if folder.n_cut:
             output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
-        tell_idle_gpus(output, plan.load)
+        warn_idle_gpus(output, plan.load)
         evaluation = Evaluation(
             plan,
             folder,
             should_stop=lambda: session.interrupts.is_requested,
-            on_load=lambda model: tell_loaded(output, model),
+            on_load=lambda model: print_offload(output, model),
         )
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
         began, in_methods, n_new = time.perf_counter(), 0.0, 0

@@ -137,7 +137,7 @@ def quantize(session: CommandSession, /, **given: Any) -> None:
     path = target_path(header.path, target, type_)
     written = _quantize(session, header, path, type_, options)
     output.text(str(path))
-    _tell(session, header, path, type_, written)
+    _print_summary(session, header, path, type_, written)
 
 
 def _parse(words: tuple[str, ...]) -> tuple[str, str, str]:
@@ -212,7 +212,9 @@ def _drawing(panel: Panel, type_: str) -> Callable[[int, int], None]:
     return draw
 
 
-def _tell(session: CommandSession, header: Header, path: Path, type_: str, written: Quantized) -> None:
+def _print_summary(
+    session: CommandSession, header: Header, path: Path, type_: str, written: Quantized
+) -> None:
     from localsmc.system.humanize import format_bytes
 
     n_tensors, n_fallbacks = len(header.tensors), written.n_fallbacks

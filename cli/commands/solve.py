@@ -31,9 +31,9 @@ from localsmc_cli.inputs.run_settings import draft_load_options, load_options, s
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
-from localsmc_cli.ui.follow_run import follow, so_far, tell_account, tell_setup
+from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import tell_idle_gpus, tell_loaded
+from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
 from localsmc_cli.ui.summary import decided_line, summary
 from localsmc_cli.ui.trace_writer import TraceWriter
 
@@ -98,14 +98,14 @@ def solve(session: CommandSession, /, **given: Any) -> None:
     problem = read_problem(options.problem, options.prompt, options.file)
     job = _job(session, problem, options)
     with (
-        ExitStack() as until_told,
+        ExitStack() as until_printed,
         TraceWriter(None if options.trace is None else Path(options.trace)) as trace,
     ):
-        attempts = _solve(session, job, trace, until_told)
+        attempts = _solve(session, job, trace, until_printed)
         if job.is_comparison:
-            code = _tell_all(session, attempts, job, as_json=options.as_json)
+            code = _print_all(session, attempts, job, as_json=options.as_json)
         else:
-            code = _tell_one(session, attempts[0], job, as_json=options.as_json)
+            code = _print_one(session, attempts[0], job, as_json=options.as_json)
             _write(attempts[0], job)
         trace.check()
     if code:
@@ -183,10 +183,10 @@ def _refuse_files(options: SolveOptions, n_methods: int) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Desk:
+class _JobContext:
     """What all methods of a job share.
 
-    From a method's first step on, Ctrl-C waits until `until_told` closes, so that no result is lost.
+    From a method's first step on, Ctrl-C waits until `until_printed` closes, so that no result is lost.
     """
 
     session: CommandSession
@@ -194,12 +194,12 @@ class _Desk:
     model: Model
     panel: Panel | None
     trace: TraceWriter
-    until_told: ExitStack
-    told: set[str] = field(default_factory=set)
+    until_printed: ExitStack
+    printed_notices: set[str] = field(default_factory=set)
     """The notices that were printed."""
 
 
-def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: ExitStack) -> list[Attempt]:
+def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_printed: ExitStack) -> list[Attempt]:
     """Run the methods in turn; returns those that were started."""
     from localsmc.engine.load import load
     from localsmc.store.model_source import EMBEDDED
@@ -209,7 +209,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
     attempts: list[Attempt] = []
     with output.library_log(), output.panel() as panel:
         _status(panel, f"loading {'the embedded model' if job.name is None else job.name}")
-        tell_idle_gpus(output, job.load)
+        warn_idle_gpus(output, job.load)
         with load(
             job.model,
             job.load,
@@ -218,11 +218,11 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
             methods=[spec.method for spec in job.methods],
             settings=job.settings,
         ) as model:
-            tell_loaded(output, model)
+            print_offload(output, model)
             if job.name is None:
                 output.note(f"no model is given, so the embedded one answers ({card(EMBEDDED).description})")
-            desk = _Desk(
-                session=session, job=job, model=model, panel=panel, trace=trace, until_told=until_told
+            desk = _JobContext(
+                session=session, job=job, model=model, panel=panel, trace=trace, until_printed=until_printed
             )
             for spec in job.methods:
                 if not session.interrupts.is_requested:
@@ -230,17 +230,17 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_told: E
     return attempts
 
 
-def _attempt(desk: _Desk, spec: MethodSpec) -> Attempt:
+def _attempt(desk: _JobContext, spec: MethodSpec) -> Attempt:
     try:
         return _run(desk, spec)
     except LocalSMCError as error:
         if not desk.job.is_comparison:
             raise
-        _tell_error(desk.session, spec.label, error)
+        _print_error(desk.session, spec.label, error)
         return Attempt(label=spec.label, outcome="failed", error=error)
 
 
-def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
+def _run(desk: _JobContext, spec: MethodSpec) -> Attempt:
     from localsmc.engine.conversation import exchange
     from localsmc.engine.solve import start
 
@@ -249,18 +249,18 @@ def _run(desk: _Desk, spec: MethodSpec) -> Attempt:
     method = model.method(spec.name, **spec.options)
     settings = replace(job.settings, select=spec.select)
     with start(model, job.problem, method=method, settings=settings) as solving:
-        desk.until_told.enter_context(desk.session.interrupts.gentle())
-        tell_setup(desk.session.output, solving, desk.told)
+        desk.until_printed.enter_context(desk.session.interrupts.gentle())
+        print_setup(desk.session.output, solving, desk.printed_notices)
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
         if job.is_comparison:
-            tell_account(desk.session.output, result)
+            print_timings(desk.session.output, result)
         return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
 
 
 # --- reporting it --------------------------------------------------------------------------------
 
 
-def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
+def _print_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: bool) -> int:
     """Print the result of the only method; returns the exit code."""
     output, result, outcome = session.output, attempt.result, attempt.outcome
     assert result is not None  # noqa: S101 - its error was raised
@@ -269,13 +269,13 @@ def _tell_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json: 
     else:
         output.text(result.text)
         output.note(summary(result))
-    tell_account(output, result)
+    print_timings(output, result)
     if outcome == "budget":
-        output.note(f"stopped by the budget of {job.settings.budget:g} s: {so_far(result)}")
+        output.note(f"stopped by the budget of {job.settings.budget:g} s: {partial_result(result)}")
     if outcome == "decided":
         output.note(decided_line(result))
     if outcome == "interrupted":
-        output.note(f"interrupted: {so_far(result)}")
+        output.note(f"interrupted: {partial_result(result)}")
     return INTERRUPTED if outcome == "interrupted" else 0
 
 
@@ -293,7 +293,7 @@ def _write(attempt: Attempt, job: _Job) -> None:
         transcript.write(job.transcript, said)
 
 
-def _tell_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
+def _print_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as_json: bool) -> int:
     """Print the methods side by side; returns the exit code, that of the first error if a method failed.
 
     Raises that error if no method has a result.
@@ -315,7 +315,7 @@ def _tell_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, as
     return errors[0].exit_code if errors else 0
 
 
-def _tell_error(session: CommandSession, label: str, error: LocalSMCError) -> None:
+def _print_error(session: CommandSession, label: str, error: LocalSMCError) -> None:
     session.output.warn(f"{label} failed: {error}")
     if error.hint:
         session.output.note(f"hint: {error.hint}")

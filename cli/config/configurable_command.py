@@ -75,7 +75,7 @@ class ConfigurableCommand(PlainCommand):
     def invoke(self, ctx: click.Context) -> Any:
         """See `click.Command.invoke`."""
         from localsmc_cli.config.environment import unknown_variables
-        from localsmc_cli.config.provenance import prefer, tell_who_named
+        from localsmc_cli.config.provenance import add_origin_hint, prefer
 
         for one, other in _ALTERNATIVES:
             prefer(ctx, one, other)
@@ -85,5 +85,5 @@ class ConfigurableCommand(PlainCommand):
         try:
             return super().invoke(ctx)
         except ModelNotFound as error:
-            tell_who_named(ctx, error)
+            add_origin_hint(ctx, error)
             raise

@@ -55,7 +55,7 @@ def prefer(ctx: click.Context, one: str, other: str) -> None:
             ctx.params[weaker] = nothing.get(type(ctx.params[weaker]))
 
 
-def tell_who_named(ctx: click.Context, error: ModelNotFound) -> None:
+def add_origin_hint(ctx: click.Context, error: ModelNotFound) -> None:
     """Add the source of a model's name to the hint, unless it was typed."""
     for name in ("model", "models", "model_draft", "hf_repo", "hf_repo_draft"):
         value = ctx.params.get(name)

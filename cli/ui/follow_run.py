@@ -39,13 +39,13 @@ def _outcome(solving: Generation) -> str:
     return "done" if solving.run is not None and solving.run.is_done else "interrupted"
 
 
-def so_far(result: Result) -> str:
+def partial_result(result: Result) -> str:
     """A description of the result of a run that was stopped."""
     steps = result.usage.steps
     return f"the best result after {steps} steps" if steps else "no token was generated"
 
 
-def tell_setup(output: Output, solving: Generation, shown: set[str]) -> None:
+def print_setup(output: Output, solving: Generation, shown: set[str]) -> None:
     """Print notices that were not `shown` before, and with `--verbose` the chosen settings."""
     for notice in solving.notices:
         if notice not in shown:
@@ -55,7 +55,7 @@ def tell_setup(output: Output, solving: Generation, shown: set[str]) -> None:
         output.detail(line)
 
 
-def tell_account(output: Output, result: Result) -> None:
+def print_timings(output: Output, result: Result) -> None:
     """Print where the time went, and a warning if memory was short."""
     for line in timing_lines(result):
         output.detail(line)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from localsmc.llama import LoadOptions
 
 
-def tell_loaded(output: Output, model: Model) -> None:
+def print_offload(output: Output, model: Model) -> None:
     """Print warnings about the placement of layers, and with `--verbose` the placement."""
     for one in (model, model.draft):
         if one is not None:
@@ -20,7 +20,7 @@ def tell_loaded(output: Output, model: Model) -> None:
                 output.warn(notice)
 
 
-def tell_idle_gpus(output: Output, load: LoadOptions) -> None:
+def warn_idle_gpus(output: Output, load: LoadOptions) -> None:
     """Print a notice if this build of llama.cpp does not use a GPU, unless the options exclude GPUs."""
     from localsmc.llama import can_offload
     from localsmc.memory import host

@@ -63,7 +63,7 @@ class Timing:
 class Bench:
     """Times the cases of one model; iterate for their timings.
 
-    `teller` is the real model whose histories a synthetic model replays. `problems` are used in turn, one
+    `donor` is the real model whose histories a synthetic model replays. `problems` are used in turn, one
     per repetition. `should_stop` is checked at every step; an unfinished run is left out.
 
     Raises ContextFull if a case decodes more tokens at once than a batch holds.
@@ -77,11 +77,11 @@ class Bench:
         *,
         problems: Sequence[str],
         repetitions: int,
-        teller: Model | None = None,
+        donor: Model | None = None,
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
-        if teller is not None:
-            require_vocabulary(model.llama.n_vocab, teller.llama.n_vocab)
+        if donor is not None:
+            require_vocabulary(model.llama.n_vocab, donor.llama.n_vocab)
         for case in cases:
             if case.kind in ("raw", "rows") and case.rows > settings.n_batch:
                 raise ContextFull(
@@ -90,7 +90,7 @@ class Bench:
                 )
         self.cases = list(cases)
         self._model, self._settings = model, settings
-        self._problems, self._repetitions, self._teller = problems, repetitions, teller
+        self._problems, self._repetitions, self._donor = problems, repetitions, donor
         self._should_stop = should_stop
         self.notices: dict[str, None] = {}
         """Distinct notices about settings that could not be applied."""
@@ -122,8 +122,8 @@ class Bench:
         return self._problems[repetition % len(self._problems)]
 
     def _donor_of(self, case: Case) -> Model:
-        """The model that provides prompt and histories: the teller for methods, otherwise the model."""
-        return self._teller if self._teller is not None and case.kind == "method" else self._model
+        """The model that provides prompt and histories: the donor for methods, otherwise the model."""
+        return self._donor if self._donor is not None and case.kind == "method" else self._model
 
     def _prompt(self, model: Model, repetition: int) -> TokenIds:
         return prompting.build_prompt(model, self._problem(repetition), self._settings).tokens

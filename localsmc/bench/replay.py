@@ -31,29 +31,29 @@ class Endless(LMWrapper):
 
 
 class Replay(LMWrapper):
-    """Decodes on `model`, but returns the logits of `teller` for the same tokens.
+    """Decodes on `model`, but returns the logits of `donor` for the same tokens.
 
-    Both models hold the same sequences. Raises ConfigError if the teller's vocabulary is larger.
+    Both models hold the same sequences. Raises ConfigError if the donor's vocabulary is larger.
     """
 
-    def __init__(self, model: LanguageModel, teller: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, donor: LanguageModel) -> None:
         super().__init__(model)
-        require_vocabulary(model.n_vocab, teller.n_vocab)
-        self._teller = teller
+        require_vocabulary(model.n_vocab, donor.n_vocab)
+        self._donor = donor
         self.seconds = 0.0
         """Seconds of overhead that a real model would not have."""
-        self.pieces = teller.pieces
+        self.pieces = donor.pieces
         self.is_eog = np.zeros(model.n_vocab, dtype=np.bool_)
-        self.is_eog[: teller.n_vocab] = teller.is_eog
+        self.is_eog[: donor.n_vocab] = donor.is_eog
 
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`."""
         began = time.perf_counter()
-        replayed = self._teller.decode(tokens, positions, seqs, outputs=outputs) + np.float32(HEADROOM)
+        replayed = self._donor.decode(tokens, positions, seqs, outputs=outputs) + np.float32(HEADROOM)
         self.seconds += time.perf_counter() - began
         logits = self._model.decode(tokens, positions, seqs, outputs=outputs)
         began = time.perf_counter()
-        _writeable(logits)[:, : self._teller.n_vocab] = replayed
+        _writeable(logits)[:, : self._donor.n_vocab] = replayed
         self.seconds += time.perf_counter() - began
         return logits
 
@@ -61,20 +61,20 @@ class Replay(LMWrapper):
         """See `LanguageModel.copy`."""
         self._model.copy(source, target)
         began = time.perf_counter()
-        self._teller.copy(source, target)
+        self._donor.copy(source, target)
         self.seconds += time.perf_counter() - began
 
     def remove(self, seq: int, start: int = 0) -> None:
         """See `LanguageModel.remove`."""
         self._model.remove(seq, start)
         began = time.perf_counter()
-        self._teller.remove(seq, start)
+        self._donor.remove(seq, start)
         self.seconds += time.perf_counter() - began
 
     def clear(self) -> None:
         """See `LanguageModel.clear`."""
         self._model.clear()
-        self._teller.clear()
+        self._donor.clear()
 
 
 def require_vocabulary(n_vocab: int, n_replayed: int) -> None:

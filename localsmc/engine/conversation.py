@@ -49,7 +49,7 @@ class Conversation:
         self.n_left_out = 0
         """How many of the first exchanges did not fit in the last prompt."""
         self._contexts: dict[bool, LlamaContext] = {}
-        self._kept: dict[bool, LanguageModel] = {}
+        self._models: dict[bool, LanguageModel] = {}
         """The context of the model (False) and of the draft model (True), and their prefix caches."""
 
     def close(self) -> None:
@@ -57,7 +57,7 @@ class Conversation:
         for context in self._contexts.values():
             context.close()
         self._contexts.clear()
-        self._kept.clear()
+        self._models.clear()
 
     def __enter__(self) -> Conversation:
         return self
@@ -170,12 +170,12 @@ class Conversation:
             is_same = needed == replace(had, n_ctx=needed.n_ctx, n_seq_max=needed.n_seq_max)
             is_large = had.n_ctx >= needed.n_ctx and had.n_seq_max >= needed.n_seq_max
             if held.is_open and is_same and is_large:
-                return self._kept[is_draft]
+                return self._models[is_draft]
             held.close()
         room = max(0, self._length(settings) - n_prompt - n_tokens)
         roomy = n_prompt + min(max(n_prompt, HEADROOM), room)
         n_cells = context_size.n_ctx(self.model, method, roomy, n_tokens, settings)
         context = context_size.open_run_context(model, n_sequences, n_cells, settings, is_draft=is_draft)
         self._contexts[is_draft] = context
-        self._kept[is_draft] = PrefixCache(context) if context.n_seq_max > 1 else context
-        return self._kept[is_draft]
+        self._models[is_draft] = PrefixCache(context) if context.n_seq_max > 1 else context
+        return self._models[is_draft]

@@ -23,7 +23,7 @@ MIN_LIGHT_MASS = 0.01
 """In units of c: if all light children together weigh less, usually none is kept, without bias."""
 
 
-class Kept(NamedTuple):
+class KeptChildren(NamedTuple):
     """Children (D,) with their parents' rows, and log-weights (F,) of finished histories, −inf if dropped."""
 
     rows: Ints
@@ -36,7 +36,7 @@ class Kept(NamedTuple):
 @numerics_time
 def fearnhead_clifford(
     tempered: TemperedLogits, live: Doubles, finished: Doubles, n: int, draw: CategoricalSampler
-) -> Kept:
+) -> KeptChildren:
     """The children of histories with log-weights `live` (R,) and these rows of logits, thinned to at most n.
 
     A child weighs its parent's weight times p^alpha. `finished` (F,) are log-weights of histories without
@@ -62,11 +62,11 @@ def fearnhead_clifford(
             kept = np.where(weights < 1.0, np.log(picks[: len(finished)]) + log_each + log_c, finished)
     picked = np.flatnonzero(picks[len(finished) :])
     if not len(picked):
-        return Kept(rows, tokens, logps, logw, kept)
+        return KeptChildren(rows, tokens, logps, logw, kept)
 
     light = rest.take(picked).sample(draw, picks[len(finished) + picked])
     light_rows = picked[light.rows]
-    return Kept(
+    return KeptChildren(
         rows=np.concatenate((rows, light_rows)),
         tokens=np.concatenate((tokens, light.tokens)),
         logps=np.concatenate((logps, tempered.logp(light_rows, light.tokens))),

@@ -104,12 +104,12 @@ def _points(
 
 
 def _measured(
-    model: Model, teller: Model | None, cases: Sequence[Case], repetitions: int
+    model: Model, donor: Model | None, cases: Sequence[Case], repetitions: int
 ) -> list[CaseSummary]:
     """The summary of each case, in the same order."""
     problems = [item.question for item in load_task(PROBLEMS, limit=repetitions).items]
     bench = Bench(
-        model, cases, Settings(n_threads=1), problems=problems, repetitions=repetitions, teller=teller
+        model, cases, Settings(n_threads=1), problems=problems, repetitions=repetitions, donor=donor
     )
     return summaries("", cases, list(bench))
 

@@ -165,7 +165,7 @@ def test_every_case_is_measured_in_every_repetition_and_its_parts_add_up(embedde
     chosen = cases(
         embedded, specs("power-smc"), particles=(1, 3), n_tokens=(10,), has_peers=True, is_synthetic=True
     )
-    bench = bench_of(synthetic, chosen, repetitions=2, teller=embedded)
+    bench = bench_of(synthetic, chosen, repetitions=2, donor=embedded)
     samples = list(bench)
     assert len(samples) == len(bench) == 2 * len(chosen)
     assert {(sample.case.label, sample.repetition) for sample in samples} == {
