@@ -122,13 +122,13 @@ class SamplingRun(ABC):
         return None
 
     @property
-    def ess(self) -> float:
-        """The number of independent completions that the weighted ones are worth."""
-        return self.ess_of(self.endings())
-
     @abstractmethod
+    def ess(self) -> float:
+        """The number of independent completions that the weighted ones are worth. Asked at every step."""
+
     def ess_of(self, endings: Sequence[WeightedText]) -> float:
-        """The `ess` of the current `endings`, which cost some time to work out."""
+        """The same, for a caller that has the current `endings`: some runs compute it from them."""
+        return self.ess
 
     @abstractmethod
     def endings(self) -> list[WeightedText]:

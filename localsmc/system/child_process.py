@@ -82,10 +82,10 @@ class ChildProcess:
 
     def send(self, message: object) -> None:
         """Send one message; ignored if the child has died, and then `receive` returns None."""
-        stdin = self._process.stdin
-        with contextlib.suppress(OSError):
+        stdin, line = self._process.stdin, json.dumps(message) + "\n"
+        with contextlib.suppress(OSError, ValueError):  # dead, or stopped here
             if stdin:
-                stdin.write(json.dumps(message) + "\n")
+                stdin.write(line)
                 stdin.flush()
 
     def receive(self, timeout: float | None = None) -> dict[str, Any] | None:
@@ -132,7 +132,7 @@ class ChildProcess:
         """Queue a line if it is a message; keep it as other output if a library printed it."""
         try:
             message = json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             message = None
         if isinstance(message, dict):
             self._replies.put(message)
@@ -146,9 +146,11 @@ def _follow(
     """Read a pipe's lines in a thread, because pipes cannot be polled on Windows."""
 
     def read() -> None:
-        for line in stream or ():
-            take(line)
-        at_end()
+        try:
+            for line in stream or ():
+                take(line)
+        finally:
+            at_end()
 
     thread = threading.Thread(target=read, daemon=True)
     thread.start()

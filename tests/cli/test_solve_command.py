@@ -226,12 +226,6 @@ MISTAKES = [
         "`sure` has no effect with `rating=digit`",
         "remove it, or use `rating=probability`",
     ),
-    (
-        ["x", "--method", "power-tempering:N=2,warmup=4"],
-        2,
-        "`warmup` has no effect with fewer than 3 chains",
-        "remove it, or set `particles` to 3 or more",
-    ),
     (["x", "--method", "ssr", "--select", "best"], 2, "`select=best` needs log-probabilities"),
     (
         ["x", "--method", "cascade:rule=chow,sequential=on", "--select", "best"],

@@ -15,7 +15,7 @@ import pytest
 from enumeration import outcomes
 from test_toy_laws import PROMPT, request, run_to_end, stopped_texts
 
-from localsmc.errors import ConfigError, ContextFull
+from localsmc.errors import ContextFull
 from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerMH, PowerTempering
 from localsmc.methods.mcmc import metropolis
@@ -242,18 +242,23 @@ def test_what_does_not_fit_is_said_before_the_first_step(method, options, messag
 
 
 @pytest.mark.parametrize(
-    ("options", "message", "hint"),
-    [
-        ({"particles": 2, "warmup": 4}, "`warmup` has no effect with fewer than 3 chains", "3 or more"),
-        ({"particles": 1, "warmup": 4}, "`warmup` has no effect with fewer than 3 chains", "3 or more"),
-        ({"particles": 1, "low": 2.0}, "`low` has no effect with one chain", "2 or more"),
-    ],
+    ("particles", "unused"), [(1, {"low", "warmup"}), (2, {"warmup"}), (3, set()), (4, set())]
 )
-def test_what_has_no_effect_with_few_chains_is_refused(options, message, hint):
-    with pytest.raises(ConfigError, match=message) as caught:
-        PowerTempering(**options)
-    assert hint in caught.value.hint
-    PowerTempering(**(options | {"particles": 3}))
+def test_what_has_no_effect_with_few_chains_is_known_and_accepted(particles, unused):
+    """`bench` and the environment vary the number of chains under options that were typed."""
+    method = PowerTempering(particles=particles, low=2.0, warmup=4)
+    assert {name for group in method.unused for name in group.names} == unused
+
+
+@pytest.mark.parametrize("method", [mh(steps=3), PowerTempering(steps=3), mh(particles=3, steps=3, collect=1.0)])
+def test_a_step_works_out_no_completions(method, monkeypatch):
+    """A long chain visits thousands: collecting them at every step would cost their square."""
+    run = method.start(request(toy(), 3, RandomSampler(np.random.default_rng(0))))
+    with monkeypatch.context() as patch:
+        patch.setattr(type(run), "endings", lambda _: pytest.fail("worked out within a step"))
+        for _ in run:
+            pass
+    assert run.endings()
 
 
 def test_a_node_never_changes_its_parent():

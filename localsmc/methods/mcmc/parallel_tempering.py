@@ -23,14 +23,14 @@ Source    parallel tempering: Geyer (1991); applied to power distributions of la
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from localsmc.errors import ConfigError
-from localsmc.methods.base import Unused, reject_unused, require_between
+from localsmc.methods.base import Unused, require_between
 from localsmc.methods.mcmc.chain_state import ChainState
 from localsmc.methods.mcmc.metropolis import Chain, ChainRun, n_collected, require_kernel, run_together
 from localsmc.methods.request import KVDemand, Request, WeightedText
@@ -70,11 +70,13 @@ class PowerTempering:
             )
         require_between("collect", self.collect, 0.0, 1.0)
         require_kernel(self.kernel)
-        reject_unused(self)
 
     @property
     def unused(self) -> list[Unused]:
-        """The parameters that have no effect with the others as they are."""
+        """The parameters that have no effect with so few chains.
+
+        Not refused: the number of chains may come from the environment, or be varied by `bench`.
+        """
         found = []
         if self.particles < 2:
             found.append(Unused(("low",), "with one chain", "set `particles` to 2 or more"))
@@ -149,7 +151,8 @@ class _TemperingRun(ChainRun):
             self.swaps += 1
             one.current, other.current = other.current, one.current
 
-    def ess_of(self, endings: Sequence[WeightedText]) -> float:
+    @property
+    def ess(self) -> float:
         """1: the completions at α come from one chain, and are not independent."""
         return 1.0
 

@@ -23,7 +23,7 @@ Source    Reasoning with Sampling, arXiv 2510.14901. The paper's code bounds a p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -111,7 +111,8 @@ class _MHRun(ChainRun):
                 chain.adopt()
         chain.release()
 
-    def ess_of(self, endings: Sequence[WeightedText]) -> float:
+    @property
+    def ess(self) -> float:
         """The number of chains: they are independent, the completions of one chain are not."""
         return float(len(self.chains))
 

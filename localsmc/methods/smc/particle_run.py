@@ -126,6 +126,11 @@ class ParticleRun(SamplingRun):
             return None
         return log_sum_exp(np.array([wave.log_z for wave in self._all])) - float(np.log(len(self._all)))
 
+    @property
+    def ess(self) -> float:
+        """See `SamplingRun.ess`."""
+        return self.ess_of(self.endings())
+
     def ess_of(self, endings: Sequence[WeightedText]) -> float:
         """The number of particles if they are independent; else 1 / Σ weight² over distinct completions."""
         if self._has_evidence:

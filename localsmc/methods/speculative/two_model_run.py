@@ -100,7 +100,8 @@ class TwoModelRun(SamplingRun):
         """See `SamplingRun.is_done`."""
         return not self.live and not self._n_left
 
-    def ess_of(self, endings: Sequence[WeightedText]) -> float:
+    @property
+    def ess(self) -> float:
         """The number of completions begun: they are independent."""
         return float(len(self._done) + len(self.texts))
 

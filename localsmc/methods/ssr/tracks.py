@@ -326,7 +326,8 @@ class TracksRun(SamplingRun):
         """Whether every track has ended, or the result is decided."""
         return self._is_over
 
-    def ess_of(self, endings: Sequence[WeightedText]) -> float:
+    @property
+    def ess(self) -> float:
         """The number of tracks."""
         return float(len(self.tracks))
 
