@@ -180,7 +180,7 @@ def _bare(text: str) -> str:
 def print_resumed(chat: ChatSession) -> None:
     """Show the last exchange of a resumed conversation."""
     exchanges = chat.conversation.exchanges
-    chat.session.output.note(f"continuing after {len(exchanges)} exchanges")
+    chat.session.output.note(f"continuing after {len(exchanges)} exchange{'s' * (len(exchanges) != 1)}")
     if exchanges:
         chat.session.output.note(f"> {exchanges[-1].user}")
         chat.session.output.note(exchanges[-1].text)

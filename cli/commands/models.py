@@ -183,7 +183,7 @@ def alias(
 
     if remove is not None:
         if name is not None:
-            raise ConfigError("`--rm` deletes one alias and sets none", hint=f"remove `{name}`")
+            raise ConfigError("`--rm` deletes one alias and takes no model", hint=f"remove `{name}`")
         session.output.note(f"deleted the alias `{remove}` of {aliases.remove(remove)}")
     elif model is not None:
         _assign(session, str(name), model)

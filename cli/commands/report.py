@@ -104,7 +104,7 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
         tables = [table for table in found.tables if options.all_tables or table.name in _MAIN]
         output.text(_shown(tables))
         if n_more := len(found.tables) - len(tables):
-            output.note(f"`--all` shows {n_more} more tables")
+            output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}")
 
 
 def _page(found: Report) -> str:

@@ -24,7 +24,7 @@ TESTED = (3, 10)
 SCARCE = 2**30
 """Free bytes below which the disk of a model folder is considered nearly full."""
 
-OPTIONAL = {"pyarrow": "for problems in Parquet, pip install 'localsmc[eval]'"}
+OPTIONAL = {"pyarrow": "for problems in Parquet, pip install pyarrow"}
 """Optional packages: purpose and install command."""
 
 

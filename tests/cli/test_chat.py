@@ -101,7 +101,7 @@ def test_a_conversation_goes_on_where_it_was(tmp_path):
     path.write_text("\n".join(begun) + "\n")
     code, out, err = chat(*BRIEF[:-2], "-s", "2", "-c", said="/system\nWhat is 2 + 2?\n")
     assert code == 0
-    assert "continuing after 1 exchanges" in err
+    assert "continuing after 1 exchange" in err
     assert "system: Be brief." in err
     assert whole.endswith(out)
     assert chats(tmp_path) == [path]
@@ -136,7 +136,7 @@ def test_files_of_conversations(tmp_path):
     one, other = tmp_path / "a talk.jsonl", tmp_path / "other.jsonl"
     code, _, err = chat(*BRIEF, "-o", one, said=f"hello\n/save '{other}'\n/clear\n/load '{other}'\n/regen\n")
     assert code == 0
-    assert "continuing after 1 exchanges\n> hello\n" in err
+    assert "continuing after 1 exchange\n> hello\n" in err
     assert other.read_text().splitlines()[1] == one.read_text().splitlines()[1]
     assert chats(tmp_path) == []
     chat(*BRIEF, "--no-save", said="hello\n")
@@ -159,7 +159,7 @@ def test_a_solved_problem_is_the_beginning_of_a_conversation(tmp_path):
     assert subprocess.run(command, capture_output=True, timeout=DEADLINE).returncode == 0
     code, out, err = chat(*BRIEF, "-c", file, said="And 18 * 23?\n")
     assert (code, bool(out)) == (0, True)
-    assert "continuing after 1 exchanges\n> What is 17 * 23?\n" in err
+    assert "continuing after 1 exchange\n> What is 17 * 23?\n" in err
     assert len(file.read_text().splitlines()) == 5
 
 

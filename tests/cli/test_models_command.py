@@ -129,7 +129,7 @@ MISTAKES = [
     (["alias", "a", "none"], 3, "no model is called `none`", "user/repo"),
     (["alias", "a"], 2, "no alias is called `a`", "localsmc models alias a MODEL"),
     (["alias", "--rm", "a"], 2, "no alias is called `a`", "no aliases yet"),
-    (["alias", "--rm", "a", "b"], 2, "`--rm` deletes one alias and sets none", "remove `b`"),
+    (["alias", "--rm", "a", "b"], 2, "`--rm` deletes one alias and takes no model", "remove `b`"),
     (["shw"], 2, "has no command `shw`", "did you mean `localsmc models show`?"),
     (["frobnicate"], 2, "has no command `frobnicate`", "choose from: list"),
     (["--json", "show", "tiny"], 2, "`--json` must come after the command", "localsmc models show --json"),

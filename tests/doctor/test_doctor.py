@@ -257,7 +257,7 @@ def test_a_full_disk_is_a_warning_where_models_go(monkeypatch):
 def test_packages_that_are_not_there_are_named(monkeypatch):
     monkeypatch.setattr(system_checks, "find_spec", lambda _: None)
     assert system_checks.packages().status == "ok"
-    assert "pip install 'localsmc[eval]'" in system_checks.packages().line
+    assert "pip install pyarrow" in system_checks.packages().line
 
 
 # --- the network --------------------------------------------------------------------------------------

@@ -85,7 +85,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         from pyarrow import ArrowException, parquet
     except ImportError as error:
         raise TaskError(
-            f"reading `{path.name}` needs pyarrow", hint="install it: pip install 'localsmc[eval]'"
+            f"reading `{path.name}` needs pyarrow", hint="install it: pip install pyarrow"
         ) from error
     try:
         yield from parquet.read_table(path).to_pylist()
