@@ -22,6 +22,7 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 for _name in ("LOCALSMC_CACHE", "LOCALSMC_CONFIG", "LOCALSMC_DATA", "HF_HOME"):
     os.environ[_name] = os.path.join(_HOME, _name.lower())
 
+import huggingface_hub.constants  # noqa: E402, F401 - reads HF_HUB_OFFLINE once, on import: before tests set it
 import numpy as np  # noqa: E402
 import pytest  # noqa: E402
 from tiny_gguf import write_llama, write_mamba  # noqa: E402

@@ -250,7 +250,9 @@ def test_what_has_no_effect_with_few_chains_is_known_and_accepted(particles, unu
     assert {name for group in method.unused for name in group.names} == unused
 
 
-@pytest.mark.parametrize("method", [mh(steps=3), PowerTempering(steps=3), mh(particles=3, steps=3, collect=1.0)])
+@pytest.mark.parametrize(
+    "method", [mh(steps=3), PowerTempering(steps=3), mh(particles=3, steps=3, collect=1.0)]
+)
 def test_a_step_works_out_no_completions(method, monkeypatch):
     """A long chain visits thousands: collecting them at every step would cost their square."""
     run = method.start(request(toy(), 3, RandomSampler(np.random.default_rng(0))))
