@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -52,18 +52,18 @@ _MISTAKE = "localsmc.configuration_mistake"
 @_checking("-m", "--model", metavar="MODEL", help="Also check this model; nothing is downloaded.")
 @_output("--json", "as_json", is_flag=True, default=False, help="Print the findings as one JSON object.")
 @click.pass_obj
-def doctor(session: CommandSession, /, **given: Any) -> None:
+def doctor(session: CommandSession, /, *, model: str | None, as_json: bool) -> None:
     """Check llama.cpp, GPU, memory, folders, the hub and the embedded model, and suggest fixes."""
     from localsmc.doctor import checkup
 
     findings: list[Finding] = []
     with session.output.panel() as panel:
-        for finding in checkup(given["model"], configuration=_configuration):
+        for finding in checkup(model, configuration=_configuration):
             findings.append(finding)
             if panel is not None:
                 panel.status(f"{finding.name}: {finding.status}")
     counts = {status: sum(one.status == status for one in findings) for status in ("broken", "warning")}
-    if given["as_json"]:
+    if as_json:
         session.output.json({"findings": [one.to_json() for one in findings], **counts})
     else:
         session.output.text(_report(findings))
