@@ -16,17 +16,7 @@ from localsmc_cli.config.provenance import is_typed
 from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import draft_name, model_name
-from localsmc_cli.inputs.parsed_options import (
-    ContextSizeOptions,
-    DraftOptions,
-    GrammarOptions,
-    LimitOptions,
-    LoadingOptions,
-    MethodOptions,
-    ModeOptions,
-    OneModelOptions,
-    PromptOptions,
-)
+from localsmc_cli.inputs.parsed_options import GenerationOptions
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.ui.command_session import CommandSession
@@ -52,10 +42,7 @@ pipe, each line is a message; replies go to standard output.
 
 
 @dataclass(kw_only=True, frozen=True)
-class ChatOptions(
-    PromptOptions, MethodOptions, LimitOptions, GrammarOptions, ModeOptions,
-    OneModelOptions, LoadingOptions, DraftOptions, ContextSizeOptions,
-):  # fmt: skip
+class ChatOptions(GenerationOptions):
     """All options of `localsmc chat`."""
 
     resumed: str | None

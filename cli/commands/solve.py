@@ -15,17 +15,7 @@ from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.downloads import ensure_downloaded
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import draft_name, model_name
-from localsmc_cli.inputs.parsed_options import (
-    ContextSizeOptions,
-    DraftOptions,
-    GrammarOptions,
-    LimitOptions,
-    LoadingOptions,
-    MethodOptions,
-    ModeOptions,
-    OneModelOptions,
-    PromptOptions,
-)
+from localsmc_cli.inputs.parsed_options import GenerationOptions
 from localsmc_cli.inputs.problem_text import read_problem
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
@@ -60,10 +50,7 @@ share of the weight, the effective number of completions (ESS), the decoded toke
 
 
 @dataclass(kw_only=True, frozen=True)
-class SolveOptions(
-    PromptOptions, MethodOptions, LimitOptions, GrammarOptions, ModeOptions,
-    OneModelOptions, LoadingOptions, DraftOptions, ContextSizeOptions,
-):  # fmt: skip
+class SolveOptions(GenerationOptions):
     """All options of `localsmc solve`."""
 
     problem: tuple[str, ...]

@@ -129,3 +129,11 @@ class ContextSizeOptions:
     type_v: str | None
     n_batch: int | None
     n_ubatch: int | None
+
+
+@dataclass(kw_only=True, frozen=True)
+class GenerationOptions(
+    PromptOptions, MethodOptions, LimitOptions, GrammarOptions, ModeOptions,
+    OneModelOptions, LoadingOptions, DraftOptions, ContextSizeOptions,
+):  # fmt: skip
+    """What `solve` and `chat` share: one model, its prompt, and how completions are generated."""
