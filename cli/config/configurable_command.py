@@ -9,10 +9,10 @@ import click
 from click.core import ParameterSource
 
 from localsmc.errors import ModelNotFound
+from localsmc_cli.options.base_command import Option, PlainCommand
 
 if TYPE_CHECKING:
     from localsmc_cli.config.config_file import Configuration
-from localsmc_cli.options.base_command import Option, PlainCommand
 
 
 class _Profile(Option):

@@ -5,15 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
 
 import click
 
 from localsmc.system.user_dirs import RESERVED
 from localsmc_cli.options.base_command import PREFIX, Option
-
-if TYPE_CHECKING:
-    pass
 
 
 def unknown_variables(ctx: click.Context) -> list[str]:

@@ -22,9 +22,6 @@ from localsmc_cli.config.values import Values, layers
 from localsmc_cli.options.base_command import Option, did_you_mean
 from localsmc_cli.options.choices import PARAMETERS
 
-# --- layers ---------------------------------------------------------------------------------------
-
-
 # --- into a command's context ---------------------------------------------------------------------
 
 

@@ -6,19 +6,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
-from localsmc.llama import ContextOptions
+from localsmc.llama import MAX_SEQUENCES, ContextOptions
 from localsmc.memory import estimate
-from localsmc.methods import Method
+from localsmc.methods import KVDemand, Method
 
 if TYPE_CHECKING:
     from localsmc.gguf.header import Header
-from typing import TYPE_CHECKING
 
-from localsmc.llama import MAX_SEQUENCES
-from localsmc.methods import KVDemand
-
-if TYPE_CHECKING:
-    pass
 
 PROMPT_GUESS = 1024
 """Assumed length of a prompt that is not known yet, in tokens."""

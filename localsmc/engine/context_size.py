@@ -15,8 +15,6 @@ from localsmc.methods.base import draft_kind
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
 
-if TYPE_CHECKING:
-    pass
 
 MEMORY_SHARE = 0.5
 """The default context takes at most this share of free RAM; on a GPU, all that is left."""
