@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc_cli.inputs.downloads import ensure_downloaded
+from localsmc_cli.inputs.downloads import find_models
 from localsmc_cli.inputs.method_specs import check_draft, is_idle, parse_methods
 from localsmc_cli.inputs.model_sources import draft_name, model_names
 from localsmc_cli.inputs.parsed_options import (
@@ -189,9 +189,7 @@ def _measure_all(session: CommandSession, options: BenchOptions, found: list[Cas
     settings, problems = settings_of(options, options), _problems(options)
     warn_idle_gpus(session.output, load_options(options))
     files: Sequence[str | None] = names or (() if shapes else (None,))
-    sources = ensure_downloaded(session, options, *files)
-    drafts = () if named_draft is None or not uses_draft(methods) else (named_draft,)
-    draft = next(iter(ensure_downloaded(session, options, *drafts)), None)
+    sources, draft = find_models(session, options, files, named_draft if uses_draft(methods) else None)
     targets: list[ModelSource | FileSpec] = [*sources, *shapes]
     for target in targets:
         with contextlib.ExitStack() as stack:

@@ -13,7 +13,7 @@ import click
 from localsmc.errors import ConfigError, LocalSMCError, ModelError
 from localsmc.system.user_dirs import expand_user
 from localsmc_cli.config.provenance import is_typed
-from localsmc_cli.inputs.downloads import ensure_downloaded
+from localsmc_cli.inputs.downloads import ensure_downloaded, find_models
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import draft_name, model_name
 from localsmc_cli.inputs.parsed_options import GenerationOptions
@@ -195,9 +195,7 @@ def _open(
     try:
         # A model that only the transcript names is never downloaded unasked.
         asked = replace(options, offline=options.offline or is_named_there)
-        named_draft = draft_name(options)
-        drafts = () if named_draft is None else (named_draft,)
-        source, *others = ensure_downloaded(session, asked, name, *drafts)
+        (source,), draft = find_models(session, asked, [name], draft_name(options))
     except ModelError as error:
         if is_named_there:
             error.hint = (
@@ -209,7 +207,7 @@ def _open(
         model=name,
         source=source,
         load=load_options(options),
-        draft=others[0] if others else None,
+        draft=draft,
         draft_load=draft_load_options(options, options),
     )
     talk = ChatSession(

@@ -12,7 +12,7 @@ import click
 
 from localsmc.errors import ConfigError, RunError
 from localsmc.system.user_dirs import expand_user
-from localsmc_cli.inputs.downloads import ensure_downloaded
+from localsmc_cli.inputs.downloads import find_models
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods
 from localsmc_cli.inputs.model_sources import draft_name, model_names
 from localsmc_cli.inputs.parsed_options import (
@@ -162,8 +162,7 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
     names, draft = model_names(options), draft_name(options)
     check_draft(methods, draft, names)
     settings = settings_of(options, options, prompt=options, limits=options)
-    drafts = () if draft is None or not uses_draft(methods) else (draft,)
-    sources = ensure_downloaded(session, options, *(names or (None,)), *drafts)
+    sources, _ = find_models(session, options, names or (None,), draft if uses_draft(methods) else None)
     return Plan(
         tasks=_tasks(options),
         models=parse_models(names, sources),

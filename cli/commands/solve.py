@@ -12,7 +12,7 @@ import click
 
 from localsmc.errors import ConfigError, LocalSMCError
 from localsmc.system.user_dirs import expand_user
-from localsmc_cli.inputs.downloads import ensure_downloaded
+from localsmc_cli.inputs.downloads import find_models
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import draft_name, model_name
 from localsmc_cli.inputs.parsed_options import GenerationOptions
@@ -142,14 +142,14 @@ def _job(session: CommandSession, problem: str, options: SolveOptions) -> _Job:
         _refuse_files(options, len(methods))
         # One seed for all, so that the comparison can be repeated.
         settings = replace(settings, seed=secrets.randbits(32) if settings.seed is None else settings.seed)
-    drafts = () if named_draft is None or not uses_draft(methods) else (named_draft,)
-    model, *others = ensure_downloaded(session, options, name, *drafts)
+    used_draft = named_draft if uses_draft(methods) else None
+    (model,), draft = find_models(session, options, [name], used_draft)
     return _Job(
         problem=problem,
         name=name,
         model=model,
         load=load_options(options),
-        draft=others[0] if others else None,
+        draft=draft,
         draft_load=draft_load_options(options, options),
         methods=methods,
         settings=settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from localsmc.system.humanize import format_bytes
@@ -34,6 +34,15 @@ def ensure_downloaded(
 
     with download_progress(session, options) as access:
         return tuple(model_source.resolve(model, access) for model in models)
+
+
+def find_models(
+    session: CommandSession, options: HubOptions, models: Sequence[str | None], draft: str | None
+) -> tuple[tuple[ModelSource, ...], ModelSource | None]:
+    """As `ensure_downloaded`: the files of models, and of a draft model, None if none is named."""
+    drafts = [] if draft is None else [draft]
+    found = ensure_downloaded(session, options, *models, *drafts)
+    return found[: len(models)], found[-1] if drafts else None
 
 
 @contextlib.contextmanager
