@@ -16,7 +16,6 @@ import numpy as np
 
 from localsmc.engine import context_size, output_format, prompting
 from localsmc.engine.load import Model
-from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
 from localsmc.engine.settings import Settings
 from localsmc.engine.usage import COUNTS, draft_usage
@@ -25,9 +24,10 @@ from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
-from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
+from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
+from localsmc.text.answers import Answer
 from localsmc.text.stop_rule import StopRule
 from localsmc.version import __version__
 
@@ -46,7 +46,7 @@ class Generation:
         method: Method | None,
         settings: Settings,
         *,
-        extract: Extract = answers.extract,
+        answer_kind: AnswerKind = "any",
         is_stopped: Callable[[], bool] = lambda: False,
         prompt: Prompt | None = None,
         context: LanguageModel | None = None,
@@ -55,7 +55,8 @@ class Generation:
         self.method = checked_for(model.method() if method is None else method, settings.select)
         self.draft = model.require_draft() if draft_kind(self.method) else None
         self._began = time.perf_counter()
-        self.model, self.settings, self._extract, self._is_stopped = model, settings, extract, is_stopped
+        self.model, self.settings, self._is_stopped = model, settings, is_stopped
+        self.answer_kind = answer_kind
         self.problem = problem
         if draft_kind(self.method) == TOKENS:
             model.require_shared_tokens()
@@ -219,7 +220,7 @@ class Generation:
             self._endings = self.run.steps, self.run.endings()
         return self._endings[1]
 
-    def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
+    def _read(self, tokens: TokenIds) -> tuple[str, Answer | None]:
         """A completion as text, and its answer."""
         is_end = self.context.is_eog[tokens]
         # End tokens can have a spelling; it is not part of the completion.
@@ -230,31 +231,33 @@ class Generation:
         is_whole = bool(is_end.any()) or shown != spelled
         # Reasoning is no answer. In JSON its tags have no meaning.
         said = text if self.settings.json_schema is not None else reasoning.reply(text, self.closing)
-        return text, output_format.answer_of(said, self.settings, self._extract, is_whole=is_whole)
+        return text, output_format.answer_of(said, self.settings, self.answer_kind, is_whole=is_whole)
 
     def _answer(self, tokens: TokenIds) -> str | None:
         _, answer = self._read(tokens)
-        return None if answer is None else answers.key(answer)
+        return None if answer is None else answers.key(answer.text, self.answer_kind)
 
     def _completion(self, ending: WeightedText) -> Completion:
         text, answer = self._read(ending.tokens)
         return Completion(
             text=text,
-            answer=answer,
+            answer=None if answer is None else answer.text,
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
             finish_reason=ending.finish_reason,
             count=ending.count,
             score=ending.score,
+            source=None if answer is None else answer.source,
         )
 
     def result(self) -> Result:
         """The result so far; in a run that was cut short, finished completions are preferred."""
         completions = self.completions()
         # A fresh generator of the same stream: asking twice, or early, changes nothing.
-        chosen = choose(self._select, completions, np.random.default_rng(self._select_stream))
-        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions)
+        kind, rng = self.answer_kind, np.random.default_rng(self._select_stream)
+        chosen = choose(self._select, completions, rng, kind)
+        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions, kind)
         return Result(
             answer=answer,
             text="" if chosen is None else chosen.text,
@@ -270,8 +273,10 @@ class Generation:
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
             ess=0.0 if self.run is None else self.run.ess_of(self.endings()),
-            confidence=confidence(answer, shares, self.method.weight_exponent),
+            confidence=confidence(answer, shares, self.method.weight_exponent, kind),
             usage=self._usage(completions),
+            source=None if chosen is None else chosen.source,
+            answer_kind=kind,
         )
 
     @property
