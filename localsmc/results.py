@@ -115,11 +115,28 @@ class DraftUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusionUsage:
+    """The cost of asking for the answers of completions that state none, apart from that of the run.
+
+    `texts` were concluded. `prompt_tokens` were decoded before them again, `rows` are the tokens of the texts,
+    of the request and of the answers. `seconds` are wall time, `decode_seconds` those in llama.cpp.
+    """
+
+    texts: int = 0
+    prompt_tokens: int = 0
+    rows: int = 0
+    decode_calls: int = 0
+    seconds: float = 0.0
+    decode_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """The cost of a run. `rows` are the tokens that the model (the target, of two) decoded after the prompt.
 
     `cached_tokens` are the tokens of the prompt that were in the prefix cache from a previous turn.
-    `flops` are 2 · parameters per decoded token, for prompts and both models.
+    `flops` are 2 · parameters per decoded token, for prompts, both models and conclusions. `concluded` is
+    None if no completion was concluded.
 
     `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """
@@ -141,6 +158,7 @@ class Usage:
     peak_cells: int
     flops: float
     draft: DraftUsage | None
+    concluded: ConclusionUsage | None
     seconds: Seconds
 
 

@@ -11,6 +11,9 @@ from localsmc.text.chat_template import Message
 AS_MANY_AS_FIT = -1
 """The token limit that means no limit but the context, as in llama.cpp."""
 
+CONCLUDE = ("auto", "on", "off")
+"""Values of `Settings.conclude`; auto: on for tasks, and for selectors that vote on answers."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
@@ -20,7 +23,8 @@ class Settings:
     `n_ctx` is the size of the KV cache in tokens, shared by all particles; 0 chooses it by prompt,
     particles, token limit and free memory. `earlier` holds the messages of a conversation before the
     problem. `instruct` adds the model's default instruction below the problem. `grammar` (GBNF) or
-    `json_schema` constrains the output from its first token on. `select` is a name of `SELECTORS`.
+    `json_schema` constrains the output from its first token on. `select` is a name of `SELECTORS`. `conclude`
+    says whether completions without an answer are asked for one, see `engine.conclusion`.
     Raises ConfigError for a value out of range.
     """
 
@@ -37,6 +41,7 @@ class Settings:
     budget: float | None = None
     grammar: str | None = None
     json_schema: str | None = None
+    conclude: str = "auto"
     n_ctx: int = 0
     n_batch: int = 2048
     n_ubatch: int = 512
@@ -60,5 +65,12 @@ class Settings:
             raise ConfigError(f"`budget` is {self.budget:g} seconds, but must be above 0")
         if self.grammar is not None and self.json_schema is not None:
             raise ConfigError("`grammar` and `json-schema` cannot be combined", hint="remove one of them")
+        if self.conclude not in CONCLUDE:
+            raise ConfigError(f"`conclude` is `{self.conclude}`", hint=f"choose from: {', '.join(CONCLUDE)}")
+        if self.conclude == "on" and self.is_restricted:
+            raise ConfigError(
+                "`conclude` does not work with a grammar: the request for an answer is outside of it",
+                hint="remove `--conclude`, or the grammar",
+            )
         if self.seed is not None and self.seed < 0:
             raise ConfigError(f"`seed` is {self.seed}, but must not be negative")

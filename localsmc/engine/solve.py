@@ -14,18 +14,19 @@ from dataclasses import asdict
 
 import numpy as np
 
-from localsmc.engine import context_size, output_format, prompting
+from localsmc.engine import conclusion, context_size, output_format, prompting, usage
+from localsmc.engine.completion_reader import CompletionReader
+from localsmc.engine.conclusion import UnansweredText
 from localsmc.engine.load import Model
 from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
 from localsmc.engine.settings import Settings
-from localsmc.engine.usage import COUNTS, draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
-from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
+from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
 from localsmc.text.stop_rule import StopRule
@@ -53,9 +54,10 @@ class Generation:
         draft_context: LanguageModel | None = None,
     ) -> None:
         self.method = checked_for(model.method() if method is None else method, settings.select)
+        settings = conclusion.resolved(settings, self.method)
         self.draft = model.require_draft() if draft_kind(self.method) else None
         self._began = time.perf_counter()
-        self.model, self.settings, self._extract, self._is_stopped = model, settings, extract, is_stopped
+        self.model, self.settings, self._is_stopped = model, settings, is_stopped
         self.problem = problem
         if draft_kind(self.method) == TOKENS:
             model.require_shared_tokens()
@@ -74,8 +76,10 @@ class Generation:
                 f" {len(self.prompt) + least * self.n_tokens} tokens"
             )
         self.was_cut = False
+        self._is_concluded = False
         self._endings: tuple[int, list[WeightedText]] | None = None
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
+        self.reader = CompletionReader(model, settings, self.stop, self.closing, extract)
         self._closes = contextlib.ExitStack()
         self.context = self._open() if context is None else context
         self.draft_context = draft_context
@@ -142,6 +146,7 @@ class Generation:
             draw=RandomSampler(np.random.default_rng(streams[0])),
             check=self._check,
             answer=self._answer,
+            n_concluding=conclusion.n_reserved(self.model, self.settings),
             draft=self._draft_model(),
             prompts=ModelPrompts(self.model, self.problem, self.settings),
             grammar=self._grammar,
@@ -184,12 +189,33 @@ class Generation:
         return self
 
     def __next__(self) -> StepInfo:
-        if self.run is None or self.run.is_done:
+        if self.run is None:
+            raise StopIteration
+        if self.run.is_done:
+            self._conclude()
             raise StopIteration
         if self._has_timed_out():
             self.was_cut = True
             raise StopIteration
         return next(self.run)
+
+    def _conclude(self) -> None:
+        """Ask for the answers of completions that state none, once, when the run is over."""
+        if self.run is None or self.settings.conclude != "on" or self._is_concluded:
+            return
+        self._is_concluded = True
+        unanswered = [
+            UnansweredText(ending.tokens, self.reader.request(ending.tokens))
+            for ending in self.endings()
+            if ending.finish_reason != "cancelled"
+            and self.reader.answer(ending.tokens, is_cut=ending.finish_reason != "stop") is None
+        ]
+        try:
+            self.reader.conclusions = conclusion.conclude(
+                self.run.sequences, self.prompt, unanswered, self._check
+            )
+        except _Interrupted:
+            self.was_cut = self._has_timed_out()
 
     def close(self) -> None:
         """Free the contexts that were opened here."""
@@ -219,28 +245,14 @@ class Generation:
             self._endings = self.run.steps, self.run.endings()
         return self._endings[1]
 
-    def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
-        """A completion as text, and its answer."""
-        is_end = self.context.is_eog[tokens]
-        # End tokens can have a spelling; it is not part of the completion.
-        spelled = self.model.llama.text(tokens[~is_end])
-        shown = self.stop.shown(spelled)
-        # The last character may be incomplete.
-        text = shown.decode(errors="replace").rstrip("\ufffd")
-        is_whole = bool(is_end.any()) or shown != spelled
-        # Reasoning is no answer. In JSON its tags have no meaning.
-        said = text if self.settings.json_schema is not None else reasoning.reply(text, self.closing)
-        return text, output_format.answer_of(said, self.settings, self._extract, is_whole=is_whole)
-
     def _answer(self, tokens: TokenIds) -> str | None:
-        _, answer = self._read(tokens)
+        answer = self.reader.answer(tokens, is_cut=False)
         return None if answer is None else answers.key(answer)
 
     def _completion(self, ending: WeightedText) -> Completion:
-        text, answer = self._read(ending.tokens)
         return Completion(
-            text=text,
-            answer=answer,
+            text=self.reader.text(ending.tokens),
+            answer=self.reader.answer(ending.tokens, is_cut=ending.finish_reason != "stop"),
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
@@ -293,54 +305,9 @@ class Generation:
         }
 
     def _usage(self, completions: Sequence[Completion]) -> Usage:
-        run, load_seconds = self.run, self.model.llama.load_seconds
-        load_seconds += 0.0 if self.draft is None else self.draft.llama.load_seconds
-        n_completion = sum(completion.n_tokens for completion in completions)
-        if run is None:
-            seconds = Seconds(
-                load=load_seconds,
-                prompt=self.elapsed,
-                decode=0.0,
-                sample=0.0,
-                total=load_seconds + self.elapsed,
-            )
-            nothing = dict.fromkeys(COUNTS, 0)
-            return Usage(prompt_tokens=len(self.prompt), **nothing, draft=None, seconds=seconds)
-        decode = run.decode_seconds
-        return Usage(
-            prompt_tokens=len(self.prompt),
-            cached_tokens=run.sequences.n_cached,
-            completion_tokens=n_completion,
-            steps=run.steps,
-            rows=run.sequences.rows,
-            decode_calls=run.sequences.decode_calls,
-            resamples=run.resamples,
-            reductions=run.reductions,
-            proposals=run.proposals,
-            accepted=run.accepted,
-            swap_proposals=run.swap_proposals,
-            swaps=run.swaps,
-            forks=run.sequences.forks,
-            peak_rows=run.sequences.peak_rows,
-            peak_cells=run.sequences.peak_cells,
-            flops=self._flops(run),
-            draft=draft_usage(run),
-            seconds=Seconds(
-                load=load_seconds,
-                prompt=run.prompt_seconds,
-                decode=decode,
-                sample=run.seconds - decode,
-                total=load_seconds + self.elapsed,
-            ),
-        )
-
-    def _flops(self, run: SamplingRun) -> float:
-        """The usual estimate: two operations per parameter and decoded token."""
-        parts = [(self.model, run.sequences)]
-        if self.draft is not None and run.drafts is not None:
-            parts.append((self.draft, run.drafts))
-        return float(
-            sum(2 * one.llama.n_params * (sequences.prompt_rows + sequences.rows) for one, sequences in parts)
+        models = [self.model, *([] if self.draft is None else [self.draft])]
+        return usage.usage_of(
+            self.run, models, completions, len(self.prompt), self.elapsed, self.reader.conclusions.usage
         )
 
 
