@@ -9,11 +9,12 @@ import numpy as np
 from localsmc.engine import conclusion, output_format
 from localsmc.engine.conclusion import Conclusions
 from localsmc.lm.interface import TokenIds
-from localsmc.text import reasoning
+from localsmc.results import AnswerKind
+from localsmc.text import answers, reasoning
+from localsmc.text.answers import Answer
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
-    from localsmc.engine.output_format import Extract
     from localsmc.engine.settings import Settings
     from localsmc.text.stop_rule import StopRule
 
@@ -21,33 +22,48 @@ if TYPE_CHECKING:
 class CompletionReader:
     """Reads completions, given as tokens.
 
-    `closing` is the tag that ends the reasoning that the prompt opened. `conclusions` holds the answers that
-    were asked for, once they are.
+    `closing` is the tag that ends the reasoning that the prompt opened, `kind` what answers there are.
+    `conclusions` holds the answers that were asked for, once they are.
     """
 
     def __init__(
-        self, model: Model, settings: Settings, stop: StopRule, closing: str, extract: Extract
+        self, model: Model, settings: Settings, stop: StopRule, closing: str, kind: AnswerKind
     ) -> None:
         self._llama, self._model, self._settings = model.llama, model, settings
-        self._stop, self._closing, self._extract = stop, closing, extract
+        self._stop, self._closing, self.kind = stop, closing, kind
         self.conclusions = Conclusions()
 
     def text(self, tokens: TokenIds) -> str:
         """The text, without its end token and stop string; its last character may be incomplete."""
         return self._shown(tokens)[0].decode(errors="replace").rstrip("\ufffd")
 
-    def answer(self, tokens: TokenIds, *, is_cut: bool) -> str | None:
-        """The answer, None if there is none; a text that `is_cut` states only what it finished."""
+    def answer(self, tokens: TokenIds) -> Answer | None:
+        """The answer that the text states, else the one that was asked for, else the fallback of its kind."""
+        return self.stated(tokens) or self._concluded(tokens) or self._fallback(tokens)
+
+    def stated(self, tokens: TokenIds) -> Answer | None:
+        """The answer that the text states; None if it states none. A cut text states what it finished."""
+        said, is_whole = self._said(tokens)
+        return output_format.answer_of(said, self._settings, self.kind, is_whole=is_whole)
+
+    def _concluded(self, tokens: TokenIds) -> Answer | None:
+        content = self.conclusions.of(tokens)
+        found = None if content is None else answers.find(f"\\boxed{{{content}}}", self.kind)
+        return None if found is None else found._replace(source="concluded")
+
+    def _fallback(self, tokens: TokenIds) -> Answer | None:
+        if self._settings.is_restricted:
+            return None
+        said, is_whole = self._said(tokens)
+        return answers.fallback(said, self.kind, is_cut=not is_whole)
+
+    def _said(self, tokens: TokenIds) -> tuple[str, bool]:
+        """The text without its reasoning, which is no answer, and whether it is finished."""
         shown, is_whole = self._shown(tokens)
         text = shown.decode(errors="replace").rstrip("\ufffd")
-        # Reasoning is no answer. In JSON its tags have no meaning.
-        said = text if self._settings.json_schema is not None else reasoning.reply(text, self._closing)
-        found = output_format.answer_of(said, self._settings, self._extract, is_whole=is_whole)
-        return self._concluded(tokens) if found is None else found
-
-    def _concluded(self, tokens: TokenIds) -> str | None:
-        content = self.conclusions.of(tokens)
-        return None if content is None else self._extract(f"\\boxed{{{content}}}")
+        # In JSON the tags of reasoning have no meaning.
+        is_json = self._settings.json_schema is not None
+        return text if is_json else reasoning.reply(text, self._closing), is_whole
 
     def request(self, tokens: TokenIds) -> TokenIds:
         """The completion as it is shown, followed by the request for its answer."""

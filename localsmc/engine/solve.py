@@ -18,7 +18,6 @@ from localsmc.engine import conclusion, context_size, output_format, prompting, 
 from localsmc.engine.completion_reader import CompletionReader
 from localsmc.engine.conclusion import UnansweredText
 from localsmc.engine.load import Model
-from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
 from localsmc.engine.settings import Settings
 from localsmc.llama import LlamaContext, LlamaGrammar
@@ -26,7 +25,7 @@ from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
-from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
+from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
 from localsmc.selection import answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
 from localsmc.text.stop_rule import StopRule
@@ -47,7 +46,7 @@ class Generation:
         method: Method | None,
         settings: Settings,
         *,
-        extract: Extract = answers.extract,
+        answer_kind: AnswerKind = "any",
         is_stopped: Callable[[], bool] = lambda: False,
         prompt: Prompt | None = None,
         context: LanguageModel | None = None,
@@ -79,7 +78,7 @@ class Generation:
         self._is_concluded = False
         self._endings: tuple[int, list[WeightedText]] | None = None
         self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
-        self.reader = CompletionReader(model, settings, self.stop, self.closing, extract)
+        self.reader = CompletionReader(model, settings, self.stop, self.closing, answer_kind)
         self._closes = contextlib.ExitStack()
         self.context = self._open() if context is None else context
         self.draft_context = draft_context
@@ -207,8 +206,7 @@ class Generation:
         unanswered = [
             UnansweredText(ending.tokens, self.reader.request(ending.tokens))
             for ending in self.endings()
-            if ending.finish_reason != "cancelled"
-            and self.reader.answer(ending.tokens, is_cut=ending.finish_reason != "stop") is None
+            if ending.finish_reason != "cancelled" and self.reader.stated(ending.tokens) is None
         ]
         try:
             self.reader.conclusions = conclusion.conclude(
@@ -246,27 +244,32 @@ class Generation:
         return self._endings[1]
 
     def _answer(self, tokens: TokenIds) -> str | None:
-        answer = self.reader.answer(tokens, is_cut=False)
-        return None if answer is None else answers.key(answer)
+        """The key of a finished completion's answer; one that is to be concluded has none yet."""
+        is_to_come = self.settings.conclude == "on"
+        found = self.reader.stated(tokens) if is_to_come else self.reader.answer(tokens)
+        return None if found is None else answers.key(found.text, self.reader.kind)
 
     def _completion(self, ending: WeightedText) -> Completion:
+        answer = self.reader.answer(ending.tokens)
         return Completion(
             text=self.reader.text(ending.tokens),
-            answer=self.reader.answer(ending.tokens, is_cut=ending.finish_reason != "stop"),
+            answer=None if answer is None else answer.text,
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
             finish_reason=ending.finish_reason,
             count=ending.count,
             score=ending.score,
+            source=None if answer is None else answer.source,
         )
 
     def result(self) -> Result:
         """The result so far; in a run that was cut short, finished completions are preferred."""
         completions = self.completions()
         # A fresh generator of the same stream: asking twice, or early, changes nothing.
-        chosen = choose(self._select, completions, np.random.default_rng(self._select_stream))
-        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions)
+        kind, rng = self.reader.kind, np.random.default_rng(self._select_stream)
+        chosen = choose(self._select, completions, rng, kind)
+        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions, kind)
         return Result(
             answer=answer,
             text="" if chosen is None else chosen.text,
@@ -282,8 +285,10 @@ class Generation:
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
             ess=0.0 if self.run is None else self.run.ess_of(self.endings()),
-            confidence=confidence(answer, shares, self.method.weight_exponent),
+            confidence=confidence(answer, shares, self.method.weight_exponent, kind),
             usage=self._usage(completions),
+            source=None if chosen is None else chosen.source,
+            answer_kind=kind,
         )
 
     @property

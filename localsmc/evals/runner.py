@@ -255,7 +255,7 @@ class _TaskSession:
             item.question,
             self._methods[spec.label],
             settings,
-            extract=self._task.extract,
+            answer_kind=self._task.kind,
             context=self._context,
             draft_context=self._draft_context,
         ) as generation:
