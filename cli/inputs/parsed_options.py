@@ -96,6 +96,7 @@ class PromptOptions:
     """How a problem is put to the model."""
 
     system: str | None
+    examples: str | None
     reasoning: str | None
 
 
