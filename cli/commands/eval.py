@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,6 +35,7 @@ from localsmc_cli.ui.progress import progress
 if TYPE_CHECKING:
     from localsmc.evals.runner import Plan
     from localsmc.evals.tasks import Task
+    from localsmc.text.examples import Examples
 
 _EXAMPLES = """\b
 Examples:
@@ -60,11 +61,16 @@ problems_options = common_options.together(
         metavar="FILE",
         help="Your own problems: JSONL, JSON, CSV or Parquet. With --task, a local copy of that set.",
     ),
-    _problems("--question", metavar="FIELD", help="Field of --data with the problem.  [default: question]"),
+    _problems(
+        "--question",
+        metavar="FIELD",
+        help="Field of --data and --fewshot-data with the problem.  [default: question]",
+    ),
     _problems(
         "--answer",
         metavar="FIELD",
-        help="Field of --data with the right answer; if it has none, nothing is graded.  [default: answer]",
+        help="Field of --data and --fewshot-data with the right answer; if --data has none, nothing is"
+        " graded.  [default: answer]",
     ),
     _problems(
         "--grader",
@@ -73,6 +79,20 @@ problems_options = common_options.together(
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
+    common_options.examples_option(_problems),
+    _problems(
+        "--fewshot",
+        type=CountType(1),
+        metavar="K",
+        help="Show the model K examples first: the first training problems of the task (gsm8k has some), or"
+        " the first rows of --fewshot-data.",
+    ),
+    _problems(
+        "--fewshot-data",
+        metavar="FILE",
+        help="Where --fewshot takes its examples from: JSONL, JSON, CSV or Parquet.",
+    ),
+    common_options.raw_option(_problems),
     common_options.reasoning_option(_problems),
 )
 
@@ -117,6 +137,9 @@ class EvalOptions(
     answer: str | None
     grader: str | None
     limit: int | None
+    fewshot: int | None
+    fewshot_data: str | None
+    raw: bool
     methods: tuple[str, ...]
     seeds: int
     output: str | None
@@ -161,7 +184,7 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
     methods = parse_methods(options.methods or ("power-smc", "sample"))
     names, draft = model_names(options), draft_name(options)
     check_draft(methods, draft, names)
-    settings = settings_of(options, options, prompt=options, limits=options)
+    settings = settings_of(options, options, prompt=options, limits=options, raw=options.raw)
     sources, _ = find_models(session, options, names or (None,), draft if uses_draft(methods) else None)
     return Plan(
         tasks=_tasks(options),
@@ -176,9 +199,46 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
 
 
 def _tasks(options: EvalOptions) -> tuple[Task, ...]:
+    """The tasks, each with its own examples if `--fewshot` asks for some."""
+    _check_problems(options)
+    _check_few_shot(options)
+    if options.fewshot is None:
+        return _without_examples(options)
+    names = options.tasks or (None,)
+    # Downloads of examples come first: a task without any is found before it is evaluated.
+    shown = [_few_shot(options, name, options.fewshot) for name in names]
+    tasks = _without_examples(options)
+    return tuple(replace(task, examples=examples) for task, examples in zip(tasks, shown, strict=True))
+
+
+def _few_shot(options: EvalOptions, name: str | None, n: int) -> Examples:
+    from localsmc.evals.tasks.few_shot import few_shot
+
+    return few_shot(
+        name,
+        n,
+        data=None if options.fewshot_data is None else expand_user(options.fewshot_data),
+        question=options.question,
+        answer=options.answer,
+        offline=options.offline,
+    )
+
+
+def _without_examples(options: EvalOptions) -> tuple[Task, ...]:
     from localsmc.evals.tasks import load_task, user_task
 
     names, data = options.tasks, None if options.data is None else expand_user(options.data)
+    if names:
+        return tuple(
+            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
+        )
+    assert data is not None  # noqa: S101 - asked before
+    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
+    return (task.first(options.limit),)
+
+
+def _check_problems(options: EvalOptions) -> None:
+    names, data = options.tasks, options.data
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:
@@ -186,15 +246,19 @@ def _tasks(options: EvalOptions) -> tuple[Task, ...]:
     if len(set(names)) < len(names):
         raise ConfigError("a task is given twice", hint="remove one of them")
     for option in ("question", "answer", "grader"):
-        if getattr(options, option) is not None and (names or data is None):
+        names_fields = option != "grader" and options.fewshot_data is not None
+        if getattr(options, option) is not None and (names or data is None) and not names_fields:
             raise ConfigError(f"`--{option}` works with `--data` without `--task` only", hint="remove it")
-    if names:
-        return tuple(
-            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
+
+
+def _check_few_shot(options: EvalOptions) -> None:
+    if options.fewshot is not None and options.examples is not None:
+        raise ConfigError("the examples are given twice", hint="remove `--examples` or `--fewshot`")
+    if options.fewshot_data is not None and options.fewshot is None:
+        raise ConfigError(
+            "`--fewshot-data` needs the number of examples",
+            hint="add `--fewshot 4`, or give the whole file with `--examples`",
         )
-    assert data is not None  # noqa: S101 - asked above
-    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
-    return (task.first(options.limit),)
 
 
 def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:

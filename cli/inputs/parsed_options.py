@@ -96,6 +96,7 @@ class PromptOptions:
     """How a problem is put to the model."""
 
     system: str | None
+    examples: str | None
     reasoning: str | None
 
 
@@ -106,6 +107,7 @@ class LimitOptions:
     n_predict: int | None
     stop: tuple[str, ...]
     stop_at_box: bool
+    conclude: str | None
     budget: float | None
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError
+from localsmc.system.user_dirs import expand_user
 from localsmc_cli.config.provenance import origin
 from localsmc_cli.inputs.parsed_options import (
     ContextSizeOptions,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from localsmc.engine.settings import Settings
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
+    from localsmc.text.examples import Examples
 
 
 def _with_value(options: object, names: Sequence[str]) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def settings_of(
 
     _check_texts(prompt, limits)
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
-    ends = ("n_predict", "stop", "stop_at_box", "budget")
+    ends = ("n_predict", "stop", "stop_at_box", "conclude", "budget")
     return Settings(
         grammar=None if grammar is None else _grammar(grammar),
         json_schema=None if grammar is None else _json_schema(grammar),
@@ -97,12 +99,19 @@ def settings_of(
         select=select,
         raw=raw,
         system=None if prompt is None else prompt.system,
+        examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
         thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
         n_threads=max(0, context.n_threads or 0),
         n_threads_draft=max(0, draft.n_threads_draft or 0),
         **_with_value(context, sizes),
         **({} if limits is None else _with_value(limits, ends)),
     )
+
+
+def _examples(file: str) -> Examples:
+    from localsmc.engine.example_file import read_examples
+
+    return read_examples(expand_user(file))
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

@@ -30,6 +30,27 @@ def system_option(heading: Heading) -> Decorator[Any]:
     )
 
 
+def examples_option(heading: Heading) -> Decorator[Any]:
+    """The worked examples that are put before a problem."""
+    return heading(
+        "--examples",
+        metavar="FILE",
+        help="Show the model worked examples first: JSONL, JSON or CSV with a question and an answer each,"
+        " or a text.",
+    )
+
+
+def raw_option(heading: Heading) -> Decorator[Any]:
+    """The switch that turns the chat template off."""
+    return heading(
+        "--raw",
+        is_flag=True,
+        default=False,
+        rare=True,
+        help="Continue the problem's text verbatim, without chat template or instruction.",
+    )
+
+
 def mode_options(heading: Heading, verbose_help: str = "Also print llama.cpp's log.") -> Decorator[Any]:
     """How much is printed to standard error; see `Output.set_modes`."""
     return together(
@@ -104,13 +125,8 @@ problem_options = together(
         help="Read the problem from FILE, or stdin if `-`.",
     ),
     system_option(_problem),
-    _problem(
-        "--raw",
-        is_flag=True,
-        default=False,
-        rare=True,
-        help="Continue the problem's text verbatim, without chat template or instruction.",
-    ),
+    examples_option(_problem),
+    raw_option(_problem),
     reasoning_option(_problem),
 )
 
@@ -242,6 +258,14 @@ limit_options = together(
         default=False,
         rare=True,
         help="Stop after the first complete \\boxed{...}.",
+    ),
+    _limits(
+        "--conclude",
+        type=click.Choice(("auto", "on", "off")),
+        rare=True,
+        help="Ask each completion that states no answer for one, after the run; it is read greedily, in at"
+        " most 32 tokens, and changes no weight.  [default: auto = on for eval, and if --select is majority"
+        " or distinct]",
     ),
     _limits(
         "--budget",

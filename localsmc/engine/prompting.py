@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -10,6 +11,8 @@ from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
 from localsmc.text import chat_template
+from localsmc.text import examples as examples_form
+from localsmc.text.examples import Examples, Pair
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -64,11 +67,13 @@ class ModelPrompts:
 def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> Prompt:
     """Render and tokenise a problem; raises ConfigError for an empty one.
 
-    The model's default instruction is added to problems only, and only if the output is unconstrained.
+    Examples and the model's default instruction are added to problems only, the instruction only if the
+    output is unconstrained.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
     instruction = instruction_of(model, settings) if is_problem else None
+    settings = settings if is_problem else replace(settings, examples=None)
     parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
@@ -78,17 +83,42 @@ def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: 
 
 def instruction_of(model: Model, settings: Settings) -> str | None:
     """The instruction to add below a problem, if any."""
-    is_asked = settings.instruct and not settings.raw and not settings.is_restricted
+    has_form = settings.raw or settings.is_restricted or settings.examples is not None
+    is_asked = settings.instruct and not has_form
     return model.source.defaults.instruction if is_asked else None
+
+
+def stop_strings(model: Model, settings: Settings) -> tuple[str, ...]:
+    """Where a completion ends: at the settings' own strings, and before a next question in the plain form."""
+    examples = settings.examples
+    is_plain = _has_no_template(model, settings) and examples is not None and examples.pairs
+    return (*settings.stop, *(examples_form.STOPS if is_plain else ()))
+
+
+def _has_no_template(model: Model, settings: Settings) -> bool:
+    return settings.raw or model.llama.chat_template is None
 
 
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
     """The prompt in parts: (text, whether control tokens are parsed in it)."""
-    llama = model.llama
-    if settings.raw:
+    llama, examples = model.llama, settings.examples
+    if settings.raw and examples is None:
         return [(problem, False)]
-    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
-    if llama.chat_template is None:
+    if llama.chat_template is None or settings.raw:
+        if examples is not None:
+            return [(_plain(problem, settings, examples), False)]
         # A base model: the problem, then the instruction.
+        messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
         return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
+    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
+
+
+def _plain(problem: str, settings: Settings, examples: Examples) -> str:
+    """The prompt without a template: the system message, the examples, and the problem in their form."""
+    system = "" if settings.system is None or settings.raw else f"{settings.system}\n\n"
+    earlier = [message["content"] for message in settings.earlier]
+    if not examples.pairs:
+        return system + "\n\n".join((examples.text, *earlier, problem))
+    pairs = (*examples.pairs, *map(Pair, earlier[::2], earlier[1::2]))
+    return system + examples_form.plain_pairs(pairs) + examples_form.plain_question(problem)

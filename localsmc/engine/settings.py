@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from localsmc.errors import ConfigError
 from localsmc.selection import SELECTORS
 from localsmc.text.chat_template import Message
+from localsmc.text.examples import Examples
 
 AS_MANY_AS_FIT = -1
 """The token limit that means no limit but the context, as in llama.cpp."""
@@ -21,10 +22,11 @@ class Settings:
 
     `n_predict` is the token limit, -1 for as many tokens as fit. `budget` is in seconds, prompt included.
     `n_ctx` is the size of the KV cache in tokens, shared by all particles; 0 chooses it by prompt,
-    particles, token limit and free memory. `earlier` holds the messages of a conversation before the
-    problem. `instruct` adds the model's default instruction below the problem. `grammar` (GBNF) or
-    `json_schema` constrains the output from its first token on. `select` is a name of `SELECTORS`. `conclude`
-    says whether completions without an answer are asked for one, see `engine.conclusion`.
+    particles, token limit and free memory. `examples` come before all messages but the system message.
+    `earlier` holds the messages of a conversation before the problem. `instruct` adds the model's default
+    instruction below the problem, unless there are examples: they show the form of an answer. `grammar`
+    (GBNF) or `json_schema` constrains the output from its first token on. `select` is a name of `SELECTORS`.
+    `conclude` says whether completions without an answer are asked for one, see `engine.conclusion`.
     Raises ConfigError for a value out of range.
     """
 
@@ -32,6 +34,7 @@ class Settings:
     seed: int | None = None
     select: str | None = None
     system: str | None = None
+    examples: Examples | None = None
     earlier: tuple[Message, ...] = ()
     instruct: bool = True
     raw: bool = False

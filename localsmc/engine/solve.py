@@ -77,7 +77,8 @@ class Generation:
         self.was_cut = False
         self._is_concluded = False
         self._endings: tuple[int, list[WeightedText]] | None = None
-        self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
+        stops = prompting.stop_strings(model, settings)
+        self.stop = StopRule(model.llama.pieces, stops, settings.stop_at_box)
         self.reader = CompletionReader(model, settings, self.stop, self.closing, answer_kind)
         self._closes = contextlib.ExitStack()
         self.context = self._open() if context is None else context
@@ -302,8 +303,10 @@ class Generation:
             "system": settings.system,
             "raw": settings.raw,
             "thinking": settings.thinking,
-            "stop": list(settings.stop),
+            "stop": list(self.stop.strings),
+            "examples": None if settings.examples is None else settings.examples.to_json(),
             "stop_at_box": settings.stop_at_box,
+            "conclude": settings.conclude == "on",
             "budget": settings.budget,
             "grammar": settings.grammar,
             "json_schema": settings.json_schema,

@@ -30,6 +30,7 @@ from localsmc.methods.base import TOKENS, draft_kind
 from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
+from localsmc.text.examples import Examples
 from localsmc.version import __version__
 
 Line = dict[str, Any]
@@ -73,6 +74,7 @@ class Plan:
         settings = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
         del settings["seed"], settings["select"]
         del settings["load"]["check_memory"], settings["draft_load"]["check_memory"]
+        settings["examples"] = _examples_json(self.settings.examples)
         return {
             "tasks": [
                 {
@@ -82,6 +84,7 @@ class Plan:
                     "grader": f"{task.grader} v{GRADERS[task.grader].version}",
                     "n_problems": len(task.items),
                     "digest": task.digest,
+                    "examples": _examples_json(task.examples),
                 }
                 for task in self.tasks
             ],
@@ -100,6 +103,10 @@ class Plan:
                 ],
             },
         }
+
+
+def _examples_json(examples: Examples | None) -> dict[str, Any] | None:
+    return None if examples is None else examples.to_json()
 
 
 class _Cancelled(Exception):
@@ -195,6 +202,12 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
+        self._settings = plan.settings
+        if plan.settings.conclude == "auto":
+            is_graded = any(item.gold is not None for item in task.items)
+            self._settings = replace(self._settings, conclude="on" if is_graded else "off")
+        if task.examples is not None:
+            self._settings = replace(self._settings, examples=task.examples)
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
@@ -214,7 +227,7 @@ class _TaskSession:
 
     def _cells(self) -> int:
         """Context size that suffices for every problem that fits, with every method; other problems fail."""
-        settings, found = self._plan.settings, {256}
+        settings, found = self._settings, {256}
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
                 for method in self._methods.values():
@@ -224,13 +237,13 @@ class _TaskSession:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.build_prompt(self._model, item.question, self._plan.settings).tokens)
+            return len(prompting.build_prompt(self._model, item.question, self._settings).tokens)
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
     def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
         """Open a context for the model, and one for the draft model if a method uses it."""
-        sizes = self._n_sequences, self._n_cells, self._plan.settings
+        sizes = self._n_sequences, self._n_cells, self._settings
         context = context_size.open_run_context(self._model, *sizes)
         if not uses_draft(self._plan.methods):
             return context, None
@@ -248,7 +261,7 @@ class _TaskSession:
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """Run one problem with one method; the fields of its line."""
-        settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
+        settings = replace(self._settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
         with Generation(
             self._model,
