@@ -92,11 +92,13 @@ def conclude(
     stop. Afterwards the slots are invalid.
     """
     began, decoding_before = time.perf_counter(), slots.model.decode_seconds
-    rows_before, calls_before = slots.rows, slots.decode_calls
+    before = slots.rows, slots.decode_calls, slots.peak_rows, slots.peak_cells
     ordered = sorted(texts, key=lambda text: text.asked.tolist())
     held, rest = _take_back(slots, ordered)
     found = _read(slots, held, check) if held else {}
-    n_prompt, rows, calls = 0, slots.rows - rows_before, slots.decode_calls - calls_before
+    n_prompt, rows, calls = 0, slots.rows - before[0], slots.decode_calls - before[1]
+    # What the run itself cost stays as it was.
+    slots.rows, slots.decode_calls, slots.peak_rows, slots.peak_cells = before
     for group in _groups(slots.model, len(prompt), rest):
         fresh = KVSlots(slots.model, max(len(text.asked) for text in group) + MAX_TOKENS)
         root, _ = fresh.prefill(prompt, check)
@@ -127,28 +129,30 @@ def _take_back(
     """The texts whose slots were set aside and fit together, and the rest."""
     held: list[HeldText] = []
     rest: list[UnansweredText] = []
-    taken: dict[bytes, int] = {}
-    n_users = Counter(text.completion[:-1].tobytes() for text in texts)
+    aside = [slots.find_aside(text.completion[:-1]) for text in texts]
+    n_users = Counter(aside)
+    for slot in n_users:
+        if slot is not None:
+            slots.take_back(slot)
     n_more = 0
-    for text in texts:
-        history = text.completion[:-1]
-        key = history.tobytes()
-        n_users[key] -= 1
-        n_shared = len(common_prefix([history, text.asked]))
+    for text, slot in zip(texts, aside, strict=True):
+        n_users[slot] -= 1
+        if slot is None:
+            rest.append(text)
+            continue
+        n_shared = len(common_prefix([text.completion[:-1], text.asked]))
         n_needed = len(text.asked) - n_shared + MAX_TOKENS
-        if slots.is_aside(history):
-            taken[key] = slots.take_back(history)
-        # A stop string is not asked about: its tokens have to be forgotten.
-        can_continue = key in taken and (n_shared == len(history) or slots.model.can_forget)
+        # Tokens of a stop string, or of a completion that continued, have to be forgotten.
+        can_continue = n_shared == slots.lengths(np.array([slot]))[0] or slots.model.can_forget
         has_cells = slots.cells_used + n_more + n_needed <= slots.model.n_cells
-        # Completions that differ in their last token only share a slot: all but the last of them fork it.
-        is_last = not n_users[key]
+        # Completions can share a slot: all but the last of them fork it.
+        is_last = not n_users[slot]
         if not can_continue or not has_cells or not (is_last or slots.has_free_slot):
             rest.append(text)
             continue
-        slot = taken[key] if is_last else slots.fork(taken[key], n_shared)
-        slots.truncate(slot, n_shared)
-        held.append((slot, text))
+        own = slot if is_last else slots.fork(slot, n_shared)
+        slots.truncate(own, n_shared)
+        held.append((own, text))
         n_more += n_needed
     return held, rest
 

@@ -171,19 +171,19 @@ class KVSlots:
         self._is_held[slot] = False
         self._aside[history.tobytes()] = slot
 
-    def is_aside(self, history: TokenIds) -> bool:
-        """Whether a slot that was set aside holds exactly this history."""
-        return history.tobytes() in self._aside
+    def find_aside(self, history: TokenIds) -> int | None:
+        """A slot that was set aside with a history that begins with this one; None if there is none."""
+        start = history.tobytes()
+        return next((slot for held, slot in self._aside.items() if held.startswith(start)), None)
 
-    def take_back(self, history: TokenIds) -> int:
-        """The slot that was set aside with this history, as a held slot again."""
-        slot = self._aside.pop(history.tobytes())
+    def take_back(self, slot: int) -> None:
+        """Hold a slot again that was set aside."""
+        self._aside = {held: one for held, one in self._aside.items() if one != slot}
         cells = self._cell[slot, : self._length[slot]]
         self._aside_holders[cells] -= 1
         self._holders[cells] += 1
         self._n_aside -= int((self._holders[cells] == 1).sum())
         self._is_held[slot] = True
-        return slot
 
     def drop_aside(self) -> None:
         """Free the slot that was set aside first."""
