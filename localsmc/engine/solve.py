@@ -15,6 +15,7 @@ from dataclasses import asdict
 import numpy as np
 
 from localsmc.engine import conclusion, context_size, output_format, prompting, usage
+from localsmc.engine.beginnings import beginnings
 from localsmc.engine.completion_reader import CompletionReader
 from localsmc.engine.conclusion import UnansweredText
 from localsmc.engine.load import Model
@@ -22,6 +23,7 @@ from localsmc.engine.prompting import ModelPrompts, Prompt
 from localsmc.engine.settings import Settings
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
+from localsmc.lm.shared_beginning import SharedBeginning
 from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
@@ -81,7 +83,7 @@ class Generation:
         self.stop = StopRule(model.llama.pieces, stops, settings.stop_at_box)
         self.reader = CompletionReader(model, settings, self.stop, self.closing, answer_kind)
         self._closes = contextlib.ExitStack()
-        self.context = self._open() if context is None else context
+        self.context = self._apart(self._open()) if context is None else context
         self.draft_context = draft_context
         if any(one.llama.is_hybrid for one in context_size.models_of(model, self.method)):
             self.notices.append(
@@ -95,7 +97,7 @@ class Generation:
             )
         try:
             if self.draft is not None and draft_context is None:
-                self.draft_context = self._open_draft(self.draft)
+                self.draft_context = self._apart(self._open_draft(self.draft), is_draft=True)
             self.run = self._start()
         except BaseException:
             self.close()
@@ -108,6 +110,12 @@ class Generation:
         )
         self._closes.callback(context.close)
         return context
+
+    def _apart(self, context: LlamaContext, *, is_draft: bool = False) -> LanguageModel:
+        """A context that decodes the beginning of its prompts as in an evaluation, which shares it."""
+        shared = beginnings(self.model, self.method, self.settings)
+        tokens = shared.of_draft if is_draft else shared.of_model
+        return context if tokens is None else SharedBeginning(context, tokens)
 
     def _end_tag(self) -> str:
         """Empty if a grammar leaves no way to end the reasoning: then nothing is reasoning."""

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from localsmc.engine import context_size, prompting
+from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
@@ -25,7 +26,8 @@ from localsmc.evals.model_specs import ModelSpec
 from localsmc.evals.run_folder import Key, RunFolder, key_of
 from localsmc.evals.tasks import Item, Task
 from localsmc.gguf import reader
-from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
+from localsmc.llama import LoadOptions, build_info, default_threads, devices
+from localsmc.lm.shared_beginning import HeldBeginning
 from localsmc.methods.base import TOKENS, draft_kind
 from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
@@ -214,10 +216,16 @@ class _TaskSession:
         self._n_sequences = max(method.kv_demand.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
+        self._beginnings = {
+            label: beginnings(model, method, self._settings) for label, method in self._methods.items()
+        }
+        self._require_room_for_examples()
         self._context, self._draft_context = self._open()
         self._closes.callback(self._close_contexts)
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
+        self.n_shared_decoded = 0
+        """Tokens of shared beginnings that were decoded; each run's usage counts them as cached."""
 
     def __enter__(self) -> _TaskSession:
         return self
@@ -241,18 +249,42 @@ class _TaskSession:
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
-    def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
+    def _require_room_for_examples(self) -> None:
+        n_shown = max(len(shared.of_model) for shared in self._beginnings.values())
+        trained = self._model.llama.n_ctx_train
+        held = min(trained, self._settings.n_ctx or trained)
+        if self._settings.examples is not None and n_shown >= held:
+            raise PromptTooLong(
+                f"the prompt has {n_shown} tokens before the problem, but the context holds {held}",
+                hint="use fewer or shorter examples, or raise `--ctx-size`, up to the length the model was"
+                " trained on",
+            )
+
+    def _open(self) -> tuple[HeldBeginning, HeldBeginning | None]:
         """Open a context for the model, and one for the draft model if a method uses it."""
-        sizes = self._n_sequences, self._n_cells, self._settings
-        context = context_size.open_run_context(self._model, *sizes)
         if not uses_draft(self._plan.methods):
-            return context, None
-        return context, context_size.open_run_context(self._model.require_draft(), *sizes, is_draft=True)
+            return self._open_one(self._model), None
+        return self._open_one(self._model), self._open_one(self._model.require_draft(), is_draft=True)
+
+    def _open_one(self, model: Model, *, is_draft: bool = False) -> HeldBeginning:
+        n_sequences = self._n_sequences + 1  # one more for the shared beginning
+        return HeldBeginning(
+            context_size.open_run_context(
+                model, n_sequences, self._n_cells, self._settings, is_draft=is_draft
+            )
+        )
 
     def _close_contexts(self) -> None:
         self._context.close()
         if self._draft_context is not None:
             self._draft_context.close()
+
+    def _hold(self, shared: Beginnings) -> None:
+        """Decode what the prompts of a method begin with, unless it is still held from the last run."""
+        for context, tokens in ((self._context, shared.of_model), (self._draft_context, shared.of_draft)):
+            if context is not None and tokens is not None:
+                # One that has no room has a prompt that has none: the run itself says so.
+                self.n_shared_decoded += context.hold(tokens if len(tokens) < context.n_cells else NOTHING)
 
     def renew(self) -> None:
         """Replace the contexts by new ones of the same layout: after a failed decode they are unusable."""
@@ -263,6 +295,7 @@ class _TaskSession:
         """Run one problem with one method; the fields of its line."""
         settings = replace(self._settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
+        self._hold(self._beginnings[spec.label])
         with Generation(
             self._model,
             item.question,
