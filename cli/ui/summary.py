@@ -139,6 +139,16 @@ def _draft_lines(solving: Generation) -> list[str]:
     ]
 
 
+def _concluded_work(result: Result) -> list[str]:
+    concluded = result.usage.concluded
+    if concluded is None:
+        return []
+    return [
+        f"concluded: {concluded.texts} completions, {concluded.rows} tokens in {concluded.decode_calls} decode"
+        f" calls after {concluded.prompt_tokens} prompt tokens, {concluded.seconds:.2f} s"
+    ]
+
+
 def timing_lines(result: Result) -> list[str]:
     """Where the time went, for all steps."""
     usage, seconds = result.usage, result.usage.seconds
@@ -152,6 +162,7 @@ def timing_lines(result: Result) -> list[str]:
         f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
         f" at most {usage.peak_cells} KV cells; {usage.flops:.3g} floating-point operations",
         *_draft_work(result),
+        *_concluded_work(result),
     ]
 
 
