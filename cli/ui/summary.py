@@ -144,8 +144,8 @@ def _concluded_work(result: Result) -> list[str]:
     if concluded is None:
         return []
     return [
-        f"concluded: {concluded.texts} completions, {concluded.rows} tokens in {concluded.decode_calls} decode"
-        f" calls after {concluded.prompt_tokens} prompt tokens, {concluded.seconds:.2f} s"
+        f"concluded: {concluded.texts} completions, {concluded.rows} tokens in {concluded.decode_calls}"
+        f" decode calls after {concluded.prompt_tokens} prompt tokens, {concluded.seconds:.2f} s"
     ]
 
 
