@@ -55,6 +55,10 @@ class Plan:
     """The draft model's file, for all models; used only if a method needs a draft model."""
     draft_load: LoadOptions = LoadOptions()
 
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            task.refuse_shown(self.settings.examples)
+
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)

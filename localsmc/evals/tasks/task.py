@@ -42,7 +42,11 @@ class Task:
     def __post_init__(self) -> None:
         if not self.items:
             raise TaskError(f"`{self.source}` has no problems", hint="choose another file or task")
-        shown = set() if self.examples is None else {pair.question for pair in self.examples.pairs}
+        self.refuse_shown(self.examples)
+
+    def refuse_shown(self, examples: Examples | None) -> None:
+        """Raise TaskError if one of these examples is a problem of the task: its answer would be shown."""
+        shown = set() if examples is None else {pair.question for pair in examples.pairs}
         for item in self.items:
             if item.question in shown:
                 raise TaskError(
