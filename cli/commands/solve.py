@@ -40,9 +40,10 @@ Examples:
   localsmc solve "What is 17 * 23?"
   localsmc solve -m model.gguf -f problem.txt
 
-Without a problem, it is read from standard input. If one PROBLEM is `-`, standard input is put before
-the other one. Put `--` before a problem that begins with a dash. Options on the command line override
-the environment, which overrides `localsmc config`.
+A pipe or file on standard input is put before the problem; without a problem, it is the problem. Add
+`</dev/null` where standard input is not meant, as in a loop that reads from a file. Put `--` before a
+problem that begins with a dash. Options on the command line override the environment, which overrides
+`localsmc config`.
 
 With several methods, a table is printed to standard output: for each method its answer, the answer's
 share of the weight, the effective number of completions (ESS), the decoded tokens and the time.
@@ -82,7 +83,7 @@ def solve(session: CommandSession, /, **given: Any) -> None:
     """
     options = SolveOptions(**given)
     session.output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
-    problem = read_problem(options.problem, options.prompt, options.file)
+    problem = read_problem(options.problem, options.prompt, options.file, session.output.note)
     job = _job(session, problem, options)
     with (
         ExitStack() as until_printed,

@@ -4,8 +4,10 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -1026,15 +1028,70 @@ def test_a_model_in_a_folder_with_spaces(random_llama, tmp_path):
 
 
 @posix
-def test_an_argument_does_not_wait_for_a_silent_pipe():
+def test_a_silent_pipe_is_named_and_ctrl_c_ends_the_wait():
     reading, writing = os.pipe()
-    try:
-        code, out, _ = process_with(reading, "solve", "x", *SMALL, "-q")
-    finally:
-        os.close(reading)
-        os.close(writing)
+    with popen("solve", "x", *SMALL, stdin=reading) as child:
+        first = child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=DEADLINE)
+    os.close(reading)
+    os.close(writing)
+    assert b"standard input" in first
+    assert b"`</dev/null`" in first
+    assert (child.returncode, out, err) == (130, b"", b"Interrupted, without a result\n")
+
+
+@posix
+@pytest.mark.parametrize("how", ["pipe", "socket", "file", "FIFO"])
+@pytest.mark.parametrize("way", [["The sum?"], ["-p", "The sum?"]])
+def test_what_stdin_holds_comes_before_the_problem(tmp_path, how, way):
+    text = "1, 2, 3\nand é\n"
+    shown = json.dumps("1, 2, 3\nand é\n\nThe sum?", ensure_ascii=False)[1:-1]
+    arguments = ["solve", *way, *SMALL, "-v"]
+    if how == "pipe":
+        code, _, err = process(*arguments, stdin=text.encode())
+    elif how == "socket":
+        ours, theirs = socket.socketpair()
+        ours.sendall(text.encode())
+        ours.close()
+        with theirs:
+            code, _, err = process_with(theirs, *arguments)
+    else:
+        path = tmp_path / "notes"
+        if how == "FIFO":
+            os.mkfifo(path)
+            threading.Thread(target=path.write_text, args=[text]).start()
+        else:
+            path.write_text(text)
+        with path.open("rb") as stdin:
+            code, _, err = process_with(stdin, *arguments)
     assert code == 0
-    assert out
+    assert shown in err
+
+
+@posix
+@pytest.mark.parametrize("text", [b"", b"\n", b"  \n\t\n"])
+def test_an_empty_pipe_adds_nothing(text):
+    code, _, err = process("solve", "The sum?", *SMALL, "-v", stdin=text)
+    assert code == 0
+    assert "user\\nThe sum?<|im_end|>" in err
+
+
+@posix
+def test_dev_null_and_a_closed_stdin_add_nothing():
+    with open(os.devnull, "rb") as null:
+        assert process_with(null, "solve", "x", *SMALL, "-q")[0] == 0
+    command = ["bash", "-c", 'exec "$0" "$@" <&-', sys.executable, "-c", PROGRAM, "solve", "x", *SMALL, "-q"]
+    child = subprocess.run(command, capture_output=True, timeout=DEADLINE)
+    assert (child.returncode, child.stderr) == (0, b"")
+    assert child.stdout
+
+
+@posix
+def test_a_pipe_that_is_not_text_is_refused():
+    code, out, err = process("solve", "x", *SMALL, stdin=b"\xff\xfe\x00")
+    assert (code, out) == (2, "")
+    assert "standard input is not UTF-8 text" in err
 
 
 def process_with(stdin, *arguments):
