@@ -174,7 +174,7 @@ class ChatSession:
         else:
             is_bare = self.hides_thought
             output.text(reasoning.reply(result.text, solving.closing) if is_bare else result.text)
-        output.note(figures_line(result))
+        output.note(figures_line(result, fills_context=solving.fills_context))
         print_timings(output, result)
         if outcome == "decided":
             output.note(decided_line(result))

@@ -24,7 +24,7 @@ from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_tabl
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
-from localsmc_cli.ui.summary import decided_line, summary
+from localsmc_cli.ui.summary import decided_line, remarks, summary
 from localsmc_cli.ui.trace_writer import TraceWriter
 
 if TYPE_CHECKING:
@@ -242,7 +242,13 @@ def _run(desk: _JobContext, spec: MethodSpec) -> Attempt:
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
         if job.is_comparison:
             print_timings(desk.session.output, result)
-        return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
+        return Attempt(
+            label=spec.label,
+            outcome=outcome,
+            result=result,
+            exchange=exchange(solving, result),
+            remarks=remarks(result, fills_context=solving.fills_context),
+        )
 
 
 # --- reporting it --------------------------------------------------------------------------------
@@ -257,6 +263,8 @@ def _print_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json:
     else:
         output.text(result.text)
         output.note(summary(result))
+    for remark in attempt.remarks:
+        output.note(remark)
     print_timings(output, result)
     if outcome == "budget":
         output.note(f"stopped by the budget of {job.settings.budget:g} s: {partial_result(result)}")

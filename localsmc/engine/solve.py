@@ -18,7 +18,7 @@ from localsmc.engine import context_size, output_format, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
-from localsmc.engine.settings import Settings
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.engine.usage import COUNTS, draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
@@ -190,6 +190,12 @@ class Generation:
             self.was_cut = True
             raise StopIteration
         return next(self.run)
+
+    @property
+    def fills_context(self) -> bool:
+        """Whether the token limit is what the context holds, so that a higher one allows no more."""
+        asked = self.settings.n_predict or self.model.source.defaults.n_predict
+        return asked == AS_MANY_AS_FIT or self.n_tokens < asked
 
     def close(self) -> None:
         """Free the contexts that were opened here."""

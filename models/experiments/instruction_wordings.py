@@ -32,9 +32,9 @@ from localsmc_models.error_boundary import run
 WORDINGS: dict[str, str | None] = {
     "none": None,
     "boxed": "Reason step by step, and put your final answer within \\boxed{}.",
-    "answer-line": "Give your final answer on the last line, after \"Answer:\".",
-    "steps-answer": "Think step by step, and end with \"Answer:\" and the final answer.",
-    "the-answer-is": "Work it out step by step, and end with \"The answer is\" and the final answer.",
+    "answer-line": 'Give your final answer on the last line, after "Answer:".',
+    "steps-answer": 'Think step by step, and end with "Answer:" and the final answer.',
+    "the-answer-is": 'Work it out step by step, and end with "The answer is" and the final answer.',
 }
 """The name of each wording and its text, None for the bare problem."""
 

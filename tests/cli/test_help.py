@@ -92,7 +92,11 @@ def test_examples_run(workplace, monkeypatch):
             if "localsmc/bash" in example or "bash-completion" in example:
                 (workplace / "home/.local/share/bash-completion/completions").mkdir(parents=True)
             child = subprocess.run(
-                ["bash", "-c", example], cwd=workplace, stdin=subprocess.DEVNULL, capture_output=True, timeout=120
+                ["bash", "-c", example],
+                cwd=workplace,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=120,
             )
             if child.returncode:
                 failed.append((example, child.returncode, child.stderr.decode()))

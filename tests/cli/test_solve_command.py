@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from program import PROGRAM
@@ -29,7 +30,7 @@ from localsmc.methods.spec import (
 from localsmc.results import AnswerShare
 from localsmc_cli.options import choices
 from localsmc_cli.root import COMMANDS
-from localsmc_cli.ui.summary import percent, share_lines
+from localsmc_cli.ui.summary import drawn_line, percent, share_lines
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
 
@@ -359,6 +360,55 @@ def test_stdout_has_the_text_and_stderr_the_rest(cli):
     assert "seed 1" in err
     for share in result["answers"]:
         assert percent(share["weight"]) in err
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_cut_text_is_called_cut_with_what_to_type(cli, form):
+    arguments = ["solve", "What is 17 * 23?", "-t", "1", "-N", "1", "-s", "1", *form]
+    assert "the text was cut at 12 tokens; add `-n 24` for more\n" in cli(*arguments, "-n", "12")[2]
+    assert "was cut" not in cli(*arguments)[2]
+    assert "was cut" not in cli(*arguments, "-n", "12", "-q")[2]
+    full = cli(*arguments, "-n", "500", "-c", "40")[2]
+    assert re.search(r"the text was cut at \d+ tokens; the context is full: ", full)
+    assert "add `-n" not in full
+
+
+ANSWERS = (("7", 0.5), ("8", 0.3), (None, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("select", "answers", "own", "leading"),
+    [
+        ("draw", ANSWERS, "8", "7 (50 %)"),
+        ("draw", ANSWERS, None, "7 (50 %)"),
+        ("draw", ANSWERS, "7", None),
+        ("draw", ANSWERS, "14/2", None),
+        ("majority", ANSWERS, "8", None),
+        ("draw", ((None, 0.9), ("7", 0.1)), None, None),
+        ("draw", ((None, 0.8), ("7", 0.15), ("8", 0.05)), "8", "7 (15 %)"),
+        ("draw", (("7", 0.5), ("8", 0.5)), "8", None),
+        ("draw", ((None, 1.0),), None, None),
+    ],
+)
+def test_a_drawn_text_beside_a_heavier_answer_says_so(select, answers, own, leading):
+    config = {"select": select}
+    shares = tuple(AnswerShare(answer=answer, weight=weight, count=1) for answer, weight in answers)
+    result = SimpleNamespace(answer=own, answers=shares, method=SimpleNamespace(config=config))
+    line = drawn_line(result)
+    expected = f"this text was drawn by weight; the leading answer is {leading}: add `--select majority`"
+    assert line is None if leading is None else line.startswith(expected)
+
+
+def test_a_drawn_text_that_does_not_lead_is_remarked_on(cli):
+    arguments = ["What is 347 * 86?", "-t", "1", "--alpha", "1", "--json"]
+    found = [cli("solve", *arguments, "-s", seed)[1:] for seed in range(4)]
+    for out, err in found:
+        result = json.loads(out)
+        weights = {share["answer"]: share["weight"] for share in result["answers"]}
+        own = weights[result["answer"]]
+        leading = max(weight for answer, weight in weights.items() if answer is not None)
+        assert ("was drawn by weight" in err) is (leading > own)
+    assert any("was drawn by weight" in err for _, err in found)
 
 
 def test_quiet_writes_the_text_only(cli):
