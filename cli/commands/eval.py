@@ -29,10 +29,11 @@ from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
+from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
 from localsmc_cli.ui.progress import progress
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
     from localsmc.evals.runner import Plan
     from localsmc.evals.tasks import Task
 
@@ -73,6 +74,7 @@ problems_options = common_options.together(
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
+    common_options.box_option(_problems, "auto = on, except for base models"),
     common_options.reasoning_option(_problems),
 )
 
@@ -209,11 +211,16 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
         if folder.n_cut:
             output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
         warn_idle_gpus(output, plan.load)
+
+        def loaded(model: Model) -> None:
+            print_offload(output, model)
+            print_form(output, model, plan.settings)
+
         evaluation = Evaluation(
             plan,
             folder,
             should_stop=lambda: session.interrupts.is_requested,
-            on_load=lambda model: print_offload(output, model),
+            on_load=loaded,
         )
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
         began, in_methods, n_new = time.perf_counter(), 0.0, 0

@@ -15,7 +15,7 @@ from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.downloads import find_models
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import draft_name, model_name
-from localsmc_cli.inputs.parsed_options import GenerationOptions
+from localsmc_cli.inputs.parsed_options import GenerationOptions, RawOptions
 from localsmc_cli.inputs.problem_text import read_problem
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
@@ -23,7 +23,7 @@ from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
+from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
 from localsmc_cli.ui.summary import decided_line, remarks, summary
 from localsmc_cli.ui.trace_writer import TraceWriter
 
@@ -51,13 +51,12 @@ share of the weight, the effective number of completions (ESS), the decoded toke
 
 
 @dataclass(kw_only=True, frozen=True)
-class SolveOptions(GenerationOptions):
+class SolveOptions(RawOptions, GenerationOptions):
     """All options of `localsmc solve`."""
 
     problem: tuple[str, ...]
     prompt: str | None
     file: str | None
-    raw: bool
     as_json: bool
     transcript: str | None
     trace: str | None
@@ -133,7 +132,7 @@ def _job(session: CommandSession, problem: str, options: SolveOptions) -> _Job:
     check_draft(methods, named_draft, [] if name is None else [name])
     settings = settings_of(
         options, options, prompt=options, limits=options, grammar=options, seed=options.seed,
-        select=options.select, raw=options.raw,
+        select=options.select, raw=options,
     )  # fmt: skip
     path = None if options.transcript is None else expand_user(options.transcript)
     if path is not None:
@@ -207,6 +206,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_printed
             settings=job.settings,
         ) as model:
             print_offload(output, model)
+            print_form(output, model, job.settings)
             if job.name is None:
                 output.note(f"no model is given, so the embedded one answers ({card(EMBEDDED).description})")
             desk = _JobContext(
@@ -247,6 +247,7 @@ def _run(desk: _JobContext, spec: MethodSpec) -> Attempt:
             outcome=outcome,
             result=result,
             exchange=exchange(solving, result),
+            expects_answer=solving.expects_answer,
             remarks=remarks(result, fills_context=solving.fills_context),
         )
 
@@ -262,7 +263,7 @@ def _print_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json:
         output.json(result.to_json())
     else:
         output.text(result.text)
-        output.note(summary(result))
+        output.note(summary(result, expects_answer=attempt.expects_answer))
     for remark in attempt.remarks:
         output.note(remark)
     print_timings(output, result)

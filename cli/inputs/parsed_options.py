@@ -96,7 +96,16 @@ class PromptOptions:
     """How a problem is put to the model."""
 
     system: str | None
+    box: str | None
     reasoning: str | None
+
+
+@dataclass(kw_only=True, frozen=True)
+class RawOptions:
+    """A problem's text as the whole prompt."""
+
+    raw: bool
+    special: bool
 
 
 @dataclass(kw_only=True, frozen=True)

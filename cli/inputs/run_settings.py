@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from localsmc.errors import ConfigError
-from localsmc_cli.config.provenance import origin
+from localsmc_cli.config.provenance import is_typed, origin
 from localsmc_cli.inputs.parsed_options import (
     ContextSizeOptions,
     DraftOptions,
@@ -17,11 +17,12 @@ from localsmc_cli.inputs.parsed_options import (
     LimitOptions,
     LoadingOptions,
     PromptOptions,
+    RawOptions,
 )
 from localsmc_cli.inputs.problem_text import checked_text, file_text
 
 if TYPE_CHECKING:
-    from localsmc.engine.settings import Settings
+    from localsmc.engine.settings import Box, Settings
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
 
@@ -82,7 +83,7 @@ def settings_of(
     grammar: GrammarOptions | None = None,
     seed: int = -1,
     select: str | None = None,
-    raw: bool = False,
+    raw: RawOptions | None = None,
 ) -> Settings:
     """How to put and answer a problem, by the groups of options that a command has."""
     from localsmc.engine.settings import Settings
@@ -95,7 +96,9 @@ def settings_of(
         json_schema=None if grammar is None else _json_schema(grammar),
         seed=None if seed == -1 else seed,
         select=select,
-        raw=raw,
+        box=_box(prompt, raw),
+        raw=raw is not None and raw.raw,
+        special=raw is not None and raw.special,
         system=None if prompt is None else prompt.system,
         thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
         n_threads=max(0, context.n_threads or 0),
@@ -103,6 +106,12 @@ def settings_of(
         **_with_value(context, sizes),
         **({} if limits is None else _with_value(limits, ends)),
     )
+
+
+def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
+    """The instruction; one that was not typed gives way to `--raw`."""
+    box = "auto" if prompt is None or prompt.box is None else prompt.box
+    return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

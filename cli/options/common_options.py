@@ -30,6 +30,37 @@ def system_option(heading: Heading) -> Decorator[Any]:
     )
 
 
+def box_option(heading: Heading, default: str) -> Decorator[Any]:
+    """Whether the model is asked to state its answer."""
+    return heading(
+        "--box",
+        type=Switch(),
+        metavar="on|off|auto",
+        rare=True,
+        help=f"Ask for the final answer in \\boxed{{}} below the problem.  [default: {default}]",
+    )
+
+
+def raw_options(heading: Heading) -> Decorator[Any]:
+    """The problem's text as the whole prompt."""
+    return together(
+        heading(
+            "--raw",
+            is_flag=True,
+            default=False,
+            rare=True,
+            help="Continue the problem's text verbatim, without chat template or instruction.",
+        ),
+        heading(
+            "--special",
+            is_flag=True,
+            default=False,
+            rare=True,
+            help="With --raw: read control tokens such as <|im_start|> in the text.",
+        ),
+    )
+
+
 def mode_options(heading: Heading, verbose_help: str = "Also print llama.cpp's log.") -> Decorator[Any]:
     """How much is printed to standard error; see `Output.set_modes`."""
     return together(
@@ -104,13 +135,12 @@ problem_options = together(
         help="Read the problem from FILE, or stdin if `-`.",
     ),
     system_option(_problem),
-    _problem(
-        "--raw",
-        is_flag=True,
-        default=False,
-        rare=True,
-        help="Continue the problem's text verbatim, without chat template or instruction.",
+    box_option(
+        _problem,
+        "auto = for a problem with a short answer, a neutral sentence asks for it, unless --system or a"
+        " grammar says how to reply",
     ),
+    raw_options(_problem),
     reasoning_option(_problem),
 )
 

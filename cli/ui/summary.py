@@ -41,8 +41,10 @@ def short(answer: str) -> str:
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 
-def summary(result: Result) -> str:
-    """The answer, the distribution over answers, and the cost."""
+def summary(result: Result, *, expects_answer: bool) -> str:
+    """The answer, the distribution over answers, and the cost; only the cost of prose without an answer."""
+    if not expects_answer and all(share.answer is None for share in result.answers):
+        return f"\n{_account(result)}"
     confidence = f" (confidence: {result.confidence})" if result.confidence else ""
     lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{confidence}"]
     n_texts = sum(share.count for share in result.answers)
@@ -83,7 +85,7 @@ def cut_line(result: Result, *, fills_context: bool) -> str | None:
         if fills_context
         else f"add `-n {2 * shown.n_tokens}` for more"
     )
-    return f"the text was cut at {shown.n_tokens} tokens; {what_to_do}"
+    return f"the text was cut at {_tokens(shown.n_tokens)}; {what_to_do}"
 
 
 def drawn_line(result: Result) -> str | None:
@@ -107,7 +109,11 @@ def _cut(result: Result, fills_context: bool) -> str:
     if shown is None or shown.finish_reason != "length":
         return ""
     more = "the context is full" if fills_context else f"`-n {2 * shown.n_tokens}` allows more"
-    return f" · cut off at {shown.n_tokens} tokens; {more}"
+    return f" · cut off at {_tokens(shown.n_tokens)}; {more}"
+
+
+def _tokens(n: int) -> str:
+    return f"{n} token{'s' * (n != 1)}"
 
 
 def _shown(result: Result) -> Completion | None:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 
 import numpy as np
 
-from localsmc.engine import context_size, output_format, prompting
+from localsmc.engine import context_size, instruction, output_format, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
@@ -62,7 +62,8 @@ class Generation:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = prompt or prompting.build_prompt(model, problem, settings)
+        prompt = prompt or prompting.build_prompt(model, problem, settings)
+        self.prompt_text, self.prompt, self.instruction = prompt
         self.closing = self._end_tag()
         """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
@@ -192,6 +193,12 @@ class Generation:
         return next(self.run)
 
     @property
+    def expects_answer(self) -> bool:
+        """Whether the prompt or the model's training asks for an answer, or a vote needs one."""
+        votes = self._select in ("majority", "distinct")
+        return votes or instruction.expects_answer(self.model, self.instruction, self.settings)
+
+    @property
     def fills_context(self) -> bool:
         """Whether the token limit is what the context holds, so that a higher one allows no more."""
         asked = self.settings.n_predict or self.model.source.defaults.n_predict
@@ -289,7 +296,10 @@ class Generation:
         return {
             "select": self._select,
             "system": settings.system,
+            "box": settings.box,
+            "instruction": self.instruction,
             "raw": settings.raw,
+            "special": settings.special,
             "thinking": settings.thinking,
             "stop": list(settings.stop),
             "stop_at_box": settings.stop_at_box,

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from localsmc.engine import context_size, prompting
+from localsmc.engine.instruction import settings_of_task
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
@@ -195,6 +196,7 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
+        self._settings = settings_of_task(model, plan.settings)
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
@@ -214,7 +216,7 @@ class _TaskSession:
 
     def _cells(self) -> int:
         """Context size that suffices for every problem that fits, with every method; other problems fail."""
-        settings, found = self._plan.settings, {256}
+        settings, found = self._settings, {256}
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
                 for method in self._methods.values():
@@ -224,7 +226,7 @@ class _TaskSession:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.build_prompt(self._model, item.question, self._plan.settings).tokens)
+            return len(prompting.build_prompt(self._model, item.question, self._settings).tokens)
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
@@ -248,7 +250,7 @@ class _TaskSession:
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """Run one problem with one method; the fields of its line."""
-        settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
+        settings = replace(self._settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
         with Generation(
             self._model,

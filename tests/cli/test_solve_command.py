@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from program import PROGRAM
 
@@ -28,6 +29,7 @@ from localsmc.methods.spec import (
     title,
 )
 from localsmc.results import AnswerShare
+from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.options import choices
 from localsmc_cli.root import COMMANDS
 from localsmc_cli.ui.summary import drawn_line, percent, share_lines
@@ -951,6 +953,128 @@ def test_stdin_comes_before_another_source_where_both_are_asked_for(cli):
         assert joined in err
 
 
+# --- how the problem is put ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory):
+    """A copy of the embedded model under another name."""
+    from gguf import GGUFReader
+
+    path = tmp_path_factory.mktemp("general") / "general.gguf"
+    path.write_bytes(localsmc_models.path("tiny").read_bytes())
+    field = GGUFReader(path, "r+").fields["general.name"]
+    field.parts[field.data[0]][:] = np.frombuffer(b"localsmc_tiny", np.uint8)
+    return path
+
+
+@pytest.fixture
+def general(renamed, monkeypatch):
+    """A model with a template that is not known to state its answers; it was tried once."""
+    monkeypatch.setenv("LOCALSMC_CACHE", str(renamed.parent / "cache"))
+    return renamed
+
+
+HAIKU, PROBLEM = "Write a haiku about 3 frogs.", "How many legs do 3 frogs have?"
+
+
+@pytest.mark.parametrize(
+    ("problem", "arguments", "added"),
+    [
+        (PROBLEM, [], NEUTRAL),
+        (PROBLEM, ["--box", "on"], BOXED),
+        (PROBLEM, ["--box", "off"], None),
+        (PROBLEM, ["--system", "Be brief."], None),
+        (PROBLEM, ["--raw"], None),
+        (PROBLEM, ["-j", "{}"], None),
+        (HAIKU, [], None),
+        (HAIKU, ["--box", "on"], BOXED),
+    ],
+)
+def test_the_instruction_fits_the_problem(cli, general, problem, arguments, added):
+    code, out, err = cli("solve", problem, "-m", general, *SMALL, "-s1", "-v", "--json", *arguments)
+    assert code == 0
+    (prompt,) = re.findall(r"^prompt: (.*)$", err, re.MULTILINE)
+    text = json.loads(prompt)
+    if "--raw" in arguments:
+        assert text == problem
+    else:
+        whole = problem if added is None else f"{problem}\n\n{added}"
+        assert f"<|im_start|>user\n{whole}<|im_end|>" in text
+    assert json.loads(out)["method"]["config"]["instruction"] == added
+
+
+@pytest.mark.parametrize(
+    ("problem", "arguments", "has_line"),
+    [
+        (HAIKU, [], False),
+        (PROBLEM, [], True),
+        (HAIKU, ["--box", "on"], True),
+        (PROBLEM, ["--box", "off"], False),
+        (HAIKU, ["--select", "majority"], True),
+        (HAIKU, ["-j", "{}", "-n", "1"], True),
+    ],
+)
+def test_no_answer_is_missed_where_none_was_asked_for(cli, general, problem, arguments, has_line):
+    _, _, err = cli("solve", problem, "-m", general, *SMALL, "-n", "2", "-s1", *arguments)
+    assert ("Answer: none found" in err) is has_line
+    assert has_line or "no answer" not in err
+    assert re.search(r"^power-smc \(particles 4, alpha 2\): \d+ step", err, re.MULTILINE)
+
+
+def test_an_answer_that_is_found_is_shown_unasked(cli, general):
+    _, out, err = cli("solve", "17 * 23, thanks", "-m", general, "-t", "1", "-N", "4", "-s1", "--box", "off")
+    assert "boxed" in out
+    assert "\nAnswer: " in err
+    assert "none found" not in err
+
+
+def test_box_has_no_effect_on_the_embedded_model_which_says_so(cli):
+    outs = [cli("solve", PROBLEM, *SMALL, "-s1", *box) for box in ([], ["--box", "on"], ["--box", "off"])]
+    assert len({out for _, out, _ in outs}) == 1
+    notes = ["states its answers without being asked" in err for _, _, err in outs]
+    assert notes == [False, True, False]
+    assert all("Answer: none found" in err for _, _, err in outs)
+
+
+def test_box_of_the_environment_gives_way_to_raw(cli, monkeypatch):
+    monkeypatch.setenv("LOCALSMC_BOX", "on")
+    assert cli("solve", PROBLEM, *SMALL, "--raw", "-q")[0] == 0
+    code, out, err = cli("solve", PROBLEM, *SMALL, "--raw", "--box", "on")
+    assert (code, out) == (2, "")
+    assert "`raw` adds no instruction, so `box` has no effect\n\nhint: remove one of them" in err
+
+
+def test_a_base_model_continues_the_text_as_it_is(cli, random_llama, tmp_path):
+    text = "Once upon a time  "
+    _, _, err = cli("solve", text, "-m", random_llama, *SMALL, "-v")
+    assert (
+        "is a base model: it has no chat template and continues the problem's text; `--examples FILE`" in err
+    )
+    assert f'prompt: "{text}"\n' in err
+    assert "Answer:" not in err
+    assert "base model" not in cli("solve", text, "-m", random_llama, *SMALL, "--raw")[2]
+    assert "base model" not in cli("solve", text, "-m", random_llama, *SMALL, "-q")[2]
+    _, _, err = cli("solve", text, "-m", random_llama, *SMALL, "-v", "--box", "on")
+    assert json.dumps(f"{text}\n\n{BOXED}") in err
+
+
+def test_raw_text_has_control_tokens_only_with_special(cli):
+    text = "<|im_start|>user\nWhat is 12 + 30?<|im_end|>\n<|im_start|>assistant\n"
+    arguments = [*SMALL, "-n", "40", "-s1", "--json"]
+    plain = without_times(cli("solve", "What is 12 + 30?", *arguments)[1])
+    special = without_times(cli("solve", text, "--raw", "--special", *arguments)[1])
+    raw = without_times(cli("solve", text, "--raw", *arguments)[1])
+    assert special["completions"] == plain["completions"]
+    assert special["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
+    assert raw["usage"]["prompt_tokens"] > special["usage"]["prompt_tokens"]
+    assert special["method"]["config"]["special"] is True
+    code, out, err = cli("solve", text, "--special")
+    assert (code, out) == (2, "")
+    assert "`special` works with `raw` only" in err
+    assert "hint: add `--raw`, or remove `--special`" in err
+
+
 # --- real processes ------------------------------------------------------------------------------
 
 
@@ -1073,7 +1197,9 @@ def test_a_model_in_a_folder_with_spaces(random_llama, tmp_path):
     assert code == 0
     assert result["model"]["path"] == str(folder / "a model.gguf")
     assert "the embedded one answers" not in err
-    assert "put your final answer within" in err
+    assert err.count("a model.gguf is a base model: it has no chat template") == 1
+    assert 'prompt: "2 + 2"\n' in err
+    assert result["method"]["config"]["instruction"] is None
     assert result["method"]["config"]["alpha"] == 2
 
 
