@@ -97,7 +97,16 @@ class PromptOptions:
 
     system: str | None
     examples: str | None
+    box: str | None
     reasoning: str | None
+
+
+@dataclass(kw_only=True, frozen=True)
+class RawOptions:
+    """A problem's text as the whole prompt."""
+
+    raw: bool
+    special: bool
 
 
 @dataclass(kw_only=True, frozen=True)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import expand_user
-from localsmc_cli.config.provenance import origin
+from localsmc_cli.config.provenance import is_typed, origin
 from localsmc_cli.inputs.parsed_options import (
     ContextSizeOptions,
     DraftOptions,
@@ -18,11 +18,12 @@ from localsmc_cli.inputs.parsed_options import (
     LimitOptions,
     LoadingOptions,
     PromptOptions,
+    RawOptions,
 )
 from localsmc_cli.inputs.problem_text import checked_text, file_text
 
 if TYPE_CHECKING:
-    from localsmc.engine.settings import Settings
+    from localsmc.engine.settings import Box, Settings
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
     from localsmc.text.examples import Examples
@@ -84,7 +85,7 @@ def settings_of(
     grammar: GrammarOptions | None = None,
     seed: int = -1,
     select: str | None = None,
-    raw: bool = False,
+    raw: RawOptions | None = None,
 ) -> Settings:
     """How to put and answer a problem, by the groups of options that a command has."""
     from localsmc.engine.settings import Settings
@@ -97,7 +98,9 @@ def settings_of(
         json_schema=None if grammar is None else _json_schema(grammar),
         seed=None if seed == -1 else seed,
         select=select,
-        raw=raw,
+        box=_box(prompt, raw),
+        raw=raw is not None and raw.raw,
+        special=raw is not None and raw.special,
         system=None if prompt is None else prompt.system,
         examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
         thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
@@ -112,6 +115,12 @@ def _examples(file: str) -> Examples:
     from localsmc.engine.example_file import read_examples
 
     return read_examples(expand_user(file))
+
+
+def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
+    """The instruction; one that was not typed gives way to `--raw`."""
+    box = "auto" if prompt is None or prompt.box is None else prompt.box
+    return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

@@ -14,13 +14,13 @@ from dataclasses import asdict
 
 import numpy as np
 
-from localsmc.engine import conclusion, context_size, output_format, prompting, usage
+from localsmc.engine import conclusion, context_size, instruction, output_format, prompting, usage
 from localsmc.engine.beginnings import beginnings
 from localsmc.engine.completion_reader import CompletionReader
 from localsmc.engine.conclusion import UnansweredText
 from localsmc.engine.load import Model
 from localsmc.engine.prompting import ModelPrompts, Prompt
-from localsmc.engine.settings import Settings
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.lm.shared_beginning import SharedBeginning
@@ -28,7 +28,7 @@ from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedT
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
-from localsmc.selection import answer_shares, choose, confidence
+from localsmc.selection import BY_VOTE, answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
 from localsmc.text.stop_rule import StopRule
 from localsmc.version import __version__
@@ -65,7 +65,8 @@ class Generation:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = prompt or prompting.build_prompt(model, problem, settings)
+        prompt = prompt or prompting.build_prompt(model, problem, settings)
+        self.prompt_text, self.prompt, self.instruction = prompt
         self.closing = self._end_tag()
         """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
@@ -224,6 +225,18 @@ class Generation:
         except _Interrupted:
             self.was_cut = self._has_timed_out()
 
+    @property
+    def expects_answer(self) -> bool:
+        """Whether the prompt or the model's training asks for an answer, or a vote needs one."""
+        votes = self._select in BY_VOTE
+        return votes or instruction.expects_answer(self.model, self.instruction, self.settings)
+
+    @property
+    def fills_context(self) -> bool:
+        """Whether the token limit is what the context holds, so that a higher one allows no more."""
+        asked = self.settings.n_predict or self.model.source.defaults.n_predict
+        return asked == AS_MANY_AS_FIT or self.n_tokens < asked
+
     def close(self) -> None:
         """Free the contexts that were opened here."""
         self._closes.close()
@@ -309,7 +322,10 @@ class Generation:
         return {
             "select": self._select,
             "system": settings.system,
+            "box": settings.box,
+            "instruction": self.instruction,
             "raw": settings.raw,
+            "special": settings.special,
             "thinking": settings.thinking,
             "stop": list(self.stop.strings),
             "examples": None if settings.examples is None else settings.examples.to_json(),

@@ -17,6 +17,7 @@ from typing import Any
 
 from localsmc.engine import context_size, prompting
 from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
+from localsmc.engine.instruction import settings_of_task
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
@@ -208,12 +209,13 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
-        self._settings = plan.settings
+        settings = plan.settings
+        if task.examples is not None:
+            settings = replace(settings, examples=task.examples)
+        self._settings = settings_of_task(model, settings)
         if plan.settings.conclude == "auto":
             is_graded = any(item.gold is not None for item in task.items)
             self._settings = replace(self._settings, conclude="on" if is_graded else "off")
-        if task.examples is not None:
-            self._settings = replace(self._settings, examples=task.examples)
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()

@@ -121,7 +121,9 @@ def test_what_was_typed_stays_with_the_methods(tmp_path):
 
 
 def test_a_reply_that_was_cut_says_so(tmp_path):
-    assert "cut off at 12 tokens; `-n` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
+    assert (
+        "cut off at 12 tokens; `-n 24` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
+    )
 
 
 def test_a_transcripts_model_is_not_downloaded_unasked(tmp_path):
