@@ -31,6 +31,7 @@ from localsmc.methods import Method
 from localsmc.results import ConclusionUsage
 from localsmc.selection import BY_VOTE
 from localsmc.text import reasoning
+from localsmc.text.request import wants_answer
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -40,13 +41,14 @@ MAX_TOKENS = 32
 """The longest answer, in tokens."""
 
 
-def resolved(settings: Settings, method: Method) -> Settings:
-    """The settings with `conclude` on or off: "auto" is on if the selector votes on answers."""
+def resolved(settings: Settings, method: Method, problem: str) -> Settings:
+    """The settings with `conclude` on or off: "auto" is on if a selector votes on the answers to a problem."""
     if settings.conclude != "auto":
         return settings
     is_free = not settings.raw and not settings.is_restricted
     votes = (settings.select or method.select) in BY_VOTE
-    return replace(settings, conclude="on" if is_free and votes else "off")
+    is_problem = settings.box == "on" or wants_answer(problem)
+    return replace(settings, conclude="on" if is_free and votes and is_problem else "off")
 
 
 def request_tokens(model: Model, closing: str = "") -> TokenIds:
@@ -96,6 +98,7 @@ def conclude(
     ordered = sorted(texts, key=lambda text: text.asked.tolist())
     held, rest = _take_back(slots, ordered)
     found = _read(slots, held, check) if held else {}
+    n_read = len(held)
     n_prompt, rows, calls = 0, slots.rows - before[0], slots.decode_calls - before[1]
     # What the run itself cost stays as it was.
     slots.rows, slots.decode_calls, slots.peak_rows, slots.peak_cells = before
@@ -105,11 +108,12 @@ def conclude(
         # A model with one sequence has one text at a time, which takes the prompt's slot.
         taken = [root] if fresh.n_slots == 1 else [fresh.fork(root) for _ in group]
         found |= _read(fresh, list(zip(taken, group, strict=True)), check)
+        n_read += len(group)
         n_prompt, rows, calls = n_prompt + fresh.prompt_rows, rows + fresh.rows, calls + fresh.decode_calls
     return Conclusions(
         texts=found,
         usage=ConclusionUsage(
-            texts=len(texts),
+            texts=n_read,
             prompt_tokens=n_prompt,
             rows=rows,
             decode_calls=calls,

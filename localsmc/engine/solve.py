@@ -55,7 +55,7 @@ class Generation:
         draft_context: LanguageModel | None = None,
     ) -> None:
         self.method = checked_for(model.method() if method is None else method, settings.select)
-        settings = conclusion.resolved(settings, self.method)
+        settings = conclusion.resolved(settings, self.method, problem)
         self.draft = model.require_draft() if draft_kind(self.method) else None
         self._began = time.perf_counter()
         self.model, self.settings, self._is_stopped = model, settings, is_stopped

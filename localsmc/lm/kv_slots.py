@@ -168,8 +168,10 @@ class KVSlots:
         self._aside[history.tobytes()] = slot
 
     def find_aside(self, history: TokenIds) -> int | None:
-        """A slot that was set aside with a history that begins with this one; None if there is none."""
+        """A slot that was set aside with this history, or with one that begins with it; None if none was."""
         start = history.tobytes()
+        if start in self._aside:
+            return self._aside[start]
         return next((slot for held, slot in self._aside.items() if held.startswith(start)), None)
 
     def take_back(self, slot: int) -> None:

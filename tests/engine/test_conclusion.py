@@ -290,17 +290,23 @@ def test_asking_for_a_result_early_concludes_nothing(embedded):
 
 
 @pytest.mark.parametrize(
-    ("method", "select", "is_on"),
-    [("power-smc", None, False), ("power-smc", "majority", True), ("self-consistency", None, True)],
+    ("method", "select", "problem", "is_on"),
+    [
+        ("power-smc", None, PROBLEM, False),
+        ("power-smc", "majority", PROBLEM, True),
+        ("power-smc", "distinct", PROBLEM, True),
+        ("self-consistency", None, PROBLEM, True),
+        ("self-consistency", None, "Write a poem about the sea.", False),
+    ],
 )
-def test_auto_is_on_for_selectors_that_vote(embedded, method, select, is_on):
-    found = conclusion.resolved(settings(select=select), embedded.method(method))
+def test_auto_is_on_for_selectors_that_vote_on_a_problem(embedded, method, select, problem, is_on):
+    found = conclusion.resolved(settings(select=select), embedded.method(method), problem)
     assert found.conclude == ("on" if is_on else "off")
 
 
 @pytest.mark.parametrize("changed", [{"raw": True}, {"grammar": 'root ::= "a"'}])
 def test_auto_is_off_where_no_answer_is_asked_for(embedded, changed):
-    found = conclusion.resolved(settings(select="majority", **changed), embedded.method())
+    found = conclusion.resolved(settings(select="majority", **changed), embedded.method(), PROBLEM)
     assert found.conclude == "off"
 
 
