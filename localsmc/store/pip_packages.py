@@ -5,7 +5,6 @@ Reads the list of files that pip wrote down; imports and runs nothing of a packa
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterator
@@ -49,12 +48,11 @@ def find(name: str) -> LocalModel:
 
 def find_named(name: str) -> LocalModel:
     """A model of NAMED; raises ModelNotFound, which says how to install it."""
-    try:
-        found = find(NAMED[name])
-    except ModelNotFound as error:
+    if _installed(NAMED[name]) is None:
         raise ModelNotFound(
             f"the model `{name}` is not installed", hint=f"run: pip install 'localsmc[{name}]'"
-        ) from error
+        )
+    found = find(NAMED[name])
     return LocalModel(name=name, paths=found.paths, removal=found.removal)
 
 
@@ -75,15 +73,21 @@ def _distribution(package: str) -> metadata.Distribution:
             f"`{PREFIX}{package}` names no Python package",
             hint=f"write it as {PREFIX}PACKAGE or {PREFIX}PACKAGE/FILE.gguf",
         )
+    if (found := _installed(package)) is not None:
+        return found
+    names = [model.name.removeprefix(PREFIX) for model in models()]
+    near = get_close_matches(package, names, 1, 0.7)
+    hint = f"did you mean `{PREFIX}{near[0]}`? if not, " if near else ""
+    raise ModelNotFound(
+        f"the Python package `{package}` is not installed", hint=f"{hint}run: pip install {package}"
+    )
+
+
+def _installed(package: str) -> metadata.Distribution | None:
     try:
         return metadata.distribution(package)
-    except metadata.PackageNotFoundError as error:
-        names = [model.name.removeprefix(PREFIX) for model in models()]
-        near = get_close_matches(package, names, 1, 0.7)
-        hint = f"did you mean `{PREFIX}{near[0]}`? if not, " if near else ""
-        raise ModelNotFound(
-            f"the Python package `{package}` is not installed", hint=f"{hint}run: pip install {package}"
-        ) from error
+    except metadata.PackageNotFoundError:
+        return None
 
 
 def _files(distribution: metadata.Distribution) -> list[str]:
@@ -148,7 +152,6 @@ def _has_pieces(distribution: metadata.Distribution) -> bool:
 
 def _required(distribution: metadata.Distribution) -> Iterator[metadata.Distribution]:
     """The installed packages that a package needs."""
-    for requirement in distribution.requires or ():
-        name = _PACKAGE.match(requirement)
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            yield metadata.distribution(name[0] if name else "")
+    names = (_PACKAGE.match(requirement) for requirement in distribution.requires or ())
+    found = (_installed(name[0]) for name in names if name is not None)
+    return (one for one in found if one is not None)
