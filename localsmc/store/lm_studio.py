@@ -160,7 +160,7 @@ def _model(one: _Found, known: Sequence[_Found]) -> LocalModel:
 def _choose_from(found: Sequence[_Found], known: Sequence[_Found]) -> str:
     if not found:
         return _NONE
-    names = [_model(one, known).name for one in found]
+    names = sorted((_model(one, known).name for one in found), key=str.lower)
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return f"choose from: {', '.join(names[:_SHOWN])}{more}"
 

@@ -14,6 +14,8 @@ class LocalModel:
     paths: tuple[Path, ...]
     removal: str
     """How to delete the model: what to type, or what to do."""
+    sha256: str | None = None
+    """Set if it is known without reading the file."""
     title: str | None = None
     """A short name for tables, if the file's own name says nothing."""
     notice: str | None = None

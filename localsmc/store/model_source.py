@@ -136,14 +136,18 @@ def is_embedded(model: str) -> bool:
 def _source(meant: Path | str | LocalModel) -> ModelSource:
     if isinstance(meant, str):
         return embedded(meant)
-    path = meant.path if isinstance(meant, LocalModel) else meant
-    title, notice = (meant.title, meant.notice) if isinstance(meant, LocalModel) else (None, None)
-    # The Hugging Face cache and ollama name their blobs by their SHA-256.
-    blob = path.resolve().name.removeprefix("sha256-")
+    if isinstance(meant, LocalModel):
+        return ModelSource(
+            path=meant.path,
+            defaults=ModelDefaults(),
+            sha256=meant.sha256,
+            title=meant.title,
+            notice=meant.notice,
+        )
+    # The Hugging Face cache names its blobs by their SHA-256.
+    blob = meant.resolve().name
     is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
-    return ModelSource(
-        path=path, defaults=ModelDefaults(), sha256=blob if is_hash else None, title=title, notice=notice
-    )
+    return ModelSource(path=meant, defaults=ModelDefaults(), sha256=blob if is_hash else None)
 
 
 def _existing(model: str | Path) -> Path | None:

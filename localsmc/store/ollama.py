@@ -147,6 +147,7 @@ def _model(folder: Path, name: _Name, manifest: Path) -> LocalModel:
         name=typed,
         paths=(_blob(folder, name, digests[0]),),
         removal=_removal(name),
+        sha256=digests[0],
         title=str(name),
         notice=notice,
     )
