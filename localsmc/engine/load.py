@@ -122,7 +122,7 @@ def load(
     methods: Sequence[Method] = (),
     settings: Settings | None = None,
 ) -> Model:
-    """Load a model by path, alias or name on the hub, or the embedded one; and a draft model, if named.
+    """Load a model by any name that `-m` accepts, or the embedded one; and a draft model, if named.
 
     A model that is not in the Hugging Face cache is downloaded first; `access` says how, and gets the
     progress. Any other file than the embedded ones is checked in Python, then loaded once in a child

@@ -5,6 +5,7 @@ Reads the list of files that pip wrote down; imports and runs nothing of a packa
 
 from __future__ import annotations
 
+import csv
 import os
 import re
 from collections.abc import Iterator
@@ -92,11 +93,14 @@ def _installed(package: str) -> metadata.Distribution | None:
 
 def _files(distribution: metadata.Distribution) -> list[str]:
     """The GGUF files of a package and files named like pieces of one, relative to its folder."""
-    record = distribution.read_text("RECORD")
-    # Most packages have no GGUF file: parsing all their records would take a second.
-    if record is not None and ".gguf" not in record.lower():
+    try:
+        record = distribution.read_text("RECORD")
+        # Most packages have no GGUF file: parsing all their records would take a second.
+        if record is not None and ".gguf" not in record.lower():
+            return []
+        return [file.as_posix() for file in distribution.files or () if ".gguf" in file.name.lower()]
+    except (UnicodeDecodeError, csv.Error):  # one damaged package must not hide the models of the others
         return []
-    return [file.as_posix() for file in distribution.files or () if ".gguf" in file.name.lower()]
 
 
 def _gguf_files(distribution: metadata.Distribution) -> list[str]:

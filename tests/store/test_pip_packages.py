@@ -40,6 +40,8 @@ def site(tmp_path, monkeypatch, random_llama):
     install(site, "plain", {"plain/__init__.py": code})
     install(site, "lost", {"lost/x.gguf": None})
     install(site, "half", {"half/x-00001-of-00002.gguf": random_llama})
+    install(site, "damaged", {})
+    (site / "damaged-1.0.dist-info/RECORD").write_bytes(b"\xff.gguf,,\n")
     monkeypatch.setattr(sys, "path", [str(site)])
     return site
 
@@ -87,6 +89,7 @@ def test_a_model_is_found_by_package_and_file_in_any_spelling(site, typed, file)
         ("one-mode", "`one-mode` is not installed", "did you mean `pip:One-Model`? if not, run: pip"),
         ("plain", "`plain` has no complete GGUF file", "localsmc models list"),
         ("plain/x.gguf", "`plain` has no complete GGUF file", "localsmc models list"),
+        ("damaged", "`damaged` has no complete GGUF file", "localsmc models list"),
         ("lost", "`lost` has no complete GGUF file", "localsmc models list"),
         ("half", "`half` has no complete GGUF file", "localsmc models list"),
         ("pieces", "`pip:pieces` is not a GGUF file but pieces of one", "put the file together"),
