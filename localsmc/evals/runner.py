@@ -74,7 +74,7 @@ class Plan:
             else model_source.embedded(model_source.EMBEDDED_DRAFT)
         )
         header = reader.read_header(file.path)
-        return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
+        return [ModelSpec(name=file.name, file=self.draft, source=file, header=header).to_json()]
 
     def manifest(self) -> dict[str, Any]:
         """The content of manifest.json; hashes model files whose hash is not known."""
