@@ -114,6 +114,8 @@ def settings_of(
 def _examples(file: str) -> Examples:
     from localsmc.engine.example_file import read_examples
 
+    if not file:
+        raise ConfigError("`--examples` is empty", hint="give a file, or remove it")
     return read_examples(expand_user(file))
 
 

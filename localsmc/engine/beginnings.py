@@ -50,13 +50,14 @@ def beginning(model: Model, settings: Settings) -> TokenIds:
     """The tokens with which every problem's prompt begins: a function of the model and settings alone.
 
     They end after the last control token before the problem, because no text changes how what precedes one is
-    tokenised; without one, where the prompts of unlike problems part. Empty if they are few. A problem whose
-    prompt begins otherwise all the same, because the template rewrites it, shares nothing.
+    tokenised; without one, a token before the prompts of unlike problems part, which a blank before the
+    problem could change. Empty if they are few. A problem whose prompt begins otherwise all the same, because
+    the template rewrites it, shares nothing.
     """
     if settings.raw and settings.examples is None:
         return NOTHING
     shared = common_prefix([build_prompt(model, probe, settings).tokens for probe in _PROBES])
     controls = np.flatnonzero(np.isin(shared, model.llama.control_tokens))
-    if len(controls) and len(shared) - controls[-1] <= MOST_OF_A_HEAD:
-        shared = shared[: controls[-1] + 1]
+    ends_in_head = len(controls) and len(shared) - controls[-1] <= MOST_OF_A_HEAD
+    shared = shared[: controls[-1] + 1] if ends_in_head else shared[:-1]
     return shared if len(shared) >= LEAST_SHARED else NOTHING

@@ -60,7 +60,7 @@ def field_of(row: Row, names: Sequence[str], i: int, path: Path, what: str | Non
     expected = " or ".join(f"`{name}`" for name in names)
     near = get_close_matches(names[0], map(str, row), 1)
     suggestion = f"did you mean `--{what} {near[0]}`? " if near and what else ""
-    choice = f"choose one with `--{what} FIELD`" if what else f"call one of them {expected}"
+    choice = f"choose one with `--{what} FIELD`" if what else f"call one of them `{names[0]}`"
     raise MissingField(
         f"row {i + 1} of `{path}` has no field {expected}",
         hint=f"{suggestion}available fields: {available}; {choice}",

@@ -22,6 +22,7 @@ from localsmc.evals.model_specs import parse_models
 from localsmc.evals.run_folder import RunFolder
 from localsmc.evals.runner import Evaluation
 from localsmc.evals.tasks.few_shot import few_shot
+from localsmc.llama import LlamaContext
 from localsmc.text.examples import Examples, Pair
 
 METHODS = (
@@ -57,7 +58,7 @@ def test_fields_are_named_as_for_the_problems(tmp_path):
 
 def test_more_examples_than_rows_are_refused(tmp_path):
     path = written(tmp_path, [{"question": "What?", "answer": "That."}])
-    with pytest.raises(TaskError, match="has 1 rows, but 4 examples are asked for") as caught:
+    with pytest.raises(TaskError, match="4 examples are asked for, but .* has 1 row$") as caught:
         few_shot(None, 4, data=path)
     assert caught.value.hint == "use --fewshot 1"
 
@@ -123,20 +124,33 @@ def test_other_settings_come_to_the_same_as_well(settings, tmp_path):
     assert_same_however_it_is_run(tmp_path, parse_models(()), methods, **settings)
 
 
-def test_the_beginning_is_decoded_once(tmp_path, monkeypatch, embedded):
-    from localsmc.llama import LlamaContext
+@pytest.fixture
+def batches(monkeypatch):
+    """The number of tokens of each batch, and its sequences, of all contexts."""
+    found, decode = [], LlamaContext.decode
 
-    rows, decode = [], LlamaContext.decode
+    def recording(self, tokens, positions, seqs, **options):
+        found.append((len(tokens), set(seqs.tolist())))
+        return decode(self, tokens, positions, seqs, **options)
 
-    def counting(self, tokens, *arguments, **options):
-        rows.append(len(tokens))
-        return decode(self, tokens, *arguments, **options)
+    monkeypatch.setattr(LlamaContext, "decode", recording)
+    return found
 
-    monkeypatch.setattr(LlamaContext, "decode", counting)
+
+def test_the_beginning_is_decoded_once(tmp_path, batches, embedded):
     runs = run_few_shot(tmp_path / "a run", few_shot_plan(parse_models(()), ("sample:N=2", "power-smc:N=4")))
     n_shared = len(beginning(embedded, Settings(examples=EXAMPLES)))
     spent = sum(one["prompt_tokens"] - one["cached_tokens"] + one["rows"] for one in runs.values())
-    assert sum(rows) == n_shared + spent
+    assert sum(n for n, _ in batches) == n_shared + spent
+
+
+def test_solve_decodes_it_in_the_same_batches(tmp_path, batches, embedded):
+    run_few_shot(tmp_path / "a run", few_shot_plan(parse_models(()), ("greedy",), order=(0,)))
+    evaluated = [n for n, _ in batches]
+    assert batches[0][1] != batches[-1][1]  # it is held in a sequence of its own
+    batches.clear()
+    solved_texts(embedded, 0, "greedy")
+    assert [n for n, _ in batches] == evaluated
 
 
 def test_examples_are_part_of_what_a_run_is(tmp_path):

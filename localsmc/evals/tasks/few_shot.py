@@ -33,7 +33,7 @@ def few_shot(
     rows = read_rows(data, "--fewshot-data")
     if len(rows) < n:
         raise TaskError(
-            f"`{data}` has {len(rows)} rows, but {n} examples are asked for",
+            f"{n} examples are asked for, but `{data}` has {len(rows)} row{'s' * (len(rows) > 1)}",
             hint=f"use --fewshot {len(rows)}",
         )
     return Examples(pairs=pairs_of(rows[:n], data, questions, answers))
