@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from program import PROGRAM
+from renamed_model import renamed
 
 import localsmc_models
 from localsmc.errors import ContextFull
@@ -966,22 +966,15 @@ def test_stdin_comes_before_another_source_where_both_are_asked_for(cli):
 
 
 @pytest.fixture(scope="module")
-def renamed(tmp_path_factory):
-    """A copy of the embedded model under another name."""
-    from gguf import GGUFReader
-
-    path = tmp_path_factory.mktemp("general") / "general.gguf"
-    path.write_bytes(localsmc_models.path("tiny").read_bytes())
-    field = GGUFReader(path, "r+").fields["general.name"]
-    field.parts[field.data[0]][:] = np.frombuffer(b"localsmc_tiny", np.uint8)
-    return path
+def copy(tmp_path_factory):
+    return renamed(tmp_path_factory.mktemp("general") / "general.gguf")
 
 
 @pytest.fixture
-def general(renamed, monkeypatch):
-    """A model with a template that is not known to state its answers; it was tried once."""
-    monkeypatch.setenv("LOCALSMC_CACHE", str(renamed.parent / "cache"))
-    return renamed
+def general(copy, monkeypatch):
+    """A model with a template that is not known to state its answers; it is tried only once."""
+    monkeypatch.setenv("LOCALSMC_CACHE", str(copy.parent / "cache"))
+    return copy
 
 
 HAIKU, PROBLEM = "Write a haiku about 3 frogs.", "How many legs do 3 frogs have?"

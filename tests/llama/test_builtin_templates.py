@@ -18,15 +18,16 @@ TALK = [
 ]
 
 RENDERED = {
-    "chatml": "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\na<|im_end|>"
-    "\n<|im_start|>user\nr é<|im_end|>\n<|im_start|>assistant\n",
+    "chatml": "<|im_start|>system\nS<|im_end|>\n<|im_start|>user\nq<|im_end|>\n<|im_start|>assistant\n"
+    "a<|im_end|>\n<|im_start|>user\nr é<|im_end|>\n<|im_start|>assistant\n",
     "gemma": "<start_of_turn>user\nS\n\nq<end_of_turn>\n<start_of_turn>model\na<end_of_turn>\n"
     "<start_of_turn>user\nr é<end_of_turn>\n<start_of_turn>model\n",
-    "llama3": "<|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user<|end_header_id|>"
-    "\n\nq<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na<|eot_id|><|start_header_id|>user"
-    "<|end_header_id|>\n\nr é<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\n",
+    "llama3": "<|start_header_id|>system<|end_header_id|>\n\nS<|eot_id|><|start_header_id|>user"
+    "<|end_header_id|>\n\nq<|eot_id|><|start_header_id|>assistant<|end_header_id|>\n\na<|eot_id|>"
+    "<|start_header_id|>user<|end_header_id|>\n\nr é<|eot_id|><|start_header_id|>assistant"
+    "<|end_header_id|>\n\n",
     "vicuna": "S\n\nUSER: q\nASSISTANT: a</s>\nUSER: r é\nASSISTANT:",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", RENDERED)
