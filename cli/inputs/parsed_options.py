@@ -54,6 +54,7 @@ class LoadingOptions:
     main_gpu: int | None
     split_mode: str | None
     tensor_split: tuple[float, ...] | None
+    chat_template: str | None
     no_memory_check: bool
 
 

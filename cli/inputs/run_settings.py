@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -46,7 +47,27 @@ def load_options(options: LoadingOptions) -> LoadOptions:
     from localsmc.llama import LoadOptions
 
     names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")
-    return LoadOptions(check_memory=not options.no_memory_check, **_with_value(options, names))
+    return LoadOptions(
+        check_memory=not options.no_memory_check,
+        chat_template=_chat_template(options),
+        **_with_value(options, names),
+    )
+
+
+def _chat_template(options: LoadingOptions) -> str | None:
+    """The name of a template of llama.cpp, or the text of a Jinja template."""
+    from localsmc.llama import builtin_templates
+    from localsmc.text.chat_template import check_jinja, is_jinja
+
+    given = options.chat_template
+    if given is None or is_jinja(given) or given in builtin_templates():
+        return given
+    path = expand_user(given)
+    if not path.exists() and not path.suffix and os.sep not in given:
+        return given  # no name either, which LoadOptions refuses
+    text = file_text(given, "the chat template", "--chat-template")
+    check_jinja(text, f"`{given}`")
+    return text
 
 
 def draft_load_options(options: LoadingOptions, draft: DraftOptions) -> LoadOptions:
@@ -91,6 +112,10 @@ def settings_of(
     from localsmc.engine.settings import Settings
 
     _check_texts(prompt, limits)
+    if raw is not None and raw.raw and is_typed("chat_template"):
+        raise ConfigError(
+            "`--raw` uses no chat template, so `--chat-template` has no effect", hint="remove one of them"
+        )
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     ends = ("n_predict", "stop", "stop_at_box", "conclude", "budget")
     return Settings(

@@ -16,7 +16,7 @@ BOXES_UNASKED = "this model states its answers without being asked: no instructi
 
 
 FOR_PROBLEMS = "continues the problem's text; `--examples FILE` shows it how to answer"
-FOR_CHAT = "continues the text of the conversation; `--chat-template NAME|FILE` gives it one, e.g. chatml"
+FOR_CHAT = "continues the text of the conversation; `--chat-template NAME|FILE` gives it one"
 """What a base model does with a text, and what to type."""
 
 

@@ -324,6 +324,7 @@ class Generation:
             "system": settings.system,
             "box": settings.box,
             "instruction": self.instruction,
+            "chat_template": self.model.llama.options.chat_template,
             "raw": settings.raw,
             "special": settings.special,
             "thinking": settings.thinking,

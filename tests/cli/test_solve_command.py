@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 from program import PROGRAM
+from renamed_model import renamed
 
 import localsmc_models
 from localsmc.errors import ContextFull
@@ -72,6 +72,15 @@ def without_times(out):
 # --- mistakes ------------------------------------------------------------------------------------
 
 MISTAKES = [
+    (["x", "--chat-template", "chatmll"], 2, "no chat template is called `chatmll`", "did you mean `chatml`"),
+    (["x", "--chat-template", "nope"], 2, "no chat template is called `nope`", "choose from: "),
+    (["x", "--chat-template", "/no/such.jinja"], 2, "the file `/no/such.jinja` cannot be read", "text file"),
+    (["x", "--chat-template", "/"], 2, "`/` is a folder", "the file that holds the chat template"),
+    (["x", "--chat-template", "{problem}"], 2, "is not a Jinja template", "chat_template.jinja"),
+    (["x", "--chat-template", "{{{{ x"], 2, "the chat template is not a Jinja template: line 1", "correct"),
+    (["x", "--raw", "--chat-template", "chatml"], 2, "`--chat-template` has no effect", "remove one"),
+    (["x", "--special"], 2, "`special` works with `raw` only", "add `--raw`"),
+    (["x", "--box", "maybe"], 2, "'maybe' is not `on`, `off` or `auto`", "--help"),
     (["x", "--grammar", "/no/such file"], 2, "the file `/no/such file` cannot be read", "text file"),
     (["x", "--grammar-file", "{folder}"], 2, "is a folder, not a file", "the grammar"),
     (["x", "--grammar", "{binary}"], 2, "is not UTF-8 text"),
@@ -957,22 +966,15 @@ def test_stdin_comes_before_another_source_where_both_are_asked_for(cli):
 
 
 @pytest.fixture(scope="module")
-def renamed(tmp_path_factory):
-    """A copy of the embedded model under another name."""
-    from gguf import GGUFReader
-
-    path = tmp_path_factory.mktemp("general") / "general.gguf"
-    path.write_bytes(localsmc_models.path("tiny").read_bytes())
-    field = GGUFReader(path, "r+").fields["general.name"]
-    field.parts[field.data[0]][:] = np.frombuffer(b"localsmc_tiny", np.uint8)
-    return path
+def copy(tmp_path_factory):
+    return renamed(tmp_path_factory.mktemp("general") / "general.gguf")
 
 
 @pytest.fixture
-def general(renamed, monkeypatch):
-    """A model with a template that is not known to state its answers; it was tried once."""
-    monkeypatch.setenv("LOCALSMC_CACHE", str(renamed.parent / "cache"))
-    return renamed
+def general(copy, monkeypatch):
+    """A model with a template that is not known to state its answers; it is tried only once."""
+    monkeypatch.setenv("LOCALSMC_CACHE", str(copy.parent / "cache"))
+    return copy
 
 
 HAIKU, PROBLEM = "Write a haiku about 3 frogs.", "How many legs do 3 frogs have?"
@@ -1057,6 +1059,36 @@ def test_a_base_model_continues_the_text_as_it_is(cli, random_llama, tmp_path):
     assert "base model" not in cli("solve", text, "-m", random_llama, *SMALL, "-q")[2]
     _, _, err = cli("solve", text, "-m", random_llama, *SMALL, "-v", "--box", "on")
     assert json.dumps(f"{text}\n\n{BOXED}") in err
+
+
+JINJA = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant]"
+
+
+@pytest.mark.parametrize("way", ["name", "file", "text", "variable", "llama.cpp's variable", "file option"])
+def test_a_chat_template_by_name_or_as_text(cli, random_llama, tmp_path, monkeypatch, way):
+    file = tmp_path / "my template.jinja"
+    file.write_text(JINJA + "\n")
+    arguments, prompt = {
+        "name": (["--chat-template", "vicuna"], "USER: x\nASSISTANT:"),
+        "file": (["--chat-template", file], "[user] x\n[assistant]"),
+        "file option": (["--chat-template-file", file], "[user] x\n[assistant]"),
+        "text": (["--chat-template", JINJA], "[user] x\n[assistant]"),
+    }.get(way, ([], "USER: x\nASSISTANT:"))
+    if "variable" in way:
+        prefix = "LLAMA_ARG_" if "llama" in way else "LOCALSMC_"
+        monkeypatch.setenv(f"{prefix}CHAT_TEMPLATE", "vicuna")
+    code, out, err = cli("solve", "x", "-m", random_llama, *SMALL, "-v", "--json", *arguments)
+    assert code == 0
+    assert f"prompt: {json.dumps(prompt)}\n" in err
+    assert "is a base model" not in err
+    config = json.loads(out)["method"]["config"]
+    assert config["chat_template"] == (JINJA if "user" in prompt else "vicuna")
+
+
+def test_a_chat_template_whose_tokens_the_model_lacks_is_a_warning(cli, random_llama):
+    _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml")
+    assert "has no <|im_start|>, <|im_end|>: the model reads these parts of the chat template as plain" in err
+    assert "Warning" not in cli("solve", "x", *SMALL, "--chat-template", "chatml")[2]
 
 
 def test_raw_text_has_control_tokens_only_with_special(cli):
