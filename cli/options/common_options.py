@@ -46,8 +46,7 @@ def examples_option(heading: Heading) -> Decorator[Any]:
     return heading(
         "--examples",
         metavar="FILE",
-        help="Show the model worked examples first: JSONL, JSON or CSV with a question and an answer each,"
-        " or a text.",
+        help="Examples to show the model first: JSONL with questions and answers, or a text.",
     )
 
 
@@ -244,9 +243,9 @@ method_options = together(
     _method(
         "--select",
         type=click.Choice(SELECT),
-        help="Which completion to print: one sampled by weight (draw), highest weight (argmax), answer with"
-        " the most weight (majority) or most distinct completions (distinct), highest log-probability (best)"
-        " or log-probability per token (best-mean).  [default: depends on the method]",
+        help="Which completion to print: drawn by weight (draw), heaviest (argmax), of the answer with most"
+        " weight (majority) or most completions (distinct), most probable in total (best) or per token"
+        " (best-mean).  [default: depends on the method]",
     ),
     _method(
         "-s",
@@ -267,7 +266,7 @@ limit_options = together(
         "n_predict",
         type=TokenLimit(),
         envvar="LLAMA_ARG_N_PREDICT",
-        help="Maximum number of tokens to generate, or -1 for as many as fit."
+        help="Maximum number of tokens, or -1 for as many as fit."
         "  [default: 256 with the embedded model, else 1024]",
     ),
     _limits(

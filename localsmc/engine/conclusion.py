@@ -42,7 +42,7 @@ MAX_TOKENS = 32
 
 
 def resolved(settings: Settings, method: Method, problem: str) -> Settings:
-    """The settings with `conclude` on or off: "auto" is on if a selector votes on the answers to a problem."""
+    """The settings with `conclude` on or off: "auto" is on if a selector votes on a problem's answers."""
     if settings.conclude != "auto":
         return settings
     is_free = not settings.raw and not settings.is_restricted
