@@ -169,7 +169,7 @@ method_options = together(
         "--particles",
         type=int,
         metavar="N",
-        help="Particles, samples or chains.  [default: depends on the method; power-smc: 16]",
+        help="Particles, samples or chains.  [default: by method; power-smc: 16]",
     ),
     _method(
         "--alpha",
