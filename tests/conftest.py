@@ -12,6 +12,10 @@ import tempfile
 # One thread each: tests compare, they do not race; busy machines stay usable.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Not under a name of localsmc's own: the command warns of a LOCALSMC_ variable that it does not know.
+if "LOCALSMC_TEST_MODELS" in os.environ:
+    os.environ["TEST_MODELS_FOLDER"] = os.path.abspath(os.environ["LOCALSMC_TEST_MODELS"])
+
 # What whoever runs the tests has configured, logged in to or downloaded is not under test.
 _THEIRS = ("LOCALSMC_", "_LOCALSMC_", "LLAMA_ARG_", "LLAMA_CACHE", "HF_", "HUGGINGFACE_", "HUGGING_FACE_")
 _THEIRS += ("TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME")

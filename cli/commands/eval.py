@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from localsmc_cli.inputs.parsed_options import (
     LoadingOptions,
     ModeOptions,
     PromptOptions,
+    RawOptions,
     SeveralModelsOptions,
 )
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from localsmc.engine.load import Model
     from localsmc.evals.runner import Plan
     from localsmc.evals.tasks import Task
+    from localsmc.text.examples import Examples
 
 _EXAMPLES = """\b
 Examples:
@@ -61,11 +63,16 @@ problems_options = common_options.together(
         metavar="FILE",
         help="Your own problems: JSONL, JSON, CSV or Parquet. With --task, a local copy of that set.",
     ),
-    _problems("--question", metavar="FIELD", help="Field of --data with the problem.  [default: question]"),
+    _problems(
+        "--question",
+        metavar="FIELD",
+        help="Field of --data and --fewshot-data with the problem.  [default: question]",
+    ),
     _problems(
         "--answer",
         metavar="FIELD",
-        help="Field of --data with the right answer; if it has none, nothing is graded.  [default: answer]",
+        help="Field of --data and --fewshot-data with the right answer; if --data has none, nothing is"
+        " graded.  [default: answer]",
     ),
     _problems(
         "--grader",
@@ -75,6 +82,20 @@ problems_options = common_options.together(
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
     common_options.box_option(_problems, "auto = on, except for base models"),
+    common_options.examples_option(_problems),
+    _problems(
+        "--fewshot",
+        type=CountType(1),
+        metavar="K",
+        help="Show the model K examples first: the first training problems of the task (gsm8k has some), or"
+        " the first rows of --fewshot-data.",
+    ),
+    _problems(
+        "--fewshot-data",
+        metavar="FILE",
+        help="Where --fewshot takes its examples from: JSONL, JSON, CSV or Parquet.",
+    ),
+    common_options.raw_options(_problems),
     common_options.reasoning_option(_problems),
 )
 
@@ -108,7 +129,7 @@ runs_options = common_options.together(
 
 @dataclass(kw_only=True, frozen=True)
 class EvalOptions(
-    PromptOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
+    PromptOptions, RawOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
     ContextSizeOptions,
 ):  # fmt: skip
     """All options of `localsmc eval`."""
@@ -119,6 +140,8 @@ class EvalOptions(
     answer: str | None
     grader: str | None
     limit: int | None
+    fewshot: int | None
+    fewshot_data: str | None
     methods: tuple[str, ...]
     seeds: int
     output: str | None
@@ -163,7 +186,7 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
     methods = parse_methods(options.methods or ("power-smc", "sample"))
     names, draft = model_names(options), draft_name(options)
     check_draft(methods, draft, names)
-    settings = settings_of(options, options, prompt=options, limits=options)
+    settings = settings_of(options, options, prompt=options, limits=options, raw=options)
     sources, _ = find_models(session, options, names or (None,), draft if uses_draft(methods) else None)
     return Plan(
         tasks=_tasks(options),
@@ -178,9 +201,46 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
 
 
 def _tasks(options: EvalOptions) -> tuple[Task, ...]:
+    """The tasks, each with its own examples if `--fewshot` asks for some."""
+    _check_problems(options)
+    _check_few_shot(options)
+    if options.fewshot is None:
+        return _without_examples(options)
+    names = options.tasks or (None,)
+    # Downloads of examples come first: a task without any is found before it is evaluated.
+    shown = [_few_shot(options, name, options.fewshot) for name in names]
+    tasks = _without_examples(options)
+    return tuple(replace(task, examples=examples) for task, examples in zip(tasks, shown, strict=True))
+
+
+def _few_shot(options: EvalOptions, name: str | None, n: int) -> Examples:
+    from localsmc.evals.tasks.few_shot import few_shot
+
+    return few_shot(
+        name,
+        n,
+        data=None if options.fewshot_data is None else expand_user(options.fewshot_data),
+        question=options.question,
+        answer=options.answer,
+        offline=options.offline,
+    )
+
+
+def _without_examples(options: EvalOptions) -> tuple[Task, ...]:
     from localsmc.evals.tasks import load_task, user_task
 
     names, data = options.tasks, None if options.data is None else expand_user(options.data)
+    if names:
+        return tuple(
+            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
+        )
+    assert data is not None  # noqa: S101 - asked before
+    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
+    return (task.first(options.limit),)
+
+
+def _check_problems(options: EvalOptions) -> None:
+    names, data = options.tasks, options.data
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:
@@ -188,15 +248,19 @@ def _tasks(options: EvalOptions) -> tuple[Task, ...]:
     if len(set(names)) < len(names):
         raise ConfigError("a task is given twice", hint="remove one of them")
     for option in ("question", "answer", "grader"):
-        if getattr(options, option) is not None and (names or data is None):
+        names_fields = option != "grader" and options.fewshot_data is not None
+        if getattr(options, option) is not None and (names or data is None) and not names_fields:
             raise ConfigError(f"`--{option}` works with `--data` without `--task` only", hint="remove it")
-    if names:
-        return tuple(
-            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
+
+
+def _check_few_shot(options: EvalOptions) -> None:
+    if options.fewshot is not None and options.examples is not None:
+        raise ConfigError("the examples are given twice", hint="remove `--examples` or `--fewshot`")
+    if options.fewshot_data is not None and options.fewshot is None:
+        raise ConfigError(
+            "`--fewshot-data` needs the number of examples",
+            hint="add `--fewshot 4`, or give the whole file with `--examples`",
         )
-    assert data is not None  # noqa: S101 - asked above
-    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
-    return (task.first(options.limit),)
 
 
 def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
@@ -212,9 +276,11 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
             output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
         warn_idle_gpus(output, plan.load)
 
+        shown = next((task.examples for task in plan.tasks if task.examples), plan.settings.examples)
+
         def loaded(model: Model) -> None:
             print_offload(output, model)
-            print_form(output, model, plan.settings)
+            print_form(output, model, replace(plan.settings, examples=shown))
 
         evaluation = Evaluation(
             plan,

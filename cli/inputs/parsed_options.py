@@ -98,6 +98,7 @@ class PromptOptions:
 
     system: str | None
     box: str | None
+    examples: str | None
     reasoning: str | None
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from localsmc.engine.settings import Box, Settings
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
+    from localsmc.text.examples import Examples
 
 
 def _with_value(options: object, names: Sequence[str]) -> dict[str, Any]:
@@ -126,6 +127,7 @@ def settings_of(
         raw=raw is not None and raw.raw,
         special=raw is not None and raw.special,
         system=None if prompt is None else prompt.system,
+        examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
         thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
         n_threads=max(0, context.n_threads or 0),
         n_threads_draft=max(0, draft.n_threads_draft or 0),
@@ -138,6 +140,14 @@ def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
     """The instruction; one that was not typed gives way to `--raw`."""
     box = "auto" if prompt is None or prompt.box is None else prompt.box
     return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
+
+
+def _examples(file: str) -> Examples:
+    from localsmc.engine.example_file import read_examples
+
+    if not file:
+        raise ConfigError("`--examples` is empty", hint="give a file, or remove it")
+    return read_examples(expand_user(file))
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

@@ -41,6 +41,16 @@ def box_option(heading: Heading, default: str) -> Decorator[Any]:
     )
 
 
+def examples_option(heading: Heading) -> Decorator[Any]:
+    """The worked examples that are put before a problem."""
+    return heading(
+        "--examples",
+        metavar="FILE",
+        help="Show the model worked examples first: JSONL, JSON or CSV with a question and an answer each,"
+        " or a text.",
+    )
+
+
 def raw_options(heading: Heading) -> Decorator[Any]:
     """The problem's text as the whole prompt."""
     return together(
@@ -137,9 +147,10 @@ problem_options = together(
     system_option(_problem),
     box_option(
         _problem,
-        "auto = for a problem with a short answer, a neutral sentence asks for it, unless --system or a"
-        " grammar says how to reply",
+        "auto = for a problem with a short answer, a neutral sentence asks for it, unless --system,"
+        " --examples or a grammar says how to reply",
     ),
+    examples_option(_problem),
     raw_options(_problem),
     reasoning_option(_problem),
 )

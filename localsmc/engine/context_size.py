@@ -39,9 +39,10 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
     if room < 1:
         others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""
         held = min(trained, settings.n_ctx or trained)
+        shorter = "shorten the problem" if settings.examples is None else "use fewer or shorter examples"
         raise PromptTooLong(
             f"the prompt has {n_prompt} tokens{others}, but the context holds {held}",
-            hint="shorten the problem, or raise `--ctx-size`, up to the length the model was trained on",
+            hint=f"{shorter}, or raise `--ctx-size`, up to the length the model was trained on",
         )
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
 

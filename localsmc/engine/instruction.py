@@ -23,18 +23,23 @@ def instruction_of(model: Model, problem: str, settings: Settings) -> str | None
 
 
 def _is_free(model: Model, settings: Settings) -> bool:
-    """Whether nothing else says how to reply. A base model would continue an instruction."""
-    return settings.system is None and not settings.is_restricted and model.llama.chat_template is not None
+    """Whether nothing else says how to reply; a base model would continue an instruction."""
+    is_told = settings.system is not None or settings.examples is not None or settings.is_restricted
+    return not is_told and model.llama.chat_template is not None
 
 
 def settings_of_task(model: Model, settings: Settings) -> Settings:
-    """The settings for the problems of a task, which all have an answer: "auto" asks for it in a box."""
+    """The settings for the problems of a task, which all have an answer: "auto" asks for it in a box.
+
+    A system message often says something else, so it does not replace that request.
+    """
     if settings.box != "auto":
         return settings
-    is_plain = settings.raw or settings.is_restricted or model.llama.chat_template is None
-    return replace(settings, box="off" if is_plain else "on")
+    is_free = not settings.raw and _is_free(model, replace(settings, system=None))
+    return replace(settings, box="on" if is_free else "off")
 
 
 def expects_answer(model: Model, instruction: str | None, settings: Settings) -> bool:
     """Whether a completion without an answer is worth a remark."""
-    return instruction is not None or settings.is_restricted or model.source.defaults.boxes_unasked
+    has_form = settings.is_restricted or settings.examples is not None
+    return has_form or instruction is not None or model.source.defaults.boxes_unasked

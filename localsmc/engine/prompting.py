@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -11,6 +12,8 @@ from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
 from localsmc.text import chat_template
+from localsmc.text import examples as examples_form
+from localsmc.text.examples import Examples, Pair
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -68,13 +71,14 @@ def build_prompt(
 ) -> Prompt:
     """Render and tokenise a problem; raises ConfigError for an empty one.
 
-    An instruction is added to problems only. `about` is the problem as it was asked, if a method rewrote it:
-    the instruction depends on it alone.
+    Examples and an instruction are added to problems only. `about` is the problem as it was asked, if a
+    method rewrote it: the instruction depends on it alone.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
     asked = problem if about is None else about
     instruction = instruction_of(model, asked, settings) if is_problem else None
+    settings = settings if is_problem else replace(settings, examples=None)
     parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
@@ -82,13 +86,37 @@ def build_prompt(
     return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens), instruction)
 
 
+def stop_strings(model: Model, settings: Settings) -> tuple[str, ...]:
+    """Where a completion ends: at the settings' own strings, and before a next question in the plain form."""
+    examples = settings.examples
+    is_plain = _has_no_template(model, settings) and examples is not None and examples.pairs
+    return (*settings.stop, *(examples_form.STOPS if is_plain else ()))
+
+
+def _has_no_template(model: Model, settings: Settings) -> bool:
+    return settings.raw or model.llama.chat_template is None
+
+
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
     """The prompt in parts: (text, whether control tokens are parsed in it)."""
-    llama = model.llama
-    if settings.raw:
+    llama, examples = model.llama, settings.examples
+    if settings.raw and examples is None:
         return [(problem, settings.special)]
-    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
-    if llama.chat_template is None:
+    if llama.chat_template is None or settings.raw:
+        if examples is not None:
+            return [(_plain(problem, settings, examples), settings.special)]
+        messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
         # A base model continues the text: not even a newline is added.
         return [("\n\n".join(message["content"] for message in messages), False)]
+    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
+
+
+def _plain(problem: str, settings: Settings, examples: Examples) -> str:
+    """The prompt without a template: the system message, the examples, and the problem in their form."""
+    system = "" if settings.system is None or settings.raw else f"{settings.system}\n\n"
+    earlier = [message["content"] for message in settings.earlier]
+    if not examples.pairs:
+        return system + "\n\n".join((examples.text, *earlier, problem))
+    pairs = (*examples.pairs, *map(Pair, earlier[::2], earlier[1::2]))
+    return system + examples_form.plain_pairs(pairs) + examples_form.plain_question(problem)

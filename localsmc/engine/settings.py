@@ -8,6 +8,7 @@ from typing import Literal, get_args
 from localsmc.errors import ConfigError
 from localsmc.selection import SELECTORS
 from localsmc.text.chat_template import Message
+from localsmc.text.examples import Examples
 
 AS_MANY_AS_FIT = -1
 """The token limit that means no limit but the context, as in llama.cpp."""
@@ -22,18 +23,20 @@ class Settings:
 
     `n_predict` is the token limit, -1 for as many tokens as fit. `budget` is in seconds, prompt included.
     `n_ctx` is the size of the KV cache in tokens, shared by all particles; 0 chooses it by prompt,
-    particles, token limit and free memory. `earlier` holds the messages of a conversation before the
-    problem. `box` says which instruction is added below the problem: with "on" that for an answer in
-    `\boxed{}`; with "auto" a neutral one to state the answer, if the problem wants a short one and nothing
-    else says how to reply; with "off" none. `raw` sends the problem without template and instruction; then
-    `special` reads control tokens in it. `grammar` (GBNF) or `json_schema` constrains the output from its
-    first token on. `select` is a name of `SELECTORS`. Raises ConfigError for a value out of range.
+    particles, token limit and free memory. `examples` come before all messages but the system message.
+    `earlier` holds the messages of a conversation before the problem. `box` says which instruction is added
+    below the problem: with "on" that for an answer in `\boxed{}`; with "auto" a neutral one to state the
+    answer, if the problem wants a short one and nothing else says how to reply, not even examples; with
+    "off" none. `raw` sends the problem without template and instruction; then `special` reads control
+    tokens in it. `grammar` (GBNF) or `json_schema` constrains the output from its first token on. `select`
+    is a name of `SELECTORS`. Raises ConfigError for a value out of range.
     """
 
     n_predict: int | None = None
     seed: int | None = None
     select: str | None = None
     system: str | None = None
+    examples: Examples | None = None
     earlier: tuple[Message, ...] = ()
     box: Box = "auto"
     raw: bool = False

@@ -15,6 +15,7 @@ from dataclasses import asdict
 import numpy as np
 
 from localsmc.engine import context_size, instruction, output_format, prompting
+from localsmc.engine.beginnings import beginnings
 from localsmc.engine.load import Model
 from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
@@ -22,6 +23,7 @@ from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.engine.usage import COUNTS, draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
+from localsmc.lm.shared_beginning import SharedBeginning
 from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
@@ -76,9 +78,10 @@ class Generation:
             )
         self.was_cut = False
         self._endings: tuple[int, list[WeightedText]] | None = None
-        self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
+        stops = prompting.stop_strings(model, settings)
+        self.stop = StopRule(model.llama.pieces, stops, settings.stop_at_box)
         self._closes = contextlib.ExitStack()
-        self.context = self._open() if context is None else context
+        self.context = self._apart(self._open()) if context is None else context
         self.draft_context = draft_context
         if any(one.llama.is_hybrid for one in context_size.models_of(model, self.method)):
             self.notices.append(
@@ -92,7 +95,7 @@ class Generation:
             )
         try:
             if self.draft is not None and draft_context is None:
-                self.draft_context = self._open_draft(self.draft)
+                self.draft_context = self._apart(self._open_draft(self.draft), is_draft=True)
             self.run = self._start()
         except BaseException:
             self.close()
@@ -105,6 +108,12 @@ class Generation:
         )
         self._closes.callback(context.close)
         return context
+
+    def _apart(self, context: LlamaContext, *, is_draft: bool = False) -> LanguageModel:
+        """A context that decodes the beginning of its prompts as in an evaluation, which shares it."""
+        shared = beginnings(self.model, self.method, self.settings)
+        tokens = shared.of_draft if is_draft else shared.of_model
+        return context if tokens is None else SharedBeginning(context, tokens)
 
     def _end_tag(self) -> str:
         """Empty if a grammar leaves no way to end the reasoning: then nothing is reasoning."""
@@ -302,7 +311,8 @@ class Generation:
             "raw": settings.raw,
             "special": settings.special,
             "thinking": settings.thinking,
-            "stop": list(settings.stop),
+            "stop": list(self.stop.strings),
+            "examples": None if settings.examples is None else settings.examples.to_json(),
             "stop_at_box": settings.stop_at_box,
             "budget": settings.budget,
             "grammar": settings.grammar,

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from localsmc.engine import context_size, prompting
+from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
 from localsmc.engine.instruction import settings_of_task
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
@@ -26,11 +27,13 @@ from localsmc.evals.model_specs import ModelSpec
 from localsmc.evals.run_folder import Key, RunFolder, key_of
 from localsmc.evals.tasks import Item, Task
 from localsmc.gguf import reader
-from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
+from localsmc.llama import LoadOptions, build_info, default_threads, devices
+from localsmc.lm.shared_beginning import HeldBeginning
 from localsmc.methods.base import TOKENS, draft_kind
 from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
+from localsmc.text.examples import Examples
 from localsmc.version import __version__
 
 Line = dict[str, Any]
@@ -53,6 +56,10 @@ class Plan:
     """The draft model's file, for all models; used only if a method needs a draft model."""
     draft_load: LoadOptions = LoadOptions()
 
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            task.refuse_shown(self.settings.examples)
+
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
@@ -74,6 +81,7 @@ class Plan:
         settings = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
         del settings["seed"], settings["select"]
         del settings["load"]["check_memory"], settings["draft_load"]["check_memory"]
+        settings["examples"] = _examples_json(self.settings.examples)
         return {
             "tasks": [
                 {
@@ -83,6 +91,7 @@ class Plan:
                     "grader": f"{task.grader} v{GRADERS[task.grader].version}",
                     "n_problems": len(task.items),
                     "digest": task.digest,
+                    "examples": _examples_json(task.examples),
                 }
                 for task in self.tasks
             ],
@@ -101,6 +110,10 @@ class Plan:
                 ],
             },
         }
+
+
+def _examples_json(examples: Examples | None) -> dict[str, Any] | None:
+    return None if examples is None else examples.to_json()
 
 
 class _Cancelled(Exception):
@@ -196,17 +209,24 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
-        self._settings = settings_of_task(model, plan.settings)
+        examples = plan.settings.examples if task.examples is None else task.examples
+        self._settings = settings_of_task(model, replace(plan.settings, examples=examples))
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
         self._n_sequences = max(method.kv_demand.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
+        self._beginnings = {
+            label: beginnings(model, method, self._settings) for label, method in self._methods.items()
+        }
+        self._require_room_for_examples()
         self._context, self._draft_context = self._open()
         self._closes.callback(self._close_contexts)
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
+        self.n_shared_decoded = 0
+        """Tokens of shared beginnings that were decoded; each run's usage counts them as cached."""
 
     def __enter__(self) -> _TaskSession:
         return self
@@ -230,18 +250,42 @@ class _TaskSession:
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
-    def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
+    def _require_room_for_examples(self) -> None:
+        n_shown = max(len(shared.of_model) for shared in self._beginnings.values())
+        trained = self._model.llama.n_ctx_train
+        held = min(trained, self._settings.n_ctx or trained)
+        if self._settings.examples is not None and n_shown >= held:
+            raise PromptTooLong(
+                f"the prompt has {n_shown} tokens before the problem, but the context holds {held}",
+                hint="use fewer or shorter examples, or raise `--ctx-size`, up to the length the model was"
+                " trained on",
+            )
+
+    def _open(self) -> tuple[HeldBeginning, HeldBeginning | None]:
         """Open a context for the model, and one for the draft model if a method uses it."""
-        sizes = self._n_sequences, self._n_cells, self._plan.settings
-        context = context_size.open_run_context(self._model, *sizes)
         if not uses_draft(self._plan.methods):
-            return context, None
-        return context, context_size.open_run_context(self._model.require_draft(), *sizes, is_draft=True)
+            return self._open_one(self._model), None
+        return self._open_one(self._model), self._open_one(self._model.require_draft(), is_draft=True)
+
+    def _open_one(self, model: Model, *, is_draft: bool = False) -> HeldBeginning:
+        n_sequences = self._n_sequences + 1  # one more for the shared beginning
+        return HeldBeginning(
+            context_size.open_run_context(
+                model, n_sequences, self._n_cells, self._settings, is_draft=is_draft
+            )
+        )
 
     def _close_contexts(self) -> None:
         self._context.close()
         if self._draft_context is not None:
             self._draft_context.close()
+
+    def _hold(self, shared: Beginnings) -> None:
+        """Decode what the prompts of a method begin with, unless it is still held from the last run."""
+        for context, tokens in ((self._context, shared.of_model), (self._draft_context, shared.of_draft)):
+            if context is not None and tokens is not None:
+                # One that has no room has a prompt that has none: the run itself says so.
+                self.n_shared_decoded += context.hold(tokens if len(tokens) < context.n_cells else NOTHING)
 
     def renew(self) -> None:
         """Replace the contexts by new ones of the same layout: after a failed decode they are unusable."""
@@ -252,6 +296,7 @@ class _TaskSession:
         """Run one problem with one method; the fields of its line."""
         settings = replace(self._settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
+        self._hold(self._beginnings[spec.label])
         with Generation(
             self._model,
             item.question,

@@ -194,7 +194,7 @@ class LlamaModel:
         return whole[len(mark) :] if is_marked else self.tokenize(text, special=special)
 
     @cached_property
-    def _control_tokens(self) -> list[int]:
+    def control_tokens(self) -> list[int]:
         """The ids of the control tokens: the one pass over the vocabulary, which can be large."""
         vocab, is_control = self.vocab, C.llama_vocab_is_control
         return [token for token in range(self.n_vocab) if is_control(vocab, token)]
@@ -209,7 +209,7 @@ class LlamaModel:
         ids = {int(text) for text in named if text is not None and text.isdecimal()}
         ids |= {int(getattr(C, f"llama_vocab_{name}")(self.vocab)) for name in _KNOWN_TOKENS}
         found = np.zeros(self.n_vocab, dtype=np.bool_)
-        for token in ids.union(self._control_tokens):
+        for token in ids.union(self.control_tokens):
             if 0 <= token < self.n_vocab:
                 found[token] = C.llama_vocab_is_eog(self.vocab, token)
         return found
@@ -222,7 +222,7 @@ class LlamaModel:
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
         """The texts of the control tokens, which must not be parsed in a user's text."""
-        names = (C.llama_vocab_get_text(self.vocab, token) for token in self._control_tokens)
+        names = (C.llama_vocab_get_text(self.vocab, token) for token in self.control_tokens)
         return tuple(name.decode(errors="replace") for name in names if name)
 
     def text(self, tokens: TokenIds) -> bytes:

@@ -16,11 +16,9 @@ from numpy.typing import NDArray
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.lm.constrained import ConstrainedLM, TokenConstraint, no_token_allowed
 from localsmc.lm.interface import LanguageModel, TokenIds
+from localsmc.lm.shared_beginning import decode_prompt
 from localsmc.numerics.log_math import Floats, Ints
 from localsmc.numerics.tempered_logits import TemperedLogits
-
-PROMPT_CHUNK = 256
-"""Prompt tokens decoded between two checks for a time limit or Ctrl-C."""
 
 
 class KVSlots:
@@ -48,7 +46,7 @@ class KVSlots:
         model.clear()
 
     def prefill(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
-        """Decode the part of the prompt that is not in the prefix cache, in chunks.
+        """Decode the part of the prompt that is not in the prefix cache, in chunks; a shared beginning first.
 
         Returns its slot and the logits (1, V) after its last token. `check` is called between chunks; it
         may raise to stop early.
@@ -57,12 +55,10 @@ class KVSlots:
             self.model = cast(LanguageModel, ConstrainedLM(self.model, self._grammar, len(tokens)))
         slot = self._take_slot()
         self.n_cached = self.model.match_prefix(slot, tokens)
-        step = min(PROMPT_CHUNK, self.model.n_batch)
-        for start in range(self.n_cached, len(tokens), step):
-            check()
-            chunk = np.asarray(tokens[start : start + step], dtype=np.int64)
-            positions, last = np.arange(start, start + len(chunk)), np.array([len(chunk) - 1])
-            logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), outputs=last)
+        n_shared = self.model.n_shared(tokens)
+        decode_prompt(self.model, slot, tokens[:n_shared], self.n_cached, check)
+        logits = decode_prompt(self.model, slot, tokens, max(n_shared, self.n_cached), check)
+        assert logits is not None  # noqa: S101 - neither the cache nor a shared beginning has the last token
         self.model.store_prefix(slot, tokens)
         self._n_prompt, self.prompt_rows = len(tokens), len(tokens) - self.n_cached
         self._length[slot] = 0

@@ -12,13 +12,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from jinja2 import Template as Jinja
 from jinja2 import TemplateError, TemplateSyntaxError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from localsmc.errors import ConfigError, PromptError
+
+if TYPE_CHECKING:
+    from localsmc.text.examples import Examples
 
 Message = Mapping[str, str]
 
@@ -150,11 +153,22 @@ def _refuse(message: str) -> NoReturn:
 
 
 def conversation(
-    problem: str, system: str | None, instruction: str | None, earlier: Sequence[Message] = ()
+    problem: str,
+    system: str | None,
+    instruction: str | None,
+    earlier: Sequence[Message] = (),
+    examples: Examples | None = None,
 ) -> list[Message]:
-    """The messages: an optional system turn, earlier turns, and the problem with its instruction."""
+    """The messages: an optional system turn, examples, earlier turns, and the problem with its instruction.
+
+    Examples that are a text begin the first message of the user.
+    """
     before = [] if system is None else [{"role": "system", "content": system}]
-    return [*before, *earlier, {"role": "user", "content": instructed(problem, instruction)}]
+    shown = () if examples is None else examples.messages()
+    said = [*earlier, {"role": "user", "content": instructed(problem, instruction)}]
+    if examples is not None and examples.text:
+        said[0] = {**said[0], "content": f"{examples.text}\n\n{said[0]['content']}"}
+    return [*before, *shown, *said]
 
 
 def instructed(problem: str, instruction: str | None) -> str:
