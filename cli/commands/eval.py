@@ -275,9 +275,11 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
             output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
         warn_idle_gpus(output, plan.load)
 
+        shown = next((task.examples for task in plan.tasks if task.examples), plan.settings.examples)
+
         def loaded(model: Model) -> None:
             print_offload(output, model)
-            print_form(output, model, plan.settings)
+            print_form(output, model, replace(plan.settings, examples=shown))
 
         evaluation = Evaluation(
             plan,

@@ -97,8 +97,8 @@ class PromptOptions:
     """How a problem is put to the model."""
 
     system: str | None
-    examples: str | None
     box: str | None
+    examples: str | None
     reasoning: str | None
 
 

@@ -136,18 +136,18 @@ def settings_of(
     )
 
 
+def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
+    """The instruction; one that was not typed gives way to `--raw`."""
+    box = "auto" if prompt is None or prompt.box is None else prompt.box
+    return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
+
+
 def _examples(file: str) -> Examples:
     from localsmc.engine.example_file import read_examples
 
     if not file:
         raise ConfigError("`--examples` is empty", hint="give a file, or remove it")
     return read_examples(expand_user(file))
-
-
-def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
-    """The instruction; one that was not typed gives way to `--raw`."""
-    box = "auto" if prompt is None or prompt.box is None else prompt.box
-    return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

@@ -22,7 +22,7 @@ FOR_CHAT = "continues the text of the conversation; `--chat-template NAME|FILE` 
 
 def print_form(output: Output, model: Model, settings: Settings, base: str = FOR_PROBLEMS) -> None:
     """Print that a base model takes no conversation, and that an instruction has no effect on a model."""
-    if model.llama.chat_template is None and not settings.raw:
+    if model.llama.chat_template is None and not settings.raw and settings.examples is None:
         output.note(f"{model.source.path.name} is a base model: it has no chat template and {base}")
     if settings.box == "on" and model.source.defaults.boxes_unasked:
         output.note(BOXES_UNASKED)

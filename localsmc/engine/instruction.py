@@ -23,19 +23,23 @@ def instruction_of(model: Model, problem: str, settings: Settings) -> str | None
 
 
 def _is_free(model: Model, settings: Settings) -> bool:
-    """Whether nothing else says how to reply. A base model would continue an instruction."""
-    says_how = settings.system is not None or settings.examples is not None or settings.is_restricted
-    return not says_how and model.llama.chat_template is not None
+    """Whether nothing else says how to reply; a base model would continue an instruction."""
+    is_told = settings.system is not None or settings.examples is not None or settings.is_restricted
+    return not is_told and model.llama.chat_template is not None
 
 
 def settings_of_task(model: Model, settings: Settings) -> Settings:
-    """The settings for the problems of a task, which all have an answer: "auto" asks for it in a box."""
+    """The settings for the problems of a task, which all have an answer: "auto" asks for it in a box.
+
+    A system message often says something else, so it does not replace that request.
+    """
     if settings.box != "auto":
         return settings
-    says_how = settings.raw or settings.examples is not None or settings.is_restricted
-    return replace(settings, box="off" if says_how or model.llama.chat_template is None else "on")
+    is_free = not settings.raw and _is_free(model, replace(settings, system=None))
+    return replace(settings, box="on" if is_free else "off")
 
 
 def expects_answer(model: Model, instruction: str | None, settings: Settings) -> bool:
     """Whether a completion without an answer is worth a remark."""
-    return instruction is not None or settings.is_restricted or model.source.defaults.boxes_unasked
+    has_form = settings.is_restricted or settings.examples is not None
+    return has_form or instruction is not None or model.source.defaults.boxes_unasked

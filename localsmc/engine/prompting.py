@@ -100,14 +100,15 @@ def _has_no_template(model: Model, settings: Settings) -> bool:
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
     """The prompt in parts: (text, whether control tokens are parsed in it)."""
     llama, examples = model.llama, settings.examples
-    if examples is not None and _has_no_template(model, settings):
-        return [(_plain(problem, settings, examples), settings.special)]
-    if settings.raw:
+    if settings.raw and examples is None:
         return [(problem, settings.special)]
-    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
-    if llama.chat_template is None:
+    if llama.chat_template is None or settings.raw:
+        if examples is not None:
+            return [(_plain(problem, settings, examples), settings.special)]
+        messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
         # A base model continues the text: not even a newline is added.
         return [("\n\n".join(message["content"] for message in messages), False)]
+    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
 
 
