@@ -150,7 +150,6 @@ problem_options = together(
         "auto = for a problem with a short answer, a neutral sentence asks for it, unless --system,"
         " --examples or a grammar says how to reply",
     ),
-    examples_option(_problem),
     raw_options(_problem),
     reasoning_option(_problem),
 )
