@@ -329,9 +329,7 @@ output_options = together(
     _output(
         "--json", "as_json", is_flag=True, default=False, help="Print the whole result as one JSON object."
     ),
-    transcript_option(
-        _output, "Save the problem and reply to FILE; `localsmc chat -c FILE` continues from it."
-    ),
+    transcript_option(_output, "Save problem and reply, for `localsmc chat -c FILE`."),
     trace_option(_output),
     mode_options(_output, "Also print prompt, sizes, timings and llama.cpp's log."),
 )
