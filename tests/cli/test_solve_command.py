@@ -468,7 +468,9 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
         value = result[part] if part else result
         for entry in value if isinstance(value, list) else [value]:
             assert set(keys.split()) <= set(entry)
-    assert set(result["usage"]["seconds"]) == {"load", "prompt", "decode", "sample", "total"}
+    assert set(result["usage"]["seconds"]) == {
+        "load", "prompt", "decode", "sample", "conclude", "total",
+    }  # fmt: skip
     assert result["seed"] == 7
     assert result["method"]["config"]["n_predict"] == 12
     assert config.items() <= result["method"]["config"].items()
