@@ -9,7 +9,7 @@ import click
 
 from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import expand_user
-from localsmc_cli.config.provenance import origin
+from localsmc_cli.config.provenance import is_typed, origin
 from localsmc_cli.inputs.parsed_options import (
     ContextSizeOptions,
     DraftOptions,
@@ -90,6 +90,10 @@ def settings_of(
     from localsmc.engine.settings import Settings
 
     _check_texts(prompt, limits)
+    if raw and is_typed("system"):
+        raise ConfigError(
+            "`--raw` sends no system message, so `--system` has no effect", hint="remove one of them"
+        )
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     ends = ("n_predict", "stop", "stop_at_box", "budget")
     return Settings(

@@ -144,6 +144,20 @@ def test_the_beginning_is_decoded_once(tmp_path, batches, embedded):
     assert sum(n for n, _ in batches) == n_shared + spent
 
 
+def test_what_a_method_made_it_decode_again_is_counted(tmp_path):
+    plan = few_shot_plan(parse_models(()), ("greedy", "ssr:N=2"), order=(0, 1))
+    with RunFolder(tmp_path / "a run", plan.manifest()) as folder:
+        evaluation = Evaluation(plan, folder)
+        found = []
+        for line in evaluation:
+            found.append(evaluation.n_shared_decoded)
+            if line["method"] == "greedy":
+                n_shared = line["result"]["usage"]["cached_tokens"]
+    assert n_shared > 0
+    # ssr chooses strategies by another prompt, which takes the cells of the beginning.
+    assert found[::2] == [n_shared, found[1] + n_shared]
+
+
 def test_solve_decodes_it_in_the_same_batches(tmp_path, batches, embedded):
     run_few_shot(tmp_path / "a run", few_shot_plan(parse_models(()), ("greedy",), order=(0,)))
     evaluated = [n for n, _ in batches]
