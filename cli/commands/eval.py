@@ -22,6 +22,7 @@ from localsmc_cli.inputs.parsed_options import (
     LoadingOptions,
     ModeOptions,
     PromptOptions,
+    RawOptions,
     SeveralModelsOptions,
 )
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
@@ -29,10 +30,11 @@ from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
+from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
 from localsmc_cli.ui.progress import progress
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
     from localsmc.evals.runner import Plan
     from localsmc.evals.tasks import Task
     from localsmc.text.examples import Examples
@@ -79,6 +81,7 @@ problems_options = common_options.together(
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
+    common_options.box_option(_problems, "auto = on, except for base models"),
     common_options.examples_option(_problems),
     _problems(
         "--fewshot",
@@ -92,7 +95,7 @@ problems_options = common_options.together(
         metavar="FILE",
         help="Where --fewshot takes its examples from: JSONL, JSON, CSV or Parquet.",
     ),
-    common_options.raw_option(_problems),
+    common_options.raw_options(_problems),
     common_options.reasoning_option(_problems),
 )
 
@@ -126,7 +129,7 @@ runs_options = common_options.together(
 
 @dataclass(kw_only=True, frozen=True)
 class EvalOptions(
-    PromptOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
+    PromptOptions, RawOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
     ContextSizeOptions,
 ):  # fmt: skip
     """All options of `localsmc eval`."""
@@ -139,7 +142,6 @@ class EvalOptions(
     limit: int | None
     fewshot: int | None
     fewshot_data: str | None
-    raw: bool
     methods: tuple[str, ...]
     seeds: int
     output: str | None
@@ -184,7 +186,7 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
     methods = parse_methods(options.methods or ("power-smc", "sample"))
     names, draft = model_names(options), draft_name(options)
     check_draft(methods, draft, names)
-    settings = settings_of(options, options, prompt=options, limits=options, raw=options.raw)
+    settings = settings_of(options, options, prompt=options, limits=options, raw=options)
     sources, _ = find_models(session, options, names or (None,), draft if uses_draft(methods) else None)
     return Plan(
         tasks=_tasks(options),
@@ -273,11 +275,18 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
         if folder.n_cut:
             output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
         warn_idle_gpus(output, plan.load)
+
+        shown = next((task.examples for task in plan.tasks if task.examples), plan.settings.examples)
+
+        def loaded(model: Model) -> None:
+            print_offload(output, model)
+            print_form(output, model, replace(plan.settings, examples=shown))
+
         evaluation = Evaluation(
             plan,
             folder,
             should_stop=lambda: session.interrupts.is_requested,
-            on_load=lambda model: print_offload(output, model),
+            on_load=loaded,
         )
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
         began, in_methods, n_new = time.perf_counter(), 0.0, 0

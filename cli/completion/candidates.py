@@ -112,6 +112,7 @@ CANDIDATES: dict[str, Offer] = {
     "KEY": keys,
     "METHOD": lambda _, incomplete: methods(incomplete),
     "MODEL": lambda _, incomplete: model_names(incomplete),
+    "NAME|FILE": _of_type("file"),
     "PROFILE": lambda _, incomplete: profile_names(incomplete),
 }
 """Completions by the metavar of an option or argument."""

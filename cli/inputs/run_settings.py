@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -18,11 +19,12 @@ from localsmc_cli.inputs.parsed_options import (
     LimitOptions,
     LoadingOptions,
     PromptOptions,
+    RawOptions,
 )
 from localsmc_cli.inputs.problem_text import checked_text, file_text
 
 if TYPE_CHECKING:
-    from localsmc.engine.settings import Settings
+    from localsmc.engine.settings import Box, Settings
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
     from localsmc.text.examples import Examples
@@ -45,7 +47,27 @@ def load_options(options: LoadingOptions) -> LoadOptions:
     from localsmc.llama import LoadOptions
 
     names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")
-    return LoadOptions(check_memory=not options.no_memory_check, **_with_value(options, names))
+    return LoadOptions(
+        check_memory=not options.no_memory_check,
+        chat_template=_chat_template(options),
+        **_with_value(options, names),
+    )
+
+
+def _chat_template(options: LoadingOptions) -> str | None:
+    """The name of a template of llama.cpp, or the text of a Jinja template."""
+    from localsmc.llama import builtin_templates
+    from localsmc.text.chat_template import check_jinja, is_jinja
+
+    given = options.chat_template
+    if given is None or is_jinja(given) or given in builtin_templates():
+        return given
+    path = expand_user(given)
+    if not path.exists() and not path.suffix and os.sep not in given:
+        return given  # no name either, which LoadOptions refuses
+    text = file_text(given, "the chat template", "--chat-template")
+    check_jinja(text, f"`{given}`")
+    return text
 
 
 def draft_load_options(options: LoadingOptions, draft: DraftOptions) -> LoadOptions:
@@ -84,16 +106,14 @@ def settings_of(
     grammar: GrammarOptions | None = None,
     seed: int = -1,
     select: str | None = None,
-    raw: bool = False,
+    raw: RawOptions | None = None,
 ) -> Settings:
     """How to put and answer a problem, by the groups of options that a command has."""
     from localsmc.engine.settings import Settings
 
     _check_texts(prompt, limits)
-    if raw and is_typed("system"):
-        raise ConfigError(
-            "`--raw` sends no system message, so `--system` has no effect", hint="remove one of them"
-        )
+    if raw is not None and raw.raw:
+        _check_raw()
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     ends = ("n_predict", "stop", "stop_at_box", "budget")
     return Settings(
@@ -101,7 +121,9 @@ def settings_of(
         json_schema=None if grammar is None else _json_schema(grammar),
         seed=None if seed == -1 else seed,
         select=select,
-        raw=raw,
+        box=_box(prompt, raw),
+        raw=raw is not None and raw.raw,
+        special=raw is not None and raw.special,
         system=None if prompt is None else prompt.system,
         examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
         thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
@@ -112,12 +134,28 @@ def settings_of(
     )
 
 
+def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
+    """The instruction; one that was not typed gives way to `--raw`."""
+    box = "auto" if prompt is None or prompt.box is None else prompt.box
+    return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
+
+
 def _examples(file: str) -> Examples:
     from localsmc.engine.example_file import read_examples
 
     if not file:
         raise ConfigError("`--examples` is empty", hint="give a file, or remove it")
     return read_examples(expand_user(file))
+
+
+def _check_raw() -> None:
+    """Refuse what has no effect on a text that is sent as it is."""
+    for name, what in (("chat_template", "uses no chat template"), ("system", "sends no system message")):
+        if is_typed(name):
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"`--raw` {what}, so `{option}` has no effect", hint=f"remove `--raw` or `{option}`"
+            )
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

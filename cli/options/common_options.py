@@ -30,6 +30,17 @@ def system_option(heading: Heading) -> Decorator[Any]:
     )
 
 
+def box_option(heading: Heading, default: str) -> Decorator[Any]:
+    """Whether the model is asked to state its answer."""
+    return heading(
+        "--box",
+        type=Switch(),
+        metavar="on|off|auto",
+        rare=True,
+        help=f"Ask for the final answer in \\boxed{{}} below the problem.  [default: {default}]",
+    )
+
+
 def examples_option(heading: Heading) -> Decorator[Any]:
     """The worked examples that are put before a problem."""
     return heading(
@@ -40,14 +51,23 @@ def examples_option(heading: Heading) -> Decorator[Any]:
     )
 
 
-def raw_option(heading: Heading) -> Decorator[Any]:
-    """The switch that turns the chat template off."""
-    return heading(
-        "--raw",
-        is_flag=True,
-        default=False,
-        rare=True,
-        help="Continue the problem's text verbatim, without chat template or instruction.",
+def raw_options(heading: Heading) -> Decorator[Any]:
+    """The problem's text as the whole prompt."""
+    return together(
+        heading(
+            "--raw",
+            is_flag=True,
+            default=False,
+            rare=True,
+            help="Continue the problem's text verbatim, without chat template or instruction.",
+        ),
+        heading(
+            "--special",
+            is_flag=True,
+            default=False,
+            rare=True,
+            help="With --raw: read control tokens such as <|im_start|> in the text.",
+        ),
     )
 
 
@@ -125,8 +145,13 @@ problem_options = together(
         help="Read the problem from FILE, or stdin if `-`.",
     ),
     system_option(_problem),
+    box_option(
+        _problem,
+        "auto = for a problem with a short answer, a neutral sentence asks for it, unless --system,"
+        " --examples or a grammar says how to reply",
+    ),
     examples_option(_problem),
-    raw_option(_problem),
+    raw_options(_problem),
     reasoning_option(_problem),
 )
 

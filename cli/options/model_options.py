@@ -114,6 +114,16 @@ loading_options = together(
         help="Share of the model for each GPU, e.g. 3,1.  [default: by free memory]",
     ),
     _model(
+        "--chat-template",
+        "--chat-template-file",
+        "chat_template",
+        metavar="NAME|FILE",
+        envvar="LLAMA_ARG_CHAT_TEMPLATE",
+        rare=True,
+        help="Chat template: a name that llama.cpp knows, e.g. chatml, llama3 or gemma, a file with a Jinja"
+        " template, or the template itself if it contains `{{`.  [default: the model's own]",
+    ),
+    _model(
         "--no-memory-check",
         is_flag=True,
         default=False,

@@ -34,7 +34,7 @@ def exchange(solving: Generation, result: Result) -> Exchange:
     return Exchange(
         user=solving.problem,
         text=result.text,
-        instruction=prompting.instruction_of(solving.model, solving.settings),
+        instruction=solving.instruction,
         closing=solving.closing,
         about=about(result),
     )

@@ -198,7 +198,13 @@ class _File:
                     f"no layer of `{source.path.name}` fits in the free memory of a GPU: all run on the CPU"
                 )
             options = replace(options, n_gpu_layers=placed.n_gpu_layers, tensor_split=placed.shares)
-        return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
+        llama = LlamaModel(source.path, options)
+        if options.chat_template is not None and (tags := llama.unknown_tags()):
+            notices.append(
+                f"the vocabulary of `{source.path.name}` has no {', '.join(tags)}: the model reads these"
+                " parts of the chat template as plain text, and may not end its replies"
+            )
+        return Model(llama, source, header, placed, context, notices)
 
 
 def sha256(parts: Sequence[Path]) -> str:

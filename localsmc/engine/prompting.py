@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from localsmc.engine.instruction import instruction_of
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
@@ -22,10 +23,11 @@ _MARK = "\ue000reply\ue001"
 
 
 class Prompt(NamedTuple):
-    """A prompt as text and as tokens."""
+    """A prompt as text and as tokens, and the instruction that it has below the problem."""
 
     text: str
     tokens: TokenIds
+    instruction: str | None = None
 
 
 class ModelPrompts:
@@ -37,7 +39,7 @@ class ModelPrompts:
 
     def prompt(self, problem: str) -> TokenIds:
         """See `PromptBuilder.prompt`."""
-        return build_prompt(self._model, problem, self._settings).tokens
+        return build_prompt(self._model, problem, self._settings, about=self.problem).tokens
 
     def request(self, text: str) -> TokenIds:
         """See `PromptBuilder.request`."""
@@ -64,28 +66,24 @@ class ModelPrompts:
         return llama.text(tokens[~llama.is_eog[tokens]]).decode(errors="replace")
 
 
-def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> Prompt:
+def build_prompt(
+    model: Model, problem: str, settings: Settings, *, is_problem: bool = True, about: str | None = None
+) -> Prompt:
     """Render and tokenise a problem; raises ConfigError for an empty one.
 
-    Examples and the model's default instruction are added to problems only, the instruction only if the
-    output is unconstrained.
+    Examples and an instruction are added to problems only. `about` is the problem as it was asked, if a
+    method rewrote it: the instruction depends on it alone.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
-    instruction = instruction_of(model, settings) if is_problem else None
+    asked = problem if about is None else about
+    instruction = instruction_of(model, asked, settings) if is_problem else None
     settings = settings if is_problem else replace(settings, examples=None)
     parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
         raise ConfigError("the problem has no tokens", hint="write a few words")
-    return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens))
-
-
-def instruction_of(model: Model, settings: Settings) -> str | None:
-    """The instruction to add below a problem, if any."""
-    has_form = settings.raw or settings.is_restricted or settings.examples is not None
-    is_asked = settings.instruct and not has_form
-    return model.source.defaults.instruction if is_asked else None
+    return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens), instruction)
 
 
 def stop_strings(model: Model, settings: Settings) -> tuple[str, ...]:
@@ -103,13 +101,13 @@ def _parts(model: Model, problem: str, settings: Settings, instruction: str | No
     """The prompt in parts: (text, whether control tokens are parsed in it)."""
     llama, examples = model.llama, settings.examples
     if settings.raw and examples is None:
-        return [(problem, False)]
+        return [(problem, settings.special)]
     if llama.chat_template is None or settings.raw:
         if examples is not None:
-            return [(_plain(problem, settings, examples), False)]
-        # A base model: the problem, then the instruction.
+            return [(_plain(problem, settings, examples), settings.special)]
         messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
-        return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
+        # A base model continues the text: not even a newline is added.
+        return [("\n\n".join(message["content"] for message in messages), False)]
     messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from localsmc.errors import ConfigError
 from localsmc.selection import SELECTORS
@@ -12,18 +13,23 @@ from localsmc.text.examples import Examples
 AS_MANY_AS_FIT = -1
 """The token limit that means no limit but the context, as in llama.cpp."""
 
+Box = Literal["auto", "on", "off"]
+"""Whether the model is asked to state its answer, see `Settings`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How to prompt the model and when to stop. None means the model's own default.
+    r"""How to prompt the model and when to stop. None means the model's own default.
 
     `n_predict` is the token limit, -1 for as many tokens as fit. `budget` is in seconds, prompt included.
     `n_ctx` is the size of the KV cache in tokens, shared by all particles; 0 chooses it by prompt,
     particles, token limit and free memory. `examples` come before all messages but the system message.
-    `earlier` holds the messages of a conversation before the problem. `instruct` adds the model's default
-    instruction below the problem, unless there are examples: they show the form of an answer. `grammar`
-    (GBNF) or `json_schema` constrains the output from its first token on. `select` is a name of `SELECTORS`.
-    Raises ConfigError for a value out of range.
+    `earlier` holds the messages of a conversation before the problem. `box` says which instruction is added
+    below the problem: with "on" that for an answer in `\boxed{}`; with "auto" a neutral one to state the
+    answer, if the problem wants a short one and nothing else says how to reply, not even examples; with
+    "off" none. `raw` sends the problem without template and instruction; then `special` reads control
+    tokens in it. `grammar` (GBNF) or `json_schema` constrains the output from its first token on. `select`
+    is a name of `SELECTORS`. Raises ConfigError for a value out of range.
     """
 
     n_predict: int | None = None
@@ -32,8 +38,9 @@ class Settings:
     system: str | None = None
     examples: Examples | None = None
     earlier: tuple[Message, ...] = ()
-    instruct: bool = True
+    box: Box = "auto"
     raw: bool = False
+    special: bool = False
     thinking: bool | None = None
     stop: tuple[str, ...] = ()
     stop_at_box: bool = False
@@ -57,6 +64,15 @@ class Settings:
     def __post_init__(self) -> None:
         if self.select is not None and self.select not in SELECTORS:
             raise ConfigError(f"`select` is `{self.select}`", hint=f"choose from: {', '.join(SELECTORS)}")
+        if self.box not in get_args(Box):
+            raise ConfigError(f"`box` is `{self.box}`", hint=f"choose from: {', '.join(get_args(Box))}")
+        if self.raw and self.box == "on":
+            raise ConfigError("`raw` adds no instruction, so `box` has no effect", hint="remove one of them")
+        if self.special and not self.raw:
+            raise ConfigError(
+                "`special` works with `raw` only: a chat template writes the control tokens itself",
+                hint="add `--raw`, or remove `--special`",
+            )
         if self.n_predict is not None and self.n_predict != AS_MANY_AS_FIT and self.n_predict < 1:
             raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")
         if self.budget is not None and not self.budget > 0:

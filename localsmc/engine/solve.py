@@ -14,12 +14,12 @@ from dataclasses import asdict
 
 import numpy as np
 
-from localsmc.engine import context_size, output_format, prompting
+from localsmc.engine import context_size, instruction, output_format, prompting
 from localsmc.engine.beginnings import beginnings
 from localsmc.engine.load import Model
 from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
-from localsmc.engine.settings import Settings
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.engine.usage import COUNTS, draft_usage
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
@@ -64,7 +64,8 @@ class Generation:
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = prompt or prompting.build_prompt(model, problem, settings)
+        prompt = prompt or prompting.build_prompt(model, problem, settings)
+        self.prompt_text, self.prompt, self.instruction = prompt
         self.closing = self._end_tag()
         """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
@@ -200,6 +201,18 @@ class Generation:
             raise StopIteration
         return next(self.run)
 
+    @property
+    def expects_answer(self) -> bool:
+        """Whether the prompt or the model's training asks for an answer, or a vote needs one."""
+        votes = self._select in ("majority", "distinct")
+        return votes or instruction.expects_answer(self.model, self.instruction, self.settings)
+
+    @property
+    def fills_context(self) -> bool:
+        """Whether the token limit is what the context holds, so that a higher one allows no more."""
+        asked = self.settings.n_predict or self.model.source.defaults.n_predict
+        return asked == AS_MANY_AS_FIT or self.n_tokens < asked
+
     def close(self) -> None:
         """Free the contexts that were opened here."""
         self._closes.close()
@@ -292,7 +305,11 @@ class Generation:
         return {
             "select": self._select,
             "system": settings.system,
+            "box": settings.box,
+            "instruction": self.instruction,
+            "chat_template": self.model.llama.options.chat_template,
             "raw": settings.raw,
+            "special": settings.special,
             "thinking": settings.thinking,
             "stop": list(self.stop.strings),
             "examples": None if settings.examples is None else settings.examples.to_json(),

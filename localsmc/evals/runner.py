@@ -17,6 +17,7 @@ from typing import Any
 
 from localsmc.engine import context_size, prompting
 from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
+from localsmc.engine.instruction import settings_of_task
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
@@ -211,9 +212,8 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
-        self._settings = plan.settings
-        if task.examples is not None:
-            self._settings = replace(plan.settings, examples=task.examples)
+        examples = plan.settings.examples if task.examples is None else task.examples
+        self._settings = settings_of_task(model, replace(plan.settings, examples=examples))
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()

@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
 from localsmc.llama.binding import C, errors, last_errors, set_fields
+from localsmc.llama.builtin_templates import BuiltInTemplate
 from localsmc.llama.devices import Device, gpus_in_use
 from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, LoadOptions
 from localsmc.lm.interface import TokenIds
-from localsmc.text.chat_template import ChatTemplate
+from localsmc.text.chat_template import ChatTemplate, Template, is_jinja, tags
 
 _MARK = "\n"
 """Prefix for text that continues other text, if the tokenizer would add a space at a beginning."""
@@ -229,12 +230,19 @@ class LlamaModel:
         return b"".join(self.pieces[int(token)] for token in tokens)
 
     @cached_property
-    def chat_template(self) -> ChatTemplate | None:
-        """The chat template stored in the GGUF, or None."""
-        source = C.llama_model_chat_template(self.pointer, None)
-        if not source:
-            return None
-        return ChatTemplate(source.decode(errors="replace"), *map(self._name, ("bos", "eos")))
+    def chat_template(self) -> Template | None:
+        """The chat template of the options, or that stored in the GGUF, or None."""
+        given = self.options.chat_template
+        if given is not None and not is_jinja(given):
+            return BuiltInTemplate(given)
+        stored = C.llama_model_chat_template(self.pointer, None)
+        source = given or (stored.decode(errors="replace") if stored else "")
+        return ChatTemplate(source, *map(self._name, ("bos", "eos"))) if source else None
+
+    def unknown_tags(self) -> list[str]:
+        """What looks like a control token in the chat template, but is none in the vocabulary."""
+        found = [] if self.chat_template is None else tags(self.chat_template)
+        return [tag for tag in found if len(self.tokenize(tag, special=True)) != 1]
 
     def with_bos(self, tokens: TokenIds) -> TokenIds:
         """Prepend the beginning-of-sequence token to a prompt, if the model needs it and it is missing."""

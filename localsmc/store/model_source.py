@@ -17,9 +17,6 @@ import localsmc_models
 from localsmc.errors import ModelNotFound
 from localsmc.store import aliases, hub
 
-BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
-"""Appended to problems for models that were not trained to end with a box."""
-
 EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 
 EMBEDDED_SURE = 0.85
@@ -29,12 +26,13 @@ with this value, 32 % with 0.75, and 52 % with 0.9, which keeps half as many of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDefaults:
-    """Defaults of `solve` for a model: exponent, ramp, token limit, added instruction, strategies."""
+    """Defaults of `solve` for a model: exponent, ramp, token limit, form of answers, strategies."""
 
     alpha: float = 2.0
     ramp: int = 100
     n_predict: int = 1024
-    instruction: str | None = BOX_INSTRUCTION
+    boxes_unasked: bool = False
+    """Whether the model was trained to end with a box, so that no instruction is ever added."""
     pool: str | None = None
     """Name of the strategy pool, and of the prompt wording, that the model was trained on."""
     sure: float | None = None
@@ -164,7 +162,7 @@ def _from(card: localsmc_models.Card) -> ModelDefaults:
         alpha=card.alpha,
         ramp=card.ramp,
         n_predict=card.n_predict,
-        instruction=None,
+        boxes_unasked=True,
         pool=EMBEDDED,
         sure=EMBEDDED_SURE,
     )

@@ -113,7 +113,7 @@ def test_eval_counts_the_beginning_once(shipped, tmp_path):
             "choose one with `--answer FIELD`",
         ),
         (["--answer", "solution"], 2, "`--answer` works with `--data`", "remove it"),
-        (["--raw", "--system", "Be brief."], 2, "`--system` has no effect", "remove one of them"),
+        (["--raw", "--system", "Be brief."], 2, "`--system` has no effect", "remove `--raw` or `--system`"),
     ],
 )
 def test_mistakes_are_one_sentence_and_a_hint(cli, tmp_path, arguments, code, message, hint):

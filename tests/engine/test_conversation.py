@@ -16,6 +16,7 @@ from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC, Request
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.text.chat_template import ChatTemplate
+from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc.text.stop_rule import StopRule
 
 BRIEF = Settings(seed=1, n_threads=1, n_predict=24)
@@ -266,10 +267,19 @@ def test_what_a_grammar_holds_to_is_thought_only_where_it_ends_one(
             assert solving._read(tokens) == (text, answer)
 
 
-def test_the_instruction_is_part_of_what_was_said(embedded, monkeypatch):
-    defaults = replace(embedded.source.defaults, instruction="In a box.")
-    monkeypatch.setattr(embedded, "source", replace(embedded.source, defaults=defaults))
-    with Conversation(embedded) as conversation:
-        turn(conversation, "q")
-        turn(conversation, "r", settings=replace(BRIEF, instruct=False))
-        assert [exchange.sent for exchange in conversation.exchanges] == ["q\n\nIn a box.", "r"]
+def test_the_instruction_is_part_of_what_was_said(general):
+    boxed, auto = (replace(BRIEF, box=box) for box in ("on", "auto"))
+    with Conversation(general) as conversation:
+        for text, settings in (
+            ("q", boxed),
+            ("What is 2 + 2?", auto),
+            ("Write a haiku.", auto),
+            ("r", BRIEF),
+        ):
+            solving, result = turn(conversation, text, settings=settings)
+            assert result.method.config["instruction"] == solving.instruction
+        sent = [exchange.sent for exchange in conversation.exchanges]
+        with conversation.ask("s", settings=BRIEF) as solving:
+            assert all(text in solving.prompt_text for text in sent)
+    expected = [f"q\n\n{BOXED}", f"What is 2 + 2?\n\n{NEUTRAL}", "Write a haiku.", "r"]
+    assert sent == expected

@@ -240,7 +240,7 @@ def test_any_other_gguf_works_without_a_template(random_llama):
     assert result.model.name == "random llama"
     assert result.method.config["alpha"] == 2.0
     assert result.model.sha256
-    assert "boxed" in model.source.defaults.instruction
+    assert not model.source.defaults.boxes_unasked
 
 
 @pytest.mark.parametrize("name", localsmc_models.names())
@@ -250,7 +250,7 @@ def test_an_embedded_model_is_known_wherever_its_file_lies(name, tmp_path):
     with localsmc.load(copy) as model:
         found = model.source.defaults
         assert (found.alpha, found.ramp, found.n_predict) == (card.alpha, card.ramp, card.n_predict)
-        assert found.instruction is None
+        assert found.boxes_unasked
         assert model.source.sha256 == card.sha256
 
 

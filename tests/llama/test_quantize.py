@@ -104,7 +104,7 @@ def test_a_copy_is_smaller_and_otherwise_the_same_model(copies):
 def test_a_copy_of_the_embedded_model_answers_with_its_settings(copies):
     with localsmc.load(copies["Q4_K_M"]) as model:
         assert model.source.defaults == localsmc.store.model_source.recommended("localsmc tiny")
-        assert model.source.defaults.instruction is None
+        assert model.source.defaults.boxes_unasked
         settings = localsmc.Settings(seed=1, n_predict=60, n_threads=1)
         result = localsmc.solve(model, "What is 12 + 30?", method=model.method("greedy"), settings=settings)
     assert result.text
