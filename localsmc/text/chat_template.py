@@ -44,9 +44,9 @@ class Template(ABC):
     ) -> list[tuple[str, bool]]:
         """The rendered prompt in parts: (text, whether to parse control tokens in it).
 
-        Usually a single part. A message that contains the text of a control token becomes a separate part, so
-        that it cannot end its own turn. Raises PromptError if the template then rewrites the messages, so that
-        they cannot be separated from it.
+        Usually a single part. A message that contains the text of a control token becomes a separate part,
+        so that it cannot end its own turn. Raises PromptError if the template then rewrites the messages, so
+        that they cannot be separated from it.
         """
         text = self.render(messages, thinking=thinking)
         if not any(name in message["content"] for message in messages for name in control_texts):
