@@ -36,12 +36,11 @@ def test_solve_shows_them_and_says_so(shipped):
     assert err.index("Mia has 3 apples") < err.index("1 bag left") < err.index("What is 2 + 3?")
 
 
-def test_a_text_comes_from_a_pipe_of_the_shell(tmp_path):
-    text = tmp_path / "notes"
+def test_a_text_is_put_before_the_problem(tmp_path):
+    text, trace = tmp_path / "my notes", tmp_path / "trace.jsonl"
     text.write_text("Add the two numbers.\n")
-    code, _, err = run("solve", "2, 3", *BRIEF, "--raw", "--examples", text, "-v")
-    assert code == 0
-    assert "Add the two numbers.\n\n2, 3" in err
+    assert run("solve", "2, 3", *BRIEF, "--raw", "--examples", text, "--trace", trace)[0] == 0
+    assert json.loads(trace.read_text().splitlines()[0])["prompt"] == "Add the two numbers.\n\n2, 3"
 
 
 def test_chat_shows_them_before_the_conversation(shipped):

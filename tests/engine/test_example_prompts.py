@@ -84,6 +84,13 @@ def test_a_conversation_begins_with_them(embedded):
     assert sorted(order, key=shown.index) == order
 
 
+def test_a_conversation_without_a_template_goes_on_in_the_plain_form(embedded, monkeypatch):
+    monkeypatch.setattr(embedded.llama, "chat_template", None)
+    earlier = ({"role": "user", "content": "1?"}, {"role": "assistant", "content": " It is 1."})
+    text = build_prompt(embedded, "3?", replace(SHOWN, earlier=earlier)).text
+    assert text == f"{PLAIN}Question: 1?\nAnswer: It is 1.\n\nQuestion: 3?\nAnswer:"
+
+
 def test_examples_longer_than_the_context_are_refused_with_numbers(embedded):
     with pytest.raises(PromptTooLong, match=r"the prompt has \d+ tokens, but the context holds 64") as caught:
         solve(embedded, "3?", method=Greedy(), settings=replace(SHOWN, n_ctx=64))
