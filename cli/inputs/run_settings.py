@@ -115,7 +115,7 @@ def settings_of(
     if raw is not None and raw.raw:
         _check_raw()
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
-    ends = ("n_predict", "stop", "stop_at_box", "budget")
+    ends = ("n_predict", "stop", "stop_at_box", "conclude", "budget")
     return Settings(
         grammar=None if grammar is None else _grammar(grammar),
         json_schema=None if grammar is None else _json_schema(grammar),
