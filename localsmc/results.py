@@ -140,9 +140,9 @@ class ConclusionUsage:
 class Usage:
     """The cost of a run. `rows` are the tokens that the model (the target, of two) decoded after the prompt.
 
-    `cached_tokens` are the tokens of the prompt that were in the prefix cache from a previous turn.
-    `flops` are 2 · parameters per decoded token, for prompts, both models and conclusions. `concluded` is
-    None if no completion was concluded.
+    `cached_tokens` are the tokens of the prompt that were in the KV cache already: from a previous turn, or
+    because all problems of an evaluation begin with them. `flops` are 2 · parameters per decoded token, for
+    prompts, both models and conclusions. `concluded` is None if no completion was concluded.
 
     `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """

@@ -523,11 +523,13 @@ def test_a_method_is_written_with_its_options_and_selects_by_itself(cli, method,
 
 
 def test_settings_reach_the_run(cli):
-    arguments = ["--raw", "--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
+    arguments = ["--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
     _, out, _ = cli("solve", "x", *SMALL, "--json", "-sys", "Be brief.", *arguments)
     config = json.loads(out)["method"]["config"]
-    assert (config["raw"], config["stop"], config["stop_at_box"]) == (True, ["a", "b"], True)
+    assert (config["raw"], config["stop"], config["stop_at_box"]) == (False, ["a", "b"], True)
     assert (config["select"], config["system"], config["thinking"]) == ("argmax", "Be brief.", False)
+    _, out, _ = cli("solve", "x", *SMALL, "--json", "--raw")
+    assert json.loads(out)["method"]["config"]["raw"] is True
 
 
 def test_short_options_of_several_letters_are_told_from_short_ones_with_values(cli):
