@@ -56,23 +56,22 @@ problems_options = common_options.together(
         multiple=True,
         metavar="NAME",
         help="Problem set: tiny (for the embedded model, e.g. tiny:levels=4-5,family=shopping), or from the"
-        " Hugging Face hub gsm8k, math-500, aime-2024, aime-2025, gpqa. Can be repeated.",
+        " hub gsm8k, math-500, aime-2024, aime-2025, gpqa. Can be repeated.",
     ),
     _problems(
         "--data",
         metavar="FILE",
-        help="Your own problems: JSONL, JSON, CSV or Parquet. With --task, a local copy of that set.",
+        help="Your own problems: JSONL, JSON, CSV or Parquet; with --task, a copy of it.",
     ),
     _problems(
         "--question",
         metavar="FIELD",
-        help="Field of --data and --fewshot-data with the problem.  [default: question]",
+        help="Field of the data with the problem.  [default: question]",
     ),
     _problems(
         "--answer",
         metavar="FIELD",
-        help="Field of --data and --fewshot-data with the right answer; if --data has none, nothing is"
-        " graded.  [default: answer]",
+        help="Field of the data with the right answer; without it nothing is graded.  [default: answer]",
     ),
     _problems(
         "--grader",
@@ -81,21 +80,21 @@ problems_options = common_options.together(
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
-    common_options.box_option(_problems, "auto = on, except for base models"),
     common_options.examples_option(_problems),
     _problems(
         "--fewshot",
         type=CountType(1),
         metavar="K",
-        help="Show the model K examples first: the first training problems of the task (gsm8k has some), or"
-        " the first rows of --fewshot-data.",
+        help="Show K examples first: training problems of the task (gsm8k), or rows of --fewshot-data.",
     ),
     _problems(
         "--fewshot-data",
         metavar="FILE",
-        help="Where --fewshot takes its examples from: JSONL, JSON, CSV or Parquet.",
+        rare=True,
+        help="File of examples for --fewshot.",
     ),
     common_options.raw_options(_problems),
+    common_options.box_option(_problems, "auto = on, except for base models and with examples"),
     common_options.reasoning_option(_problems),
 )
 

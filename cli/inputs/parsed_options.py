@@ -117,6 +117,7 @@ class LimitOptions:
     n_predict: int | None
     stop: tuple[str, ...]
     stop_at_box: bool
+    conclude: str | None
     budget: float | None
 
 

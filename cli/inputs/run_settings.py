@@ -117,7 +117,7 @@ def settings_of(
             "`--raw` uses no chat template, so `--chat-template` has no effect", hint="remove one of them"
         )
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
-    ends = ("n_predict", "stop", "stop_at_box", "budget")
+    ends = ("n_predict", "stop", "stop_at_box", "conclude", "budget")
     return Settings(
         grammar=None if grammar is None else _grammar(grammar),
         json_schema=None if grammar is None else _json_schema(grammar),

@@ -55,8 +55,8 @@ def _named(parameter: str, *, multiple: bool = False) -> Decorator[Any]:
             multiple=multiple,
             metavar="MODEL",
             envvar="LLAMA_ARG_MODEL",
-            help="GGUF file, user/repo[:quant] on the Hugging Face hub, or a name from `localsmc"
-            f" models`.{again}  [default: the embedded model]",
+            help="GGUF file, user/repo[:quant], ollama:NAME, lmstudio:NAME, or a name from `localsmc models`."
+            f"{again}  [default: the embedded model]",
         ),
         _model(
             "-hf",

@@ -83,11 +83,12 @@ def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
 
 def _share(result: Result) -> float:
     """The weight of the answer, over all its spellings."""
-    chosen = None if result.answer is None else key(result.answer)
+    kind = result.answer_kind
+    chosen = None if result.answer is None else key(result.answer, kind)
     return sum(
         share.weight
         for share in result.answers
-        if (None if share.answer is None else key(share.answer)) == chosen
+        if (None if share.answer is None else key(share.answer, kind)) == chosen
     )
 
 

@@ -32,7 +32,7 @@ def print_offload(output: Output, model: Model) -> None:
     """Print warnings about the placement of layers, and with `--verbose` the placement."""
     for one in (model, model.draft):
         if one is not None:
-            output.detail(f"{one.source.path.name}: {one.placement}")
+            output.detail(f"{one.source.file_name}: {one.placement}")
             for notice in one.notices:
                 output.warn(notice)
 

@@ -71,8 +71,9 @@ def figures_line(result: Result, *, fills_context: bool) -> str:
 
 
 def remarks(result: Result, *, fills_context: bool) -> list[str]:
-    """What to know of the printed text, and what to type: that it was cut, that another answer leads."""
-    return [line for line in (cut_line(result, fills_context=fills_context), drawn_line(result)) if line]
+    """What to know of the printed text, and what to type: whether it was cut, and whose answer is shown."""
+    lines = cut_line(result, fills_context=fills_context), concluded_line(result), drawn_line(result)
+    return [line for line in lines if line]
 
 
 def cut_line(result: Result, *, fills_context: bool) -> str | None:
@@ -86,6 +87,13 @@ def cut_line(result: Result, *, fills_context: bool) -> str | None:
         else f"add `-n {2 * shown.n_tokens}` for more"
     )
     return f"the text was cut at {_tokens(shown.n_tokens)}; {what_to_do}"
+
+
+def concluded_line(result: Result) -> str | None:
+    """A line if the answer is not in the printed text, but was asked for after it."""
+    if result.source != "concluded" or result.answer is None:
+        return None
+    return f"the text states no answer; asked for one, the model says {short(result.answer)}"
 
 
 def drawn_line(result: Result) -> str | None:
@@ -186,6 +194,16 @@ def _draft_lines(solving: Generation) -> list[str]:
     ]
 
 
+def _concluded_work(result: Result) -> list[str]:
+    concluded = result.usage.concluded
+    if concluded is None:
+        return []
+    return [
+        f"concluded: {concluded.texts} completions, {concluded.rows} tokens in {concluded.decode_calls}"
+        f" decode calls after {concluded.prompt_tokens} prompt tokens, {concluded.seconds:.2f} s"
+    ]
+
+
 def timing_lines(result: Result) -> list[str]:
     """Where the time went, for all steps."""
     usage, seconds = result.usage, result.usage.seconds
@@ -199,6 +217,7 @@ def timing_lines(result: Result) -> list[str]:
         f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
         f" at most {usage.peak_cells} KV cells; {usage.flops:.3g} floating-point operations",
         *_draft_work(result),
+        *_concluded_work(result),
     ]
 
 

@@ -74,7 +74,7 @@ class Plan:
             else model_source.embedded(model_source.EMBEDDED_DRAFT)
         )
         header = reader.read_header(file.path)
-        return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
+        return [ModelSpec(name=file.name, file=self.draft, source=file, header=header).to_json()]
 
     def manifest(self) -> dict[str, Any]:
         """The content of manifest.json; hashes model files whose hash is not known."""
@@ -209,8 +209,13 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
-        examples = plan.settings.examples if task.examples is None else task.examples
-        self._settings = settings_of_task(model, replace(plan.settings, examples=examples))
+        settings = plan.settings
+        if task.examples is not None:
+            settings = replace(settings, examples=task.examples)
+        self._settings = settings_of_task(model, settings)
+        if plan.settings.conclude == "auto":
+            is_graded = any(item.gold is not None for item in task.items)
+            self._settings = replace(self._settings, conclude="on" if is_graded else "off")
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
@@ -302,7 +307,7 @@ class _TaskSession:
             item.question,
             self._methods[spec.label],
             settings,
-            extract=self._task.extract,
+            answer_kind=self._task.kind,
             context=self._context,
             draft_context=self._draft_context,
         ) as generation:

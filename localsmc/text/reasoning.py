@@ -45,6 +45,24 @@ def parts(text: str, end_tag: str = "") -> list[TextPart]:
     return [part for part in found if part.text]
 
 
+def unclosed(text: str, end_tag: str = "") -> str:
+    """The closing tag of the block that a completion leaves open; empty if it leaves none open.
+
+    Pass `end_tag` if the completion starts inside a block.
+    """
+    at = 0
+    while True:
+        if end_tag:
+            end = text.find(end_tag, at)
+            if end < 0:
+                return end_tag
+            at = end + len(end_tag)
+        opening = _OPENING.search(text, at)
+        if opening is None:
+            return ""
+        at, end_tag = opening.end(), MARKS[opening[0]]
+
+
 def reply(text: str, end_tag: str = "") -> str:
     """The completion without its reasoning."""
     whole = parts(text, end_tag)

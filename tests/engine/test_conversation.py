@@ -237,12 +237,18 @@ def test_templates_decide_what_becomes_of_thought(embedded, monkeypatch, templat
         assert solving.closing == ("</think>" if template == STRIPS else "")
 
 
+def read(solving, tokens):
+    """A completion's text and the text of its answer."""
+    answer = solving.reader.answer(tokens)
+    return solving.reader.text(tokens), None if answer is None else answer.text
+
+
 def test_thought_is_never_part_of_the_answer(embedded, monkeypatch):
     template = "{% for m in messages %}{{ m.content }}{% endfor %}<think>"
     monkeypatch.setattr(embedded.llama, "chat_template", ChatTemplate(template))
     with Conversation(embedded) as conversation, conversation.ask("q", settings=BRIEF) as solving:
         for text, answer in (("\\boxed{3}", None), ("\\boxed{3}</think>\\boxed{4}", "4")):
-            assert solving._read(embedded.llama.tokenize(text, special=False)) == (text, answer)
+            assert read(solving, embedded.llama.tokenize(text, special=False)) == (text, answer)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +270,7 @@ def test_what_a_grammar_holds_to_is_thought_only_where_it_ends_one(
             assert solving.closing == closing
             end = np.flatnonzero(embedded.llama.is_eog)[:1].astype(np.int32)
             tokens = np.concatenate((embedded.llama.tokenize(text, special=False), end))
-            assert solving._read(tokens) == (text, answer)
+            assert read(solving, tokens) == (text, answer)
 
 
 def test_the_instruction_is_part_of_what_was_said(general):

@@ -260,7 +260,7 @@ MISTAKES = [
     (["{tiny}", "x.gguf", "q8_0", "-t", "x"], 2, "`--threads`: 'x'"),
     (["{tiny}", "x.gguf", "q8_0", "--treads", "1"], 2, "unknown option", "did you mean `--threads`?"),
     (["{tiny}", "x.gguf", "q8_0", "-q", "-v"], 2, "cannot be used together"),
-    (["/no/such model.gguf", "x.gguf", "q8_0"], 3, "`/no/such model.gguf` does not exist"),
+    (["/no/such model.gguf", "x.gguf", "q8_0"], 3, "no model at `/no/such model.gguf`"),
     (["{folder}", "x.gguf", "q8_0"], 3, "is a directory, not a GGUF file"),
     (["{text}", "x.gguf", "q8_0"], 3, "is not a GGUF file"),
     (["{half}", "x.gguf", "q8_0"], 3, "is truncated"),

@@ -15,6 +15,7 @@ from localsmc.evals.grading import math_equal
 from localsmc.evals.grading.latex_normalise import lettered, spelled, unwrapped
 from localsmc.evals.grading.units import joined, value
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
+from localsmc.results import AnswerKind
 from localsmc.text import answers
 
 _LONGEST = 1000
@@ -31,10 +32,14 @@ _FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)"
 
 @dataclass(frozen=True, slots=True)
 class GradingRule:
-    """A grader. `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value."""
+    """A grader and the kind of answers that it compares.
+
+    `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value.
+    """
 
     name: str
     version: int
+    kind: AnswerKind
     grade: Callable[[str, str], Grade]
     is_slow: bool = False
     has_numbers: bool = False
@@ -89,10 +94,10 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        GradingRule("math", 1, math_equal.grade, is_slow=True, has_numbers=True),
-        GradingRule("numeric", 1, numeric, has_numbers=True),
-        GradingRule("exact", 1, exact),
-        GradingRule("choice", 1, choice),
+        GradingRule("math", 1, "math", math_equal.grade, is_slow=True, has_numbers=True),
+        GradingRule("numeric", 1, "numeric", numeric, has_numbers=True),
+        GradingRule("exact", 1, "text", exact),
+        GradingRule("choice", 1, "letter", choice),
     )
 }
 """Graders by name."""

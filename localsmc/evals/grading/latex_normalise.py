@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from localsmc.text import answers
+from localsmc.text.answers import statements
 
 _SYMBOLS = str.maketrans(
     {
@@ -63,7 +64,7 @@ def unwrapped(text: str) -> str:
     text = text.encode(errors="replace").decode().strip()
     if boxed := answers.boxes(text):
         text = boxed[-1]
-    elif stated := list(answers.STATED.finditer(text)):
+    elif stated := list(statements.STATED.finditer(text)):
         text = stated[-1]["answer"]
     text = re.sub(r"^\\[(\[](.*)\\[)\]]$", r"\1", text.strip(), flags=re.DOTALL)
     text = re.sub(r"^\*\*(.*)\*\*$", r"\1", text.strip(), flags=re.DOTALL)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from localsmc.text import answers
+from localsmc.text.answers import keys
 
 # At most 200 digits, as in answers.key; longer numbers are compared as text.
 _FRACTION = re.compile(r"([+-]?) ?\\frac\{ *([+-]?\d{1,200}) *\}\{ *([+-]?\d{1,200}) *\}")
@@ -104,7 +105,7 @@ def value(core: str) -> Fraction | None:
     `2\frac{1}{2}` and `2 1/2` are mixed numbers, not products.
     """
     core = re.sub(r"^([+-]) ", r"\1", core.strip())
-    if answers.MIXED.fullmatch(core):
+    if keys.MIXED.fullmatch(core):
         return _mixed(core)
     if found := _FRACTION.fullmatch(core):
         top, bottom = int(found[2]), int(found[3])

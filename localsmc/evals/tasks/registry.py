@@ -18,7 +18,6 @@ from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.tasks.hub_datasets import fetch
 from localsmc.evals.tasks.task import Item, Task
 from localsmc.system.row_files import MissingField, Row, field_of, read_rows
-from localsmc.text import answers
 
 DEFAULT_GENERATED = 300
 """Number of problems of a generated task if no limit is given."""
@@ -47,21 +46,10 @@ class StandardTask:
     choices: tuple[str, ...] = ()
     """Fields with wrong answers. If given, the question lists the options and the gold answer is a letter."""
     family: str | None = None
-    extract: Callable[[str], str | None] = answers.extract
 
 
 def _after_hashes(text: str) -> str:
     return text.rsplit("####", 1)[-1].strip().replace(",", "")
-
-
-LETTER = re.compile(r"\(?([A-J])(?:[.:,)]+(?:\s.*)?)?", re.DOTALL)
-
-
-def letter(text: str) -> str | None:
-    """The letter of the option that a completion gives as its answer; None if it gives none."""
-    found = answers.extract(text)
-    match = None if found is None else LETTER.fullmatch(found)
-    return match[1] if match else None
 
 
 STANDARD: dict[str, StandardTask] = {
@@ -114,7 +102,6 @@ STANDARD: dict[str, StandardTask] = {
         answer=("Correct Answer",),
         choices=("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
         family="High-level domain",
-        extract=letter,
     ),
 }
 
@@ -158,9 +145,7 @@ def load_task(
         )
         raise
     source = str(data) if data else f"{row.repository}/{row.file}"
-    task = Task(
-        name=name, version=row.version, source=source, grader=row.grader, items=items, extract=row.extract
-    )
+    task = Task(name=name, version=row.version, source=source, grader=row.grader, items=items)
     return task.first(limit)
 
 
