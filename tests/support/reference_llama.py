@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import llama_cpp
 import numpy as np
+from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
 N_CTX = 160
 """Tokens of a prompt and its completion; `Llama` keeps a row of logits for each."""
@@ -27,6 +28,16 @@ class ReferenceLlama:
 
     def tokenize(self, text, *, add_bos=False):
         return self._llama.tokenize(text.encode(), add_bos=add_bos, special=True)
+
+    def chat_prompt(self, text):
+        """The tokens of a user's message in the model's own chat template."""
+        messages = [{"role": "user", "content": text}]
+        formatter = Jinja2ChatFormatter(
+            template=self._llama.metadata["tokenizer.chat_template"],
+            eos_token=self._llama._model.token_get_text(self._llama.token_eos()),
+            bos_token=self._llama._model.token_get_text(self._llama.token_bos()),
+        )
+        return self.tokenize(formatter(messages=messages).prompt)
 
     def is_end(self, token):
         return llama_cpp.llama_vocab_is_eog(self._llama._model.vocab, token)
