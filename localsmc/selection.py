@@ -162,5 +162,8 @@ SELECTORS: dict[str, Selector] = {
     "best-mean": by_mean,
 }
 
+BY_VOTE = ("majority", "distinct")
+"""Selectors that vote on answers."""
+
 BY_LOGP = ("best", "best-mean")
 """Selectors that use only log-probabilities."""

@@ -12,6 +12,10 @@ import tempfile
 # One thread each: tests compare, they do not race; busy machines stay usable.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Not under a name of localsmc's own: the command warns of a LOCALSMC_ variable that it does not know.
+if "LOCALSMC_TEST_MODELS" in os.environ:
+    os.environ["TEST_MODELS_FOLDER"] = os.path.abspath(os.environ["LOCALSMC_TEST_MODELS"])
+
 # What whoever runs the tests has configured, logged in to or downloaded is not under test.
 _THEIRS = ("LOCALSMC_", "_LOCALSMC_", "LLAMA_ARG_", "LLAMA_CACHE", "HF_", "HUGGINGFACE_", "HUGGING_FACE_")
 _THEIRS += ("TRANSFORMERS_OFFLINE", "XDG_CACHE_HOME")
@@ -124,6 +128,16 @@ def random_llama(tmp_path_factory):
 @pytest.fixture(scope="session")
 def random_mamba(tmp_path_factory):
     return write_mamba(tmp_path_factory.mktemp("gguf") / "random-mamba.gguf")
+
+
+@pytest.fixture
+def general(embedded, monkeypatch):
+    """The embedded model as if it had not been trained to state its answers in a box."""
+    from dataclasses import replace
+
+    defaults = replace(embedded.source.defaults, boxes_unasked=False)
+    monkeypatch.setattr(embedded, "source", replace(embedded.source, defaults=defaults))
+    return embedded
 
 
 @pytest.fixture(scope="session")

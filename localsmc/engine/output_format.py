@@ -104,14 +104,14 @@ def _keywords(schema: Any) -> Iterator[str]:
 
 
 def answer_of(text: str, settings: Settings, kind: AnswerKind, *, is_whole: bool) -> Answer | None:
-    """The answer of a completion, or None.
+    """The answer that a completion states, or None.
 
     With a JSON schema it is the JSON value in canonical form. With a grammar it is what the text states,
     or else the whole completion. A constrained completion that was cut short has no answer.
     """
     if settings.json_schema is not None:
         return _stated(canonical(text)) if is_whole else None
-    found = answers.find(text, kind, is_cut=not is_whole, with_fallback=settings.grammar is None)
+    found = answers.find(text, kind, is_cut=not is_whole, with_fallback=False)
     if found is None and settings.grammar is not None and is_whole:
         return _stated(text.strip())
     return found

@@ -45,6 +45,8 @@ class Cost:
     accepted: int
     swap_proposals: int
     swaps: int
+    concluding: int = 0
+    """Tokens decoded to conclude completions, apart from `rows`."""
     flops: float | None = None
     draft: DraftUsage | None = None
 
@@ -246,6 +248,7 @@ def _kind(fields: JsonReader) -> AnswerKind:
 
 def _spent(usage: JsonReader) -> Cost:
     seconds, draft = usage.inner("seconds"), usage.inner_or_none("draft")
+    concluded = usage.inner_or_none("concluded")
     return Cost(
         rows=usage.integer("rows"),
         decodes=usage.integer("decode_calls"),
@@ -253,6 +256,7 @@ def _spent(usage: JsonReader) -> Cost:
         steps=usage.integer("steps"),
         # The model is loaded once for many problems.
         seconds=seconds.number("total") - seconds.number("load"),
+        concluding=0 if concluded is None else concluded.integer("prompt_tokens") + concluded.integer("rows"),
         flops=usage.number_or_none("flops"),
         draft=None if draft is None else _draft(draft),
         **{name: usage.integer(name) for name in COUNTS},

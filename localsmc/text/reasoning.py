@@ -35,10 +35,23 @@ def parts(text: str, end_tag: str = "") -> list[TextPart]:
     Pass `end_tag` if the completion starts inside a block. An unclosed block extends to the end. A closing
     tag without an opening one ends reasoning that began before it, unless it is quoted as code.
     """
+    return _split(text, end_tag)[0]
+
+
+def unclosed(text: str, end_tag: str = "") -> str:
+    """The closing tag of the block that a completion leaves open; empty if it leaves none open.
+
+    `end_tag` is as for `parts`.
+    """
+    return _split(text, end_tag)[1]
+
+
+def _split(text: str, closing: str) -> tuple[list[TextPart], str]:
+    """The parts of a completion, and the closing tag of the block that is open at its end."""
     found: list[TextPart] = []
-    start, closing = 0, end_tag
+    start = 0
     if not any(tag in text for tag in _TAGS):
-        return [TextPart(text, bool(closing))] if text else []
+        return [TextPart(text, bool(closing))] if text else [], closing
     for tag in _TAG.finditer(text):
         is_orphan = not closing and tag[0] in _CLOSINGS
         if (closing and tag[0] != closing) or (is_orphan and text[tag.start() - 1 : tag.start()] == "`"):
@@ -46,7 +59,9 @@ def parts(text: str, end_tag: str = "") -> list[TextPart]:
         if start < tag.start():
             found.append(TextPart(text[start : tag.start()], bool(closing) or is_orphan))
         start, closing = tag.end(), "" if closing else MARKS.get(tag[0], "")
-    return [*found, TextPart(text[start:], bool(closing))] if start < len(text) else found
+    if start < len(text):
+        found.append(TextPart(text[start:], bool(closing)))
+    return found, closing
 
 
 def reply(text: str, end_tag: str = "") -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import weakref
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -276,19 +275,6 @@ def test_log_probabilities_are_the_models_own(embedded):
     expected = logp[np.arange(len(ending.tokens)), ending.tokens].sum()
     assert ending.logp == pytest.approx(expected, abs=0.05 * len(ending.tokens))
     assert ending.logp < -10  # what the embedded model thinks of such words
-
-
-def test_no_instruction_stands_below_a_problem_that_has_a_grammar(embedded):
-    from localsmc.engine import prompting
-
-    boxed = replace(embedded.source.defaults, instruction="put it in a box")
-    source = replace(embedded.source, defaults=boxed)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(embedded, "source", source)
-        texts = [
-            prompting.build_prompt(embedded, "x", one).text for one in (Settings(), Settings(grammar=LINE))
-        ]
-    assert [("in a box" in text) for text in texts] == [True, False]
 
 
 def test_nothing_that_the_model_can_write_is_one_clear_error(embedded):

@@ -9,6 +9,7 @@ from dataclasses import astuple, dataclass, replace
 from localsmc.errors import TaskError
 from localsmc.evals.grading import GRADERS
 from localsmc.results import AnswerKind
+from localsmc.text.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,10 +36,23 @@ class Task:
     source: str
     grader: str
     items: tuple[Item, ...]
+    examples: Examples | None = None
+    """Worked examples that are put before each problem; none of them is a problem."""
 
     def __post_init__(self) -> None:
         if not self.items:
             raise TaskError(f"`{self.source}` has no problems", hint="choose another file or task")
+        self.refuse_shown(self.examples)
+
+    def refuse_shown(self, examples: Examples | None) -> None:
+        """Raise TaskError if one of these examples is a problem of the task: its answer would be shown."""
+        shown = set() if examples is None else {pair.question for pair in examples.pairs}
+        for item in self.items:
+            if item.question in shown:
+                raise TaskError(
+                    f"problem `{item.problem_id}` of `{self.name}` is among the examples, with its answer",
+                    hint="take the examples from other problems than those that are evaluated",
+                )
 
     def first(self, limit: int | None) -> Task:
         """The task with its first `limit` problems only."""
