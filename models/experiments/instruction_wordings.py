@@ -78,12 +78,16 @@ def tallies(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Tally]:
         for line in lines:
             tally = found.setdefault((line["task"], line["method"]), Tally())
             for completion in line["result"]["completions"] if line["result"] else ():
-                answer, n = answers.extract(completion["text"]), completion["count"]
-                is_right = answer is not None and grader.grade(answer, line["gold"]).verdict == "right"
+                n, is_cut = completion["count"], completion["finish_reason"] == "length"
+                # What is stated only: the last number of a text is no sign that the instruction was followed.
+                found_one = answers.find(completion["text"], "numeric", is_cut=is_cut, with_fallback=False)
+                is_right = (
+                    found_one is not None and grader.grade(found_one.text, line["gold"]).verdict == "right"
+                )
                 tally.texts += n
-                tally.answered += n * (answer is not None)
+                tally.answered += n * (found_one is not None)
                 tally.right += n * is_right
-                tally.cut += n * (completion["finish_reason"] == "length")
+                tally.cut += n * is_cut
                 tally.tokens += n * completion["n_tokens"]
     return found
 
