@@ -25,16 +25,16 @@ from localsmc.evals.runner import Evaluation, Plan
 from localsmc.evals.tasks import Item, Task, user_task
 from localsmc.methods.spec import parse_method
 from localsmc.numerics.statistics import wilson
-from localsmc.text import answers
+from localsmc.text import answers, instructions
 from localsmc.text.chat_template import instructed
 from localsmc_models.error_boundary import run
 
 WORDINGS: dict[str, str | None] = {
     "none": None,
-    "boxed": "Reason step by step, and put your final answer within \\boxed{}.",
+    "boxed": instructions.BOXED,
     "answer-line": 'Give your final answer on the last line, after "Answer:".',
     "steps-answer": 'Think step by step, and end with "Answer:" and the final answer.',
-    "the-answer-is": 'Work it out step by step, and end with "The answer is" and the final answer.',
+    "the-answer-is": instructions.NEUTRAL,
 }
 """The name of each wording and its text, None for the bare problem."""
 
