@@ -11,6 +11,10 @@ from typing import Any, Literal
 FinishReason = Literal["stop", "length", "cancelled"]
 Confidence = Literal["high", "medium", "low"]
 HistoryState = Literal["live", "stop", "length", "cut"]
+AnswerSource = Literal["boxed", "stated", "concluded", "fallback"]
+"""How an answer was found, in the order in which the sources are asked."""
+AnswerKind = Literal["any", "numeric", "text", "letter", "math"]
+"""The type of a problem's answers, which decides when two are the same; `any` if it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,8 @@ class Completion:
     """A distinct completion: its text, how many particles ended on it (`count`), and its share of the weight.
 
     `logp` is its log-probability under the model at temperature 1, None if the method does not compute it.
-    `score` is the mean rating of its steps, 0 to 9, None if they were not rated.
+    `score` is the mean rating of its steps, 0 to 9, None if they were not rated. `source` says how the answer
+    was found, None without an answer.
     """
 
     text: str
@@ -72,6 +77,7 @@ class Completion:
     finish_reason: FinishReason
     count: int
     score: float | None = None
+    source: AnswerSource | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,12 +91,14 @@ class AnswerShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Wall time in seconds: loading, the prompt, decoding in llama.cpp, the rest of the steps, the total."""
+    """Wall time in seconds: loading, the prompt, decoding in llama.cpp, the rest of the steps, concluding
+    completions, the total."""
 
     load: float
     prompt: float
     decode: float
     sample: float
+    conclude: float
     total: float
 
 
@@ -115,11 +123,26 @@ class DraftUsage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusionUsage:
+    """The cost of asking for the answers of completions that state none, apart from that of the run.
+
+    `texts` were concluded. `prompt_tokens` were decoded again before some of them; `rows` are the tokens of
+    requests, answers, and texts that were decoded again.
+    """
+
+    texts: int = 0
+    prompt_tokens: int = 0
+    rows: int = 0
+    decode_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """The cost of a run. `rows` are the tokens that the model (the target, of two) decoded after the prompt.
 
-    `cached_tokens` are the tokens of the prompt that were in the prefix cache from a previous turn.
-    `flops` are 2 · parameters per decoded token, for prompts and both models.
+    `cached_tokens` are the tokens of the prompt that were in the KV cache already: from a previous turn, or
+    because all problems of an evaluation begin with them. `flops` are 2 · parameters per decoded token, for
+    prompts, both models and conclusions. `concluded` is None if no completion was concluded.
 
     `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """
@@ -141,6 +164,7 @@ class Usage:
     peak_cells: int
     flops: float
     draft: DraftUsage | None
+    concluded: ConclusionUsage | None
     seconds: Seconds
 
 
@@ -169,6 +193,9 @@ class ModelInfo:
 class Result:
     """The result of `solve`: the selected completion, the distribution over answers, and the cost.
 
+    `source` says how the answer was found, None without an answer. `answer_kind` is the type by which answers
+    were compared.
+
     `ess` is the number of independent completions that the weighted ones are worth. `confidence` says how
     sure the answer is (see `selection.confidence`); None if it cannot be computed.
     """
@@ -186,6 +213,8 @@ class Result:
     ess: float
     confidence: Confidence | None
     usage: Usage
+    source: AnswerSource | None = None
+    answer_kind: AnswerKind = "any"
 
     def to_json(self) -> dict[str, Any]:
         """The result as a dictionary for `json.dumps`."""

@@ -11,20 +11,22 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from localsmc.results import AnswerShare, Completion, Confidence
+from localsmc.results import AnswerKind, AnswerShare, Completion, Confidence
 from localsmc.text import answers
 
 ROUND_OFF = 12
 """Weights are compared after rounding to this many decimals, so that sums of equal shares are equal."""
 
 
-def choose(name: str, completions: Sequence[Completion], rng: np.random.Generator) -> Completion | None:
+def choose(
+    name: str, completions: Sequence[Completion], rng: np.random.Generator, kind: AnswerKind = "any"
+) -> Completion | None:
     """Select one completion with the selector of this name; None if there are no completions.
 
-    Unfinished completions are eligible only if none has finished.
+    Unfinished completions are eligible only if none has finished. `kind` decides which answers are the same.
     """
     eligible = finished(completions) or completions
-    return SELECTORS[name](eligible, rng) if eligible else None
+    return SELECTORS[name](eligible, rng, kind) if eligible else None
 
 
 def finished(completions: Sequence[Completion]) -> list[Completion]:
@@ -32,9 +34,11 @@ def finished(completions: Sequence[Completion]) -> list[Completion]:
     return [completion for completion in completions if completion.finish_reason != "cancelled"]
 
 
-def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
-    """The distribution over answers, highest weight first; answers with equal values count as one."""
-    groups = sorted(_by_answer(completions), key=lambda group: _rank(group, _weight(group)), reverse=True)
+def answer_shares(completions: Sequence[Completion], kind: AnswerKind = "any") -> tuple[AnswerShare, ...]:
+    """The distribution over answers, highest weight first; answers that are the same count as one."""
+    groups = sorted(
+        _by_answer(completions, kind), key=lambda group: _rank(group, _weight(group)), reverse=True
+    )
     return tuple(
         AnswerShare(
             # The group is shown with the spelling of its heaviest completion.
@@ -47,7 +51,10 @@ def answer_shares(completions: Sequence[Completion]) -> tuple[AnswerShare, ...]:
 
 
 def confidence(
-    answer: str | None, shares: Sequence[AnswerShare], weight_exponent: float | None
+    answer: str | None,
+    shares: Sequence[AnswerShare],
+    weight_exponent: float | None,
+    kind: AnswerKind = "any",
 ) -> Confidence | None:
     """How sure an answer is, from its weight; None if there is no answer or the weights say nothing.
 
@@ -60,8 +67,7 @@ def confidence(
     """
     if answer is None or weight_exponent is None:
         return None
-    key = answers.key(answer)
-    weights = (one.weight for one in shares if one.answer is not None and answers.key(one.answer) == key)
+    weights = (one.weight for one in shares if answers.same(one.answer, answer, kind))
     weight, weight_exponent = round(sum(weights), ROUND_OFF), max(1.0, weight_exponent)
     log_odds = math.log(weight / (1 - weight)) if 0 < weight < 1 else math.copysign(math.inf, weight - 0.5)
     if log_odds >= weight_exponent - 1:
@@ -69,10 +75,10 @@ def confidence(
     return "medium" if log_odds >= 0.6 * (weight_exponent - 2) else "low"
 
 
-def _by_answer(completions: Sequence[Completion]) -> list[list[Completion]]:
+def _by_answer(completions: Sequence[Completion], kind: AnswerKind) -> list[list[Completion]]:
     groups: dict[str | None, list[Completion]] = {}
     for completion in completions:
-        key = None if completion.answer is None else answers.key(completion.answer)
+        key = None if completion.answer is None else answers.key(completion.answer, kind)
         groups.setdefault(key, []).append(completion)
     return list(groups.values())
 
@@ -90,44 +96,53 @@ def _rank(group: Sequence[Completion], votes: float) -> tuple[float, float, floa
     return round(votes, ROUND_OFF), score, logp
 
 
-def by_draw(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
+def by_draw(completions: Sequence[Completion], rng: np.random.Generator, _: AnswerKind = "any") -> Completion:
     """Draw one completion by weight: for Power-SMC, the sample from its target."""
     edges = np.cumsum([completion.weight for completion in completions])
     return completions[min(int(np.searchsorted(edges, rng.random() * edges[-1], "right")), len(edges) - 1)]
 
 
-def by_argmax(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+def by_argmax(
+    completions: Sequence[Completion], _: np.random.Generator, __: AnswerKind = "any"
+) -> Completion:
     """The completion with the highest weight."""
     return max(completions, key=lambda completion: _rank([completion], completion.weight))
 
 
-def by_majority(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
+def by_majority(
+    completions: Sequence[Completion], rng: np.random.Generator, kind: AnswerKind = "any"
+) -> Completion:
     """The heaviest completion of the heaviest answer; if no completion has an answer, the heaviest of all."""
-    return _elected(completions, _weight, rng)
+    return _elected(completions, _weight, rng, kind)
 
 
-def by_distinct(completions: Sequence[Completion], rng: np.random.Generator) -> Completion:
+def by_distinct(
+    completions: Sequence[Completion], rng: np.random.Generator, kind: AnswerKind = "any"
+) -> Completion:
     """Like `by_majority`, but with one vote per distinct completion, whatever its weight."""
-    return _elected(completions, len, rng)
+    return _elected(completions, len, rng, kind)
 
 
 def _elected(
     completions: Sequence[Completion],
     votes: Callable[[Sequence[Completion]], float],
     rng: np.random.Generator,
+    kind: AnswerKind,
 ) -> Completion:
-    answered = [group for group in _by_answer(completions) if group[0].answer is not None]
+    answered = [group for group in _by_answer(completions, kind) if group[0].answer is not None]
     if not answered:
-        return by_argmax(completions, rng)
-    return by_argmax(max(answered, key=lambda group: _rank(group, votes(group))), rng)
+        return by_argmax(completions, rng, kind)
+    return by_argmax(max(answered, key=lambda group: _rank(group, votes(group))), rng, kind)
 
 
-def by_probability(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+def by_probability(
+    completions: Sequence[Completion], _: np.random.Generator, __: AnswerKind = "any"
+) -> Completion:
     """The completion with the highest log-probability at temperature 1, whatever its weight."""
     return max(completions, key=_logp)
 
 
-def by_mean(completions: Sequence[Completion], _: np.random.Generator) -> Completion:
+def by_mean(completions: Sequence[Completion], _: np.random.Generator, __: AnswerKind = "any") -> Completion:
     """The completion with the highest log-probability per token."""
     return max(completions, key=lambda completion: _logp(completion) / max(1, completion.n_tokens))
 
@@ -136,7 +151,7 @@ def _logp(completion: Completion) -> float:
     return -math.inf if completion.logp is None else completion.logp
 
 
-Selector = Callable[[Sequence[Completion], np.random.Generator], Completion]
+Selector = Callable[[Sequence[Completion], np.random.Generator, AnswerKind], Completion]
 
 SELECTORS: dict[str, Selector] = {
     "draw": by_draw,
@@ -146,6 +161,9 @@ SELECTORS: dict[str, Selector] = {
     "best": by_probability,
     "best-mean": by_mean,
 }
+
+BY_VOTE = ("majority", "distinct")
+"""Selectors that vote on answers."""
 
 BY_LOGP = ("best", "best-mean")
 """Selectors that use only log-probabilities."""

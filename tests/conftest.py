@@ -130,6 +130,16 @@ def random_mamba(tmp_path_factory):
     return write_mamba(tmp_path_factory.mktemp("gguf") / "random-mamba.gguf")
 
 
+@pytest.fixture
+def general(embedded, monkeypatch):
+    """The embedded model as if it had not been trained to state its answers in a box."""
+    from dataclasses import replace
+
+    defaults = replace(embedded.source.defaults, boxes_unasked=False)
+    monkeypatch.setattr(embedded, "source", replace(embedded.source, defaults=defaults))
+    return embedded
+
+
 @pytest.fixture(scope="session")
 def embedded(load_options):
     """The embedded model, loaded once."""

@@ -22,7 +22,7 @@ from localsmc.system.user_dirs import data_folder
 from localsmc.text import reasoning
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
-from localsmc_cli.ui.model_notices import print_offload
+from localsmc_cli.ui.model_notices import FOR_CHAT, print_form, print_offload
 from localsmc_cli.ui.output import is_terminal
 from localsmc_cli.ui.summary import decided_line, figures_line
 from localsmc_cli.ui.trace_writer import TraceWriter
@@ -99,6 +99,7 @@ class ChatSession:
     def _open(self) -> Model:
         model = self.names.open(self.spec, self.settings)
         print_offload(self.session.output, model)
+        print_form(self.session.output, model, self.settings, FOR_CHAT)
         return model
 
     def close(self) -> None:
@@ -174,7 +175,7 @@ class ChatSession:
         else:
             is_bare = self.hides_thought
             output.text(reasoning.reply(result.text, solving.closing) if is_bare else result.text)
-        output.note(figures_line(result))
+        output.note(figures_line(result, fills_context=solving.fills_context))
         print_timings(output, result)
         if outcome == "decided":
             output.note(decided_line(result))

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import click
 
 from localsmc.engine import transcript
+from localsmc.engine.settings import Box
 from localsmc.errors import ConfigError
 from localsmc.methods.base import options_of
 from localsmc.methods.spec import format_value, parse_method
 from localsmc.results import AnswerShare
 from localsmc.system.user_dirs import expand_user
+from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.chat.chat_session import ChatSession
 from localsmc_cli.options.choices import METHODS
+from localsmc_cli.ui.model_notices import BOXES_UNASKED
 from localsmc_cli.ui.summary import share_lines
 from localsmc_cli.ui.trace_writer import TraceWriter
 
@@ -103,31 +106,36 @@ def _system(chat: ChatSession, text: str) -> None:
 
 def _box(chat: ChatSession, text: str) -> None:
     if text:
-        chat.settings = replace(chat.settings, instruct=_is_on("box", text))
-    instruction = chat.model.source.defaults.instruction
-    if instruction is None:
-        chat.session.output.note("this model states its answers without being asked: no instruction is added")
-    else:
-        state = "on" if chat.settings.instruct else "off"
-        chat.session.output.note(f"instruction {state}: {instruction}")
+        chat.settings = replace(chat.settings, box=_choice("box", text, get_args(Box)))
+    chat.session.output.note(
+        BOXES_UNASKED if chat.model.source.defaults.boxes_unasked else _BOX[chat.settings.box]
+    )
+
+
+_BOX = {
+    "on": f"instruction on: {BOXED}",
+    "auto": f"instruction auto, for problems with a short answer: {NEUTRAL}",
+    "off": "instruction off",
+}
 
 
 def _think(chat: ChatSession, text: str) -> None:
     if text in ("show", "hide"):
         chat.hides_thought = text == "hide"
     elif text:
-        thinking = None if text == "auto" else _is_on("think", text, "show", "hide", "auto")
-        chat.settings = replace(chat.settings, thinking=thinking)
+        word = _choice("think", text, ("on", "off", "show", "hide", "auto"))
+        chat.settings = replace(chat.settings, thinking={"on": True, "off": False}.get(word))
     switch = {True: "on", False: "off", None: "the template's default"}[chat.settings.thinking]
     shown = "hidden" if chat.hides_thought else "shown dimmed"
     chat.session.output.note(f"thinking: {switch}; reasoning is {shown}")
 
 
-def _is_on(command: str, text: str, *others: str) -> bool:
-    if text not in ("on", "off"):
-        choices = ", ".join(("on", "off", *others))
-        raise ConfigError(f"`{MARK}{command}` does not take `{text}`", hint=f"choose from: {choices}")
-    return text == "on"
+def _choice(command: str, text: str, choices: Sequence[Any]) -> Any:
+    if text not in choices:
+        raise ConfigError(
+            f"`{MARK}{command}` does not take `{text}`", hint=f"choose from: {', '.join(choices)}"
+        )
+    return text
 
 
 def _answers(chat: ChatSession, _: str) -> None:
@@ -136,7 +144,7 @@ def _answers(chat: ChatSession, _: str) -> None:
     if not shares:
         raise ConfigError("there is no reply with answers yet", hint="write a message first")
     if all(share.answer is None for share in shares):
-        hint = "" if chat.settings.instruct else "; `/box on` asks for answers in a box"
+        hint = "; `/box on` asks for answers in a box" if chat.settings.box == "off" else ""
         chat.session.output.note(f"no completion states an answer{hint}")
     else:
         chat.session.output.note("\n".join(share_lines(shares, 20)))
@@ -229,7 +237,9 @@ COMMANDS = {
     "alpha": SlashCommand("[X]", "show or set the method's exponent", _alpha),
     "particles": SlashCommand("[N]", "show or set its number of particles, samples or chains", _particles),
     "system": SlashCommand("[TEXT|off]", "show, set or remove the system message", _system, ("off",)),
-    "box": SlashCommand("[on|off]", "ask for answers in \\boxed{}, to be counted", _box, ("on", "off")),
+    "box": SlashCommand(
+        "[on|off|auto]", "ask for answers in \\boxed{}, to be counted", _box, get_args(Box),
+    ),
     "think": SlashCommand(
         "[show|hide|on|off]", "show or hide the reasoning; turn it on or off if the template can", _think,
         ("show", "hide", "on", "off", "auto"),

@@ -213,7 +213,7 @@ def _measure_all(session: CommandSession, options: BenchOptions, found: list[Cas
                 donor=donor,
                 should_stop=lambda: session.interrupts.is_requested,
             )
-            _measure(session, model.header.name or model.source.path.stem, bench, found)
+            _measure(session, model.header.name, bench, found)
         if session.interrupts.is_requested:
             return
 

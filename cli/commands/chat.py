@@ -48,7 +48,6 @@ class ChatOptions(GenerationOptions):
     resumed: str | None
     transcript: str | None
     no_save: bool
-    box: bool
     hide_thinking: bool
     trace: str | None
 
@@ -72,9 +71,10 @@ _talk = common_options.section("Conversation")
     _talk, "Save the conversation to FILE.  [default: a new file in the data folder]"
 )
 @_talk("--no-save", is_flag=True, default=False, help="Do not save the conversation.")
-@_talk("--box", is_flag=True, default=False, help="Ask for the final answer in \\boxed{}, as solve does.")
 @_talk("--hide-thinking", is_flag=True, default=False, help="Show replies without their reasoning.")
 @common_options.system_option(_talk)
+@common_options.box_option(_talk, "off; auto = as for solve")
+@common_options.examples_option(_talk)
 @common_options.reasoning_option(_talk)
 @common_options.trace_option(_talk)
 @common_options.mode_options(_talk, "Also print prompts, sizes, timings and llama.cpp's log.")
@@ -136,7 +136,8 @@ def _settings(options: ChatOptions) -> Settings:
         options, options, prompt=options, limits=options, grammar=options, seed=options.seed,
         select=options.select,
     )  # fmt: skip
-    settings = replace(settings, instruct=options.box)
+    if options.box is None:
+        settings = replace(settings, box="off")
     output_format.to_gbnf(settings)  # report a mistake before the model is loaded
     return settings
 

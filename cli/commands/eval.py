@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,7 @@ from localsmc_cli.inputs.parsed_options import (
     LoadingOptions,
     ModeOptions,
     PromptOptions,
+    RawOptions,
     SeveralModelsOptions,
 )
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
@@ -29,12 +30,14 @@ from localsmc_cli.options import common_options, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
+from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
 from localsmc_cli.ui.progress import progress
 
 if TYPE_CHECKING:
+    from localsmc.engine.load import Model
     from localsmc.evals.runner import Plan
     from localsmc.evals.tasks import Task
+    from localsmc.text.examples import Examples
 
 _EXAMPLES = """\b
 Examples:
@@ -53,18 +56,22 @@ problems_options = common_options.together(
         multiple=True,
         metavar="NAME",
         help="Problem set: tiny (for the embedded model, e.g. tiny:levels=4-5,family=shopping), or from the"
-        " Hugging Face hub gsm8k, math-500, aime-2024, aime-2025, gpqa. Can be repeated.",
+        " hub gsm8k, math-500, aime-2024, aime-2025, gpqa. Can be repeated.",
     ),
     _problems(
         "--data",
         metavar="FILE",
-        help="Your own problems: JSONL, JSON, CSV or Parquet. With --task, a local copy of that set.",
+        help="Your own problems: JSONL, JSON, CSV or Parquet; with --task, a copy of it.",
     ),
-    _problems("--question", metavar="FIELD", help="Field of --data with the problem.  [default: question]"),
+    _problems(
+        "--question",
+        metavar="FIELD",
+        help="Field of the data with the problem.  [default: question]",
+    ),
     _problems(
         "--answer",
         metavar="FIELD",
-        help="Field of --data with the right answer; if it has none, nothing is graded.  [default: answer]",
+        help="Field of the data with the right answer; without it nothing is graded.  [default: answer]",
     ),
     _problems(
         "--grader",
@@ -73,6 +80,21 @@ problems_options = common_options.together(
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
+    common_options.examples_option(_problems),
+    _problems(
+        "--fewshot",
+        type=CountType(1),
+        metavar="K",
+        help="Show K examples first: training problems of the task (gsm8k), or rows of --fewshot-data.",
+    ),
+    _problems(
+        "--fewshot-data",
+        metavar="FILE",
+        rare=True,
+        help="File of examples for --fewshot.",
+    ),
+    common_options.raw_options(_problems),
+    common_options.box_option(_problems, "auto = on, except for base models and with examples"),
     common_options.reasoning_option(_problems),
 )
 
@@ -106,7 +128,7 @@ runs_options = common_options.together(
 
 @dataclass(kw_only=True, frozen=True)
 class EvalOptions(
-    PromptOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
+    PromptOptions, RawOptions, LimitOptions, ModeOptions, SeveralModelsOptions, LoadingOptions, DraftOptions,
     ContextSizeOptions,
 ):  # fmt: skip
     """All options of `localsmc eval`."""
@@ -117,6 +139,8 @@ class EvalOptions(
     answer: str | None
     grader: str | None
     limit: int | None
+    fewshot: int | None
+    fewshot_data: str | None
     methods: tuple[str, ...]
     seeds: int
     output: str | None
@@ -161,7 +185,7 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
     methods = parse_methods(options.methods or ("power-smc", "sample"))
     names, draft = model_names(options), draft_name(options)
     check_draft(methods, draft, names)
-    settings = settings_of(options, options, prompt=options, limits=options)
+    settings = settings_of(options, options, prompt=options, limits=options, raw=options)
     sources, _ = find_models(session, options, names or (None,), draft if uses_draft(methods) else None)
     return Plan(
         tasks=_tasks(options),
@@ -176,9 +200,46 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
 
 
 def _tasks(options: EvalOptions) -> tuple[Task, ...]:
+    """The tasks, each with its own examples if `--fewshot` asks for some."""
+    _check_problems(options)
+    _check_few_shot(options)
+    if options.fewshot is None:
+        return _without_examples(options)
+    names = options.tasks or (None,)
+    # Downloads of examples come first: a task without any is found before it is evaluated.
+    shown = [_few_shot(options, name, options.fewshot) for name in names]
+    tasks = _without_examples(options)
+    return tuple(replace(task, examples=examples) for task, examples in zip(tasks, shown, strict=True))
+
+
+def _few_shot(options: EvalOptions, name: str | None, n: int) -> Examples:
+    from localsmc.evals.tasks.few_shot import few_shot
+
+    return few_shot(
+        name,
+        n,
+        data=None if options.fewshot_data is None else expand_user(options.fewshot_data),
+        question=options.question,
+        answer=options.answer,
+        offline=options.offline,
+    )
+
+
+def _without_examples(options: EvalOptions) -> tuple[Task, ...]:
     from localsmc.evals.tasks import load_task, user_task
 
     names, data = options.tasks, None if options.data is None else expand_user(options.data)
+    if names:
+        return tuple(
+            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
+        )
+    assert data is not None  # noqa: S101 - asked before
+    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
+    return (task.first(options.limit),)
+
+
+def _check_problems(options: EvalOptions) -> None:
+    names, data = options.tasks, options.data
     if not names and data is None:
         raise ConfigError("no problems are given", hint="add `--task tiny`, or `--data FILE`")
     if names and data is not None and len(names) > 1:
@@ -186,15 +247,19 @@ def _tasks(options: EvalOptions) -> tuple[Task, ...]:
     if len(set(names)) < len(names):
         raise ConfigError("a task is given twice", hint="remove one of them")
     for option in ("question", "answer", "grader"):
-        if getattr(options, option) is not None and (names or data is None):
+        names_fields = option != "grader" and options.fewshot_data is not None
+        if getattr(options, option) is not None and (names or data is None) and not names_fields:
             raise ConfigError(f"`--{option}` works with `--data` without `--task` only", hint="remove it")
-    if names:
-        return tuple(
-            load_task(name, data=data, limit=options.limit, offline=options.offline) for name in names
+
+
+def _check_few_shot(options: EvalOptions) -> None:
+    if options.fewshot is not None and options.examples is not None:
+        raise ConfigError("the examples are given twice", hint="remove `--examples` or `--fewshot`")
+    if options.fewshot_data is not None and options.fewshot is None:
+        raise ConfigError(
+            "`--fewshot-data` needs the number of examples",
+            hint="add `--fewshot 4`, or give the whole file with `--examples`",
         )
-    assert data is not None  # noqa: S101 - asked above
-    task = user_task(data, question=options.question, answer=options.answer, grader=options.grader or "math")
-    return (task.first(options.limit),)
 
 
 def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
@@ -209,11 +274,18 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
         if folder.n_cut:
             output.warn(f"an incomplete last line ({folder.n_cut} bytes) is removed and run again")
         warn_idle_gpus(output, plan.load)
+
+        shown = next((task.examples for task in plan.tasks if task.examples), plan.settings.examples)
+
+        def loaded(model: Model) -> None:
+            print_offload(output, model)
+            print_form(output, model, replace(plan.settings, examples=shown))
+
         evaluation = Evaluation(
             plan,
             folder,
             should_stop=lambda: session.interrupts.is_requested,
-            on_load=lambda model: print_offload(output, model),
+            on_load=loaded,
         )
         n_failed = sum(line["verdict"] == "failed" for line in folder.lines)
         began, in_methods, n_new = time.perf_counter(), 0.0, 0
@@ -225,7 +297,8 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
         seconds = time.perf_counter() - began
         if n_new:
             output.detail(
-                f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of the time in the methods"
+                f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of the time in the methods;"
+                f" what prompts begin with took {evaluation.n_shared_decoded} tokens"
             )
         if evaluation.n_left:
             done = len(plan) - evaluation.n_left

@@ -30,7 +30,8 @@ Examples:
   localsmc models pull Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q4_K_M
 
 MODEL is a GGUF file, user/repo on the Hugging Face hub (user/repo:Q4_K_M, user/repo/file.gguf), the name
-of an embedded model, or an alias. Downloads go to the Hugging Face cache.
+of an embedded model, an alias, ollama:NAME, lmstudio:NAME, or pip:PACKAGE. Downloads go to the Hugging Face
+cache; models of ollama, LM Studio and pip are used where they are.
 """
 
 
@@ -63,10 +64,12 @@ def models(ctx: click.Context, /, *, as_json: bool) -> None:
 @click.pass_obj
 def list_(session: CommandSession, /, *, as_json: bool = False) -> None:
     """List local models and aliases."""
-    from localsmc.store import aliases
+    from localsmc.store import aliases, ollama
     from localsmc.store.inventory import inventory
 
     found = inventory()
+    for folder in ollama.unreadable():
+        session.output.warn(f"the models of ollama in `{folder}` are not listed: {ollama.LOCKED_HINT}")
     if as_json:
         session.output.json([entry.to_json() for entry in found])
     else:
@@ -156,9 +159,10 @@ def pull(session: CommandSession, /, name: str | None, **given: Any) -> None:
 def show(session: CommandSession, /, name: str | None, *, as_json: bool, particles: int, n_ctx: int) -> None:
     """Show a model's metadata and the memory it needs."""
     from localsmc.gguf.reader import read_header
-    from localsmc.store.inventory import find
+    from localsmc.store.model_source import installed
 
-    header = read_header(find(_named(name, "show", "tiny")))
+    source = installed(_named(name, "show", "tiny"))
+    header = read_header(source.path, title=source.title)
     memory = MemoryQuestion(particles, n_ctx or particles * TOKENS)
     if as_json:
         session.output.json(record(header, memory))
@@ -260,11 +264,15 @@ def _assign(session: CommandSession, name: str, model: str) -> None:
     """Set an alias of a local model, or of one that may be on the hub."""
     import localsmc_models
     from localsmc.store import aliases, hub, model_source
+    from localsmc.store.local_model import LocalModel
 
     if name in localsmc_models.names():
         raise ConfigError(f"`{name}` is an embedded model", hint="choose another name for the alias")
     meant = model if model in aliases.read() else model_source.parse_name(model)
-    aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
+    if isinstance(meant, LocalModel):
+        aliases.assign(name, meant.name)
+    else:
+        aliases.assign(name, str(meant.absolute()) if isinstance(meant, Path) else str(meant))
     session.output.note(f"{name} -> {aliases.read()[name]}")
     if os.path.exists(name):
         session.output.warn(f"the file `{name}` in this folder takes precedence over the alias here")
@@ -275,8 +283,11 @@ def _assign(session: CommandSession, name: str, model: str) -> None:
 def _of_hub(name: str) -> HubName:
     """The hub model that a name, or a file in the cache, refers to; raises ConfigError for others."""
     from localsmc.store import hub, model_source
+    from localsmc.store.local_model import LocalModel
 
     meant = model_source.parse_name(name)
+    if isinstance(meant, LocalModel):
+        raise ConfigError(f"`{name}` was not downloaded by localsmc", hint=meant.removal)
     if isinstance(meant, Path):
         cached = [model.name for model in hub.cache.models() if meant.resolve() == model.path.resolve()]
         meant = cached[0] if cached else meant

@@ -31,8 +31,8 @@ Examples:
   localsmc quantize model-F16.gguf . Q4_K_M
   localsmc quantize --types
 
-OUT.gguf can be a folder; the file in it is named after the model and TYPE. For a split model, IN.gguf is
-the first part; the output is a single file.
+IN.gguf can also be the name of a model on this machine, as for `-m`. For a split model, IN.gguf is the first
+part; the output is a single file. OUT.gguf can be a folder; the file in it is named after the model and TYPE.
 """
 
 _USAGE = "localsmc quantize {source} {target} {type}"
@@ -117,7 +117,7 @@ class QuantizeOptions(ModeOptions):
 
 @click.command(cls=common_options.ConfigurableCommand, epilog=_EXAMPLES)
 @click.argument(
-    "words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=common_options.completed_as("FILE")
+    "words", nargs=-1, metavar="IN.gguf OUT.gguf TYPE", shell_complete=common_options.completed_as("MODEL")
 )
 @_quantization_options
 @_running_options
@@ -132,9 +132,11 @@ def quantize(session: CommandSession, /, **given: Any) -> None:
     output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
     source, target, type_ = _parse(options.words)
     from localsmc.gguf.reader import read_header
+    from localsmc.store.model_source import installed
 
-    header = read_header(expand_user(source))
-    path = target_path(header.path, target, type_)
+    model = installed(source)
+    header = read_header(model.path, title=model.title)
+    path = target_path(Path(model.file_name), target, type_)
     written = _quantize(session, header, path, type_, options)
     output.text(str(path))
     _print_summary(session, header, path, type_, written)
@@ -225,8 +227,9 @@ def _print_summary(
         )
     facts = [] if header.file_type == "unknown" else [header.file_type]
     facts += [f"{len(header.parts)} parts"] if len(header.parts) > 1 else []
+    source = header.title or header.path.name
     session.output.note(
-        f"{header.path.name} ({', '.join([*facts, format_bytes(header.size)])}) -> {path.name}"
+        f"{source} ({', '.join([*facts, format_bytes(header.size)])}) -> {path.name}"
         f" ({format_bytes(written.header.size)}, {written.bits_per_weight:.2f} bits per weight)"
         f" in {written.seconds:.1f} s"
     )

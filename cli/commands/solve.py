@@ -15,7 +15,7 @@ from localsmc.system.user_dirs import expand_user
 from localsmc_cli.inputs.downloads import find_models
 from localsmc_cli.inputs.method_specs import check_draft, parse_methods, with_flags
 from localsmc_cli.inputs.model_sources import draft_name, model_name
-from localsmc_cli.inputs.parsed_options import GenerationOptions
+from localsmc_cli.inputs.parsed_options import GenerationOptions, RawOptions
 from localsmc_cli.inputs.problem_text import read_problem
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
@@ -23,8 +23,8 @@ from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.interrupt import INTERRUPTED
-from localsmc_cli.ui.model_notices import print_offload, warn_idle_gpus
-from localsmc_cli.ui.summary import decided_line, summary
+from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
+from localsmc_cli.ui.summary import decided_line, remarks, summary
 from localsmc_cli.ui.trace_writer import TraceWriter
 
 if TYPE_CHECKING:
@@ -40,9 +40,10 @@ Examples:
   localsmc solve "What is 17 * 23?"
   localsmc solve -m model.gguf -f problem.txt
 
-Without a problem, it is read from standard input. If one PROBLEM is `-`, standard input is put before
-the other one. Put `--` before a problem that begins with a dash. Options on the command line override
-the environment, which overrides `localsmc config`.
+A pipe or file on standard input is put before the problem; without a problem, it is the problem. Add
+`</dev/null` where standard input is not meant, as in a loop that reads from a file. Put `--` before a
+problem that begins with a dash. Options on the command line override the environment, which overrides
+`localsmc config`.
 
 With several methods, a table is printed to standard output: for each method its answer, the answer's
 share of the weight, the effective number of completions (ESS), the decoded tokens and the time.
@@ -50,13 +51,12 @@ share of the weight, the effective number of completions (ESS), the decoded toke
 
 
 @dataclass(kw_only=True, frozen=True)
-class SolveOptions(GenerationOptions):
+class SolveOptions(RawOptions, GenerationOptions):
     """All options of `localsmc solve`."""
 
     problem: tuple[str, ...]
     prompt: str | None
     file: str | None
-    raw: bool
     as_json: bool
     transcript: str | None
     trace: str | None
@@ -82,7 +82,7 @@ def solve(session: CommandSession, /, **given: Any) -> None:
     """
     options = SolveOptions(**given)
     session.output.set_modes(is_quiet=options.quiet, is_verbose=options.verbose)
-    problem = read_problem(options.problem, options.prompt, options.file)
+    problem = read_problem(options.problem, options.prompt, options.file, session.output.note)
     job = _job(session, problem, options)
     with (
         ExitStack() as until_printed,
@@ -132,7 +132,7 @@ def _job(session: CommandSession, problem: str, options: SolveOptions) -> _Job:
     check_draft(methods, named_draft, [] if name is None else [name])
     settings = settings_of(
         options, options, prompt=options, limits=options, grammar=options, seed=options.seed,
-        select=options.select, raw=options.raw,
+        select=options.select, raw=options,
     )  # fmt: skip
     path = None if options.transcript is None else expand_user(options.transcript)
     if path is not None:
@@ -206,6 +206,7 @@ def _solve(session: CommandSession, job: _Job, trace: TraceWriter, until_printed
             settings=job.settings,
         ) as model:
             print_offload(output, model)
+            print_form(output, model, job.settings)
             if job.name is None:
                 output.note(f"no model is given, so the embedded one answers ({card(EMBEDDED).description})")
             desk = _JobContext(
@@ -241,7 +242,14 @@ def _run(desk: _JobContext, spec: MethodSpec) -> Attempt:
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)
         if job.is_comparison:
             print_timings(desk.session.output, result)
-        return Attempt(label=spec.label, outcome=outcome, result=result, exchange=exchange(solving, result))
+        return Attempt(
+            label=spec.label,
+            outcome=outcome,
+            result=result,
+            exchange=exchange(solving, result),
+            expects_answer=solving.expects_answer,
+            remarks=remarks(result, fills_context=solving.fills_context),
+        )
 
 
 # --- reporting it --------------------------------------------------------------------------------
@@ -255,7 +263,9 @@ def _print_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json:
         output.json(result.to_json())
     else:
         output.text(result.text)
-        output.note(summary(result))
+        output.note(summary(result, expects_answer=attempt.expects_answer))
+    for remark in attempt.remarks:
+        output.note(remark)
     print_timings(output, result)
     if outcome == "budget":
         output.note(f"stopped by the budget of {job.settings.budget:g} s: {partial_result(result)}")

@@ -37,14 +37,20 @@ def methods(incomplete: str) -> list[CompletionItem[Any]]:
 def model_names(incomplete: str) -> list[CompletionItem[Any]]:
     """Model names that `-m` accepts, GGUF files, and folders that may contain some."""
     import localsmc_models
-    from localsmc.store import aliases
+    from localsmc.store import aliases, pip_packages
     from localsmc.store.hub import cache
+    from localsmc.store.other_programs import MODELS
 
-    names = [*localsmc_models.names()]
+    names = [*localsmc_models.names(), *pip_packages.NAMED]
     with contextlib.suppress(LocalSMCError, OSError):
         names += aliases.read()
     with contextlib.suppress(LocalSMCError, OSError):
         names += [str(model.name) for model in cache.models()]
+    for program, models in MODELS.items():
+        # Only if it can be meant: reading the lists of all packages takes a moment.
+        if f"{program}:".startswith(incomplete[: len(program) + 1]):
+            with contextlib.suppress(LocalSMCError, OSError):
+                names += [model.name for model in models() if model.error is None]
     return [*_begun(names, incomplete), *_gguf_files(incomplete)]
 
 
@@ -112,6 +118,7 @@ CANDIDATES: dict[str, Offer] = {
     "KEY": keys,
     "METHOD": lambda _, incomplete: methods(incomplete),
     "MODEL": lambda _, incomplete: model_names(incomplete),
+    "NAME|FILE": _of_type("file"),
     "PROFILE": lambda _, incomplete: profile_names(incomplete),
 }
 """Completions by the metavar of an option or argument."""

@@ -54,6 +54,7 @@ class LoadingOptions:
     main_gpu: int | None
     split_mode: str | None
     tensor_split: tuple[float, ...] | None
+    chat_template: str | None
     no_memory_check: bool
 
 
@@ -96,7 +97,17 @@ class PromptOptions:
     """How a problem is put to the model."""
 
     system: str | None
+    box: str | None
+    examples: str | None
     reasoning: str | None
+
+
+@dataclass(kw_only=True, frozen=True)
+class RawOptions:
+    """A problem's text as the whole prompt."""
+
+    raw: bool
+    special: bool
 
 
 @dataclass(kw_only=True, frozen=True)
@@ -106,6 +117,7 @@ class LimitOptions:
     n_predict: int | None
     stop: tuple[str, ...]
     stop_at_box: bool
+    conclude: str | None
     budget: float | None
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from localsmc.errors import ConfigError
-from localsmc_cli.config.provenance import origin
+from localsmc.system.user_dirs import expand_user
+from localsmc_cli.config.provenance import is_typed, origin
 from localsmc_cli.inputs.parsed_options import (
     ContextSizeOptions,
     DraftOptions,
@@ -17,13 +19,15 @@ from localsmc_cli.inputs.parsed_options import (
     LimitOptions,
     LoadingOptions,
     PromptOptions,
+    RawOptions,
 )
 from localsmc_cli.inputs.problem_text import checked_text, file_text
 
 if TYPE_CHECKING:
-    from localsmc.engine.settings import Settings
+    from localsmc.engine.settings import Box, Settings
     from localsmc.llama import LoadOptions
     from localsmc.store.hub import Access, Transfer
+    from localsmc.text.examples import Examples
 
 
 def _with_value(options: object, names: Sequence[str]) -> dict[str, Any]:
@@ -43,7 +47,27 @@ def load_options(options: LoadingOptions) -> LoadOptions:
     from localsmc.llama import LoadOptions
 
     names = ("n_gpu_layers", "main_gpu", "split_mode", "tensor_split")
-    return LoadOptions(check_memory=not options.no_memory_check, **_with_value(options, names))
+    return LoadOptions(
+        check_memory=not options.no_memory_check,
+        chat_template=_chat_template(options),
+        **_with_value(options, names),
+    )
+
+
+def _chat_template(options: LoadingOptions) -> str | None:
+    """The name of a template of llama.cpp, or the text of a Jinja template."""
+    from localsmc.llama import builtin_templates
+    from localsmc.text.chat_template import check_jinja, is_jinja
+
+    given = options.chat_template
+    if given is None or is_jinja(given) or given in builtin_templates():
+        return given
+    path = expand_user(given)
+    if not path.exists() and not path.suffix and os.sep not in given:
+        return given  # no name either, which LoadOptions refuses
+    text = file_text(given, "the chat template", "--chat-template")
+    check_jinja(text, f"`{given}`")
+    return text
 
 
 def draft_load_options(options: LoadingOptions, draft: DraftOptions) -> LoadOptions:
@@ -82,27 +106,56 @@ def settings_of(
     grammar: GrammarOptions | None = None,
     seed: int = -1,
     select: str | None = None,
-    raw: bool = False,
+    raw: RawOptions | None = None,
 ) -> Settings:
     """How to put and answer a problem, by the groups of options that a command has."""
     from localsmc.engine.settings import Settings
 
     _check_texts(prompt, limits)
+    if raw is not None and raw.raw:
+        _check_raw()
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
-    ends = ("n_predict", "stop", "stop_at_box", "budget")
+    ends = ("n_predict", "stop", "stop_at_box", "conclude", "budget")
     return Settings(
         grammar=None if grammar is None else _grammar(grammar),
         json_schema=None if grammar is None else _json_schema(grammar),
         seed=None if seed == -1 else seed,
         select=select,
-        raw=raw,
+        box=_box(prompt, raw),
+        raw=raw is not None and raw.raw,
+        special=raw is not None and raw.special,
         system=None if prompt is None else prompt.system,
+        examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
         thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
         n_threads=max(0, context.n_threads or 0),
         n_threads_draft=max(0, draft.n_threads_draft or 0),
         **_with_value(context, sizes),
         **({} if limits is None else _with_value(limits, ends)),
     )
+
+
+def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
+    """The instruction; one that was not typed gives way to `--raw`."""
+    box = "auto" if prompt is None or prompt.box is None else prompt.box
+    return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
+
+
+def _examples(file: str) -> Examples:
+    from localsmc.engine.example_file import read_examples
+
+    if not file:
+        raise ConfigError("`--examples` is empty", hint="give a file, or remove it")
+    return read_examples(expand_user(file))
+
+
+def _check_raw() -> None:
+    """Refuse what has no effect on a text that is sent as it is."""
+    for name, what in (("chat_template", "uses no chat template"), ("system", "sends no system message")):
+        if is_typed(name):
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"`--raw` {what}, so `{option}` has no effect", hint=f"remove `--raw` or `{option}`"
+            )
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

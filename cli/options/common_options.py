@@ -30,6 +30,46 @@ def system_option(heading: Heading) -> Decorator[Any]:
     )
 
 
+def box_option(heading: Heading, default: str) -> Decorator[Any]:
+    """Whether the model is asked to state its answer."""
+    return heading(
+        "--box",
+        type=Switch(),
+        metavar="on|off|auto",
+        rare=True,
+        help=f"Ask for the final answer in \\boxed{{}} below the problem.  [default: {default}]",
+    )
+
+
+def examples_option(heading: Heading) -> Decorator[Any]:
+    """The worked examples that are put before a problem."""
+    return heading(
+        "--examples",
+        metavar="FILE",
+        help="Examples to show the model first: JSONL with questions and answers, or a text.",
+    )
+
+
+def raw_options(heading: Heading) -> Decorator[Any]:
+    """The problem's text as the whole prompt."""
+    return together(
+        heading(
+            "--raw",
+            is_flag=True,
+            default=False,
+            rare=True,
+            help="Continue the problem's text verbatim, without chat template or instruction.",
+        ),
+        heading(
+            "--special",
+            is_flag=True,
+            default=False,
+            rare=True,
+            help="With --raw: read control tokens such as <|im_start|> in the text.",
+        ),
+    )
+
+
 def mode_options(heading: Heading, verbose_help: str = "Also print llama.cpp's log.") -> Decorator[Any]:
     """How much is printed to standard error; see `Output.set_modes`."""
     return together(
@@ -104,13 +144,13 @@ problem_options = together(
         help="Read the problem from FILE, or stdin if `-`.",
     ),
     system_option(_problem),
-    _problem(
-        "--raw",
-        is_flag=True,
-        default=False,
-        rare=True,
-        help="Continue the problem's text verbatim, without chat template or instruction.",
+    examples_option(_problem),
+    box_option(
+        _problem,
+        "auto = for a problem with a short answer, a neutral sentence asks for it, unless --system,"
+        " --examples or a grammar says how to reply",
     ),
+    raw_options(_problem),
     reasoning_option(_problem),
 )
 
@@ -129,7 +169,7 @@ method_options = together(
         "--particles",
         type=int,
         metavar="N",
-        help="Particles, samples or chains.  [default: depends on the method; power-smc: 16]",
+        help="Particles, samples or chains.  [default: by method; power-smc: 16]",
     ),
     _method(
         "--alpha",
@@ -203,9 +243,9 @@ method_options = together(
     _method(
         "--select",
         type=click.Choice(SELECT),
-        help="Which completion to print: one sampled by weight (draw), highest weight (argmax), answer with"
-        " the most weight (majority) or most distinct completions (distinct), highest log-probability (best)"
-        " or log-probability per token (best-mean).  [default: depends on the method]",
+        help="Which completion to print: drawn by weight (draw), heaviest (argmax), of the answer with most"
+        " weight (majority) or most completions (distinct), most probable in total (best) or per token"
+        " (best-mean).  [default: depends on the method]",
     ),
     _method(
         "-s",
@@ -226,7 +266,7 @@ limit_options = together(
         "n_predict",
         type=TokenLimit(),
         envvar="LLAMA_ARG_N_PREDICT",
-        help="Maximum number of tokens to generate, or -1 for as many as fit."
+        help="Maximum number of tokens, or -1 for as many as fit."
         "  [default: 256 with the embedded model, else 1024]",
     ),
     _limits(
@@ -242,6 +282,14 @@ limit_options = together(
         default=False,
         rare=True,
         help="Stop after the first complete \\boxed{...}.",
+    ),
+    _limits(
+        "--conclude",
+        type=click.Choice(("auto", "on", "off")),
+        rare=True,
+        help="Ask each completion that states no answer for one, after the run; it is read greedily, in at"
+        " most 32 tokens, and changes no weight.  [default: auto = on for eval, and if --select is majority"
+        " or distinct]",
     ),
     _limits(
         "--budget",
@@ -281,9 +329,7 @@ output_options = together(
     _output(
         "--json", "as_json", is_flag=True, default=False, help="Print the whole result as one JSON object."
     ),
-    transcript_option(
-        _output, "Save the problem and reply to FILE; `localsmc chat -c FILE` continues from it."
-    ),
+    transcript_option(_output, "Save problem and reply, for `localsmc chat -c FILE`."),
     trace_option(_output),
     mode_options(_output, "Also print prompt, sizes, timings and llama.cpp's log."),
 )

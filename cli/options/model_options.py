@@ -55,8 +55,8 @@ def _named(parameter: str, *, multiple: bool = False) -> Decorator[Any]:
             multiple=multiple,
             metavar="MODEL",
             envvar="LLAMA_ARG_MODEL",
-            help="GGUF file, user/repo[:quant] on the Hugging Face hub, or a name from `localsmc"
-            f" models`.{again}  [default: the embedded model]",
+            help="GGUF file, user/repo[:quant], ollama:NAME, lmstudio:NAME, or a name from `localsmc models`."
+            f"{again}  [default: the embedded model]",
         ),
         _model(
             "-hf",
@@ -112,6 +112,16 @@ loading_options = together(
         envvar="LLAMA_ARG_TENSOR_SPLIT",
         rare=True,
         help="Share of the model for each GPU, e.g. 3,1.  [default: by free memory]",
+    ),
+    _model(
+        "--chat-template",
+        "--chat-template-file",
+        "chat_template",
+        metavar="NAME|FILE",
+        envvar="LLAMA_ARG_CHAT_TEMPLATE",
+        rare=True,
+        help="Chat template: a name that llama.cpp knows, e.g. chatml, llama3 or gemma, a file with a Jinja"
+        " template, or the template itself if it contains `{{`.  [default: the model's own]",
     ),
     _model(
         "--no-memory-check",

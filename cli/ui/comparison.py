@@ -33,13 +33,16 @@ class Attempt:
     """A method's attempt at the problem.
 
     `outcome` is "done", "decided" (stopped early), "budget", "interrupted" or "failed". A failed attempt
-    has an `error`, any other one a `result` and its `exchange`.
+    has an `error`, any other one a `result` and its `exchange`; `expects_answer` says whether the model
+    was asked for an answer, and `remarks` are for standard error.
     """
 
     label: str
     outcome: str
     result: Result | None = None
     exchange: Exchange | None = None
+    expects_answer: bool = True
+    remarks: Sequence[str] = ()
     error: LocalSMCError | None = None
 
 
@@ -80,11 +83,12 @@ def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
 
 def _share(result: Result) -> float:
     """The weight of the answer, over all its spellings."""
-    chosen = None if result.answer is None else key(result.answer)
+    kind = result.answer_kind
+    chosen = None if result.answer is None else key(result.answer, kind)
     return sum(
         share.weight
         for share in result.answers
-        if (None if share.answer is None else key(share.answer)) == chosen
+        if (None if share.answer is None else key(share.answer, kind)) == chosen
     )
 
 

@@ -8,14 +8,31 @@ from localsmc_cli.ui.output import Output
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
     from localsmc.llama import LoadOptions
+
+
+BOXES_UNASKED = "this model states its answers without being asked: no instruction is added"
+
+
+FOR_PROBLEMS = "continues the problem's text; `--examples FILE` shows it how to answer"
+FOR_CHAT = "continues the text of the conversation; `--chat-template NAME|FILE` gives it one"
+"""What a base model does with a text, and what to type."""
+
+
+def print_form(output: Output, model: Model, settings: Settings, base: str = FOR_PROBLEMS) -> None:
+    """Print that a base model takes no conversation, and that an instruction has no effect on a model."""
+    if model.llama.chat_template is None and not settings.raw and settings.examples is None:
+        output.note(f"{model.source.path.name} is a base model: it has no chat template and {base}")
+    if settings.box == "on" and model.source.defaults.boxes_unasked:
+        output.note(BOXES_UNASKED)
 
 
 def print_offload(output: Output, model: Model) -> None:
     """Print warnings about the placement of layers, and with `--verbose` the placement."""
     for one in (model, model.draft):
         if one is not None:
-            output.detail(f"{one.source.path.name}: {one.placement}")
+            output.detail(f"{one.source.file_name}: {one.placement}")
             for notice in one.notices:
                 output.warn(notice)
 

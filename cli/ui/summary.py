@@ -6,7 +6,8 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from localsmc.results import AnswerShare, Result
+from localsmc.results import AnswerShare, Completion, Result
+from localsmc.text.answers import key
 
 if TYPE_CHECKING:
     from localsmc.engine.solve import Generation
@@ -40,8 +41,10 @@ def short(answer: str) -> str:
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 
-def summary(result: Result) -> str:
-    """The answer, the distribution over answers, and the cost."""
+def summary(result: Result, *, expects_answer: bool) -> str:
+    """The answer, the distribution over answers, and the cost; only the cost of prose without an answer."""
+    if not expects_answer and all(share.answer is None for share in result.answers):
+        return f"\n{_account(result)}"
     confidence = f" (confidence: {result.confidence})" if result.confidence else ""
     lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{confidence}"]
     n_texts = sum(share.count for share in result.answers)
@@ -51,7 +54,7 @@ def summary(result: Result) -> str:
     return "\n".join([*lines, _account(result)])
 
 
-def figures_line(result: Result) -> str:
+def figures_line(result: Result, *, fills_context: bool) -> str:
     """The answer with its share, and the cost of a turn without loading the model."""
     usage, seconds = result.usage, result.usage.seconds
     share = next((share for share in result.answers if share.answer == result.answer), None)
@@ -63,15 +66,67 @@ def figures_line(result: Result) -> str:
     return (
         f"{found}{_method(result)} · {usage.steps} steps, {usage.rows} tokens decoded,"
         f" {usage.prompt_tokens - usage.cached_tokens} of {usage.prompt_tokens} prompt tokens,"
-        f" {seconds.total - seconds.load:.1f} s{_cut(result)}"
+        f" {seconds.total - seconds.load:.1f} s{_cut(result, fills_context)}"
     )
 
 
-def _cut(result: Result) -> str:
+def remarks(result: Result, *, fills_context: bool) -> list[str]:
+    """What to know of the printed text, and what to type: whether it was cut, and whose answer is shown."""
+    lines = cut_line(result, fills_context=fills_context), concluded_line(result), drawn_line(result)
+    return [line for line in lines if line]
+
+
+def cut_line(result: Result, *, fills_context: bool) -> str | None:
+    """A line if the printed text was cut at the token limit; `fills_context` if no more tokens fit."""
+    shown = _shown(result)
+    if shown is None or shown.finish_reason != "length":
+        return None
+    what_to_do = (
+        "the context is full: shorten the problem, or raise `--ctx-size` if you gave it"
+        if fills_context
+        else f"add `-n {2 * shown.n_tokens}` for more"
+    )
+    return f"the text was cut at {_tokens(shown.n_tokens)}; {what_to_do}"
+
+
+def concluded_line(result: Result) -> str | None:
+    """A line if the answer is not in the printed text, but was asked for after it."""
+    if result.source != "concluded" or result.answer is None:
+        return None
+    return f"the text states no answer; asked for one, the model says {short(result.answer)}"
+
+
+def drawn_line(result: Result) -> str | None:
+    """A line if the printed text was drawn by weight, and another answer has more weight than its own."""
+    if result.method.config.get("select") != "draw":
+        return None
+    own = None if result.answer is None else key(result.answer)
+    weights = {None if one.answer is None else key(one.answer): one.weight for one in result.answers}
+    leading = next((one for one in result.answers if one.answer is not None), None)
+    if leading is None or leading.answer is None or leading.weight <= weights.get(own, 0.0):
+        return None
+    return (
+        f"this text was drawn by weight; the leading answer is {short(leading.answer)}"
+        f" ({percent(leading.weight)}): add `--select majority` to print it"
+    )
+
+
+def _cut(result: Result, fills_context: bool) -> str:
     """A note if the printed completion was cut at the maximum number of tokens."""
-    shown = next((one for one in result.completions if one.text == result.text), None)
-    is_cut = shown is not None and shown.finish_reason == "length"
-    return f" · cut off at {shown.n_tokens} tokens; `-n` allows more" if is_cut and shown else ""
+    shown = _shown(result)
+    if shown is None or shown.finish_reason != "length":
+        return ""
+    more = "the context is full" if fills_context else f"`-n {2 * shown.n_tokens}` allows more"
+    return f" · cut off at {_tokens(shown.n_tokens)}; {more}"
+
+
+def _tokens(n: int) -> str:
+    return f"{n} token{'s' * (n != 1)}"
+
+
+def _shown(result: Result) -> Completion | None:
+    """The printed completion."""
+    return next((one for one in result.completions if one.text == result.text), None)
 
 
 def is_partial(result: Result) -> bool:
@@ -139,6 +194,16 @@ def _draft_lines(solving: Generation) -> list[str]:
     ]
 
 
+def _concluded_work(result: Result) -> list[str]:
+    concluded = result.usage.concluded
+    if concluded is None:
+        return []
+    return [
+        f"concluded: {concluded.texts} completions, {concluded.rows} tokens in {concluded.decode_calls}"
+        f" decode calls after {concluded.prompt_tokens} prompt tokens, {result.usage.seconds.conclude:.2f} s"
+    ]
+
+
 def timing_lines(result: Result) -> list[str]:
     """Where the time went, for all steps."""
     usage, seconds = result.usage, result.usage.seconds
@@ -152,6 +217,7 @@ def timing_lines(result: Result) -> list[str]:
         f" {usage.forks} forks, {usage.resamples} resamplings, {usage.reductions} reductions;"
         f" at most {usage.peak_cells} KV cells; {usage.flops:.3g} floating-point operations",
         *_draft_work(result),
+        *_concluded_work(result),
     ]
 
 

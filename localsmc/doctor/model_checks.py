@@ -65,7 +65,7 @@ class GivenModel:
         if isinstance(meant, hub.HubName) and hub.cache.find(meant) is None:
             return Verdict("broken", f"{meant} is not downloaded", f"localsmc models pull {meant}")
         source = model_source.resolve(self._name, hub.Access(offline=True))
-        self._header = header = reader.read_header(source.path)
+        self._header = header = reader.read_header(source.path, title=source.title)
         return Verdict(
             "ok",
             f"{header.name}, {format_count(header.n_params)} parameters, {header.file_type},"

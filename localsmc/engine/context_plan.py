@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 PROMPT_GUESS = 1024
 """Assumed length of a prompt that is not known yet, in tokens."""
 
+CONCLUSION_GUESS = 48
+"""Tokens to conclude a completion, before the tokenizer is known; see `conclusion.n_reserved`."""
+
 
 def plan_context(
     header: Header, n_predict: int, methods: Sequence[Method], settings: Settings
@@ -28,6 +31,7 @@ def plan_context(
     """
     asked, trained = settings.n_predict or n_predict, estimate.number(header, "context_length")
     n_tokens = trained if asked == AS_MANY_AS_FIT else min(asked, trained)
+    n_tokens += 0 if settings.conclude == "off" or settings.is_restricted else CONCLUSION_GUESS
     demands = [method.kv_demand for method in methods]
     sizes = [cells_for(demand, demand.texts, PROMPT_GUESS, n_tokens) for demand in demands]
     least = min(cells_for(demand, demand.least, PROMPT_GUESS, n_tokens) for demand in demands)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from localsmc.engine import conclusion
 from localsmc.engine.context_plan import cells_for, context_options
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.errors import PromptTooLong
@@ -35,13 +36,18 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
     length = trained
     if settings.n_ctx:
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
-    room = length - n_prompt - needed.beside
+    n_reserved = conclusion.n_reserved(model, settings)
+    if settings.n_ctx:
+        length = min(length, settings.n_ctx - n_reserved)
+    room = min(length - n_prompt - needed.beside, trained - n_prompt - n_reserved)
     if room < 1:
         others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""
+        others += f", plus {n_reserved} to conclude the completion" if n_reserved else ""
         held = min(trained, settings.n_ctx or trained)
+        shorter = "shorten the problem" if settings.examples is None else "use fewer or shorter examples"
         raise PromptTooLong(
             f"the prompt has {n_prompt} tokens{others}, but the context holds {held}",
-            hint="shorten the problem, or raise `--ctx-size`, up to the length the model was trained on",
+            hint=f"{shorter}, or raise `--ctx-size`, up to the length the model was trained on",
         )
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
 
@@ -51,13 +57,15 @@ def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
     if settings.n_ctx:
         return settings.n_ctx
     models, needed = models_of(model, method), method.kv_demand
-    wanted = cells_for(needed, needed.texts, n_prompt, n_tokens)
+    n_reserved = conclusion.n_reserved(model, settings)
+    wanted = cells_for(needed, needed.texts, n_prompt, n_tokens + n_reserved)
     # RAM has other users; of a GPU everything but a margin is used.
     left = {"": MEMORY_SHARE * host.available().free}
     left |= {gpu.name: float(gpu.free - gpu_offload.MARGIN) for one in models for gpu in one.llama.gpus}
     context = context_options(needed.sequences, wanted, settings)
     affordable = gpu_offload.cells_left([(one.header, one.placement) for one in models], context, left)
-    return estimate.padded(max(cells_for(needed, needed.least, n_prompt, n_tokens), min(wanted, affordable)))
+    least = max(n_prompt + n_tokens + n_reserved, cells_for(needed, needed.least, n_prompt, n_tokens))
+    return estimate.padded(max(least, min(wanted, affordable)))
 
 
 def open_run_context(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from localsmc.engine import context_plan, context_size, prompting
+from localsmc.engine import conclusion, context_plan, context_size, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.prompting import Prompt
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
@@ -34,7 +34,7 @@ def exchange(solving: Generation, result: Result) -> Exchange:
     return Exchange(
         user=solving.problem,
         text=result.text,
-        instruction=prompting.instruction_of(solving.model, solving.settings),
+        instruction=solving.instruction,
         closing=solving.closing,
         about=about(result),
     )
@@ -81,7 +81,9 @@ class Conversation:
         the message alone is too long. `is_stopped` can end the run while the prompt is decoded.
         """
         method = self.model.method() if method is None else method
-        settings, prompt = self._fitting(text, method, Settings() if settings is None else settings)
+        settings = Settings() if settings is None else settings
+        settings = conclusion.resolved(settings, method, text)
+        settings, prompt = self._fitting(text, method, settings)
         n_prompt = len(prompt.tokens)
         context = self._context(n_prompt, method, settings)
         draft = self._context(n_prompt, method, settings, is_draft=True) if draft_kind(method) else None

@@ -93,7 +93,7 @@ class Model:
     def info(self, n_ctx: int) -> ModelInfo:
         """The model's part of a result; `n_ctx` is the size of the context."""
         return ModelInfo(
-            name=self.header.name or self.source.path.stem,
+            name=self.header.name,
             path=str(self.source.path),
             sha256=self.source.sha256,
             params=self.llama.n_params,
@@ -122,7 +122,7 @@ def load(
     methods: Sequence[Method] = (),
     settings: Settings | None = None,
 ) -> Model:
-    """Load a model by path, alias or name on the hub, or the embedded one; and a draft model, if named.
+    """Load a model by any name that `-m` accepts, or the embedded one; and a draft model, if named.
 
     A model that is not in the Hugging Face cache is downloaded first; `access` says how, and gets the
     progress. Any other file than the embedded ones is checked in Python, then loaded once in a child
@@ -165,7 +165,7 @@ class _File:
 
     @classmethod
     def of(cls, source: ModelSource, options: LoadOptions | None) -> _File:
-        header = reader.read_header(source.path)
+        header = reader.read_header(source.path, title=source.title)
         if not source.is_embedded:
             source = replace(source, defaults=model_source.recommended(header.name))
         return cls(source, header, LoadOptions() if options is None else options)
@@ -185,9 +185,9 @@ class _File:
     def load(self, context: ContextOptions, placed: Offload) -> Model:
         """Compare it with memory, try it in a child process, and load it."""
         source, header, options = self.source, self.header, self.options
-        notices = []
+        notices = [] if source.notice is None else [source.notice]
         if options.check_memory:
-            notices = gpu_offload.check(header, placed, context, host.available())
+            notices += gpu_offload.check(header, placed, context, host.available())
         if not source.is_embedded:
             trial_load.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
@@ -195,10 +195,16 @@ class _File:
         if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:
             if not placed.n_gpu_layers:
                 notices.append(
-                    f"no layer of `{source.path.name}` fits in the free memory of a GPU: all run on the CPU"
+                    f"no layer of `{source.file_name}` fits in the free memory of a GPU: all run on the CPU"
                 )
             options = replace(options, n_gpu_layers=placed.n_gpu_layers, tensor_split=placed.shares)
-        return Model(LlamaModel(source.path, options), source, header, placed, context, notices)
+        llama = LlamaModel(source.path, options)
+        if options.chat_template is not None and (tags := llama.unknown_tags()):
+            notices.append(
+                f"the vocabulary of `{source.path.name}` has no {', '.join(tags)}: the model reads these"
+                " parts of the chat template as plain text, and may not end its replies"
+            )
+        return Model(llama, source, header, placed, context, notices)
 
 
 def sha256(parts: Sequence[Path]) -> str:

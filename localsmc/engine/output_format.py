@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.llama import gbnf, json_schema_to_gbnf
+from localsmc.results import AnswerKind
+from localsmc.text import answers
+from localsmc.text.answers import Answer
 
 SCHEMA_HINT = (
     'for example: {"type": "object", "properties": {"answer": {"type": "integer"}}, "required": ["answer"]}'
@@ -100,22 +103,22 @@ def _keywords(schema: Any) -> Iterator[str]:
                     yield from _keywords(one)
 
 
-Extract = Callable[[str], str | None]
-"""Finds the answer in a completion; None if it has none."""
+def answer_of(text: str, settings: Settings, kind: AnswerKind, *, is_whole: bool) -> Answer | None:
+    """The answer that a completion states, or None.
 
-
-def answer_of(text: str, settings: Settings, extract: Extract, *, is_whole: bool) -> str | None:
-    """The answer of a completion, or None.
-
-    With a JSON schema it is the JSON value in canonical form. With a grammar it is what `extract` finds,
+    With a JSON schema it is the JSON value in canonical form. With a grammar it is what the text states,
     or else the whole completion. A constrained completion that was cut short has no answer.
     """
     if settings.json_schema is not None:
-        return canonical(text) if is_whole else None
-    found = extract(text)
+        return _stated(canonical(text)) if is_whole else None
+    found = answers.find(text, kind, is_cut=not is_whole, with_fallback=False)
     if found is None and settings.grammar is not None and is_whole:
-        return text.strip() or None
+        return _stated(text.strip())
     return found
+
+
+def _stated(text: str | None) -> Answer | None:
+    return Answer(text, "stated") if text else None
 
 
 def canonical(text: str) -> str | None:

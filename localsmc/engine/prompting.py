@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from localsmc.engine.instruction import instruction_of
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
 from localsmc.text import chat_template
+from localsmc.text import examples as examples_form
+from localsmc.text.examples import Examples, Pair
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -19,10 +23,11 @@ _MARK = "\ue000reply\ue001"
 
 
 class Prompt(NamedTuple):
-    """A prompt as text and as tokens."""
+    """A prompt as text and as tokens, and the instruction that it has below the problem."""
 
     text: str
     tokens: TokenIds
+    instruction: str | None = None
 
 
 class ModelPrompts:
@@ -34,7 +39,7 @@ class ModelPrompts:
 
     def prompt(self, problem: str) -> TokenIds:
         """See `PromptBuilder.prompt`."""
-        return build_prompt(self._model, problem, self._settings).tokens
+        return build_prompt(self._model, problem, self._settings, about=self.problem).tokens
 
     def request(self, text: str) -> TokenIds:
         """See `PromptBuilder.request`."""
@@ -61,34 +66,58 @@ class ModelPrompts:
         return llama.text(tokens[~llama.is_eog[tokens]]).decode(errors="replace")
 
 
-def build_prompt(model: Model, problem: str, settings: Settings, *, is_problem: bool = True) -> Prompt:
+def build_prompt(
+    model: Model, problem: str, settings: Settings, *, is_problem: bool = True, about: str | None = None
+) -> Prompt:
     """Render and tokenise a problem; raises ConfigError for an empty one.
 
-    The model's default instruction is added to problems only, and only if the output is unconstrained.
+    Examples and an instruction are added to problems only. `about` is the problem as it was asked, if a
+    method rewrote it: the instruction depends on it alone.
     """
     if not problem.strip():
         raise ConfigError("the problem is empty", hint='for example: localsmc solve "What is 17 * 23?"')
-    instruction = instruction_of(model, settings) if is_problem else None
+    asked = problem if about is None else about
+    instruction = instruction_of(model, asked, settings) if is_problem else None
+    settings = settings if is_problem else replace(settings, examples=None)
     parts = _parts(model, problem, settings, instruction)
     tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
     if not len(tokens):
         raise ConfigError("the problem has no tokens", hint="write a few words")
-    return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens))
+    return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens), instruction)
 
 
-def instruction_of(model: Model, settings: Settings) -> str | None:
-    """The instruction to add below a problem, if any."""
-    is_asked = settings.instruct and not settings.raw and not settings.is_restricted
-    return model.source.defaults.instruction if is_asked else None
+def stop_strings(model: Model, settings: Settings) -> tuple[str, ...]:
+    """Where a completion ends: at the settings' own strings, and before a next question in the plain form."""
+    examples = settings.examples
+    is_plain = _has_no_template(model, settings) and examples is not None and examples.pairs
+    return (*settings.stop, *(examples_form.STOPS if is_plain else ()))
+
+
+def _has_no_template(model: Model, settings: Settings) -> bool:
+    return settings.raw or model.llama.chat_template is None
 
 
 def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
     """The prompt in parts: (text, whether control tokens are parsed in it)."""
-    llama = model.llama
-    if settings.raw:
-        return [(problem, False)]
-    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
-    if llama.chat_template is None:
-        # A base model: the problem, then the instruction.
-        return [("\n\n".join(message["content"] for message in messages) + "\n", False)]
+    llama, examples = model.llama, settings.examples
+    if settings.raw and examples is None:
+        return [(problem, settings.special)]
+    if llama.chat_template is None or settings.raw:
+        if examples is not None:
+            return [(_plain(problem, settings, examples), settings.special)]
+        messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
+        # A base model continues the text: not even a newline is added.
+        return [("\n\n".join(message["content"] for message in messages), False)]
+    messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
+
+
+def _plain(problem: str, settings: Settings, examples: Examples) -> str:
+    """The prompt without a template: the system message, the examples, and the problem in their form."""
+    system = "" if settings.system is None or settings.raw else f"{settings.system}\n\n"
+    # A reply in the plain form begins with the blank after its label.
+    earlier = [message["content"].strip() for message in settings.earlier]
+    if not examples.pairs:
+        return system + "\n\n".join((examples.text, *earlier, problem))
+    pairs = (*examples.pairs, *map(Pair, earlier[::2], earlier[1::2]))
+    return system + examples_form.plain_pairs(pairs) + examples_form.plain_question(problem)

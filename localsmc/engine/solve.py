@@ -14,19 +14,21 @@ from dataclasses import asdict
 
 import numpy as np
 
-from localsmc.engine import context_size, output_format, prompting
+from localsmc.engine import conclusion, context_size, instruction, output_format, prompting, usage
+from localsmc.engine.beginnings import beginnings
+from localsmc.engine.completion_reader import CompletionReader
+from localsmc.engine.conclusion import UnansweredText
 from localsmc.engine.load import Model
-from localsmc.engine.output_format import Extract
 from localsmc.engine.prompting import ModelPrompts, Prompt
-from localsmc.engine.settings import Settings
-from localsmc.engine.usage import COUNTS, draft_usage
+from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
+from localsmc.lm.shared_beginning import SharedBeginning
 from localsmc.methods import DraftModel, Method, Request, SamplingRun, WeightedText
 from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, refuse_grammar
 from localsmc.numerics.categorical import RandomSampler
-from localsmc.results import Completion, HistoryInfo, MethodInfo, Result, Seconds, StepInfo, Usage
-from localsmc.selection import answer_shares, choose, confidence
+from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
+from localsmc.selection import BY_VOTE, answer_shares, choose, confidence
 from localsmc.text import answers, reasoning
 from localsmc.text.stop_rule import StopRule
 from localsmc.version import __version__
@@ -46,23 +48,25 @@ class Generation:
         method: Method | None,
         settings: Settings,
         *,
-        extract: Extract = answers.extract,
+        answer_kind: AnswerKind = "any",
         is_stopped: Callable[[], bool] = lambda: False,
         prompt: Prompt | None = None,
         context: LanguageModel | None = None,
         draft_context: LanguageModel | None = None,
     ) -> None:
         self.method = checked_for(model.method() if method is None else method, settings.select)
+        settings = conclusion.resolved(settings, self.method, problem)
         self.draft = model.require_draft() if draft_kind(self.method) else None
         self._began = time.perf_counter()
-        self.model, self.settings, self._extract, self._is_stopped = model, settings, extract, is_stopped
+        self.model, self.settings, self._is_stopped = model, settings, is_stopped
         self.problem = problem
         if draft_kind(self.method) == TOKENS:
             model.require_shared_tokens()
         self.seed = secrets.randbits(32) if settings.seed is None else settings.seed
         self.notices: list[str] = []
         self._grammar = self._restriction()
-        self.prompt_text, self.prompt = prompt or prompting.build_prompt(model, problem, settings)
+        prompt = prompt or prompting.build_prompt(model, problem, settings)
+        self.prompt_text, self.prompt, self.instruction = prompt
         self.closing = self._end_tag()
         """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
@@ -74,10 +78,13 @@ class Generation:
                 f" {len(self.prompt) + least * self.n_tokens} tokens"
             )
         self.was_cut = False
+        self._is_concluded = False
         self._endings: tuple[int, list[WeightedText]] | None = None
-        self.stop = StopRule(model.llama.pieces, settings.stop, settings.stop_at_box)
+        stops = prompting.stop_strings(model, settings)
+        self.stop = StopRule(model.llama.pieces, stops, settings.stop_at_box)
+        self.reader = CompletionReader(model, settings, self.stop, self.closing, answer_kind)
         self._closes = contextlib.ExitStack()
-        self.context = self._open() if context is None else context
+        self.context = self._apart(self._open()) if context is None else context
         self.draft_context = draft_context
         if any(one.llama.is_hybrid for one in context_size.models_of(model, self.method)):
             self.notices.append(
@@ -91,7 +98,7 @@ class Generation:
             )
         try:
             if self.draft is not None and draft_context is None:
-                self.draft_context = self._open_draft(self.draft)
+                self.draft_context = self._apart(self._open_draft(self.draft), is_draft=True)
             self.run = self._start()
         except BaseException:
             self.close()
@@ -104,6 +111,12 @@ class Generation:
         )
         self._closes.callback(context.close)
         return context
+
+    def _apart(self, context: LlamaContext, *, is_draft: bool = False) -> LanguageModel:
+        """A context that decodes the beginning of its prompts as in an evaluation, which shares it."""
+        shared = beginnings(self.model, self.method, self.settings)
+        tokens = shared.of_draft if is_draft else shared.of_model
+        return context if tokens is None else SharedBeginning(context, tokens)
 
     def _end_tag(self) -> str:
         """Empty if a grammar leaves no way to end the reasoning: then nothing is reasoning."""
@@ -142,6 +155,7 @@ class Generation:
             draw=RandomSampler(np.random.default_rng(streams[0])),
             check=self._check,
             answer=self._answer,
+            n_concluding=conclusion.n_reserved(self.model, self.settings),
             draft=self._draft_model(),
             prompts=ModelPrompts(self.model, self.problem, self.settings),
             grammar=self._grammar,
@@ -184,12 +198,44 @@ class Generation:
         return self
 
     def __next__(self) -> StepInfo:
-        if self.run is None or self.run.is_done:
+        if self.run is None:
+            raise StopIteration
+        if self.run.is_done:
+            self._conclude()
             raise StopIteration
         if self._has_timed_out():
             self.was_cut = True
             raise StopIteration
         return next(self.run)
+
+    def _conclude(self) -> None:
+        """Ask for the answers of completions that state none, once, when the run is over."""
+        if self.run is None or self.settings.conclude != "on" or self._is_concluded:
+            return
+        self._is_concluded = True
+        unanswered = [
+            UnansweredText(ending.tokens, self.reader.request(ending.tokens))
+            for ending in self.endings()
+            if ending.finish_reason != "cancelled" and self.reader.stated(ending.tokens) is None
+        ]
+        try:
+            self.reader.conclusions = conclusion.conclude(
+                self.run.sequences, self.prompt, unanswered, self._check
+            )
+        except _Interrupted:
+            self.was_cut = self._has_timed_out()
+
+    @property
+    def expects_answer(self) -> bool:
+        """Whether the prompt or the model's training asks for an answer, or a vote needs one."""
+        votes = self._select in BY_VOTE
+        return votes or instruction.expects_answer(self.model, self.instruction, self.settings)
+
+    @property
+    def fills_context(self) -> bool:
+        """Whether the token limit is what the context holds, so that a higher one allows no more."""
+        asked = self.settings.n_predict or self.model.source.defaults.n_predict
+        return asked == AS_MANY_AS_FIT or self.n_tokens < asked
 
     def close(self) -> None:
         """Free the contexts that were opened here."""
@@ -219,42 +265,33 @@ class Generation:
             self._endings = self.run.steps, self.run.endings()
         return self._endings[1]
 
-    def _read(self, tokens: TokenIds) -> tuple[str, str | None]:
-        """A completion as text, and its answer."""
-        is_end = self.context.is_eog[tokens]
-        # End tokens can have a spelling; it is not part of the completion.
-        spelled = self.model.llama.text(tokens[~is_end])
-        shown = self.stop.shown(spelled)
-        # The last character may be incomplete.
-        text = shown.decode(errors="replace").rstrip("\ufffd")
-        is_whole = bool(is_end.any()) or shown != spelled
-        # Reasoning is no answer. In JSON its tags have no meaning.
-        said = text if self.settings.json_schema is not None else reasoning.reply(text, self.closing)
-        return text, output_format.answer_of(said, self.settings, self._extract, is_whole=is_whole)
-
     def _answer(self, tokens: TokenIds) -> str | None:
-        _, answer = self._read(tokens)
-        return None if answer is None else answers.key(answer)
+        """The key of a finished completion's answer; one that is to be concluded has none yet."""
+        is_to_come = self.settings.conclude == "on"
+        found = self.reader.stated(tokens) if is_to_come else self.reader.answer(tokens)
+        return None if found is None else answers.key(found.text, self.reader.kind)
 
     def _completion(self, ending: WeightedText) -> Completion:
-        text, answer = self._read(ending.tokens)
+        answer = self.reader.answer(ending.tokens)
         return Completion(
-            text=text,
-            answer=answer,
+            text=self.reader.text(ending.tokens),
+            answer=None if answer is None else answer.text,
             logp=ending.logp,
             weight=ending.weight,
             n_tokens=len(ending.tokens),
             finish_reason=ending.finish_reason,
             count=ending.count,
             score=ending.score,
+            source=None if answer is None else answer.source,
         )
 
     def result(self) -> Result:
         """The result so far; in a run that was cut short, finished completions are preferred."""
         completions = self.completions()
         # A fresh generator of the same stream: asking twice, or early, changes nothing.
-        chosen = choose(self._select, completions, np.random.default_rng(self._select_stream))
-        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions)
+        kind, rng = self.reader.kind, np.random.default_rng(self._select_stream)
+        chosen = choose(self._select, completions, rng, kind)
+        answer, shares = None if chosen is None else chosen.answer, answer_shares(completions, kind)
         return Result(
             answer=answer,
             text="" if chosen is None else chosen.text,
@@ -270,8 +307,10 @@ class Generation:
             completions=tuple(completions),
             log_z=None if self.run is None else self.run.log_z,
             ess=0.0 if self.run is None else self.run.ess_of(self.endings()),
-            confidence=confidence(answer, shares, self.method.weight_exponent),
+            confidence=confidence(answer, shares, self.method.weight_exponent, kind),
             usage=self._usage(completions),
+            source=None if chosen is None else chosen.source,
+            answer_kind=kind,
         )
 
     @property
@@ -283,64 +322,25 @@ class Generation:
         return {
             "select": self._select,
             "system": settings.system,
+            "box": settings.box,
+            "instruction": self.instruction,
+            "chat_template": self.model.llama.options.chat_template,
             "raw": settings.raw,
+            "special": settings.special,
             "thinking": settings.thinking,
-            "stop": list(settings.stop),
+            "stop": list(self.stop.strings),
+            "examples": None if settings.examples is None else settings.examples.to_json(),
             "stop_at_box": settings.stop_at_box,
+            "conclude": settings.conclude == "on",
             "budget": settings.budget,
             "grammar": settings.grammar,
             "json_schema": settings.json_schema,
         }
 
     def _usage(self, completions: Sequence[Completion]) -> Usage:
-        run, load_seconds = self.run, self.model.llama.load_seconds
-        load_seconds += 0.0 if self.draft is None else self.draft.llama.load_seconds
-        n_completion = sum(completion.n_tokens for completion in completions)
-        if run is None:
-            seconds = Seconds(
-                load=load_seconds,
-                prompt=self.elapsed,
-                decode=0.0,
-                sample=0.0,
-                total=load_seconds + self.elapsed,
-            )
-            nothing = dict.fromkeys(COUNTS, 0)
-            return Usage(prompt_tokens=len(self.prompt), **nothing, draft=None, seconds=seconds)
-        decode = run.decode_seconds
-        return Usage(
-            prompt_tokens=len(self.prompt),
-            cached_tokens=run.sequences.n_cached,
-            completion_tokens=n_completion,
-            steps=run.steps,
-            rows=run.sequences.rows,
-            decode_calls=run.sequences.decode_calls,
-            resamples=run.resamples,
-            reductions=run.reductions,
-            proposals=run.proposals,
-            accepted=run.accepted,
-            swap_proposals=run.swap_proposals,
-            swaps=run.swaps,
-            forks=run.sequences.forks,
-            peak_rows=run.sequences.peak_rows,
-            peak_cells=run.sequences.peak_cells,
-            flops=self._flops(run),
-            draft=draft_usage(run),
-            seconds=Seconds(
-                load=load_seconds,
-                prompt=run.prompt_seconds,
-                decode=decode,
-                sample=run.seconds - decode,
-                total=load_seconds + self.elapsed,
-            ),
-        )
-
-    def _flops(self, run: SamplingRun) -> float:
-        """The usual estimate: two operations per parameter and decoded token."""
-        parts = [(self.model, run.sequences)]
-        if self.draft is not None and run.drafts is not None:
-            parts.append((self.draft, run.drafts))
-        return float(
-            sum(2 * one.llama.n_params * (sequences.prompt_rows + sequences.rows) for one, sequences in parts)
+        models = [self.model, *([] if self.draft is None else [self.draft])]
+        return usage.usage_of(
+            self.run, models, completions, len(self.prompt), self.elapsed, self.reader.conclusions
         )
 
 

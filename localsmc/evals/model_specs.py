@@ -46,9 +46,9 @@ def parse_models(files: Sequence[str], sources: Sequence[ModelSource] = ()) -> t
         source = sources[i] if sources else model_source.resolve(file)
         taken = {spec.name for spec in specs}
         if any(spec.source.path.resolve() == source.path.resolve() for spec in specs):
-            raise ConfigError(f"`{source.path}` is given twice", hint="remove one of them")
-        name, n = source.path.stem, 2
+            raise ConfigError(f"`{file or source.path}` is given twice", hint="remove one of them")
+        name, n = source.name, 2
         while name in taken:
-            name, n = f"{source.path.stem} ({n})", n + 1
+            name, n = f"{source.name} ({n})", n + 1
         specs.append(ModelSpec(name=name, file=file, source=source, header=reader.read_header(source.path)))
     return tuple(specs)

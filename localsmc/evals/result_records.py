@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsmc.evals.json_fields import JsonReader
-from localsmc.results import AnswerShare, Completion, DraftUsage, FinishReason
+from localsmc.results import AnswerKind, AnswerShare, AnswerSource, Completion, DraftUsage, FinishReason
 from localsmc.selection import SELECTORS, choose
 
 RIGHT, NO_ANSWER, TRUNCATED, GRADER_FAILED = "right", "no-answer", "truncated", "grader-failed"
@@ -45,6 +45,8 @@ class Cost:
     accepted: int
     swap_proposals: int
     swaps: int
+    concluding: int = 0
+    """Tokens decoded to conclude completions, apart from `rows`."""
     flops: float | None = None
     draft: DraftUsage | None = None
 
@@ -59,7 +61,11 @@ class StepCurves:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generated:
-    """What a method returned for a problem; `is_partial` if it dropped completions that could not win."""
+    """What a method returned for a problem; `is_partial` if it dropped completions that could not win.
+
+    `source` says how the selected answer was found; it is None without an answer, and in runs from versions
+    that did not record it, as `kind` is then `any`.
+    """
 
     particles: int
     select: str
@@ -69,6 +75,8 @@ class Generated:
     spent: Cost
     is_partial: bool = False
     confidence: str | None = None
+    source: AnswerSource | None = None
+    kind: AnswerKind = "any"
 
     @property
     def completions(self) -> list[Completion]:
@@ -125,7 +133,7 @@ class ResultRecord:
             return {self.verdict: 1.0}
         if selector == "draw":
             return self._expected(drawn)
-        chosen = choose(selector, drawn.completions, np.random.default_rng(0))
+        chosen = choose(selector, drawn.completions, np.random.default_rng(0), drawn.kind)
         return {} if chosen is None else {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
 
     def _expected(self, drawn: Generated) -> dict[str, float]:
@@ -181,6 +189,8 @@ def _drawn(result: JsonReader) -> Generated:
         histories=tuple(map(_history, result.objects("completions"))),
         spent=_spent(result.inner("usage")),
         confidence=result.text_or_none("confidence"),
+        source=_source(result),
+        kind=_kind(result),
         is_partial=bool(config.flag_or_none("early")) if "early" in config.values else False,
     )
 
@@ -204,12 +214,28 @@ def _history(fields: JsonReader) -> History:
         finish_reason=reasons[reasons.index(reason)],
         count=fields.integer("count"),
         score=fields.number_or_none("score"),
+        source=_source(fields),
     )
     return History(completion=completion, tokens=np.array(fields.integers("tokens"), dtype=np.int32))
 
 
+def _source(fields: JsonReader) -> AnswerSource | None:
+    if fields.values.get("source") is None:
+        return None
+    sources: tuple[AnswerSource, ...] = get_args(AnswerSource)
+    return sources[sources.index(fields.one_of("source", sources))]
+
+
+def _kind(fields: JsonReader) -> AnswerKind:
+    kinds: tuple[AnswerKind, ...] = get_args(AnswerKind)
+    if "answer_kind" not in fields.values:
+        return "any"
+    return kinds[kinds.index(fields.one_of("answer_kind", kinds))]
+
+
 def _spent(usage: JsonReader) -> Cost:
     seconds, draft = usage.inner("seconds"), usage.inner_or_none("draft")
+    concluded = usage.inner_or_none("concluded")
     return Cost(
         rows=usage.integer("rows"),
         decodes=usage.integer("decode_calls"),
@@ -217,6 +243,7 @@ def _spent(usage: JsonReader) -> Cost:
         steps=usage.integer("steps"),
         # The model is loaded once for many problems.
         seconds=seconds.number("total") - seconds.number("load"),
+        concluding=0 if concluded is None else concluded.integer("prompt_tokens") + concluded.integer("rows"),
         flops=usage.number_or_none("flops"),
         draft=None if draft is None else _draft(draft),
         **{name: usage.integer(name) for name in COUNTS},

@@ -16,6 +16,8 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from localsmc.engine import context_size, prompting
+from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
+from localsmc.engine.instruction import settings_of_task
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
@@ -25,11 +27,13 @@ from localsmc.evals.model_specs import ModelSpec
 from localsmc.evals.run_folder import Key, RunFolder, key_of
 from localsmc.evals.tasks import Item, Task
 from localsmc.gguf import reader
-from localsmc.llama import LlamaContext, LoadOptions, build_info, default_threads, devices
+from localsmc.llama import LoadOptions, build_info, default_threads, devices
+from localsmc.lm.shared_beginning import HeldBeginning
 from localsmc.methods.base import TOKENS, draft_kind
 from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
+from localsmc.text.examples import Examples
 from localsmc.version import __version__
 
 Line = dict[str, Any]
@@ -52,6 +56,10 @@ class Plan:
     """The draft model's file, for all models; used only if a method needs a draft model."""
     draft_load: LoadOptions = LoadOptions()
 
+    def __post_init__(self) -> None:
+        for task in self.tasks:
+            task.refuse_shown(self.settings.examples)
+
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
@@ -66,13 +74,14 @@ class Plan:
             else model_source.embedded(model_source.EMBEDDED_DRAFT)
         )
         header = reader.read_header(file.path)
-        return [ModelSpec(name=file.path.stem, file=self.draft, source=file, header=header).to_json()]
+        return [ModelSpec(name=file.name, file=self.draft, source=file, header=header).to_json()]
 
     def manifest(self) -> dict[str, Any]:
         """The content of manifest.json; hashes model files whose hash is not known."""
         settings = asdict(self.settings) | {"load": asdict(self.load), "draft_load": asdict(self.draft_load)}
         del settings["seed"], settings["select"]
         del settings["load"]["check_memory"], settings["draft_load"]["check_memory"]
+        settings["examples"] = _examples_json(self.settings.examples)
         return {
             "tasks": [
                 {
@@ -82,6 +91,7 @@ class Plan:
                     "grader": f"{task.grader} v{GRADERS[task.grader].version}",
                     "n_problems": len(task.items),
                     "digest": task.digest,
+                    "examples": _examples_json(task.examples),
                 }
                 for task in self.tasks
             ],
@@ -102,6 +112,10 @@ class Plan:
         }
 
 
+def _examples_json(examples: Examples | None) -> dict[str, Any] | None:
+    return None if examples is None else examples.to_json()
+
+
 class _Cancelled(Exception):
     """Stopped in the middle of a problem."""
 
@@ -119,6 +133,8 @@ class Evaluation:
     ) -> None:
         self.plan, self._folder, self._should_stop, self._on_load = plan, folder, should_stop, on_load
         self._done = {key_of(line) for line in folder.lines}
+        self.n_shared_decoded = 0
+        """Tokens decoded for what prompts begin with; the usage of each run counts them as cached."""
 
     @property
     def n_left(self) -> int:
@@ -156,6 +172,7 @@ class Evaluation:
                         line = self._line(session, key, item, method)
                         self._folder.append(line)
                         self._done.add(key)
+                        self.n_shared_decoded += session.take_n_shared_decoded()
                         yield line
 
     def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
@@ -195,16 +212,28 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
+        settings = plan.settings
+        if task.examples is not None:
+            settings = replace(settings, examples=task.examples)
+        self._settings = settings_of_task(model, settings)
+        if plan.settings.conclude == "auto":
+            is_graded = any(item.gold is not None for item in task.items)
+            self._settings = replace(self._settings, conclude="on" if is_graded else "off")
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
         self._n_sequences = max(method.kv_demand.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
+        self._beginnings = {
+            label: beginnings(model, method, self._settings) for label, method in self._methods.items()
+        }
+        self._require_room_for_examples()
         self._context, self._draft_context = self._open()
         self._closes.callback(self._close_contexts)
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
+        self._n_shared_decoded = 0
 
     def __enter__(self) -> _TaskSession:
         return self
@@ -214,7 +243,7 @@ class _TaskSession:
 
     def _cells(self) -> int:
         """Context size that suffices for every problem that fits, with every method; other problems fail."""
-        settings, found = self._plan.settings, {256}
+        settings, found = self._settings, {256}
         for n_prompt in {self._length(item) for item in self._task.items}:
             with contextlib.suppress(PromptTooLong):
                 for method in self._methods.values():
@@ -224,38 +253,68 @@ class _TaskSession:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.build_prompt(self._model, item.question, self._plan.settings).tokens)
+            return len(prompting.build_prompt(self._model, item.question, self._settings).tokens)
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
-    def _open(self) -> tuple[LlamaContext, LlamaContext | None]:
+    def _require_room_for_examples(self) -> None:
+        n_shown = max(len(shared.of_model) for shared in self._beginnings.values())
+        trained = self._model.llama.n_ctx_train
+        held = min(trained, self._settings.n_ctx or trained)
+        if self._settings.examples is not None and n_shown >= held:
+            raise PromptTooLong(
+                f"the prompt has {n_shown} tokens before the problem, but the context holds {held}",
+                hint="use fewer or shorter examples, or raise `--ctx-size`, up to the length the model was"
+                " trained on",
+            )
+
+    def _open(self) -> tuple[HeldBeginning, HeldBeginning | None]:
         """Open a context for the model, and one for the draft model if a method uses it."""
-        sizes = self._n_sequences, self._n_cells, self._plan.settings
-        context = context_size.open_run_context(self._model, *sizes)
         if not uses_draft(self._plan.methods):
-            return context, None
-        return context, context_size.open_run_context(self._model.require_draft(), *sizes, is_draft=True)
+            return self._open_one(self._model), None
+        return self._open_one(self._model), self._open_one(self._model.require_draft(), is_draft=True)
+
+    def _open_one(self, model: Model, *, is_draft: bool = False) -> HeldBeginning:
+        n_sequences = self._n_sequences + 1  # one more for the shared beginning
+        return HeldBeginning(
+            context_size.open_run_context(
+                model, n_sequences, self._n_cells, self._settings, is_draft=is_draft
+            )
+        )
 
     def _close_contexts(self) -> None:
         self._context.close()
         if self._draft_context is not None:
             self._draft_context.close()
 
+    def _hold(self, shared: Beginnings) -> None:
+        """Decode what the prompts of a method begin with, unless it is still held from the last run."""
+        for context, tokens in ((self._context, shared.of_model), (self._draft_context, shared.of_draft)):
+            if context is not None and tokens is not None:
+                # One that has no room has a prompt that has none: the run itself says so.
+                self._n_shared_decoded += context.hold(tokens if len(tokens) < context.n_cells else NOTHING)
+
     def renew(self) -> None:
         """Replace the contexts by new ones of the same layout: after a failed decode they are unusable."""
         self._close_contexts()
         self._context, self._draft_context = self._open()
 
+    def take_n_shared_decoded(self) -> int:
+        """The tokens decoded for shared beginnings since the last call."""
+        n, self._n_shared_decoded = self._n_shared_decoded, 0
+        return n
+
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """Run one problem with one method; the fields of its line."""
-        settings = replace(self._plan.settings, seed=seed_of(key), select=spec.select)
+        settings = replace(self._settings, seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
+        self._hold(self._beginnings[spec.label])
         with Generation(
             self._model,
             item.question,
             self._methods[spec.label],
             settings,
-            extract=self._task.extract,
+            answer_kind=self._task.kind,
             context=self._context,
             draft_context=self._draft_context,
         ) as generation:

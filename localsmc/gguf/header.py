@@ -45,6 +45,8 @@ class Header:
     version: int
     metadata: dict[str, object]
     tensors: tuple[TensorInfo, ...]
+    title: str | None = None
+    """Used as the name if the metadata have none."""
 
     @property
     def architecture(self) -> str:
@@ -53,9 +55,9 @@ class Header:
 
     @property
     def name(self) -> str:
-        """The name in the metadata, or the file's stem if there is none."""
+        """The name in the metadata, or else the title or the file's stem."""
         name = self.metadata.get("general.name")
-        return name if isinstance(name, str) and name else self.path.stem
+        return name if isinstance(name, str) and name else self.title or self.path.stem
 
     @property
     def file_type(self) -> str:

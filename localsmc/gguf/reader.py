@@ -35,10 +35,11 @@ _MAX_PARTS = 99_999  # part names have five digits
 _PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-\d{5}\.gguf")
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, *, title: str | None = None) -> Header:
     """Read and check everything before the tensor data, and check that the file has room for the data.
 
-    Raises ModelNotFound or ModelLoadFailed.
+    `title` is the model's name if the file states none and is not named after it either. Raises
+    ModelNotFound or ModelLoadFailed.
     """
     first = _read_part(path)
     parts = [first, *map(_read_part, _siblings(first))]
@@ -50,6 +51,7 @@ def read_header(path: Path) -> Header:
         parts=tuple(part.path for part in parts),
         size=sum(part.size for part in parts),
         tensors=tuple(tensor for part in parts for tensor in part.tensors),
+        title=title,
     )
     _check_model(header)
     return header

@@ -228,6 +228,10 @@ class LlamaContext:
         """See `LanguageModel.match_prefix`; always 0, because there is no prefix cache."""
         return 0
 
+    def n_shared(self, prompt: TokenIds) -> int:
+        """See `LanguageModel.n_shared`; always 0, because no prompt is known to share anything."""
+        return 0
+
     def store_prefix(self, seq: int, prompt: TokenIds) -> None:
         """See `LanguageModel.store_prefix`; does nothing."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from localsmc.errors import ConfigError
 from localsmc.gguf.tensor_types import KV_TYPES
+from localsmc.llama.builtin_templates import check_template
 
 SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct": 4}
@@ -27,7 +28,10 @@ def one_of(name: str, value: str, known: Mapping[str, int]) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadOptions:
-    """How to load a GGUF, as in llama.cpp."""
+    """How to load a GGUF, as in llama.cpp.
+
+    `chat_template` replaces the file's own: a name that llama.cpp knows, or the text of a Jinja template.
+    """
 
     n_gpu_layers: int = AUTO_LAYERS
     main_gpu: int = 0
@@ -36,12 +40,15 @@ class LoadOptions:
     load_mode: str = "auto"
     cpu_only: bool = False
     """Use no GPU at all, not even for the context."""
+    chat_template: str | None = None
     check_memory: bool = True
     """Reject a model that is larger than all memory before loading it."""
 
     def __post_init__(self) -> None:
         one_of("split-mode", self.split_mode, SPLIT_MODES)
         one_of("load-mode", self.load_mode, LOAD_MODES)
+        if self.chat_template is not None:
+            check_template(self.chat_template)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

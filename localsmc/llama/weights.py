@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 
 from localsmc.errors import ConfigError, ModelLoadFailed, SequenceError
 from localsmc.llama.binding import C, errors, last_errors, set_fields
+from localsmc.llama.builtin_templates import BuiltInTemplate
 from localsmc.llama.devices import Device, gpus_in_use
 from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, LoadOptions
 from localsmc.lm.interface import TokenIds
-from localsmc.text.chat_template import ChatTemplate
+from localsmc.text.chat_template import ChatTemplate, Template, is_jinja, tags
 
 _MARK = "\n"
 """Prefix for text that continues other text, if the tokenizer would add a space at a beginning."""
@@ -193,7 +194,7 @@ class LlamaModel:
         return whole[len(mark) :] if is_marked else self.tokenize(text, special=special)
 
     @cached_property
-    def _control_tokens(self) -> list[int]:
+    def control_tokens(self) -> list[int]:
         """The ids of the control tokens: the one pass over the vocabulary, which can be large."""
         vocab, is_control = self.vocab, C.llama_vocab_is_control
         return [token for token in range(self.n_vocab) if is_control(vocab, token)]
@@ -208,7 +209,7 @@ class LlamaModel:
         ids = {int(text) for text in named if text is not None and text.isdecimal()}
         ids |= {int(getattr(C, f"llama_vocab_{name}")(self.vocab)) for name in _KNOWN_TOKENS}
         found = np.zeros(self.n_vocab, dtype=np.bool_)
-        for token in ids.union(self._control_tokens):
+        for token in ids.union(self.control_tokens):
             if 0 <= token < self.n_vocab:
                 found[token] = C.llama_vocab_is_eog(self.vocab, token)
         return found
@@ -221,7 +222,7 @@ class LlamaModel:
     @cached_property
     def control_texts(self) -> tuple[str, ...]:
         """The texts of the control tokens, which must not be parsed in a user's text."""
-        names = (C.llama_vocab_get_text(self.vocab, token) for token in self._control_tokens)
+        names = (C.llama_vocab_get_text(self.vocab, token) for token in self.control_tokens)
         return tuple(name.decode(errors="replace") for name in names if name)
 
     def text(self, tokens: TokenIds) -> bytes:
@@ -229,12 +230,19 @@ class LlamaModel:
         return b"".join(self.pieces[int(token)] for token in tokens)
 
     @cached_property
-    def chat_template(self) -> ChatTemplate | None:
-        """The chat template stored in the GGUF, or None."""
-        source = C.llama_model_chat_template(self.pointer, None)
-        if not source:
-            return None
-        return ChatTemplate(source.decode(errors="replace"), *map(self._name, ("bos", "eos")))
+    def chat_template(self) -> Template | None:
+        """The chat template of the options, or that stored in the GGUF, or None."""
+        given = self.options.chat_template
+        if given is not None and not is_jinja(given):
+            return BuiltInTemplate(given)
+        stored = C.llama_model_chat_template(self.pointer, None)
+        source = given or (stored.decode(errors="replace") if stored else "")
+        return ChatTemplate(source, *map(self._name, ("bos", "eos"))) if source else None
+
+    def unknown_tags(self) -> list[str]:
+        """What looks like a control token in the chat template, but is none in the vocabulary."""
+        found = [] if self.chat_template is None else tags(self.chat_template)
+        return [tag for tag in found if len(self.tokenize(tag, special=True)) != 1]
 
     def with_bos(self, tokens: TokenIds) -> TokenIds:
         """Prepend the beginning-of-sequence token to a prompt, if the model needs it and it is missing."""

@@ -119,6 +119,13 @@ class LanguageModel(Protocol):
         """
         ...
 
+    def n_shared(self, prompt: TokenIds) -> int:
+        """How many of a prompt's first tokens are decoded apart from the rest, fewer than it has.
+
+        None of them in most models, see `shared_beginning.SharedBeginning`.
+        """
+        ...
+
     def store_prefix(self, seq: int, prompt: TokenIds) -> None:
         """Called when a sequence holds exactly this prompt; a prefix cache stores it."""
         ...

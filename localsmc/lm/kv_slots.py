@@ -3,6 +3,9 @@
 There is one slot (a llama.cpp sequence) per distinct live history. A fork copies metadata only; tokens
 generated before it stay shared. Methods and particles use only slots allocated here, never other
 sequence ids. Independent of weights and of text.
+
+A slot can be set aside instead of released: it keeps its tokens until its cells or its sequence are needed,
+the oldest first. Slots set aside do not count as used: what fits is the same with and without them.
 """
 
 from __future__ import annotations
@@ -16,11 +19,9 @@ from numpy.typing import NDArray
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.lm.constrained import ConstrainedLM, TokenConstraint, no_token_allowed
 from localsmc.lm.interface import LanguageModel, TokenIds
+from localsmc.lm.shared_beginning import decode_prompt
 from localsmc.numerics.log_math import Floats, Ints
 from localsmc.numerics.tempered_logits import TemperedLogits
-
-PROMPT_CHUNK = 256
-"""Prompt tokens decoded between two checks for a time limit or Ctrl-C."""
 
 
 class KVSlots:
@@ -43,12 +44,16 @@ class KVSlots:
         # that llama.cpp keeps, so that it is known what fits before a decode fails.
         self._cell = np.zeros((self.n_slots, n_tokens), dtype=np.int32)
         self._holders = np.zeros(model.n_cells, dtype=np.int32)
+        self._aside_holders = np.zeros(model.n_cells, dtype=np.int32)
         self._unused = np.arange(model.n_cells, dtype=np.int32)
-        self._n_used = 0
+        self._n_taken = self._n_aside = 0
+        """Cells that any slot holds, and those of them that only slots set aside hold."""
+        self._aside: dict[bytes, int] = {}
+        """From a history's tokens, as bytes, to the slot that was set aside with it; the oldest first."""
         model.clear()
 
     def prefill(self, tokens: TokenIds, check: Callable[[], None] = lambda: None) -> tuple[int, Floats]:
-        """Decode the part of the prompt that is not in the prefix cache, in chunks.
+        """Decode the part of the prompt that is not in the prefix cache, in chunks; a shared beginning first.
 
         Returns its slot and the logits (1, V) after its last token. `check` is called between chunks; it
         may raise to stop early.
@@ -57,12 +62,10 @@ class KVSlots:
             self.model = cast(LanguageModel, ConstrainedLM(self.model, self._grammar, len(tokens)))
         slot = self._take_slot()
         self.n_cached = self.model.match_prefix(slot, tokens)
-        step = min(PROMPT_CHUNK, self.model.n_batch)
-        for start in range(self.n_cached, len(tokens), step):
-            check()
-            chunk = np.asarray(tokens[start : start + step], dtype=np.int64)
-            positions, last = np.arange(start, start + len(chunk)), np.array([len(chunk) - 1])
-            logits = self.model.decode(chunk, positions, np.full(len(chunk), slot), outputs=last)
+        n_shared = self.model.n_shared(tokens)
+        decode_prompt(self.model, slot, tokens[:n_shared], self.n_cached, check)
+        logits = decode_prompt(self.model, slot, tokens, max(n_shared, self.n_cached), check)
+        assert logits is not None  # noqa: S101 - neither the cache nor a shared beginning has the last token
         self.model.store_prefix(slot, tokens)
         self._n_prompt, self.prompt_rows = len(tokens), len(tokens) - self.n_cached
         self._length[slot] = 0
@@ -84,12 +87,17 @@ class KVSlots:
     @property
     def cells_used(self) -> int:
         """Cells in use, including those of the prompt."""
-        return self._n_prompt + self._n_used
+        return self._n_prompt + self._n_taken - self._n_aside
 
     @property
     def n_usable(self) -> int:
         """Number of slots that are not pinned."""
         return self.n_slots - self.n_pinned
+
+    @property
+    def has_free_slot(self) -> bool:
+        """Whether a slot can be taken without freeing one that was set aside."""
+        return bool(self._free)
 
     def can_decode(self, n_histories: int, n_each: int = 1) -> bool:
         """Whether n_each more tokens fit for each of n_histories, including the slots of new histories."""
@@ -123,8 +131,11 @@ class KVSlots:
         """Free a slot, and the cells that no other slot holds."""
         if not self._is_held[slot]:
             raise SequenceError(f"slot {slot} is already free")
-        self.model.remove(slot)
         self._free_cells(self._cell[slot, : self._length[slot]])
+        self._free_slot(slot)
+
+    def _free_slot(self, slot: int) -> None:
+        self.model.remove(slot)
         self._length[slot] = 0
         self._is_held[slot] = False
         self._free.append(slot)
@@ -132,11 +143,61 @@ class KVSlots:
     def _free_cells(self, cells: NDArray[np.int32]) -> None:
         """Record that one slot less holds these cells; free those that no slot holds."""
         self._holders[cells] -= 1
-        freed = cells[self._holders[cells] == 0]
-        self._n_used -= len(freed)
-        self._unused[self._n_used : self._n_used + len(freed)] = freed
+        left = cells[self._holders[cells] == 0]
+        is_aside = self._aside_holders[left] > 0
+        self._n_aside += int(is_aside.sum())
+        self._return_cells(left[~is_aside])
+
+    def _return_cells(self, cells: NDArray[np.int32]) -> None:
+        self._n_taken -= len(cells)
+        self._unused[self._n_taken : self._n_taken + len(cells)] = cells
+
+    # --- slots set aside -----------------------------------------------------------------------
+
+    def set_aside(self, slot: int, history: TokenIds) -> None:
+        """Release a slot, but keep its tokens, which are this history's, as long as there is room."""
+        if not self._is_held[slot]:
+            raise SequenceError(f"slot {slot} is already free")
+        if history.tobytes() in self._aside:
+            self.release(slot)
+            return
+        cells = self._cell[slot, : self._length[slot]]
+        self._aside_holders[cells] += 1
+        self._free_cells(cells)
+        self._is_held[slot] = False
+        self._aside[history.tobytes()] = slot
+
+    def find_aside(self, history: TokenIds) -> int | None:
+        """A slot that was set aside with this history, or with one that begins with it; None if none was."""
+        start = history.tobytes()
+        if start in self._aside:
+            return self._aside[start]
+        return next((slot for held, slot in self._aside.items() if held.startswith(start)), None)
+
+    def take_back(self, slot: int) -> None:
+        """Hold a slot again that was set aside."""
+        self._aside = {held: one for held, one in self._aside.items() if one != slot}
+        cells = self._cell[slot, : self._length[slot]]
+        self._aside_holders[cells] -= 1
+        self._holders[cells] += 1
+        self._n_aside -= int((self._holders[cells] == 1).sum())
+        self._is_held[slot] = True
+
+    def drop_aside(self) -> None:
+        """Free the slot that was set aside first."""
+        slot = self._aside.pop(next(iter(self._aside)))
+        cells = self._cell[slot, : self._length[slot]]
+        self._aside_holders[cells] -= 1
+        freed = cells[(self._aside_holders[cells] == 0) & (self._holders[cells] == 0)]
+        self._n_aside -= len(freed)
+        self._return_cells(freed)
+        self._free_slot(slot)
+
+    # --- decoding ------------------------------------------------------------------------------
 
     def _take_slot(self) -> int:
+        if not self._free and self._aside:
+            self.drop_aside()
         if not self._free:
             raise ContextFull(f"all {self.n_slots} sequences are in use")
         slot = self._free.pop()
@@ -210,13 +271,15 @@ class KVSlots:
             raise SequenceError("a slot is free: it has no history to append to")
         if len(slots) > self.n_usable or self.cells_used + n_rows > self.model.n_cells:
             raise ContextFull(f"the KV cache has no room for {n_rows} more tokens")
+        while self._aside and self._n_prompt + self._n_taken + n_rows > self.model.n_cells:
+            self.drop_aside()
 
     def _record_cells(self, slots: Ints, lengths: Ints) -> None:
         """Record a new cell for the token of each slot at each length, and count the decode."""
-        cells = self._unused[self._n_used : self._n_used + len(slots)]
+        cells = self._unused[self._n_taken : self._n_taken + len(slots)]
         self._cell[slots, lengths] = cells
         self._holders[cells] = 1
-        self._n_used += len(slots)
+        self._n_taken += len(slots)
         self.rows += len(slots)
         self.decode_calls += 1
         self.peak_cells = max(self.peak_cells, self.cells_used)

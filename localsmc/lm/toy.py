@@ -140,6 +140,10 @@ class ToyModel:
         """See `LanguageModel.match_prefix`: nothing is cached."""
         return 0
 
+    def n_shared(self, prompt: TokenIds) -> int:
+        """See `LanguageModel.n_shared`: nothing is shared."""
+        return 0
+
     def store_prefix(self, seq: int, prompt: TokenIds) -> None:
         """See `LanguageModel.store_prefix`: nothing is cached."""
 

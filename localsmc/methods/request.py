@@ -78,6 +78,9 @@ class Request:
     """Called between chunks of the prompt; may raise to stop early."""
     answer: Callable[[TokenIds], str | None] = no_answer
     """The answer in a finished completion, equal for equal answers; None if it has none."""
+    n_concluding: int = 0
+    """Above 0 if finished completions without an answer are asked for one after the run
+    (`engine.conclusion`), which takes up to so many tokens: until then their weight is undecided."""
     draft: DraftModel | None = None
     prompts: PromptBuilder | None = None
     grammar: TokenConstraint | None = None

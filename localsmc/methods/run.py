@@ -46,7 +46,7 @@ class SamplingRun(ABC):
         self._began = time.perf_counter()
         self._is_broken = False
         self._request = request
-        self.sequences = KVSlots(request.model, request.n_tokens, request.grammar)
+        self.sequences = KVSlots(request.model, request.n_tokens + request.n_concluding, request.grammar)
         self._root, logits = self.sequences.prefill(request.prompt, request.check)
         self._root_logits = logits.copy()
         if self.sequences.no_token_allowed(logits)[0]:

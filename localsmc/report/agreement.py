@@ -78,7 +78,7 @@ def agreement(groups: Sequence[ResultGroup]) -> Table | None:
 
 def _agreed(pairs: Sequence[tuple[ResultRecord, ResultRecord]]) -> tuple[Any, ...]:
     n_problems = len({line.problem for line, _ in pairs})
-    same = [b.answer is not None and answers.same(a.answer, b.answer) for a, b in pairs]
+    same = [b.answer is not None and _are_same(a, b.answer) for a, b in pairs]
     graded: list[tuple[bool, ...]] = [
         (a.verdict == RIGHT, b.verdict == RIGHT) for a, b in pairs if a.gold is not None
     ]
@@ -86,6 +86,10 @@ def _agreed(pairs: Sequence[tuple[ResultRecord, ResultRecord]]) -> tuple[Any, ..
         return n_problems, float(np.mean(same)), None, None, None, None
     shares = [graded.count(case) / len(graded) for case in itertools.product((True, False), repeat=2)]
     return n_problems, float(np.mean(same)), *shares
+
+
+def _are_same(line: ResultRecord, answer: str) -> bool:
+    return answers.same(line.answer, answer, "any" if line.drawn is None else line.drawn.kind)
 
 
 def spread(groups: Sequence[ResultGroup]) -> Table | None:

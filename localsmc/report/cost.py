@@ -12,6 +12,9 @@ from localsmc.report.groups import ResultGroup, means
 from localsmc.report.table import Column, Table
 
 PARTS = ("rows", "decodes", "tokens", "flops", "seconds")
+CONCLUDING = "concluding"
+"""Tokens decoded to conclude completions, apart from those of the run."""
+
 DRAFT_PARTS = ("rated", "rewritten", "wasted")
 OF_DRAFT = ("drafted", "kept", *DRAFT_PARTS)
 """Counts recorded for the draft model, not for the target."""
@@ -27,6 +30,7 @@ COLUMNS = (
     Column("rows", "decoded tokens", table.figure),
     Column("decodes", "decodes", table.figure),
     Column("tokens", "tokens", table.figure),
+    Column("concluding", "to conclude", table.figure),
     Column("flops", "GFLOPs", table.billions),
     Column("seconds", "seconds", table.figure),
     Column("times_rows", "decoded tokens ×", table.figure),
@@ -44,6 +48,11 @@ COLUMNS = (
 
 UNTOUCHED = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
 """Options with which `sample` draws from the model's unmodified distribution."""
+
+CONCLUDING_NOTE = (
+    " To conclude counts the tokens decoded to ask completions without an answer for one; they are in FLOPs"
+    " and seconds, and not in decoded tokens."
+)
 
 DRAFT_NOTE = (
     " With a draft model, decoded tokens and decodes count the target only, FLOPs count both models. Draft"
@@ -127,6 +136,7 @@ class Costs:
         return (
             f"× is relative to {names} on the problems that both have completed."
             " Model loading is excluded; tokens are those of the distinct completions."
+            f"{CONCLUDING_NOTE if any(self.mean(group, CONCLUDING) for group in groups) else ''}"
             f"{steps}{DRAFT_NOTE if any(map(has_draft, groups)) else ''}"
         )
 
@@ -140,7 +150,9 @@ class Costs:
             group.particles,
             rows / full if rows is not None and full else None,
             steps,
-            *(self.mean(group, part) for part in PARTS),
+            *(self.mean(group, part) for part in PARTS[:3]),
+            self.mean(group, CONCLUDING) or None,
+            *(self.mean(group, part) for part in PARTS[3:]),
             *(self.ratio(group, part) for part in PARTS),
             _accepted(group),
             _share(group, "swaps", "swap_proposals"),
@@ -182,5 +194,5 @@ def _by_problem(group: ResultGroup) -> dict[str, dict[str, float]]:
                 if (value := _value(spent, part)) is not None
             }
         )
-        for part in (*PARTS, "steps", *DRAFT_PARTS)
+        for part in (*PARTS, CONCLUDING, "steps", *DRAFT_PARTS)
     }

@@ -1,1 +1,1 @@
-"""Find model files: names, aliases, local files, the Hugging Face hub, trial loads."""
+"""Find model files: names, aliases, other programs' models, the Hugging Face hub, trial loads."""

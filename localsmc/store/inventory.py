@@ -1,21 +1,25 @@
-"""List the models on this machine: those shipped with the package and those in the Hugging Face cache."""
+"""List the models on this machine: embedded, in the Hugging Face cache, of pip, ollama and LM Studio."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import localsmc_models
-from localsmc.errors import ModelError, ModelNotFound
+from localsmc.errors import ModelError
 from localsmc.gguf import reader
 from localsmc.gguf.header import Header
-from localsmc.store import aliases, hub, model_source
+from localsmc.store import aliases, hub, model_source, other_programs, pip_packages
 from localsmc.system.json_cache import JsonCache
 
 _SCHEMA = 1  # version of the cached entries; increase it when ModelFacts changes
 _HEADERS = JsonCache("headers.json")
+
+Origin = Literal["embedded", "hub"] | other_programs.Program
+"""Who keeps a model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +42,7 @@ class InventoryEntry:
 
     name: str
     path: Path
-    is_embedded: bool
+    origin: Origin
     aliases: tuple[str, ...]
     facts: ModelFacts | None
     error: str | None = None
@@ -48,7 +52,7 @@ class InventoryEntry:
         return {
             "name": self.name,
             "aliases": list(self.aliases),
-            "embedded": self.is_embedded,
+            "origin": self.origin,
             "path": str(self.path),
             **({} if self.facts is None else asdict(self.facts)),
             "error": self.error,
@@ -56,19 +60,19 @@ class InventoryEntry:
 
 
 def inventory() -> list[InventoryEntry]:
-    """Embedded models first, then those in the Hugging Face cache.
+    """Embedded models first, then those in the Hugging Face cache, then those of other programs.
 
     A header with a large vocabulary takes 0.2 s to read, so facts are cached until a file changes.
     """
     short, known = _aliases_by_path(), _HEADERS.read()
     found, new = [], dict[str, object]()
-    for name, parts, is_embedded in _installed():
-        facts, error = _facts_of_file(parts, known, new)
+    for name, parts, origin, error in _on_this_machine():
+        facts = None
+        if error is None:
+            facts, error = _facts_of_file(parts, known, new)
         own = short.get(parts[0], ())
         found.append(
-            InventoryEntry(
-                name=name, path=parts[0], is_embedded=is_embedded, aliases=own, facts=facts, error=error
-            )
+            InventoryEntry(name=name, path=parts[0], origin=origin, aliases=own, facts=facts, error=error)
         )
     if new:
         _HEADERS.add(new)
@@ -79,39 +83,45 @@ def _facts_of_file(
     parts: Sequence[Path], known: Mapping[str, object], new: dict[str, object]
 ) -> tuple[ModelFacts | None, str | None]:
     """The facts, or the error message; facts that were not cached are added to `new`."""
-    key, stamp = str(parts[0]), _stamp(parts)
-    cached = known.get(key)
-    if isinstance(cached, list) and cached[:-1] == stamp:
-        return ModelFacts(**cached[-1]), None
+    key = str(parts[0])
     try:
+        stamp = _stamp(parts)
+        cached = new.get(key, known.get(key))  # two names can mean the same file
+        if isinstance(cached, list) and cached[:-1] == stamp:
+            return ModelFacts(**cached[-1]), None
         facts = facts_of(reader.read_header(parts[0]))
     except ModelError as error:
         return None, str(error)
+    except OSError as error:  # removed, or in a folder that must not be read
+        return None, f"`{parts[0]}` cannot be read: {error.strerror}"
     new[key] = [*stamp, asdict(facts)]
     return facts, None
 
 
-def _installed() -> Iterator[tuple[str, Sequence[Path], bool]]:
+def _on_this_machine() -> Iterator[tuple[str, Sequence[Path], Origin, str | None]]:
+    """Name, parts and origin of each model, and why it cannot be used, if that is known."""
     for name in localsmc_models.names():
-        yield name, (localsmc_models.path(name),), True
-    for model in hub.cache.models():
-        yield str(model.name), model.paths, False
+        yield name, (localsmc_models.path(name),), "embedded", None
+    for cached in hub.cache.models():
+        yield str(cached.name), cached.paths, "hub", None
+    own_names = _own_names()
+    for program, models in other_programs.MODELS.items():
+        for model in models():
+            yield own_names.get(model.path, model.name), model.paths, program, model.error
+
+
+def _own_names() -> dict[Path, str]:
+    """The models in packages that a name of their own means, unless it means an alias or a file here."""
+    found = {}
+    for name in pip_packages.NAMED:
+        with contextlib.suppress(ModelError):
+            found[model_source.installed(name).path] = name
+    return found
 
 
 def _stamp(parts: Sequence[Path]) -> list[object]:
     """Identifies the file versions that cached facts are valid for; survives a round trip through JSON."""
     return [_SCHEMA, *([status.st_size, status.st_mtime_ns] for status in map(Path.stat, parts))]
-
-
-def find(name: str) -> Path:
-    """The file of an installed model, by any of its names; raises ModelNotFound. Downloads nothing."""
-    meant = model_source.parse_name(name)
-    if isinstance(meant, hub.HubName):
-        found = hub.cache.find(meant)
-        if found is None:
-            raise ModelNotFound(f"`{meant}` is not downloaded yet", hint=f"run: localsmc models pull {meant}")
-        return found.path
-    return localsmc_models.path(meant) if isinstance(meant, str) else meant
 
 
 def facts_of(header: Header) -> ModelFacts:
@@ -136,8 +146,8 @@ def _aliases_by_path() -> dict[Path, tuple[str, ...]]:
     found: dict[Path, tuple[str, ...]] = {}
     for alias in aliases.read():
         try:
-            path = find(alias)
-        except ModelNotFound:
+            path = model_source.installed(alias).path
+        except ModelError:
             continue
         found[path] = (*found.get(path, ()), alias)
     return found

@@ -1,24 +1,23 @@
 """Resolve a model's name to a file and its recommended settings.
 
-A name is a path, an embedded model, a user's alias, or a repository on the Hugging Face hub;
-no name means the embedded model. Works with paths and model cards; never opens a model.
+A name is a path, an embedded model, a user's alias, a model of pip, ollama or LM Studio, or a repository on
+the Hugging Face hub; no name means the embedded model. Works with paths and model cards; never opens a model.
 """
 
 from __future__ import annotations
 
 import contextlib
 import os
+import re
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
 import localsmc_models
-from localsmc.errors import ModelNotFound
-from localsmc.store import aliases, hub
-
-BOX_INSTRUCTION = "Reason step by step, and put your final answer within \\boxed{}."
-"""Appended to problems for models that were not trained to end with a box."""
+from localsmc.errors import ModelError, ModelNotFound
+from localsmc.store import aliases, hub, other_programs, pip_packages
+from localsmc.store.local_model import LocalModel
 
 EMBEDDED, EMBEDDED_DRAFT = "tiny", "draft"
 
@@ -29,12 +28,13 @@ with this value, 32 % with 0.75, and 52 % with 0.9, which keeps half as many of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDefaults:
-    """Defaults of `solve` for a model: exponent, ramp, token limit, added instruction, strategies."""
+    """Defaults of `solve` for a model: exponent, ramp, token limit, form of answers, strategies."""
 
     alpha: float = 2.0
     ramp: int = 100
     n_predict: int = 1024
-    instruction: str | None = BOX_INSTRUCTION
+    boxes_unasked: bool = False
+    """Whether the model was trained to end with a box, so that no instruction is ever added."""
     pool: str | None = None
     """Name of the strategy pool, and of the prompt wording, that the model was trained on."""
     sure: float | None = None
@@ -58,41 +58,68 @@ class ModelSource:
     defaults: ModelDefaults
     is_embedded: bool = False
     sha256: str | None = None
+    title: str | None = None
+    """A short name, if the file's own name says nothing."""
+    notice: str | None = None
+    """A warning for whoever uses the model."""
+
+    @property
+    def name(self) -> str:
+        """A short name for tables."""
+        return self.title or self.path.stem
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file; one made from the title if the file's own name says nothing."""
+        return self.path.name if self.title is None else re.sub("[/:]", "-", self.title) + ".gguf"
 
 
 def resolve(model: str | Path | None, access: hub.Access | None = None) -> ModelSource:
-    """Find a model: an existing path, an embedded model, an alias, or a model on the hub.
+    """Find a model: a path, an embedded model, an alias, a model of another program or on the hub.
 
     A model that is not in the Hugging Face cache is downloaded into it. Raises ModelNotFound,
-    DownloadFailed, ConfigError, or RunError if the disk is full.
+    ModelLoadFailed, DownloadFailed, ConfigError, or RunError if the disk is full.
     """
     meant = EMBEDDED if model is None else parse_name(model)
-    if isinstance(meant, str):
-        return embedded(meant)
-    path = _of_hub(meant, access) if isinstance(meant, hub.HubName) else meant
-    # The Hugging Face cache names its blobs by their SHA-256.
-    blob = path.resolve().name
-    is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
-    return ModelSource(path=path, defaults=ModelDefaults(), sha256=blob if is_hash else None)
+    return _source(_of_hub(meant, access) if isinstance(meant, hub.HubName) else meant)
 
 
-def parse_name(model: str | Path) -> Path | str | hub.HubName:
-    """Resolve a name, following aliases: a path, a name on the hub, or the name of an embedded model.
+def installed(model: str) -> ModelSource:
+    """As `resolve`, but downloads nothing: raises ModelNotFound for a model that is not on this machine."""
+    meant = parse_name(model)
+    if isinstance(meant, hub.HubName):
+        found = hub.cache.find(meant)
+        if found is None:
+            raise ModelNotFound(f"`{meant}` is not downloaded yet", hint=f"run: localsmc models pull {meant}")
+        return _source(found.path)
+    return _source(meant)
 
-    Raises ModelNotFound if the name fits none of these. Downloads nothing.
+
+def parse_name(model: str | Path) -> Path | str | LocalModel | hub.HubName:
+    """Resolve a name, following aliases, to the first of these that it names.
+
+    A model of pip, ollama or LM Studio, by prefix; a path that exists; an embedded model, as its name; a
+    model with a package of its own (`smollm2`); a name on the hub. Raises ModelNotFound, or ModelLoadFailed
+    for a damaged model of another program. Downloads nothing.
     """
-    path = _existing(model)
-    if path is not None or isinstance(model, Path):
-        return path or _missing(str(model))
+    if isinstance(model, Path):
+        return _existing(model) or _missing(str(model))
+    found = other_programs.find(model) or _existing(model)
+    if found is not None:
+        return found
     name = model if model in localsmc_models.names() else aliases.follow(model)
     if name in localsmc_models.names():
         return name
-    return _existing(name) or hub.parse(name) or _missing(name)
+    if name in pip_packages.NAMED and _existing(name) is None:
+        return pip_packages.find_named(name)
+    return other_programs.find(name) or _existing(name) or hub.parse(name) or _missing(name)
 
 
 def portable_name(model: str | None) -> str | None:
     """A form of the model's name that works from any working directory."""
-    path = None if model is None else _existing(model)
+    if model is None or other_programs.program_of(model):
+        return model
+    path = _existing(model)
     return model if path is None else str(path.absolute())
 
 
@@ -100,8 +127,25 @@ def is_embedded(model: str) -> bool:
     """Whether a name means a model that ships with the package; False for unknown names."""
     try:
         return isinstance(parse_name(model), str)
-    except ModelNotFound:
+    except ModelError:
         return False
+
+
+def _source(meant: Path | str | LocalModel) -> ModelSource:
+    if isinstance(meant, str):
+        return embedded(meant)
+    if isinstance(meant, LocalModel):
+        return ModelSource(
+            path=meant.path,
+            defaults=ModelDefaults(),
+            sha256=meant.sha256,
+            title=meant.title,
+            notice=meant.notice,
+        )
+    # The Hugging Face cache names its blobs by their SHA-256.
+    blob = meant.resolve().name
+    is_hash = len(blob) == 64 and all(c in "0123456789abcdef" for c in blob)
+    return ModelSource(path=meant, defaults=ModelDefaults(), sha256=blob if is_hash else None)
 
 
 def _existing(model: str | Path) -> Path | None:
@@ -112,8 +156,12 @@ def _existing(model: str | Path) -> Path | None:
 
 def _missing(name: str) -> NoReturn:
     """Raise ModelNotFound, suggesting a similar name."""
-    known = [*aliases.read(), *localsmc_models.names(), *(str(model.name) for model in hub.cache.models())]
-    near = get_close_matches(name, [*known, *_ggufs_in_folder(name)], 1, 0.7)
+    known = [*aliases.read(), *localsmc_models.names(), *pip_packages.NAMED, *_ggufs_in_folder(name)]
+    known += [str(model.name) for model in hub.cache.models()]
+    others_have = [model.name for model in other_programs.models()]
+    same = [other for other in others_have if other.partition(":")[2].lower() == name.lower()]
+    same += [other for other in known if other.lower() == name.lower()]
+    near = same or get_close_matches(name, [*known, *others_have], 1, 0.7)
     is_path = name.lower().endswith(".gguf") or "/" in name or os.sep in name
     others = "give a GGUF file or user/repo on the Hugging Face hub; `localsmc models` lists installed models"
     raise ModelNotFound(
@@ -164,7 +212,7 @@ def _from(card: localsmc_models.Card) -> ModelDefaults:
         alpha=card.alpha,
         ramp=card.ramp,
         n_predict=card.n_predict,
-        instruction=None,
+        boxes_unasked=True,
         pool=EMBEDDED,
         sure=EMBEDDED_SURE,
     )

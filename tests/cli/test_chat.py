@@ -11,8 +11,10 @@ import time
 
 import pytest
 from program import PROGRAM
+from renamed_model import renamed
 
 from localsmc.errors import ConfigError
+from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.chat.line_reader import messages
 from localsmc_cli.chat.slash_commands import COMMANDS
 
@@ -45,6 +47,12 @@ def chat(*arguments, said="", timeout=DEADLINE):
 
 def chats(tmp_path):
     return sorted((tmp_path / "data" / "chats").glob("*.jsonl"))
+
+
+@pytest.fixture(scope="module")
+def general(tmp_path_factory):
+    """A copy of the embedded model under another name: a model with a template, known for nothing."""
+    return renamed(tmp_path_factory.mktemp("general") / "general.gguf")
 
 
 # --- from a pipe ----------------------------------------------------------------------------------
@@ -121,7 +129,48 @@ def test_what_was_typed_stays_with_the_methods(tmp_path):
 
 
 def test_a_reply_that_was_cut_says_so(tmp_path):
-    assert "cut off at 12 tokens; `-n` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
+    assert (
+        "cut off at 12 tokens; `-n 24` allows more" in chat(*BRIEF, "--no-save", said="What is 17 * 23?")[2]
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "added"),
+    [
+        ([], "", None),
+        (["--box", "on"], "", BOXED),
+        (["--box", "auto"], "", NEUTRAL),
+        (["--box", "on"], "/box off\n", None),
+        ([], "/box on\n", BOXED),
+        ([], "/box auto\n", NEUTRAL),
+    ],
+)
+def test_chat_is_plain_unless_it_is_asked_for_answers(tmp_path, general, arguments, said, added):
+    file = tmp_path / "talk.jsonl"
+    message = "What is 17 * 23?"
+    code, _, err = chat(
+        "-m", general, *BRIEF, *arguments, "-o", file, said=f"{said}{message}\nThanks!\n/box\n"
+    )
+    assert code == 0
+    (_, first, _, second, _) = map(json.loads, file.read_text().splitlines())
+    assert first == {"role": "user", "content": message} | ({} if added is None else {"instruction": added})
+    assert ("instruction" in second) is (added == BOXED)
+    assert err.splitlines()[-1].startswith("instruction ")
+    assert (added or "instruction off") in err.splitlines()[-1]
+
+
+def test_chat_with_a_base_model_says_so_and_takes_a_template(tmp_path, random_llama):
+    arguments = ["-m", random_llama, *BRIEF, "--no-save", "-v"]
+    _, _, err = chat(*arguments, said="hi\nyou\n")
+    assert (
+        err.count("random llama.gguf is a base model: it has no chat template and continues the text of") == 1
+    )
+    assert "`--chat-template NAME|FILE` gives it one" in err
+    assert 'prompt: "hi"\n' in err
+    code, _, err = chat(*arguments, "--chat-template", "vicuna", said="hi\n")
+    assert code == 0
+    assert "base model" not in err
+    assert 'prompt: "USER: hi\\nASSISTANT:"\n' in err
 
 
 def test_a_transcripts_model_is_not_downloaded_unasked(tmp_path):

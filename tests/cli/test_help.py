@@ -91,7 +91,13 @@ def test_examples_run(workplace, monkeypatch):
                 continue
             if "localsmc/bash" in example or "bash-completion" in example:
                 (workplace / "home/.local/share/bash-completion/completions").mkdir(parents=True)
-            child = subprocess.run(["bash", "-c", example], cwd=workplace, capture_output=True, timeout=120)
+            child = subprocess.run(
+                ["bash", "-c", example],
+                cwd=workplace,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=120,
+            )
             if child.returncode:
                 failed.append((example, child.returncode, child.stderr.decode()))
     assert not failed

@@ -14,7 +14,7 @@ from program import PROGRAM
 
 import localsmc_models
 from localsmc.errors import ConfigError, ModelNotFound
-from localsmc.store import aliases, hub, model_source
+from localsmc.store import aliases, hub, model_source, pip_packages
 from localsmc.store.hub import download
 from localsmc.store.recommended import recommendations
 
@@ -45,8 +45,12 @@ def served(tmp_path, monkeypatch, random_llama):
         "HF_TOKEN_PATH": str(tmp_path / "no token"),
         "LOCALSMC_CONFIG": str(tmp_path / "config"),
         "LOCALSMC_CACHE": str(tmp_path / "cache"),
+        # Models of other programs are not under test here.
+        "HOME": str(tmp_path),
+        "OLLAMA_MODELS": str(tmp_path / "no ollama"),
     }.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(pip_packages.metadata, "distributions", list)
     from huggingface_hub import constants
 
     # Read when huggingface_hub is imported: a developer's own token must not be sent.
@@ -218,7 +222,8 @@ def test_the_list_has_embedded_cached_and_broken_models_and_aliases(cli):
 
     rows = {row["name"]: row for row in json.loads(cli("models", "--json")[1])}
     assert rows == {row["name"]: row for row in json.loads(cli("models", "list", "--json")[1])}
-    assert rows["tiny"]["embedded"] is True
+    assert rows["tiny"]["origin"] == "embedded"
+    assert rows["user/tiny-GGUF:Q8_0"]["origin"] == "hub"
     assert rows["tiny"]["bytes"] == localsmc_models.path("tiny").stat().st_size
     assert rows["user/tiny-GGUF:Q8_0"]["aliases"] == ["small"]
     assert "bytes" not in rows["user/junk-GGUF/junk.gguf"]

@@ -4,12 +4,16 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from program import PROGRAM
+from renamed_model import renamed
 
 import localsmc_models
 from localsmc.errors import ContextFull
@@ -25,9 +29,10 @@ from localsmc.methods.spec import (
     title,
 )
 from localsmc.results import AnswerShare
+from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.options import choices
 from localsmc_cli.root import COMMANDS
-from localsmc_cli.ui.summary import percent, share_lines
+from localsmc_cli.ui.summary import drawn_line, percent, share_lines
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
 
@@ -67,6 +72,15 @@ def without_times(out):
 # --- mistakes ------------------------------------------------------------------------------------
 
 MISTAKES = [
+    (["x", "--chat-template", "chatmll"], 2, "no chat template is called `chatmll`", "did you mean `chatml`"),
+    (["x", "--chat-template", "nope"], 2, "no chat template is called `nope`", "choose from: "),
+    (["x", "--chat-template", "/no/such.jinja"], 2, "the file `/no/such.jinja` cannot be read", "text file"),
+    (["x", "--chat-template", "/"], 2, "`/` is a folder", "the file that holds the chat template"),
+    (["x", "--chat-template", "{problem}"], 2, "is not a Jinja template", "chat_template.jinja"),
+    (["x", "--chat-template", "{{{{ x"], 2, "the chat template is not a Jinja template: line 1", "correct"),
+    (["x", "--raw", "--chat-template", "chatml"], 2, "`--chat-template` has no effect", "remove one"),
+    (["x", "--special"], 2, "`special` works with `raw` only", "add `--raw`"),
+    (["x", "--box", "maybe"], 2, "'maybe' is not `on`, `off` or `auto`", "--help"),
     (["x", "--grammar", "/no/such file"], 2, "the file `/no/such file` cannot be read", "text file"),
     (["x", "--grammar-file", "{folder}"], 2, "is a folder, not a file", "the grammar"),
     (["x", "--grammar", "{binary}"], 2, "is not UTF-8 text"),
@@ -359,6 +373,55 @@ def test_stdout_has_the_text_and_stderr_the_rest(cli):
         assert percent(share["weight"]) in err
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_cut_text_is_called_cut_with_what_to_type(cli, form):
+    arguments = ["solve", "What is 17 * 23?", "-t", "1", "-N", "1", "-s", "1", *form]
+    assert "the text was cut at 12 tokens; add `-n 24` for more\n" in cli(*arguments, "-n", "12")[2]
+    assert "was cut" not in cli(*arguments)[2]
+    assert "was cut" not in cli(*arguments, "-n", "12", "-q")[2]
+    full = cli(*arguments, "-n", "500", "-c", "40")[2]
+    assert re.search(r"the text was cut at \d+ tokens; the context is full: ", full)
+    assert "add `-n" not in full
+
+
+ANSWERS = (("7", 0.5), ("8", 0.3), (None, 0.2))
+
+
+@pytest.mark.parametrize(
+    ("select", "answers", "own", "leading"),
+    [
+        ("draw", ANSWERS, "8", "7 (50 %)"),
+        ("draw", ANSWERS, None, "7 (50 %)"),
+        ("draw", ANSWERS, "7", None),
+        ("draw", ANSWERS, "14/2", None),
+        ("majority", ANSWERS, "8", None),
+        ("draw", ((None, 0.9), ("7", 0.1)), None, None),
+        ("draw", ((None, 0.8), ("7", 0.15), ("8", 0.05)), "8", "7 (15 %)"),
+        ("draw", (("7", 0.5), ("8", 0.5)), "8", None),
+        ("draw", ((None, 1.0),), None, None),
+    ],
+)
+def test_a_drawn_text_beside_a_heavier_answer_says_so(select, answers, own, leading):
+    config = {"select": select}
+    shares = tuple(AnswerShare(answer=answer, weight=weight, count=1) for answer, weight in answers)
+    result = SimpleNamespace(answer=own, answers=shares, method=SimpleNamespace(config=config))
+    line = drawn_line(result)
+    expected = f"this text was drawn by weight; the leading answer is {leading}: add `--select majority`"
+    assert line is None if leading is None else line.startswith(expected)
+
+
+def test_a_drawn_text_that_does_not_lead_is_remarked_on(cli):
+    arguments = ["What is 347 * 86?", "-t", "1", "--alpha", "1", "--json"]
+    found = [cli("solve", *arguments, "-s", seed)[1:] for seed in range(4)]
+    for out, err in found:
+        result = json.loads(out)
+        weights = {share["answer"]: share["weight"] for share in result["answers"]}
+        own = weights[result["answer"]]
+        leading = max(weight for answer, weight in weights.items() if answer is not None)
+        assert ("was drawn by weight" in err) is (leading > own)
+    assert any("was drawn by weight" in err for _, err in found)
+
+
 def test_quiet_writes_the_text_only(cli):
     code, out, err = cli("solve", "What is 17 * 23?", *SMALL, "-q")
     assert (code, err) == (0, "")
@@ -405,7 +468,9 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
         value = result[part] if part else result
         for entry in value if isinstance(value, list) else [value]:
             assert set(keys.split()) <= set(entry)
-    assert set(result["usage"]["seconds"]) == {"load", "prompt", "decode", "sample", "total"}
+    assert set(result["usage"]["seconds"]) == {
+        "load", "prompt", "decode", "sample", "conclude", "total",
+    }  # fmt: skip
     assert result["seed"] == 7
     assert result["method"]["config"]["n_predict"] == 12
     assert config.items() <= result["method"]["config"].items()
@@ -458,11 +523,13 @@ def test_a_method_is_written_with_its_options_and_selects_by_itself(cli, method,
 
 
 def test_settings_reach_the_run(cli):
-    arguments = ["--raw", "--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
+    arguments = ["--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
     _, out, _ = cli("solve", "x", *SMALL, "--json", "-sys", "Be brief.", *arguments)
     config = json.loads(out)["method"]["config"]
-    assert (config["raw"], config["stop"], config["stop_at_box"]) == (True, ["a", "b"], True)
+    assert (config["raw"], config["stop"], config["stop_at_box"]) == (False, ["a", "b"], True)
     assert (config["select"], config["system"], config["thinking"]) == ("argmax", "Be brief.", False)
+    _, out, _ = cli("solve", "x", *SMALL, "--json", "--raw")
+    assert json.loads(out)["method"]["config"]["raw"] is True
 
 
 def test_short_options_of_several_letters_are_told_from_short_ones_with_values(cli):
@@ -899,6 +966,151 @@ def test_stdin_comes_before_another_source_where_both_are_asked_for(cli):
         assert joined in err
 
 
+# --- how the problem is put ------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    return renamed(tmp_path_factory.mktemp("general") / "general.gguf")
+
+
+@pytest.fixture
+def general(copy, monkeypatch):
+    """A model with a template that is not known to state its answers; it is tried only once."""
+    monkeypatch.setenv("LOCALSMC_CACHE", str(copy.parent / "cache"))
+    return copy
+
+
+HAIKU, PROBLEM = "Write a haiku about 3 frogs.", "How many legs do 3 frogs have?"
+
+
+@pytest.mark.parametrize(
+    ("problem", "arguments", "added"),
+    [
+        (PROBLEM, [], NEUTRAL),
+        (PROBLEM, ["--box", "on"], BOXED),
+        (PROBLEM, ["--box", "off"], None),
+        (PROBLEM, ["--system", "Be brief."], None),
+        (PROBLEM, ["--raw"], None),
+        (PROBLEM, ["-j", "{}"], None),
+        (HAIKU, [], None),
+        (HAIKU, ["--box", "on"], BOXED),
+    ],
+)
+def test_the_instruction_fits_the_problem(cli, general, problem, arguments, added):
+    code, out, err = cli("solve", problem, "-m", general, *SMALL, "-s1", "-v", "--json", *arguments)
+    assert code == 0
+    (prompt,) = re.findall(r"^prompt: (.*)$", err, re.MULTILINE)
+    text = json.loads(prompt)
+    if "--raw" in arguments:
+        assert text == problem
+    else:
+        whole = problem if added is None else f"{problem}\n\n{added}"
+        assert f"<|im_start|>user\n{whole}<|im_end|>" in text
+    assert json.loads(out)["method"]["config"]["instruction"] == added
+
+
+@pytest.mark.parametrize(
+    ("problem", "arguments", "has_line"),
+    [
+        (HAIKU, [], False),
+        (PROBLEM, [], True),
+        (HAIKU, ["--box", "on"], True),
+        (PROBLEM, ["--box", "off"], False),
+        (HAIKU, ["--select", "majority"], True),
+        (HAIKU, ["-j", "{}", "-n", "1"], True),
+    ],
+)
+def test_no_answer_is_missed_where_none_was_asked_for(cli, general, problem, arguments, has_line):
+    _, _, err = cli("solve", problem, "-m", general, *SMALL, "-n", "2", "-s1", *arguments)
+    assert ("Answer: none found" in err) is has_line
+    assert has_line or "no answer" not in err
+    assert re.search(r"^power-smc \(particles 4, alpha 2\): \d+ step", err, re.MULTILINE)
+
+
+def test_an_answer_that_is_found_is_shown_unasked(cli, general):
+    _, out, err = cli("solve", "17 * 23, thanks", "-m", general, "-t", "1", "-N", "4", "-s1", "--box", "off")
+    assert "boxed" in out
+    assert "\nAnswer: " in err
+    assert "none found" not in err
+
+
+def test_box_has_no_effect_on_the_embedded_model_which_says_so(cli):
+    outs = [cli("solve", PROBLEM, *SMALL, "-s1", *box) for box in ([], ["--box", "on"], ["--box", "off"])]
+    assert len({out for _, out, _ in outs}) == 1
+    notes = ["states its answers without being asked" in err for _, _, err in outs]
+    assert notes == [False, True, False]
+    assert all("Answer: none found" in err for _, _, err in outs)
+
+
+def test_box_of_the_environment_gives_way_to_raw(cli, monkeypatch):
+    monkeypatch.setenv("LOCALSMC_BOX", "on")
+    assert cli("solve", PROBLEM, *SMALL, "--raw", "-q")[0] == 0
+    code, out, err = cli("solve", PROBLEM, *SMALL, "--raw", "--box", "on")
+    assert (code, out) == (2, "")
+    assert "`raw` adds no instruction, so `box` has no effect\n\nhint: remove one of them" in err
+
+
+def test_a_base_model_continues_the_text_as_it_is(cli, random_llama, tmp_path):
+    text = "Once upon a time  "
+    _, _, err = cli("solve", text, "-m", random_llama, *SMALL, "-v")
+    assert (
+        "is a base model: it has no chat template and continues the problem's text; `--examples FILE`" in err
+    )
+    assert f'prompt: "{text}"\n' in err
+    assert "Answer:" not in err
+    assert "base model" not in cli("solve", text, "-m", random_llama, *SMALL, "--raw")[2]
+    assert "base model" not in cli("solve", text, "-m", random_llama, *SMALL, "-q")[2]
+    _, _, err = cli("solve", text, "-m", random_llama, *SMALL, "-v", "--box", "on")
+    assert json.dumps(f"{text}\n\n{BOXED}") in err
+
+
+JINJA = "{% for m in messages %}[{{ m.role }}] {{ m.content }}\n{% endfor %}[assistant]"
+
+
+@pytest.mark.parametrize("way", ["name", "file", "text", "variable", "llama.cpp's variable", "file option"])
+def test_a_chat_template_by_name_or_as_text(cli, random_llama, tmp_path, monkeypatch, way):
+    file = tmp_path / "my template.jinja"
+    file.write_text(JINJA + "\n")
+    arguments, prompt = {
+        "name": (["--chat-template", "vicuna"], "USER: x\nASSISTANT:"),
+        "file": (["--chat-template", file], "[user] x\n[assistant]"),
+        "file option": (["--chat-template-file", file], "[user] x\n[assistant]"),
+        "text": (["--chat-template", JINJA], "[user] x\n[assistant]"),
+    }.get(way, ([], "USER: x\nASSISTANT:"))
+    if "variable" in way:
+        prefix = "LLAMA_ARG_" if "llama" in way else "LOCALSMC_"
+        monkeypatch.setenv(f"{prefix}CHAT_TEMPLATE", "vicuna")
+    code, out, err = cli("solve", "x", "-m", random_llama, *SMALL, "-v", "--json", *arguments)
+    assert code == 0
+    assert f"prompt: {json.dumps(prompt)}\n" in err
+    assert "is a base model" not in err
+    config = json.loads(out)["method"]["config"]
+    assert config["chat_template"] == (JINJA if "user" in prompt else "vicuna")
+
+
+def test_a_chat_template_whose_tokens_the_model_lacks_is_a_warning(cli, random_llama):
+    _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml")
+    assert "has no <|im_start|>, <|im_end|>: the model reads these parts of the chat template as plain" in err
+    assert "Warning" not in cli("solve", "x", *SMALL, "--chat-template", "chatml")[2]
+
+
+def test_raw_text_has_control_tokens_only_with_special(cli):
+    text = "<|im_start|>user\nWhat is 12 + 30?<|im_end|>\n<|im_start|>assistant\n"
+    arguments = [*SMALL, "-n", "40", "-s1", "--json"]
+    plain = without_times(cli("solve", "What is 12 + 30?", *arguments)[1])
+    special = without_times(cli("solve", text, "--raw", "--special", *arguments)[1])
+    raw = without_times(cli("solve", text, "--raw", *arguments)[1])
+    assert special["completions"] == plain["completions"]
+    assert special["usage"]["prompt_tokens"] == plain["usage"]["prompt_tokens"]
+    assert raw["usage"]["prompt_tokens"] > special["usage"]["prompt_tokens"]
+    assert special["method"]["config"]["special"] is True
+    code, out, err = cli("solve", text, "--special")
+    assert (code, out) == (2, "")
+    assert "`special` works with `raw` only" in err
+    assert "hint: add `--raw`, or remove `--special`" in err
+
+
 # --- real processes ------------------------------------------------------------------------------
 
 
@@ -1021,20 +1233,77 @@ def test_a_model_in_a_folder_with_spaces(random_llama, tmp_path):
     assert code == 0
     assert result["model"]["path"] == str(folder / "a model.gguf")
     assert "the embedded one answers" not in err
-    assert "put your final answer within" in err
+    assert err.count("a model.gguf is a base model: it has no chat template") == 1
+    assert 'prompt: "2 + 2"\n' in err
+    assert result["method"]["config"]["instruction"] is None
     assert result["method"]["config"]["alpha"] == 2
 
 
 @posix
-def test_an_argument_does_not_wait_for_a_silent_pipe():
+def test_a_silent_pipe_is_named_and_ctrl_c_ends_the_wait():
     reading, writing = os.pipe()
-    try:
-        code, out, _ = process_with(reading, "solve", "x", *SMALL, "-q")
-    finally:
-        os.close(reading)
-        os.close(writing)
+    with popen("solve", "x", *SMALL, stdin=reading) as child:
+        first = child.stderr.readline()
+        child.send_signal(signal.SIGINT)
+        out, err = child.communicate(timeout=DEADLINE)
+    os.close(reading)
+    os.close(writing)
+    assert b"standard input" in first
+    assert b"`</dev/null`" in first
+    assert (child.returncode, out, err) == (130, b"", b"Interrupted, without a result\n")
+
+
+@posix
+@pytest.mark.parametrize("how", ["pipe", "socket", "file", "FIFO"])
+@pytest.mark.parametrize("way", [["The sum?"], ["-p", "The sum?"]])
+def test_what_stdin_holds_comes_before_the_problem(tmp_path, how, way):
+    text = "1, 2, 3\nand é\n"
+    shown = json.dumps("1, 2, 3\nand é\n\nThe sum?", ensure_ascii=False)[1:-1]
+    arguments = ["solve", *way, *SMALL, "-v"]
+    if how == "pipe":
+        code, _, err = process(*arguments, stdin=text.encode())
+    elif how == "socket":
+        ours, theirs = socket.socketpair()
+        ours.sendall(text.encode())
+        ours.close()
+        with theirs:
+            code, _, err = process_with(theirs, *arguments)
+    else:
+        path = tmp_path / "notes"
+        if how == "FIFO":
+            os.mkfifo(path)
+            threading.Thread(target=path.write_text, args=[text]).start()
+        else:
+            path.write_text(text)
+        with path.open("rb") as stdin:
+            code, _, err = process_with(stdin, *arguments)
     assert code == 0
-    assert out
+    assert shown in err
+
+
+@posix
+@pytest.mark.parametrize("text", [b"", b"\n", b"  \n\t\n"])
+def test_an_empty_pipe_adds_nothing(text):
+    code, _, err = process("solve", "The sum?", *SMALL, "-v", stdin=text)
+    assert code == 0
+    assert "user\\nThe sum?<|im_end|>" in err
+
+
+@posix
+def test_dev_null_and_a_closed_stdin_add_nothing():
+    with open(os.devnull, "rb") as null:
+        assert process_with(null, "solve", "x", *SMALL, "-q")[0] == 0
+    command = ["bash", "-c", 'exec "$0" "$@" <&-', sys.executable, "-c", PROGRAM, "solve", "x", *SMALL, "-q"]
+    child = subprocess.run(command, capture_output=True, timeout=DEADLINE)
+    assert (child.returncode, child.stderr) == (0, b"")
+    assert child.stdout
+
+
+@posix
+def test_a_pipe_that_is_not_text_is_refused():
+    code, out, err = process("solve", "x", *SMALL, stdin=b"\xff\xfe\x00")
+    assert (code, out) == (2, "")
+    assert "standard input is not UTF-8 text" in err
 
 
 def process_with(stdin, *arguments):

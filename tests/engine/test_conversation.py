@@ -16,6 +16,7 @@ from localsmc.lm.toy import ToyModel
 from localsmc.methods import PowerSMC, Request
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.text.chat_template import ChatTemplate
+from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc.text.stop_rule import StopRule
 
 BRIEF = Settings(seed=1, n_threads=1, n_predict=24)
@@ -236,12 +237,18 @@ def test_templates_decide_what_becomes_of_thought(embedded, monkeypatch, templat
         assert solving.closing == ("</think>" if template == STRIPS else "")
 
 
+def read(solving, tokens):
+    """A completion's text and the text of its answer."""
+    answer = solving.reader.answer(tokens)
+    return solving.reader.text(tokens), None if answer is None else answer.text
+
+
 def test_thought_is_never_part_of_the_answer(embedded, monkeypatch):
     template = "{% for m in messages %}{{ m.content }}{% endfor %}<think>"
     monkeypatch.setattr(embedded.llama, "chat_template", ChatTemplate(template))
     with Conversation(embedded) as conversation, conversation.ask("q", settings=BRIEF) as solving:
         for text, answer in (("\\boxed{3}", None), ("\\boxed{3}</think>\\boxed{4}", "4")):
-            assert solving._read(embedded.llama.tokenize(text, special=False)) == (text, answer)
+            assert read(solving, embedded.llama.tokenize(text, special=False)) == (text, answer)
 
 
 @pytest.mark.parametrize(
@@ -263,13 +270,22 @@ def test_what_a_grammar_holds_to_is_thought_only_where_it_ends_one(
             assert solving.closing == closing
             end = np.flatnonzero(embedded.llama.is_eog)[:1].astype(np.int32)
             tokens = np.concatenate((embedded.llama.tokenize(text, special=False), end))
-            assert solving._read(tokens) == (text, answer)
+            assert read(solving, tokens) == (text, answer)
 
 
-def test_the_instruction_is_part_of_what_was_said(embedded, monkeypatch):
-    defaults = replace(embedded.source.defaults, instruction="In a box.")
-    monkeypatch.setattr(embedded, "source", replace(embedded.source, defaults=defaults))
-    with Conversation(embedded) as conversation:
-        turn(conversation, "q")
-        turn(conversation, "r", settings=replace(BRIEF, instruct=False))
-        assert [exchange.sent for exchange in conversation.exchanges] == ["q\n\nIn a box.", "r"]
+def test_the_instruction_is_part_of_what_was_said(general):
+    boxed, auto = (replace(BRIEF, box=box) for box in ("on", "auto"))
+    with Conversation(general) as conversation:
+        for text, settings in (
+            ("q", boxed),
+            ("What is 2 + 2?", auto),
+            ("Write a haiku.", auto),
+            ("r", BRIEF),
+        ):
+            solving, result = turn(conversation, text, settings=settings)
+            assert result.method.config["instruction"] == solving.instruction
+        sent = [exchange.sent for exchange in conversation.exchanges]
+        with conversation.ask("s", settings=BRIEF) as solving:
+            assert all(text in solving.prompt_text for text in sent)
+    expected = [f"q\n\n{BOXED}", f"What is 2 + 2?\n\n{NEUTRAL}", "Write a haiku.", "r"]
+    assert sent == expected

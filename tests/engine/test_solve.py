@@ -92,7 +92,7 @@ def test_without_a_seed_one_is_drawn_and_recorded(embedded):
 
 def test_selecting_is_not_part_of_the_run(embedded):
     """The selector changes what is chosen, never the completions."""
-    runs = [solve(embedded, select=select) for select in ("draw", "argmax", "majority")]
+    runs = [solve(embedded, select=select, conclude="on") for select in ("draw", "argmax", "majority")]
     assert len({json.dumps([dataclasses.asdict(c) for c in run.completions]) for run in runs}) == 1
     assert runs[1].text == runs[1].completions[0].text
 
@@ -240,7 +240,7 @@ def test_any_other_gguf_works_without_a_template(random_llama):
     assert result.model.name == "random llama"
     assert result.method.config["alpha"] == 2.0
     assert result.model.sha256
-    assert "boxed" in model.source.defaults.instruction
+    assert not model.source.defaults.boxes_unasked
 
 
 @pytest.mark.parametrize("name", localsmc_models.names())
@@ -250,7 +250,7 @@ def test_an_embedded_model_is_known_wherever_its_file_lies(name, tmp_path):
     with localsmc.load(copy) as model:
         found = model.source.defaults
         assert (found.alpha, found.ramp, found.n_predict) == (card.alpha, card.ramp, card.n_predict)
-        assert found.instruction is None
+        assert found.boxes_unasked
         assert model.source.sha256 == card.sha256
 
 
@@ -381,6 +381,7 @@ def test_every_method_has_a_result_at_every_step_and_observing_changes_nothing(e
             assert sum(completion.weight for completion in result.completions) == pytest.approx(1.0)
             assert all(told.state in ("live", "stop", "length", "cut") for told in solving.population())
             watched.append(result)
+        watched.append(solving.result())
     assert watched[-1].completions == alone.completions
     assert watched[-1].text == alone.text
 
@@ -401,7 +402,7 @@ def test_a_budget_ends_steps_that_decode_nothing(embedded):
 
 def test_a_text_cut_inside_a_character_reads_the_same_for_the_vote_and_the_result(embedded):
     with localsmc.start(embedded, PROBLEM, method=Greedy(), settings=settings()) as solving:
-        pieces = [embedded.llama.tokenize(text, special=False) for text in ("Answer: 5", "é")]
+        pieces = [embedded.llama.tokenize(text, special=False) for text in ("Answer: 5\n", "é")]
         cut = np.concatenate((pieces[0], pieces[1][:1])).astype(np.int32)
         assert len(pieces[1]) > 1, "the character is one token: it cannot be cut"
         assert solving._answer(cut) == "5"

@@ -12,7 +12,7 @@ from loopback_hub import LoopbackHub
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.tasks import TASKS, load_task, user_task
-from localsmc.evals.tasks.registry import letter
+from localsmc.text import answers
 from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS
 
 GSM8K = [
@@ -73,7 +73,7 @@ def test_choices_are_lettered_in_an_order_of_their_own(tmp_path):
     ],
 )
 def test_letters(text, found):
-    assert letter(text) == found
+    assert answers.extract(text, "letter") == found
 
 
 def test_generated_problems_are_held_out_and_the_same_again():

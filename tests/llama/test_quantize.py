@@ -104,7 +104,7 @@ def test_a_copy_is_smaller_and_otherwise_the_same_model(copies):
 def test_a_copy_of_the_embedded_model_answers_with_its_settings(copies):
     with localsmc.load(copies["Q4_K_M"]) as model:
         assert model.source.defaults == localsmc.store.model_source.recommended("localsmc tiny")
-        assert model.source.defaults.instruction is None
+        assert model.source.defaults.boxes_unasked
         settings = localsmc.Settings(seed=1, n_predict=60, n_threads=1)
         result = localsmc.solve(model, "What is 12 + 30?", method=model.method("greedy"), settings=settings)
     assert result.text
@@ -260,7 +260,7 @@ MISTAKES = [
     (["{tiny}", "x.gguf", "q8_0", "-t", "x"], 2, "`--threads`: 'x'"),
     (["{tiny}", "x.gguf", "q8_0", "--treads", "1"], 2, "unknown option", "did you mean `--threads`?"),
     (["{tiny}", "x.gguf", "q8_0", "-q", "-v"], 2, "cannot be used together"),
-    (["/no/such model.gguf", "x.gguf", "q8_0"], 3, "`/no/such model.gguf` does not exist"),
+    (["/no/such model.gguf", "x.gguf", "q8_0"], 3, "no model at `/no/such model.gguf`"),
     (["{folder}", "x.gguf", "q8_0"], 3, "is a directory, not a GGUF file"),
     (["{text}", "x.gguf", "q8_0"], 3, "is not a GGUF file"),
     (["{half}", "x.gguf", "q8_0"], 3, "is truncated"),

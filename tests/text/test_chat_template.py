@@ -2,8 +2,8 @@
 
 import pytest
 
-from localsmc.errors import PromptError
-from localsmc.text.chat_template import ChatTemplate, conversation
+from localsmc.errors import ConfigError, PromptError
+from localsmc.text.chat_template import ChatTemplate, check_jinja, conversation, tags
 from localsmc.text.stop_rule import StopRule
 
 CHATML = (
@@ -50,6 +50,32 @@ def test_broken_templates(name):
         ChatTemplate(BROKEN[name]).render(conversation("x", None, None))
     assert caught.value.exit_code == 5
     assert "--raw" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("", "is not a Jinja template$"),
+        ("chatml", "is not a Jinja template$"),
+        ('{"chat_template": "{{ x }}"}', "is not a Jinja template$"),
+        ("{{ x", "is not a Jinja template: line 1: unexpected end of template"),
+        ("a\n{% for %}", "is not a Jinja template: line 2: "),
+    ],
+)
+def test_what_is_no_template_is_refused_before_it_is_used(text, why):
+    with pytest.raises(ConfigError, match=why) as caught:
+        check_jinja(text, "`x`")
+    assert caught.value.hint
+    check_jinja(CHATML, "`x`")
+
+
+def test_the_tags_of_a_template():
+    assert tags(ChatTemplate(CHATML)) == ["<|im_start|>", "<|im_end|>"]
+    assert tags(ChatTemplate("{{ '<s>[INST] a < b > c [/INST]</s>' }}")) == ["<s>", "</s>"]
+    assert tags(
+        ChatTemplate("{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}<|u|>")
+    )
+    assert tags(ChatTemplate(BROKEN["syntax"])) == []
 
 
 PIECES = [b"", b"a", b"b", b"\\box", b"ed{", b"1", b"}", b"} ab", "é".encode()[:1], "é".encode()[1:]]
@@ -107,11 +133,22 @@ def test_a_problem_cannot_end_its_own_turn(evil, system):
     messages = conversation(evil, system, None)
     parts = ChatTemplate(CHATML).parts(messages, CONTROLS)
     assert "".join(part for part, _ in parts) == ChatTemplate(CHATML).render(messages)
-    assert [part for part, is_template in parts if not is_template] == [m["content"] for m in messages]
+    evils = [m["content"] for m in messages if any(name in m["content"] for name in CONTROLS)]
+    assert [part for part, is_parsed in parts if not is_parsed] == evils
+    # Messages without a control token are tokenised as they are where no message has one.
+    assert all(
+        is_parsed != was_parsed for (_, is_parsed), (_, was_parsed) in zip(parts, parts[1:], strict=False)
+    )
 
 
 def test_a_harmless_prompt_is_one_part():
     assert len(ChatTemplate(CHATML).parts(conversation("2 < 3?", None, None), CONTROLS)) == 1
+
+
+def test_a_template_may_strip_such_a_problem():
+    template = ChatTemplate("<|im_start|>{{ messages[0]['content'] | trim }}<|im_end|>")
+    parts = template.parts(conversation(" hi<|im_end|> \n", None, None), CONTROLS)
+    assert parts == [("<|im_start|>", True), ("hi<|im_end|>", False), ("<|im_end|>", True)]
 
 
 def test_a_template_that_rewrites_such_a_problem_is_refused():

@@ -13,11 +13,11 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
+from localsmc.engine.example_file import ANSWER_FIELDS, QUESTION_FIELDS
 from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.tasks.hub_datasets import fetch
-from localsmc.evals.tasks.readers import Row, read_rows
 from localsmc.evals.tasks.task import Item, Task
-from localsmc.text import answers
+from localsmc.system.row_files import MissingField, Row, field_of, read_rows
 
 DEFAULT_GENERATED = 300
 """Number of problems of a generated task if no limit is given."""
@@ -36,6 +36,8 @@ class StandardTask:
     version: int
     repository: str
     file: str
+    training: str | None = None
+    """The file with training problems, whose answers are worked out."""
     grader: str
     question: tuple[str, ...]
     answer: tuple[str, ...]
@@ -44,21 +46,10 @@ class StandardTask:
     choices: tuple[str, ...] = ()
     """Fields with wrong answers. If given, the question lists the options and the gold answer is a letter."""
     family: str | None = None
-    extract: Callable[[str], str | None] = answers.extract
 
 
 def _after_hashes(text: str) -> str:
     return text.rsplit("####", 1)[-1].strip().replace(",", "")
-
-
-LETTER = re.compile(r"\(?([A-J])(?:[.:,)]+(?:\s.*)?)?", re.DOTALL)
-
-
-def letter(text: str) -> str | None:
-    """The letter of the option that a completion gives as its answer; None if it gives none."""
-    found = answers.extract(text)
-    match = None if found is None else LETTER.fullmatch(found)
-    return match[1] if match else None
 
 
 STANDARD: dict[str, StandardTask] = {
@@ -67,6 +58,7 @@ STANDARD: dict[str, StandardTask] = {
         version=1,
         repository="openai/gsm8k",
         file="main/test-00000-of-00001.parquet",
+        training="main/train-00000-of-00001.parquet",
         grader="numeric",
         question=("question",),
         answer=("answer",),
@@ -110,7 +102,6 @@ STANDARD: dict[str, StandardTask] = {
         answer=("Correct Answer",),
         choices=("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
         family="High-level domain",
-        extract=letter,
     ),
 }
 
@@ -147,16 +138,14 @@ def load_task(
     path = data or fetch(row.repository, row.file, offline=offline)
     try:
         items = _named_apart(_items(read_rows(path), row, path))
-    except _NoField as error:
+    except MissingField as error:
         error.hint = (
             f"this is not a copy of `{name}`; for your own problems, leave out `--task` and name the fields"
             " with `--question` and `--answer`"
         )
         raise
     source = str(data) if data else f"{row.repository}/{row.file}"
-    task = Task(
-        name=name, version=row.version, source=source, grader=row.grader, items=items, extract=row.extract
-    )
+    task = Task(name=name, version=row.version, source=source, grader=row.grader, items=items)
     return task.first(limit)
 
 
@@ -171,8 +160,8 @@ def user_task(
         repository="",
         file="",
         grader=grader,
-        question=(question,) if question else ("question", "problem", "prompt"),
-        answer=(answer,) if answer else ("answer", "gold", "target"),
+        question=(question,) if question else QUESTION_FIELDS,
+        answer=(answer,) if answer else ANSWER_FIELDS,
     )
     if answer is None and not any(field in row for row in rows for field in known.answer):
         items = _named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
@@ -184,20 +173,16 @@ def user_task(
 # --- rows of a file -----------------------------------------------------------------------------
 
 
-class _NoField(TaskError):
-    """A row lacks a required field."""
-
-
 def _items(rows: Sequence[Row], known: StandardTask, path: Path) -> Iterator[Item]:
     for i, row in enumerate(rows):
-        gold = known.gold(_field(row, known.answer, i, path, "answer"))
+        gold = known.gold(field_of(row, known.answer, i, path, "answer"))
         if not gold:
             raise TaskError(f"row {i + 1} of `{path}` has an empty answer", hint="fix or remove the row")
         yield _with_choices(row, i, known, path) if known.choices else _item(row, i, known, path, gold=gold)
 
 
 def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None) -> Item:
-    question = _field(row, known.question, i, path, "question").strip()
+    question = field_of(row, known.question, i, path, "question").strip()
     if not question:
         raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="fix or remove the row")
     family = row.get(known.family) if known.family else row.get("family")
@@ -213,8 +198,8 @@ def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None
 
 def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
     """A problem with lettered options, in an order that depends only on the row."""
-    right = _field(row, known.answer, i, path, "answer").strip()
-    wrong = [_field(row, (field,), i, path, "answer").strip() for field in known.choices]
+    right = field_of(row, known.answer, i, path, "answer").strip()
+    wrong = [field_of(row, (field,), i, path, "answer").strip() for field in known.choices]
     item = _item(row, i, known, path, gold=right)
     options = [right, *wrong]
     random.Random(f"{item.problem_id}/{item.question}").shuffle(options)
@@ -226,33 +211,6 @@ def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
         family=item.family,
         level=item.level,
     )
-
-
-def _field(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str:
-    for name in names:
-        if name in row:
-            return _valid("" if row[name] is None else str(row[name]), i, path, name)
-    available = ", ".join(f"`{name}`" for name in row)
-    expected = " or ".join(f"`{name}`" for name in names)
-    near = get_close_matches(names[0], map(str, row), 1)
-    suggestion = f"did you mean `--{what} {near[0]}`? " if near else ""
-    raise _NoField(
-        f"row {i + 1} of `{path}` has no field {expected}",
-        hint=f"{suggestion}available fields: {available}; choose one with `--{what} FIELD`",
-    )
-
-
-def _valid(text: str, i: int, path: Path, name: str) -> str:
-    """The text; raises TaskError if it contains a lone surrogate, which JSON can encode."""
-    try:
-        text.encode()
-    except UnicodeEncodeError as error:
-        surrogate = f"\\u{ord(text[error.start]):04x}"
-        raise TaskError(
-            f"`{name}` in row {i + 1} of `{path}` has a lone surrogate, {surrogate}",
-            hint="fix or remove the row",
-        ) from error
-    return text
 
 
 def _identifier(row: Row, i: int) -> str:

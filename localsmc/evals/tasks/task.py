@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
 from localsmc.errors import TaskError
-from localsmc.text import answers
+from localsmc.evals.grading import GRADERS
+from localsmc.results import AnswerKind
+from localsmc.text.examples import Examples
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,7 +25,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """A problem set, the name of its grader, and the function that extracts an answer from a completion.
+    """A problem set, and the name of its grader.
 
     `version` changes with the wording, the extraction or the grading; results of different versions are
     not comparable. `source` says where the problems come from.
@@ -35,15 +36,32 @@ class Task:
     source: str
     grader: str
     items: tuple[Item, ...]
-    extract: Callable[[str], str | None] = answers.extract
+    examples: Examples | None = None
+    """Worked examples that are put before each problem; none of them is a problem."""
 
     def __post_init__(self) -> None:
         if not self.items:
             raise TaskError(f"`{self.source}` has no problems", hint="choose another file or task")
+        self.refuse_shown(self.examples)
+
+    def refuse_shown(self, examples: Examples | None) -> None:
+        """Raise TaskError if one of these examples is a problem of the task: its answer would be shown."""
+        shown = set() if examples is None else {pair.question for pair in examples.pairs}
+        for item in self.items:
+            if item.question in shown:
+                raise TaskError(
+                    f"problem `{item.problem_id}` of `{self.name}` is among the examples, with its answer",
+                    hint="take the examples from other problems than those that are evaluated",
+                )
 
     def first(self, limit: int | None) -> Task:
         """The task with its first `limit` problems only."""
         return self if limit is None else replace(self, items=self.items[:limit])
+
+    @property
+    def kind(self) -> AnswerKind:
+        """The type of its answers: votes count two answers as one if they are the same to its grader."""
+        return GRADERS[self.grader].kind
 
     @property
     def digest(self) -> str:

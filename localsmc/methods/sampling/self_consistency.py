@@ -5,8 +5,8 @@ Target    the most frequent answer of N independent draws from q; completions wi
 Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p keep.
 Weight    equal; the selector is `majority`.
 Stops     with `early`, when the leading answer is ahead of the second by more than the votes still to come:
-          the winner cannot change, and unfinished samples are dropped. Otherwise, and with other selectors,
-          as `sample`.
+          the winner cannot change, and unfinished samples are dropped. A finished sample without an answer
+          that is to be concluded is a vote to come. Otherwise, and with other selectors, as `sample`.
 Cost      one decoded token per distinct live history and step; in batches if the KV cache is too small.
 Source    Self-Consistency, arXiv 2203.11171.
 """
@@ -56,10 +56,11 @@ class _Vote:
         outcome = self._method.advance(particles)
         ended = particles.histories.take(particles.ended)
         for node, n in zip(ended.node.tolist(), ended.count.tolist(), strict=True):
-            self._to_come -= n
             answer = self._request.answer(particles.genealogy.tokens(node))
             if answer is not None:
                 self._votes[answer] += n
+            if answer is not None or not self._request.n_concluding:
+                self._to_come -= n
         if not self._is_decided():
             return outcome
         particles.prune(particles.histories.live)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
+from localsmc.lm.interface import TokenIds
 from localsmc.methods.finish_state import PRUNED
 from localsmc.methods.request import Request, WeightedText
 from localsmc.methods.run import (
@@ -82,8 +83,14 @@ class ParticleRun(SamplingRun):
             draw=request.draw,
             share=self._share,
             keeps_prompt=keeps_prompt,
+            sets_aside=self._is_open if request.n_concluding else None,
         )
         self._moves, self._has_more = self._begin(self.particles), False
+
+    def _is_open(self, tokens: TokenIds) -> bool:
+        """Whether a finished completion has no answer, or is cut, where an answer may not count."""
+        is_cut = len(tokens) == self._request.n_tokens
+        return is_cut or self._request.answer(tokens) is None
 
     def _step(self) -> StepOutcome:
         if self.particles.n_live == 0 and not self._has_more:

@@ -8,13 +8,14 @@ Independent of text and of the exponent's schedule.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from localsmc.errors import ContextFull
+from localsmc.lm.interface import TokenIds
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.finish_state import LIVE, OUT_OF_LENGTH, PRUNED, STOPPED
 from localsmc.methods.smc.histories import Histories
@@ -55,6 +56,7 @@ class Particles:
         draw: CategoricalSampler,
         share: bool = True,
         keeps_prompt: bool = False,
+        sets_aside: Callable[[TokenIds], bool] | None = None,
     ) -> None:
         self.sequences, self.n, self.n_tokens = sequences, n, n_tokens
         self.genealogy = TokenTree()
@@ -65,6 +67,8 @@ class Particles:
         self.ended: Ints = np.zeros(0, dtype=np.int64)
         """Indices of the histories that ended with the last token drawn; valid until one is dropped."""
         self.draw, self.stop, self.share = draw, stop, share
+        self._sets_aside = sets_aside
+        """Whether the slot of a finished history is set aside."""
         self.prompt_slot, self.prompt_logits = slot, logits
         """The prompt's slot, valid while it is kept, and the logits (1, V) after the prompt."""
         self._logits: Floats | None = logits
@@ -207,7 +211,16 @@ class Particles:
         self.histories = old.take(done).append_children(children) if done.any() else children
         self.ended = int(done.sum()) + np.flatnonzero(children.finish != LIVE)
         self._set_logits(None)
-        self._release_except(children, old.slot[~done])
+        self._release_except(children, old.slot[~done], self._ended_slots(children))
+
+    def _ended_slots(self, children: Histories) -> dict[int, TokenIds]:
+        """The slots of ended histories that are set aside, with the tokens they hold: all but the last."""
+        ended = children.take(children.finish != LIVE)
+        # Some methods leave more than the last token for later.
+        if self._sets_aside is None or (self.sequences.lengths(ended.slot) != self.length - 1).any():
+            return {}
+        texts = zip(ended.slot.tolist(), map(self.genealogy.tokens, ended.node.tolist()), strict=True)
+        return {slot: tokens[:-1] for slot, tokens in texts if self._sets_aside(tokens)}
 
     def resample_children(self, n: int) -> None:
         """Replace the live histories by all their children, weighted by p^alpha and thinned to at most n.
@@ -250,6 +263,7 @@ class Particles:
         """
         other = copy(self)
         other.histories, other.length, other.reductions = histories, length, 0
+        other._sets_aside = None
         other._set_logits(logits)
         return other
 
@@ -393,8 +407,13 @@ class Particles:
         self.histories = before.take(counts > 0)
         self._release_except(self.histories, before.slot[before.live])
 
-    def _release_except(self, survivors: Histories, held: Ints) -> None:
-        """Free the slots in `held` that no live survivor uses."""
+    def _release_except(
+        self, survivors: Histories, held: Ints, aside: Mapping[int, TokenIds] | None = None
+    ) -> None:
+        """Free the slots in `held` that no live survivor uses, or set them aside with their tokens."""
         needed = set(survivors.slot[survivors.finish == LIVE].tolist())
         for slot in sorted(set(held.tolist()) - needed):
-            self.sequences.release(slot)
+            if aside and slot in aside:
+                self.sequences.set_aside(slot, aside[slot])
+            else:
+                self.sequences.release(slot)

@@ -1,11 +1,12 @@
-"""Read rows from JSON, JSONL, CSV and Parquet files; errors name the line."""
+"""Rows of JSON, JSONL, CSV and Parquet files, and their fields; errors name the line."""
 
 from __future__ import annotations
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from localsmc.errors import TaskError
 Row = Mapping[str, Any]
 
 
-def read_rows(path: Path) -> list[Row]:
-    """The rows of a file; the suffix selects the format. Raises TaskError."""
+def read_rows(path: Path, option: str = "--data") -> list[Row]:
+    """The rows of a file that an option names; the suffix selects the format. Raises TaskError."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
         raise TaskError(
@@ -25,10 +26,10 @@ def read_rows(path: Path) -> list[Row]:
     try:
         rows = list(reader(path))
     except FileNotFoundError:
-        raise TaskError(f"no file at `{path}`", hint="check the path in `--data`") from None
+        raise TaskError(f"no file at `{path}`", hint=f"check the path in `{option}`") from None
     except OSError as error:
         raise TaskError(
-            f"`{path}` cannot be read: {error.strerror or error}", hint="check `--data`"
+            f"`{path}` cannot be read: {error.strerror or error}", hint=f"check `{option}`"
         ) from error
     except UnicodeDecodeError as error:
         raise TaskError(
@@ -38,6 +39,48 @@ def read_rows(path: Path) -> list[Row]:
     if not rows:
         raise TaskError(f"`{path}` has no rows", hint="pass a file with at least one problem")
     return rows
+
+
+# --- fields of a row ------------------------------------------------------------------------------
+
+
+class MissingField(TaskError):
+    """A row lacks a required field."""
+
+
+def field_of(row: Row, names: Sequence[str], i: int, path: Path, what: str | None = None) -> str:
+    """The first of these fields that row i (from 0) of a file has, as text; raises TaskError.
+
+    `what` is the option that names the field, if there is one.
+    """
+    for name in names:
+        if name in row:
+            return _valid("" if row[name] is None else str(row[name]), i, path, name)
+    available = ", ".join(f"`{name}`" for name in row)
+    expected = " or ".join(f"`{name}`" for name in names)
+    near = get_close_matches(names[0], map(str, row), 1)
+    suggestion = f"did you mean `--{what} {near[0]}`? " if near and what else ""
+    choice = f"choose one with `--{what} FIELD`" if what else f"call one of them `{names[0]}`"
+    raise MissingField(
+        f"row {i + 1} of `{path}` has no field {expected}",
+        hint=f"{suggestion}available fields: {available}; {choice}",
+    )
+
+
+def _valid(text: str, i: int, path: Path, name: str) -> str:
+    """The text; raises TaskError if it contains a lone surrogate, which JSON can encode."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        surrogate = f"\\u{ord(text[error.start]):04x}"
+        raise TaskError(
+            f"`{name}` in row {i + 1} of `{path}` has a lone surrogate, {surrogate}",
+            hint="fix or remove the row",
+        ) from error
+    return text
+
+
+# --- formats --------------------------------------------------------------------------------------
 
 
 def _jsonl(path: Path) -> Iterator[Row]:

@@ -1,0 +1,88 @@
+"""Read the completions of a run: text, answer, and the tokens that ask for an answer where there is none."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from localsmc.engine import conclusion, output_format
+from localsmc.engine.conclusion import Conclusions
+from localsmc.lm.interface import TokenIds
+from localsmc.results import AnswerKind
+from localsmc.text import answers, reasoning
+from localsmc.text.answers import Answer
+
+if TYPE_CHECKING:
+    from localsmc.engine.load import Model
+    from localsmc.engine.settings import Settings
+    from localsmc.text.stop_rule import StopRule
+
+
+class CompletionReader:
+    """Reads completions, given as tokens.
+
+    `closing` is the tag that ends the reasoning that the prompt opened, `kind` what answers there are.
+    `conclusions` holds the answers that were asked for, once they are.
+    """
+
+    def __init__(
+        self, model: Model, settings: Settings, stop: StopRule, closing: str, kind: AnswerKind
+    ) -> None:
+        self._llama, self._model, self._settings = model.llama, model, settings
+        self._stop, self._closing, self.kind = stop, closing, kind
+        self.conclusions = Conclusions()
+
+    def text(self, tokens: TokenIds) -> str:
+        """The text, without its end token and stop string; its last character may be incomplete."""
+        return self._shown(tokens)[0].decode(errors="replace").rstrip("\ufffd")
+
+    def answer(self, tokens: TokenIds) -> Answer | None:
+        """The answer that the text states, else the one that was asked for, else the fallback of its kind."""
+        return self.stated(tokens) or self._concluded(tokens) or self._fallback(tokens)
+
+    def stated(self, tokens: TokenIds) -> Answer | None:
+        """The answer that the text states; None if it states none. A cut text states what it finished."""
+        said, is_whole = self._said(tokens)
+        return output_format.answer_of(said, self._settings, self.kind, is_whole=is_whole)
+
+    def _concluded(self, tokens: TokenIds) -> Answer | None:
+        content = self.conclusions.of(tokens)
+        found = None if content is None else answers.find(f"\\boxed{{{content}}}", self.kind)
+        return None if found is None else found._replace(source="concluded")
+
+    def _fallback(self, tokens: TokenIds) -> Answer | None:
+        if self._settings.is_restricted:
+            return None
+        said, is_whole = self._said(tokens)
+        return answers.fallback(said, self.kind, is_cut=not is_whole)
+
+    def _said(self, tokens: TokenIds) -> tuple[str, bool]:
+        """The text without its reasoning, which is no answer, and whether it is finished."""
+        shown, is_whole = self._shown(tokens)
+        text = shown.decode(errors="replace").rstrip("\ufffd")
+        # In JSON the tags of reasoning have no meaning.
+        is_json = self._settings.json_schema is not None
+        return text if is_json else reasoning.reply(text, self._closing), is_whole
+
+    def request(self, tokens: TokenIds) -> TokenIds:
+        """The completion as it is shown, followed by the request for its answer."""
+        (shown, _), llama = self._shown(tokens), self._llama
+        body = tokens[~llama.is_eog[tokens]]
+        ends = np.cumsum([0, *(len(llama.pieces[token]) for token in body.tolist())])
+        n_kept = int(np.searchsorted(ends, len(shown), "right")) - 1
+        # A stop string can begin within a token: the bytes before it are tokenised again.
+        rest = shown[ends[n_kept] :].decode(errors="replace")
+        closing = reasoning.unclosed(shown.decode(errors="replace"), self._closing)
+        parts = [body[:n_kept], conclusion.request_tokens(self._model, closing)]
+        if rest:
+            parts.insert(1, llama.tokenize_on(rest))
+        return np.concatenate(parts)
+
+    def _shown(self, tokens: TokenIds) -> tuple[bytes, bool]:
+        """The bytes of a completion that are shown, and whether it is finished."""
+        is_end = self._llama.is_eog[tokens]
+        # End tokens can have a spelling; it is not part of the completion.
+        spelled = self._llama.text(tokens[~is_end])
+        shown = self._stop.shown(spelled)
+        return shown, bool(is_end.any()) or shown != spelled

@@ -1,0 +1,68 @@
+"""Worked examples from a file: rows with a question and an answer each, or any other text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from localsmc.errors import ConfigError, TaskError
+from localsmc.system.row_files import READERS, Row, field_of, read_rows
+from localsmc.text.examples import Examples, Pair
+
+QUESTION_FIELDS = ("question", "problem", "prompt")
+ANSWER_FIELDS = ("answer", "gold", "target")
+"""Fields of a row, the first one that it has is used."""
+
+
+def read_examples(path: Path) -> Examples:
+    """Read pairs from a JSONL, JSON, CSV or Parquet file, and a text from any other.
+
+    Raises TaskError for a file of rows and ConfigError for a text that cannot be used.
+    """
+    if path.suffix.lower() in READERS:
+        rows = read_rows(path, "--examples")
+        return Examples(pairs=pairs_of(rows, path, QUESTION_FIELDS, ANSWER_FIELDS))
+    return Examples(text=_text(path))
+
+
+def pairs_of(
+    rows: Sequence[Row],
+    path: Path,
+    questions: Sequence[str],
+    answers: Sequence[str],
+    *,
+    has_options: bool = False,
+) -> tuple[Pair, ...]:
+    """The rows as pairs, from the first of these fields that each has; raises TaskError.
+
+    `has_options` says that `--question` and `--answer` name the fields.
+    """
+
+    def filled(row: Row, names: Sequence[str], i: int, what: str) -> str:
+        text = field_of(row, names, i, path, what if has_options else None).strip()
+        if not text:
+            raise TaskError(f"row {i + 1} of `{path}` has an empty {what}", hint="fix or remove the row")
+        return text
+
+    return tuple(
+        Pair(filled(row, questions, i, "question"), filled(row, answers, i, "answer"))
+        for i, row in enumerate(rows)
+    )
+
+
+def _text(path: Path) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ConfigError(f"`{path}` is not UTF-8 text", hint=_HINT) from None
+    except (OSError, ValueError) as error:  # a zero in the name is a ValueError
+        why = error.strerror if isinstance(error, OSError) else str(error)
+        raise ConfigError(f"the file `{path}` cannot be read: {why}", hint=_HINT) from error
+    if "\0" in text:
+        raise ConfigError(f"`{path}` is not text", hint=_HINT)
+    if not text.strip():
+        raise ConfigError(f"`{path}` is empty", hint=_HINT)
+    return text.rstrip("\r\n")
+
+
+_HINT = "`--examples` takes questions and answers as JSONL, or a text"

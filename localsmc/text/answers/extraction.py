@@ -1,0 +1,73 @@
+r"""The final answer of a completion, and how it was found.
+
+Sources are asked in order: a box, a statement, and for numeric answers the number that the text ends with.
+Reasoning before the reply is no answer. All this takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+from localsmc.results import AnswerKind
+from localsmc.text import reasoning
+from localsmc.text.answers.answer import LONGEST, Answer
+from localsmc.text.answers.box_forms import last_box
+from localsmc.text.answers.fallback import last_number
+from localsmc.text.answers.latex import lettered
+from localsmc.text.answers.normalise import normalise
+from localsmc.text.answers.statements import stated
+
+
+def find(
+    text: str, kind: AnswerKind = "any", *, is_cut: bool = False, with_fallback: bool = True
+) -> Answer | None:
+    """The final answer of a text: its last box, else its last statement, else the fallback of its kind.
+
+    None if it has none. A text that `is_cut` off states only what it finished: an answer that touches its
+    end is not one.
+    """
+    said = reasoning.reply(text)
+    accepts = _ACCEPTS[kind]
+    if (boxed := last_box(said, accepts, is_cut=is_cut)) is not None:
+        return Answer(_shown(boxed, kind), "boxed")
+    if (value := stated(said, accepts, is_cut=is_cut)) is not None:
+        return Answer(_shown(value, kind), "stated")
+    return fallback(said, kind, is_cut=is_cut) if with_fallback else None
+
+
+def fallback(text: str, kind: AnswerKind, *, is_cut: bool = False) -> Answer | None:
+    """The answer of a text that states none: of a numeric one the value of its last equation, else its last
+    number. None for other kinds.
+    """  # noqa: D205
+    found = last_number(reasoning.reply(text), is_cut=is_cut) if kind == "numeric" else None
+    return None if found is None else Answer(_shown(found, kind), "fallback")
+
+
+def extract(text: str, kind: AnswerKind = "any", *, is_cut: bool = False) -> str | None:
+    """The text of the answer that `find` finds; None if there is none."""
+    found = find(text, kind, is_cut=is_cut)
+    return None if found is None else found.text
+
+
+def _is_text(value: str) -> bool:
+    return len(value) <= LONGEST and bool(normalise(value))
+
+
+def _has_number(value: str) -> bool:
+    return _is_text(value) and any(char.isdigit() for char in value)
+
+
+def _has_letter(value: str) -> bool:
+    return _is_text(value) and lettered(normalise(value)) is not None
+
+
+_ACCEPTS = {
+    "any": _is_text,
+    "text": _is_text,
+    "math": _is_text,
+    "numeric": _has_number,
+    "letter": _has_letter,
+}
+
+
+def _shown(value: str, kind: AnswerKind) -> str:
+    text = normalise(value)
+    return (lettered(text) or text) if kind == "letter" else text
