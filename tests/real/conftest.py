@@ -105,10 +105,23 @@ def smollm2_pair(smollm2_path, draft_path, load_options):
 
 
 @pytest.fixture(scope="session")
-def real_reference(real_path):
-    """llama-cpp-python's own `Llama` on each model's file, one thread."""
-    with contextlib.closing(ReferenceLlama(real_path)) as reference:
+def smollm2_reference(smollm2_path):
+    """llama-cpp-python's own `Llama` on SmolLM2, one thread."""
+    with contextlib.closing(ReferenceLlama(smollm2_path)) as reference:
         yield reference
+
+
+@pytest.fixture(scope="session")
+def gemma_reference(gemma_path):
+    """llama-cpp-python's own `Llama` on Gemma, one thread."""
+    with contextlib.closing(ReferenceLlama(gemma_path)) as reference:
+        yield reference
+
+
+@pytest.fixture(scope="session")
+def real_reference(real_name, request):
+    """llama-cpp-python's own `Llama` on each model."""
+    return request.getfixturevalue(f"{real_name}_reference")
 
 
 @pytest.fixture(scope="session")

@@ -77,14 +77,13 @@ def assert_logps(prompt, endings, reference):
         assert abs(ending.logp - expected) < BATCHES * math.sqrt(len(ending.tokens))
 
 
-@pytest.mark.parametrize("real_name", ["smollm2"], indirect=True, scope="session")
 @pytest.mark.parametrize("name", METHODS)
-def test_a_method_solves_repeats_itself_and_knows_its_logp(name, smollm2_pair, real_reference):
+def test_a_method_solves_repeats_itself_and_knows_its_logp(name, smollm2_pair, smollm2_reference):
     result, prompt, endings = run(smollm2_pair, name)
     assert_holds(result, SETTINGS, logps_known=name != "ssr")
     assert (result.usage.draft is not None) == (name in ("speculative", "cascade", "draft-smc", "ssr"))
     if name != "ssr":
-        assert_logps(prompt, endings, real_reference)
+        assert_logps(prompt, endings, smollm2_reference)
     assert tokens_of(run(smollm2_pair, name)[2]) == tokens_of(endings)
 
 
@@ -94,15 +93,14 @@ def test_another_seed_gives_other_tokens(name, smollm2):
     assert tokens_of(one) != tokens_of(other)
 
 
-@pytest.mark.parametrize("real_name", ["gemma"], indirect=True, scope="session")
 @pytest.mark.parametrize("name", BASE)
-def test_a_base_model_continues_a_text(name, gemma, real_reference):
+def test_a_base_model_continues_a_text(name, gemma, gemma_reference):
     settings = replace(SETTINGS, raw=True)
     problem = "Monday, Tuesday, Wednesday,"
     result, prompt, endings = run(gemma, name, settings, problem)
-    assert prompt.tolist() == real_reference.tokenize(problem, add_bos=True)
+    assert prompt.tolist() == gemma_reference.tokenize(problem, add_bos=True)
     assert_holds(result, settings)
-    assert_logps(prompt, endings, real_reference)
+    assert_logps(prompt, endings, gemma_reference)
     assert tokens_of(run(gemma, name, settings, problem)[2]) == tokens_of(endings)
     if name == "greedy":
         assert result.text.startswith(" Thursday, Friday, Saturday")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import llama_cpp
 import numpy as np
 from llama_cpp.llama_chat_format import Jinja2ChatFormatter
 
-N_CTX = 160
+N_CTX = 256
 """Tokens of a prompt and its completion; `Llama` keeps a row of logits for each."""
 
 
@@ -29,9 +31,10 @@ class ReferenceLlama:
     def tokenize(self, text, *, add_bos=False):
         return self._llama.tokenize(text.encode(), add_bos=add_bos, special=True)
 
-    def chat_prompt(self, text):
-        """The tokens of a user's message in the model's own chat template."""
-        messages = [{"role": "user", "content": text}]
+    def chat_prompt(self, *said):
+        """The tokens of messages, the user's and the replies in turn, in the model's own chat template."""
+        roles = itertools.cycle(("user", "assistant"))
+        messages = [{"role": role, "content": text} for text, role in zip(said, roles, strict=False)]
         formatter = Jinja2ChatFormatter(
             template=self._llama.metadata["tokenizer.chat_template"],
             eos_token=self._llama._model.token_get_text(self._llama.token_eos()),
