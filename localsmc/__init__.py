@@ -19,6 +19,7 @@ from localsmc.version import __version__
 
 if TYPE_CHECKING:
     from localsmc.engine.conversation import Conversation
+    from localsmc.engine.example_file import read_examples
     from localsmc.engine.load import Model, load
     from localsmc.engine.settings import Settings
     from localsmc.engine.solve import Generation, solve, start
@@ -27,15 +28,18 @@ if TYPE_CHECKING:
     from localsmc.lm.toy import ToyModel
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
     from localsmc.results import Result, StepInfo
+    from localsmc.text.examples import Examples, Pair
 
 _MODULES = {
     "Conversation": "engine.conversation",
+    "Examples": "text.examples",
     "Generation": "engine.solve",
     "Greedy": "methods",
     "LoadOptions": "llama",
     "LocalSMCError": "errors",
     "METHODS": "methods",
     "Model": "engine.load",
+    "Pair": "text.examples",
     "PowerSMC": "methods",
     "Result": "results",
     "Sample": "methods",
@@ -44,18 +48,21 @@ _MODULES = {
     "ToyModel": "lm.toy",
     "__version__": "version",
     "load": "engine.load",
+    "read_examples": "engine.example_file",
     "solve": "engine.solve",
     "start": "engine.solve",
 }
 
 __all__ = [
     "Conversation",
+    "Examples",
     "Generation",
     "Greedy",
     "LoadOptions",
     "LocalSMCError",
     "METHODS",
     "Model",
+    "Pair",
     "PowerSMC",
     "Result",
     "Sample",
@@ -64,6 +71,7 @@ __all__ = [
     "ToyModel",
     "__version__",
     "load",
+    "read_examples",
     "solve",
     "start",
 ]

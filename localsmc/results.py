@@ -91,12 +91,14 @@ class AnswerShare:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seconds:
-    """Wall time in seconds: loading, the prompt, decoding in llama.cpp, the rest of the steps, the total."""
+    """Wall time in seconds: loading, the prompt, decoding in llama.cpp, the rest of the steps, concluding
+    completions, the total."""
 
     load: float
     prompt: float
     decode: float
     sample: float
+    conclude: float
     total: float
 
 
@@ -125,25 +127,22 @@ class ConclusionUsage:
     """The cost of asking for the answers of completions that state none, apart from that of the run.
 
     `texts` were concluded. `prompt_tokens` were decoded again before some of them; `rows` are the tokens of
-    requests, answers, and texts that were decoded again. `seconds` are wall time, `decode_seconds` those in
-    llama.cpp.
+    requests, answers, and texts that were decoded again.
     """
 
     texts: int = 0
     prompt_tokens: int = 0
     rows: int = 0
     decode_calls: int = 0
-    seconds: float = 0.0
-    decode_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """The cost of a run. `rows` are the tokens that the model (the target, of two) decoded after the prompt.
 
-    `cached_tokens` are the tokens of the prompt that were in the prefix cache from a previous turn.
-    `flops` are 2 · parameters per decoded token, for prompts, both models and conclusions. `concluded` is
-    None if no completion was concluded.
+    `cached_tokens` are the tokens of the prompt that were in the KV cache already: from a previous turn, or
+    because all problems of an evaluation begin with them. `flops` are 2 · parameters per decoded token, for
+    prompts, both models and conclusions. `concluded` is None if no completion was concluded.
 
     `proposals` and `accepted` count Metropolis steps, `swap_proposals` and `swaps` exchanges between chains.
     """

@@ -297,7 +297,8 @@ def _run(session: CommandSession, plan: Plan, path: Path) -> tuple[int, bool]:
         seconds = time.perf_counter() - began
         if n_new:
             output.detail(
-                f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of the time in the methods"
+                f"{n_new} runs in {seconds:.1f} s, {in_methods / seconds:.1%} of the time in the methods;"
+                f" what prompts begin with took {evaluation.n_shared_decoded} tokens"
             )
         if evaluation.n_left:
             done = len(plan) - evaluation.n_left

@@ -126,10 +126,8 @@ def settings_of(
     from localsmc.engine.settings import Settings
 
     _check_texts(prompt, limits)
-    if raw is not None and raw.raw and is_typed("chat_template"):
-        raise ConfigError(
-            "`--raw` uses no chat template, so `--chat-template` has no effect", hint="remove one of them"
-        )
+    if raw is not None and raw.raw:
+        _check_raw()
     sizes = ("n_ctx", "n_batch", "n_ubatch", "flash_attention", "type_k", "type_v")
     ends = ("n_predict", "stop", "stop_at_box", "conclude", "budget")
     return Settings(
@@ -162,6 +160,16 @@ def _examples(file: str) -> Examples:
     if not file:
         raise ConfigError("`--examples` is empty", hint="give a file, or remove it")
     return read_examples(expand_user(file))
+
+
+def _check_raw() -> None:
+    """Refuse what has no effect on a text that is sent as it is."""
+    for name, what in (("chat_template", "uses no chat template"), ("system", "sends no system message")):
+        if is_typed(name):
+            option = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"`--raw` {what}, so `{option}` has no effect", hint=f"remove `--raw` or `{option}`"
+            )
 
 
 def _check_texts(prompt: PromptOptions | None, limits: LimitOptions | None) -> None:

@@ -200,7 +200,7 @@ def _concluded_work(result: Result) -> list[str]:
         return []
     return [
         f"concluded: {concluded.texts} completions, {concluded.rows} tokens in {concluded.decode_calls}"
-        f" decode calls after {concluded.prompt_tokens} prompt tokens, {concluded.seconds:.2f} s"
+        f" decode calls after {concluded.prompt_tokens} prompt tokens, {result.usage.seconds.conclude:.2f} s"
     ]
 
 

@@ -79,6 +79,9 @@ class Conclusions:
     texts: dict[bytes, str] = field(default_factory=dict)
     """From a completion's tokens, as bytes, to the text that the model put in the box."""
     usage: ConclusionUsage = ConclusionUsage()
+    seconds: float = 0.0
+    decode_seconds: float = 0.0
+    """Wall time, and that part of it in llama.cpp."""
 
     def of(self, completion: TokenIds) -> str | None:
         """The text in the box for a completion; None if it was not asked for, or the box stayed open."""
@@ -117,9 +120,9 @@ def conclude(
             prompt_tokens=n_prompt,
             rows=rows,
             decode_calls=calls,
-            seconds=time.perf_counter() - began,
-            decode_seconds=slots.model.decode_seconds - decoding_before,
         ),
+        seconds=time.perf_counter() - began,
+        decode_seconds=slots.model.decode_seconds - decoding_before,
     )
 
 

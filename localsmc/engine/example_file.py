@@ -26,20 +26,28 @@ def read_examples(path: Path) -> Examples:
 
 
 def pairs_of(
-    rows: Sequence[Row], path: Path, questions: Sequence[str], answers: Sequence[str]
+    rows: Sequence[Row],
+    path: Path,
+    questions: Sequence[str],
+    answers: Sequence[str],
+    *,
+    has_options: bool = False,
 ) -> tuple[Pair, ...]:
-    """The rows as pairs, from the first of these fields that each has; raises TaskError."""
+    """The rows as pairs, from the first of these fields that each has; raises TaskError.
+
+    `has_options` says that `--question` and `--answer` name the fields.
+    """
+
+    def filled(row: Row, names: Sequence[str], i: int, what: str) -> str:
+        text = field_of(row, names, i, path, what if has_options else None).strip()
+        if not text:
+            raise TaskError(f"row {i + 1} of `{path}` has an empty {what}", hint="fix or remove the row")
+        return text
+
     return tuple(
-        Pair(_filled(row, questions, i, path, "question"), _filled(row, answers, i, path, "answer"))
+        Pair(filled(row, questions, i, "question"), filled(row, answers, i, "answer"))
         for i, row in enumerate(rows)
     )
-
-
-def _filled(row: Row, names: Sequence[str], i: int, path: Path, what: str) -> str:
-    text = field_of(row, names, i, path).strip()
-    if not text:
-        raise TaskError(f"row {i + 1} of `{path}` has an empty {what}", hint="fix or remove the row")
-    return text
 
 
 def _text(path: Path) -> str:

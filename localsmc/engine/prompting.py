@@ -115,7 +115,8 @@ def _parts(model: Model, problem: str, settings: Settings, instruction: str | No
 def _plain(problem: str, settings: Settings, examples: Examples) -> str:
     """The prompt without a template: the system message, the examples, and the problem in their form."""
     system = "" if settings.system is None or settings.raw else f"{settings.system}\n\n"
-    earlier = [message["content"] for message in settings.earlier]
+    # A reply in the plain form begins with the blank after its label.
+    earlier = [message["content"].strip() for message in settings.earlier]
     if not examples.pairs:
         return system + "\n\n".join((examples.text, *earlier, problem))
     pairs = (*examples.pairs, *map(Pair, earlier[::2], earlier[1::2]))

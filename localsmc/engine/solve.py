@@ -340,7 +340,7 @@ class Generation:
     def _usage(self, completions: Sequence[Completion]) -> Usage:
         models = [self.model, *([] if self.draft is None else [self.draft])]
         return usage.usage_of(
-            self.run, models, completions, len(self.prompt), self.elapsed, self.reader.conclusions.usage
+            self.run, models, completions, len(self.prompt), self.elapsed, self.reader.conclusions
         )
 
 

@@ -10,6 +10,7 @@ from localsmc.methods import SamplingRun
 from localsmc.results import Completion, ConclusionUsage, DraftUsage, Seconds, Usage
 
 if TYPE_CHECKING:
+    from localsmc.engine.conclusion import Conclusions
     from localsmc.engine.load import Model
 
 COUNTS = tuple(
@@ -25,18 +26,17 @@ def usage_of(
     completions: Sequence[Completion],
     n_prompt: int,
     elapsed: float,
-    concluded: ConclusionUsage,
+    conclusions: Conclusions,
 ) -> Usage:
     """The usage of a run, of the model and its draft model; None is a run that was stopped in the prompt."""
     load_seconds = sum(model.llama.load_seconds for model in models)
     if run is None:
-        seconds = Seconds(
-            load=load_seconds, prompt=elapsed, decode=0.0, sample=0.0, total=load_seconds + elapsed
-        )
+        nothing_yet = dict.fromkeys(("decode", "sample", "conclude"), 0.0)
+        seconds = Seconds(load=load_seconds, prompt=elapsed, **nothing_yet, total=load_seconds + elapsed)
         nothing = dict.fromkeys(COUNTS, 0)
         return Usage(prompt_tokens=n_prompt, **nothing, draft=None, concluded=None, seconds=seconds)
     # The context's clock runs on while completions are concluded.
-    decode = run.decode_seconds - concluded.decode_seconds
+    decode, concluded = run.decode_seconds - conclusions.decode_seconds, conclusions.usage
     return Usage(
         prompt_tokens=n_prompt,
         cached_tokens=run.sequences.n_cached,
@@ -61,6 +61,7 @@ def usage_of(
             prompt=run.prompt_seconds,
             decode=decode,
             sample=run.seconds - decode,
+            conclude=conclusions.seconds,
             total=load_seconds + elapsed,
         ),
     )

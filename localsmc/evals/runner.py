@@ -133,6 +133,8 @@ class Evaluation:
     ) -> None:
         self.plan, self._folder, self._should_stop, self._on_load = plan, folder, should_stop, on_load
         self._done = {key_of(line) for line in folder.lines}
+        self.n_shared_decoded = 0
+        """Tokens decoded for what prompts begin with; the usage of each run counts them as cached."""
 
     @property
     def n_left(self) -> int:
@@ -170,6 +172,7 @@ class Evaluation:
                         line = self._line(session, key, item, method)
                         self._folder.append(line)
                         self._done.add(key)
+                        self.n_shared_decoded += session.take_n_shared_decoded()
                         yield line
 
     def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
@@ -230,8 +233,7 @@ class _TaskSession:
         self._closes.callback(self._close_contexts)
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
         self._grades: dict[tuple[str, str], Grade] = {}
-        self.n_shared_decoded = 0
-        """Tokens of shared beginnings that were decoded; each run's usage counts them as cached."""
+        self._n_shared_decoded = 0
 
     def __enter__(self) -> _TaskSession:
         return self
@@ -290,12 +292,17 @@ class _TaskSession:
         for context, tokens in ((self._context, shared.of_model), (self._draft_context, shared.of_draft)):
             if context is not None and tokens is not None:
                 # One that has no room has a prompt that has none: the run itself says so.
-                self.n_shared_decoded += context.hold(tokens if len(tokens) < context.n_cells else NOTHING)
+                self._n_shared_decoded += context.hold(tokens if len(tokens) < context.n_cells else NOTHING)
 
     def renew(self) -> None:
         """Replace the contexts by new ones of the same layout: after a failed decode they are unusable."""
         self._close_contexts()
         self._context, self._draft_context = self._open()
+
+    def take_n_shared_decoded(self) -> int:
+        """The tokens decoded for shared beginnings since the last call."""
+        n, self._n_shared_decoded = self._n_shared_decoded, 0
+        return n
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """Run one problem with one method; the fields of its line."""
@@ -341,8 +348,8 @@ class _TaskSession:
         verdict = _verdict(result, gold, verdicts)
         correct = None if verdict in ("ungraded", "grader-failed") else verdict == "right"
         return {
-            "answer": result.answer, "correct": correct, "verdict": verdict, "error": error,
-            "verdicts": verdicts,
+            "answer": result.answer, "source": result.source, "correct": correct, "verdict": verdict,
+            "error": error, "verdicts": verdicts,
         }  # fmt: skip
 
 

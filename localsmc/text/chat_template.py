@@ -44,9 +44,9 @@ class Template(ABC):
     ) -> list[tuple[str, bool]]:
         """The rendered prompt in parts: (text, whether to parse control tokens in it).
 
-        Usually a single part. If a message contains the text of a control token, each message becomes a
-        separate part, so that a message cannot end its own turn. Raises PromptError if the template then
-        rewrites the messages, so that they cannot be separated from it.
+        Usually a single part. A message that contains the text of a control token becomes a separate part,
+        so that it cannot end its own turn. Raises PromptError if the template then rewrites the messages, so
+        that they cannot be separated from it.
         """
         text = self.render(messages, thinking=thinking)
         if not any(name in message["content"] for message in messages for name in control_texts):
@@ -55,7 +55,7 @@ class Template(ABC):
         frame = self.render(_with(messages, marks), thinking=thinking)
         contents = [message["content"] for message in messages]
         for inserted in (contents, [content.strip() for content in contents]):  # many templates strip them
-            parts = _filled(frame, marks, inserted)
+            parts = _filled(frame, marks, inserted, control_texts)
             if "".join(part for part, _ in parts) == text:
                 return parts
         raise PromptError(
@@ -68,13 +68,20 @@ def _with(messages: Sequence[Message], contents: Sequence[str]) -> list[Message]
     return [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
 
 
-def _filled(frame: str, marks: Sequence[str], contents: Sequence[str]) -> list[tuple[str, bool]]:
-    """The frame with each mark replaced, in parts: (text, whether it is the template's)."""
-    parts, rest = [], frame
+def _filled(
+    frame: str, marks: Sequence[str], contents: Sequence[str], control_texts: Sequence[str]
+) -> list[tuple[str, bool]]:
+    """The frame with each mark replaced, in parts: (text, whether control tokens are parsed in it)."""
+    parts, rest = [("", True)], frame
     for mark, content in zip(marks, contents, strict=True):
         before, _, rest = rest.partition(mark)
-        parts += [(before, True), (content, False)]
-    return [part for part in (*parts, (rest, True)) if part[0]]
+        parts[-1] = parts[-1][0] + before, True
+        if any(name in content for name in control_texts):
+            parts += [(content, False), ("", True)]
+        else:
+            parts[-1] = parts[-1][0] + content, True
+    parts[-1] = parts[-1][0] + rest, True
+    return [part for part in parts if part[0]]
 
 
 @dataclass(frozen=True, slots=True)

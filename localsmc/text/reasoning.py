@@ -11,7 +11,9 @@ from typing import NamedTuple
 MARKS = {"<think>": "</think>", "<thinking>": "</thinking>", "<thought>": "</thought>", "[THINK]": "[/THINK]"}
 """Opening tag to closing tag of a reasoning block."""
 
-_OPENING = re.compile("|".join(map(re.escape, MARKS)))
+_CLOSINGS = frozenset(MARKS.values())
+_TAGS = (*MARKS, *MARKS.values())
+_TAG = re.compile("|".join(map(re.escape, _TAGS)))
 
 
 class TextPart(NamedTuple):
@@ -30,37 +32,36 @@ def open_block(prompt: str) -> str:
 def parts(text: str, end_tag: str = "") -> list[TextPart]:
     """Split a completion into parts of reasoning and reply.
 
-    Pass `end_tag` if the completion starts inside a block. An unclosed block extends to the end.
+    Pass `end_tag` if the completion starts inside a block. An unclosed block extends to the end. A closing
+    tag without an opening one ends reasoning that began before it, unless it is quoted as code.
     """
-    found: list[TextPart] = []
-    while text:
-        if end_tag:
-            thought, _, text = text.partition(end_tag)
-            found.append(TextPart(thought, True))
-            end_tag = ""
-            continue
-        opening = _OPENING.search(text)
-        found.append(TextPart(text[: opening.start()] if opening else text, False))
-        text, end_tag = (text[opening.end() :], MARKS[opening[0]]) if opening else ("", "")
-    return [part for part in found if part.text]
+    return _split(text, end_tag)[0]
 
 
 def unclosed(text: str, end_tag: str = "") -> str:
     """The closing tag of the block that a completion leaves open; empty if it leaves none open.
 
-    Pass `end_tag` if the completion starts inside a block.
+    `end_tag` is as for `parts`.
     """
-    at = 0
-    while True:
-        if end_tag:
-            end = text.find(end_tag, at)
-            if end < 0:
-                return end_tag
-            at = end + len(end_tag)
-        opening = _OPENING.search(text, at)
-        if opening is None:
-            return ""
-        at, end_tag = opening.end(), MARKS[opening[0]]
+    return _split(text, end_tag)[1]
+
+
+def _split(text: str, closing: str) -> tuple[list[TextPart], str]:
+    """The parts of a completion, and the closing tag of the block that is open at its end."""
+    found: list[TextPart] = []
+    start = 0
+    if not any(tag in text for tag in _TAGS):
+        return [TextPart(text, bool(closing))] if text else [], closing
+    for tag in _TAG.finditer(text):
+        is_orphan = not closing and tag[0] in _CLOSINGS
+        if (closing and tag[0] != closing) or (is_orphan and text[tag.start() - 1 : tag.start()] == "`"):
+            continue
+        if start < tag.start():
+            found.append(TextPart(text[start : tag.start()], bool(closing) or is_orphan))
+        start, closing = tag.end(), "" if closing else MARKS.get(tag[0], "")
+    if start < len(text):
+        found.append(TextPart(text[start:], bool(closing)))
+    return found, closing
 
 
 def reply(text: str, end_tag: str = "") -> str:

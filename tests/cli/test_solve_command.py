@@ -470,7 +470,9 @@ def test_json_is_one_object_with_the_documented_keys(cli, method, config):
         value = result[part] if part else result
         for entry in value if isinstance(value, list) else [value]:
             assert set(keys.split()) <= set(entry)
-    assert set(result["usage"]["seconds"]) == {"load", "prompt", "decode", "sample", "total"}
+    assert set(result["usage"]["seconds"]) == {
+        "load", "prompt", "decode", "sample", "conclude", "total",
+    }  # fmt: skip
     assert result["seed"] == 7
     assert result["method"]["config"]["n_predict"] == 12
     assert config.items() <= result["method"]["config"].items()
@@ -523,11 +525,13 @@ def test_a_method_is_written_with_its_options_and_selects_by_itself(cli, method,
 
 
 def test_settings_reach_the_run(cli):
-    arguments = ["--raw", "--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
+    arguments = ["--stop", "a", "--stop", "b", "--stop-at-box", "--select", "argmax", "-rea", "off"]
     _, out, _ = cli("solve", "x", *SMALL, "--json", "-sys", "Be brief.", *arguments)
     config = json.loads(out)["method"]["config"]
-    assert (config["raw"], config["stop"], config["stop_at_box"]) == (True, ["a", "b"], True)
+    assert (config["raw"], config["stop"], config["stop_at_box"]) == (False, ["a", "b"], True)
     assert (config["select"], config["system"], config["thinking"]) == ("argmax", "Be brief.", False)
+    _, out, _ = cli("solve", "x", *SMALL, "--json", "--raw")
+    assert json.loads(out)["method"]["config"]["raw"] is True
 
 
 def test_short_options_of_several_letters_are_told_from_short_ones_with_values(cli):

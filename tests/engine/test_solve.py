@@ -92,7 +92,7 @@ def test_without_a_seed_one_is_drawn_and_recorded(embedded):
 
 def test_selecting_is_not_part_of_the_run(embedded):
     """The selector changes what is chosen, never the completions."""
-    runs = [solve(embedded, select=select) for select in ("draw", "argmax", "majority")]
+    runs = [solve(embedded, select=select, conclude="on") for select in ("draw", "argmax", "majority")]
     assert len({json.dumps([dataclasses.asdict(c) for c in run.completions]) for run in runs}) == 1
     assert runs[1].text == runs[1].completions[0].text
 
@@ -381,6 +381,7 @@ def test_every_method_has_a_result_at_every_step_and_observing_changes_nothing(e
             assert sum(completion.weight for completion in result.completions) == pytest.approx(1.0)
             assert all(told.state in ("live", "stop", "length", "cut") for told in solving.population())
             watched.append(result)
+        watched.append(solving.result())
     assert watched[-1].completions == alone.completions
     assert watched[-1].text == alone.text
 

@@ -141,15 +141,31 @@ def test_the_beginning_is_decoded_once(tmp_path, batches, embedded):
     runs = run_few_shot(tmp_path / "a run", few_shot_plan(parse_models(()), ("sample:N=2", "power-smc:N=4")))
     n_shared = len(beginning(embedded, Settings(examples=EXAMPLES)))
     spent = sum(one["prompt_tokens"] - one["cached_tokens"] + one["rows"] for one in runs.values())
+    concluded = [one["concluded"] for one in runs.values() if one["concluded"]]
+    spent += sum(one["prompt_tokens"] + one["rows"] for one in concluded)
     assert sum(n for n, _ in batches) == n_shared + spent
 
 
+def test_what_a_method_made_it_decode_again_is_counted(tmp_path):
+    plan = few_shot_plan(parse_models(()), ("greedy", "ssr:N=2"), order=(0, 1))
+    with RunFolder(tmp_path / "a run", plan.manifest()) as folder:
+        evaluation = Evaluation(plan, folder)
+        found = []
+        for line in evaluation:
+            found.append(evaluation.n_shared_decoded)
+            if line["method"] == "greedy":
+                n_shared = line["result"]["usage"]["cached_tokens"]
+    assert n_shared > 0
+    # ssr chooses strategies by another prompt, which takes the cells of the beginning.
+    assert found[::2] == [n_shared, found[1] + n_shared]
+
+
 def test_solve_decodes_it_in_the_same_batches(tmp_path, batches, embedded):
-    run_few_shot(tmp_path / "a run", few_shot_plan(parse_models(()), ("greedy",), order=(0,)))
+    run_few_shot(tmp_path / "a run", few_shot_plan(parse_models(()), ("greedy",), (0,), conclude="off"))
     evaluated = [n for n, _ in batches]
     assert batches[0][1] != batches[-1][1]  # it is held in a sequence of its own
     batches.clear()
-    solved_texts(embedded, 0, "greedy")
+    solved_texts(embedded, 0, "greedy", conclude="off")
     assert [n for n, _ in batches] == evaluated
 
 
@@ -179,7 +195,7 @@ def test_examples_that_do_not_fit_are_refused_before_anything_runs(tmp_path):
 
 def test_a_problem_that_leaves_no_room_fails_alone(tmp_path, embedded):
     n_shared = len(beginning(embedded, Settings(examples=EXAMPLES)))
-    plan = few_shot_plan(parse_models(()), ("greedy",), n_ctx=n_shared + 60)
+    plan = few_shot_plan(parse_models(()), ("greedy",), n_ctx=n_shared + 60, conclude="off")
     long = replace(plan.tasks[0].items[1], question="word " * 90)
     items = (plan.tasks[0].items[0], long, plan.tasks[0].items[2])
     plan = replace(plan, tasks=(replace(plan.tasks[0], items=items),))

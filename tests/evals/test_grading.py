@@ -141,7 +141,9 @@ OTHERS = [
     ("numeric", "5", "5e3", "wrong"),
     ("numeric", "east", "5", "failed"),
     ("exact", r"\text{cat}", " cat ", "right"),
-    ("exact", "cat", "Cat", "wrong"),
+    ("exact", "cat", "Cat", "right"),
+    ("exact", "Paris", '"Paris."', "right"),
+    ("exact", "cat", "cats", "wrong"),
     ("exact", "0.5", "1/2", "wrong"),
     ("exact", "", "cat", "failed"),
     ("choice", "C", "(C)", "right"),
@@ -282,7 +284,7 @@ class TestWorker:
             "def noisy(answer, gold):\n"
             "    print('noise'); os.system('echo noise; echo noise >&2')\n"
             "    return rules.exact(answer, gold)\n"
-            "rules.GRADERS['noisy'] = rules.GradingRule('noisy', 1, noisy)\n"
+            "rules.GRADERS['noisy'] = rules.GradingRule('noisy', 1, 'text', noisy)\n"
             "worker.serve(replies, 'noisy')"
         )
         with ChildProcess(f"exec({code!r})", is_detached=True) as child:

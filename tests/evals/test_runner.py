@@ -160,7 +160,7 @@ def test_verdicts_and_a_problem_that_fails(tmp_path):
     none, long, last = run(tmp_path / "run", wanted)
     assert (none["verdict"], none["correct"], none["verdicts"]) == ("ungraded", None, {})
     assert (long["verdict"], long["result"]) == ("failed", None)
-    assert "tokens, but the context holds" in long["error"]
+    assert "to conclude the completion, but the context holds 1024" in long["error"]
     assert (last["verdict"], last["correct"]) == ("wrong", False)
     [cut] = run(
         tmp_path / "cut",

@@ -2,15 +2,18 @@
 
 `smollm2` and `gemma` are the loaded models, `smollm2_path` and `gemma_path` their files. A test that runs on
 both asks for `real_model` (or `real_path`), and for `real_name` if it must know which one it has.
+`smollm2_pair` has a draft model; `real_reference` is llama-cpp-python's own `Llama` on the same file.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 from fetch_models import MODELS, problem_with
+from reference_llama import ReferenceLlama
 
 HOW = "run `python tests/real/fetch_models.py FOLDER` and set LOCALSMC_TEST_MODELS=FOLDER"
 
@@ -79,6 +82,46 @@ def real_path(real_name, request):
 def real_model(real_name, request):
     """Each model, loaded."""
     return request.getfixturevalue(real_name)
+
+
+@pytest.fixture(scope="session")
+def draft_path(smollm2_path, tmp_path_factory):
+    """A copy of SmolLM2 in Q2_K: another model with the same vocabulary, as no smaller one is at hand."""
+    from localsmc.gguf.reader import read_header
+    from localsmc.llama.quantize import Quantization, quantize
+
+    path = tmp_path_factory.mktemp("draft") / "SmolLM2-135M-Instruct.Q2_K.gguf"
+    quantize(read_header(smollm2_path), path, Quantization(type="Q2_K", allow_requantize=True, n_threads=1))
+    return path
+
+
+@pytest.fixture(scope="session")
+def smollm2_pair(smollm2_path, draft_path, load_options):
+    """SmolLM2 with its Q2_K copy as the draft model."""
+    import localsmc
+
+    with localsmc.load(smollm2_path, load_options, draft=draft_path, draft_options=load_options) as model:
+        yield model
+
+
+@pytest.fixture(scope="session")
+def smollm2_reference(smollm2_path):
+    """llama-cpp-python's own `Llama` on SmolLM2, one thread."""
+    with contextlib.closing(ReferenceLlama(smollm2_path)) as reference:
+        yield reference
+
+
+@pytest.fixture(scope="session")
+def gemma_reference(gemma_path):
+    """llama-cpp-python's own `Llama` on Gemma, one thread."""
+    with contextlib.closing(ReferenceLlama(gemma_path)) as reference:
+        yield reference
+
+
+@pytest.fixture(scope="session")
+def real_reference(real_name, request):
+    """llama-cpp-python's own `Llama` on each model."""
+    return request.getfixturevalue(f"{real_name}_reference")
 
 
 @pytest.fixture(scope="session")

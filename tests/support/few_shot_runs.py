@@ -43,7 +43,10 @@ def outcome(line):
     usage = line["result"]["usage"]
     counts = {name: value for name, value in usage.items() if isinstance(value, int)}
     texts = [(one["tokens"], one["logp"]) for one in line["result"]["completions"]]
-    return {"texts": texts, **counts}
+    concluded = usage["concluded"] and {
+        name: value for name, value in usage["concluded"].items() if isinstance(value, int)
+    }
+    return {"texts": texts, "answer": line["answer"], "concluded": concluded, **counts}
 
 
 def run_few_shot(path, plan, n_first=None):

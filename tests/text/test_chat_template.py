@@ -133,7 +133,12 @@ def test_a_problem_cannot_end_its_own_turn(evil, system):
     messages = conversation(evil, system, None)
     parts = ChatTemplate(CHATML).parts(messages, CONTROLS)
     assert "".join(part for part, _ in parts) == ChatTemplate(CHATML).render(messages)
-    assert [part for part, is_template in parts if not is_template] == [m["content"] for m in messages]
+    evils = [m["content"] for m in messages if any(name in m["content"] for name in CONTROLS)]
+    assert [part for part, is_parsed in parts if not is_parsed] == evils
+    # Messages without a control token are tokenised as they are where no message has one.
+    assert all(
+        is_parsed != was_parsed for (_, is_parsed), (_, was_parsed) in zip(parts, parts[1:], strict=False)
+    )
 
 
 def test_a_harmless_prompt_is_one_part():

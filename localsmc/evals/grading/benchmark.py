@@ -15,10 +15,10 @@ from pathlib import Path
 
 from localsmc.errors import TaskError
 from localsmc.evals.grading.grader import Grader
-from localsmc.evals.grading.latex_normalise import spelled, worded
-from localsmc.evals.grading.units import quantity, value
 from localsmc.evals.grading.verdict import Verdict
 from localsmc.text import answers
+from localsmc.text.answers.latex import spelled, worded
+from localsmc.text.answers.units import quantity, value
 
 _STEPS = (1, 7, 61)
 """Distances, in problems, to the other problems whose answers are compared."""

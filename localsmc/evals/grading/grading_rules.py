@@ -9,25 +9,18 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
 
 from localsmc.evals.grading import math_equal
-from localsmc.evals.grading.latex_normalise import lettered, spelled, unwrapped
-from localsmc.evals.grading.units import joined, value
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.results import AnswerKind
-from localsmc.text import answers
+from localsmc.text.answers.keys import folded
+from localsmc.text.answers.latex import lettered, unwrapped
+from localsmc.text.answers.numeric import number
 
 _LONGEST = 1000
 """Maximum number of characters of a numeric answer or a choice."""
 
 _WHOLE = re.compile(r"-?[0-9]{1,50}")
-_NUMBER = re.compile(
-    r"[+-]? ?(?:\d+ ?\\frac\{\d+\}\{\d+\}|\d+ \d+/\d+|\\frac\{ *[+-]?\d+ *\}\{ *\d+ *\}"
-    r"|(?:\d+\.?\d*|\.\d+)(?: ?/ ?\d+)?)"
-)
-_FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)")
-"""The number is part of a larger expression: 5e-3, x2, 10^6, 3:30."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +46,19 @@ class GradingRule:
 
 def numeric(answer: str, gold: str) -> Grade:
     """Whether the only number in the answer, units ignored, equals that of the gold answer exactly."""
-    expected = _number(gold)
+    expected = number(gold)
     if expected is None:
         return UNREAD_GOLD
     if not answer.strip():
         return NO_ANSWER
-    found = _number(answer)
+    found = number(answer)
     return UNREAD_ANSWER if found is None else grade_of(found == expected)
 
 
-def _number(text: str) -> Fraction | None:
-    """The only number after the last equals sign; None if there is none, or more than one."""
-    if len(text) > _LONGEST:
-        return None
-    bare = joined(spelled(text).split("=")[-1]).replace("^\\circ", "")
-    found = _NUMBER.findall(re.sub(r"\^\s*\{?[23]\}?", "", bare))  # cm^2
-    is_alone = len(found) == 1 and not _FORMULA.search(bare)
-    return value(found[0]) if is_alone else None
-
-
 def exact(answer: str, gold: str) -> Grade:
-    """Whether both are the same text, ignoring dollars, spaces, LaTeX sizes and thousands separators."""
-    expected, found = (answers.normalise(unwrapped(text)) for text in (gold, answer))
+    """Whether both are the same text, ignoring case, quotes, final punctuation, dollars, spaces, LaTeX sizes
+    and thousands separators."""  # noqa: D205, D209
+    expected, found = (folded(unwrapped(text)) for text in (gold, answer))
     if not expected:
         return UNREAD_GOLD
     return grade_of(found == expected) if found else NO_ANSWER
@@ -94,10 +78,10 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        GradingRule("math", 1, "math", math_equal.grade, is_slow=True, has_numbers=True),
-        GradingRule("numeric", 1, "numeric", numeric, has_numbers=True),
-        GradingRule("exact", 1, "text", exact),
-        GradingRule("choice", 1, "letter", choice),
+        GradingRule("math", 2, "math", math_equal.grade, is_slow=True, has_numbers=True),
+        GradingRule("numeric", 2, "numeric", numeric, has_numbers=True),
+        GradingRule("exact", 2, "text", exact),
+        GradingRule("choice", 2, "letter", choice),
     )
 }
 """Graders by name."""

@@ -15,11 +15,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from localsmc.evals.grading.latex_normalise import lettered, spelled, worded
 from localsmc.evals.grading.structure import Structure, shape
-from localsmc.evals.grading.units import joined, quantity, value
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
-from localsmc.text import answers
+from localsmc.text.answers.latex import lettered, spelled, worded
+from localsmc.text.answers.normalise import normalise
+from localsmc.text.answers.numbers import plain
+from localsmc.text.answers.units import joined, quantity, value
 
 _LONGEST = 400
 """Maximum number of characters of an answer, beyond those of the gold answer."""
@@ -47,7 +48,7 @@ def grade(answer: str, gold: str) -> Grade:
         return UNREAD_GOLD
     if not answer.strip():
         return NO_ANSWER
-    if answers.same(answers.normalise(answer), answers.normalise(gold)):
+    if plain(normalise(answer)) == plain(normalise(gold)):
         return RIGHT
     if len(answer) > _LONGEST + len(gold):
         return Grade("wrong", "the answer is too long")
@@ -71,7 +72,7 @@ def _are_same(gold: str, answer: str) -> bool:
 
 def _are_shaped_alike(gold: str, answer: str) -> bool:
     """Compare structure first, then part by part."""
-    if answers.key(gold) == answers.key(answer):
+    if plain(gold) == plain(answer):
         return True
     if (words := worded(gold)) is not None:
         return words == worded(answer)

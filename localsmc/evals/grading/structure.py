@@ -1,6 +1,6 @@
 r"""The structure of an answer: a number or formula, a list or set, a tuple or interval, a union, a matrix.
 
-Takes text that `latex_normalise.spelled` has normalised; does not evaluate it. Lists and sets are
+Takes text that `latex.spelled` has normalised; does not evaluate it. Lists and sets are
 unordered; brackets distinguish (3,4] from (3,4).
 """
 

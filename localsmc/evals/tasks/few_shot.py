@@ -36,7 +36,7 @@ def few_shot(
             f"{n} examples are asked for, but `{data}` has {len(rows)} row{'s' * (len(rows) > 1)}",
             hint=f"use --fewshot {len(rows)}",
         )
-    return Examples(pairs=pairs_of(rows[:n], data, questions, answers))
+    return Examples(pairs=pairs_of(rows[:n], data, questions, answers, has_options=True))
 
 
 def _training_file(task: str | None, *, offline: bool) -> Path:
@@ -48,4 +48,4 @@ def _training_file(task: str | None, *, offline: bool) -> Path:
             f"{what} no training problems to show as examples",
             hint=f"pass some with `--fewshot-data FILE` (known for: {names})",
         )
-    return fetch(known.repository, known.training, offline=offline)
+    return fetch(known.repository, known.training, offline=offline, option="--fewshot-data")

@@ -5,8 +5,9 @@ key("42 apples", "numeric") == key("42", "numeric")
 """
 
 from localsmc.results import AnswerKind, AnswerSource
+from localsmc.text.answers.answer import Answer
 from localsmc.text.answers.box_scan import BoxScan, boxes
-from localsmc.text.answers.extraction import Answer, extract, fallback, find
+from localsmc.text.answers.extraction import extract, fallback, find
 from localsmc.text.answers.keys import key, same
 from localsmc.text.answers.normalise import normalise
 

@@ -1,23 +1,19 @@
-"""The final answer of a completion, and how it was found."""
+r"""The final answer of a completion, and how it was found.
+
+Sources are asked in order: a box, a statement, and for numeric answers the number that the text ends with.
+Reasoning before the reply is no answer. All this takes time linear in the text.
+"""
 
 from __future__ import annotations
 
-import re
-from typing import NamedTuple
-
-from localsmc.results import AnswerKind, AnswerSource
-from localsmc.text.answers.box_scan import boxes
+from localsmc.results import AnswerKind
+from localsmc.text import reasoning
+from localsmc.text.answers.answer import LONGEST, Answer
+from localsmc.text.answers.box_forms import last_box
+from localsmc.text.answers.fallback import last_number
+from localsmc.text.answers.latex import lettered
 from localsmc.text.answers.normalise import normalise
 from localsmc.text.answers.statements import stated
-
-_LETTER = re.compile(r"\(?([A-J])(?:[.:,)]+(?:\s.*)?)?", re.DOTALL)
-
-
-class Answer(NamedTuple):
-    """An answer, normalised for showing, and how it was found."""
-
-    text: str
-    source: AnswerSource
 
 
 def find(
@@ -28,18 +24,25 @@ def find(
     None if it has none. A text that `is_cut` off states only what it finished: an answer that touches its
     end is not one.
     """
-    boxed = boxes(text)
-    if boxed:
-        return _answer(boxed[-1], "boxed", kind)
-    found = stated(text, is_cut=is_cut)
-    if found is not None:
-        return _answer(found, "stated", kind)
-    return fallback(text, kind, is_cut=is_cut) if with_fallback else None
+    said = reasoning.reply(text)
+    accepts = _ACCEPTS[kind]
+    if (boxed := last_box(said, accepts, is_cut=is_cut)) is not None:
+        return Answer(_shown(boxed, kind), "boxed")
+    if (value := stated(said, accepts, is_cut=is_cut)) is not None:
+        return Answer(_shown(value, kind), "stated")
+    return _fallback(said, kind, is_cut) if with_fallback else None
 
 
 def fallback(text: str, kind: AnswerKind, *, is_cut: bool = False) -> Answer | None:
-    """The answer of a text that states none; None for kinds other than `numeric`."""
-    return None
+    """The answer of a text that states none: of a numeric one the value of its last equation, else its last
+    number. None for other kinds.
+    """  # noqa: D205
+    return _fallback(reasoning.reply(text), kind, is_cut)
+
+
+def _fallback(said: str, kind: AnswerKind, is_cut: bool) -> Answer | None:
+    found = last_number(said, is_cut=is_cut) if kind == "numeric" else None
+    return None if found is None else Answer(_shown(found, kind), "fallback")
 
 
 def extract(text: str, kind: AnswerKind = "any", *, is_cut: bool = False) -> str | None:
@@ -48,9 +51,27 @@ def extract(text: str, kind: AnswerKind = "any", *, is_cut: bool = False) -> str
     return None if found is None else found.text
 
 
-def _answer(value: str, source: AnswerSource, kind: AnswerKind) -> Answer | None:
+def _is_text(value: str) -> bool:
+    return len(value) <= LONGEST and bool(normalise(value))
+
+
+def _has_number(value: str) -> bool:
+    return _is_text(value) and any(char.isdigit() for char in value)
+
+
+def _has_letter(value: str) -> bool:
+    return _is_text(value) and lettered(normalise(value)) is not None
+
+
+_ACCEPTS = {
+    "any": _is_text,
+    "text": _is_text,
+    "math": _is_text,
+    "numeric": _has_number,
+    "letter": _has_letter,
+}
+
+
+def _shown(value: str, kind: AnswerKind) -> str:
     text = normalise(value)
-    if kind == "letter":
-        match = _LETTER.fullmatch(text)
-        text = match[1] if match else ""
-    return Answer(text, source) if text else None
+    return (lettered(text) or text) if kind == "letter" else text

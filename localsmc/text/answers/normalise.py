@@ -4,15 +4,66 @@ from __future__ import annotations
 
 import re
 
+from localsmc.text.answers.answer import LONGEST
+from localsmc.text.answers.box_scan import boxes
+
+_PAIRS = {
+    "$": "$",
+    "$$": "$$",
+    r"\(": r"\)",
+    r"\[": r"\]",
+    "**": "**",
+    '"': '"',
+    "“": "”",
+    "«": "»",
+    "„": "“",
+    "`": "`",
+}
+_DOTTED = re.compile(r"(?:[^\W\d_]\.){2,}$")
+"""An abbreviation such as D.C. or p.m., whose last full stop belongs to it."""
+
+_REWRITES = [
+    (re.compile(pattern), replacement)
+    for pattern, replacement in [
+        (r"\\(?:text|mathrm|mathbf|textbf|mbox|textit)\{([^{}]*)\}", r"\1"),
+        (r"\\[dt]frac", r"\\frac"),
+        (r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", ""),
+        (r"−(?=[\d.\\$])", "-"),
+    ]
+]
+
 
 def normalise(answer: str) -> str:
-    """Remove formatting that does not change an answer: dollar signs, spaces, LaTeX sizes, commas."""
-    answer = answer.strip().strip("$").strip()
-    answer = re.sub(r"\\(?:text|mathrm|mathbf|textbf)\{([^{}]*)\}", r"\1", answer)
-    answer = re.sub(r"\\[dt]frac", r"\\frac", answer)
-    answer = re.sub(r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", "", answer)
+    """Remove formatting that does not change an answer: dollar signs, quotes, spaces, LaTeX sizes, commas."""
+    answer = _bare(answer.strip())
+    if len(answer) > LONGEST:
+        return answer
+    if "\\boxed" in answer and (inner := boxes(answer)):
+        answer = inner[-1].strip()
+    for pattern, replacement in _REWRITES:
+        answer = pattern.sub(replacement, answer)
     if not answer.startswith(("(", "[", "\\{", "{")):
         # Commas separate thousands, except in brackets: (6,310) is a pair.
         answer = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer)
-    answer = answer.replace("\\%", "%").replace("\\$", "").rstrip(".").strip()
-    return re.sub(r"\s+", " ", answer)
+    answer = answer.replace("\\%", "%").replace("\\$", "")
+    # Around $5$ apples the marks are inside.
+    answer = re.sub(r"\$([^$]*)\$", r"\1", answer) if answer.count("$") > 1 else answer
+    answer = re.sub(r"\\\((.*?)\\\)", r"\1", answer)
+    if not _DOTTED.search(answer):
+        answer = answer.rstrip(".。")
+    return re.sub(r"\s+", " ", answer.strip())
+
+
+def _bare(answer: str) -> str:
+    """The answer without marks around all of it."""
+    for _ in range(4):
+        before = answer
+        for opening, closing in _PAIRS.items():
+            is_around = answer.startswith(opening) and answer.endswith(closing)
+            inner = answer[len(opening) : -len(closing)]
+            if is_around and inner and closing not in inner and opening not in inner:
+                answer = inner.strip()
+        answer = answer.strip("$").strip() if answer.count("$") == 1 else answer
+        if answer == before:
+            break
+    return answer

@@ -1,6 +1,6 @@
 r"""A number with its unit: `\$32,348`, `15 \text{ cm}^2`, `5.4 cents`, `90^\circ`, `137 \frac{1}{2}`.
 
-Takes text that `latex_normalise.spelled` has normalised. Values are exact fractions; a unit is one word.
+Takes text that `latex.spelled` has normalised. Values are exact fractions; a unit is one word.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-from localsmc.text import answers
-from localsmc.text.answers import keys
+from localsmc.text.answers.numbers import MIXED, plain
 
-# At most 200 digits, as in answers.key; longer numbers are compared as text.
+# At most 200 digits, as in `plain`; longer numbers are compared as text.
 _FRACTION = re.compile(r"([+-]?) ?\\frac\{ *([+-]?\d{1,200}) *\}\{ *([+-]?\d{1,200}) *\}")
 _EXACT = re.compile(r"-?\d{1,400}(?:/\d{1,400})?")
 
@@ -105,12 +104,12 @@ def value(core: str) -> Fraction | None:
     `2\frac{1}{2}` and `2 1/2` are mixed numbers, not products.
     """
     core = re.sub(r"^([+-]) ", r"\1", core.strip())
-    if keys.MIXED.fullmatch(core):
+    if MIXED.fullmatch(core):
         return _mixed(core)
     if found := _FRACTION.fullmatch(core):
         top, bottom = int(found[2]), int(found[3])
         return Fraction(-top if found[1] == "-" else top, bottom) if bottom else None
-    key = answers.key(core)
+    key = plain(core)
     return Fraction(key) if _EXACT.fullmatch(key) and not key.endswith("/0") else None
 
 

@@ -1,6 +1,6 @@
 r"""Normalise answers that are written differently but mean the same: LaTeX, plain text and Unicode.
 
-Goes further than `answers.normalise`, because the result is only compared or parsed, never shown.
+Goes further than `normalise`, because the result is only compared or parsed, never shown.
 `\text{...}` is kept: its content is a word or a unit, not a product of variables.
 """
 
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from localsmc.text import answers
-from localsmc.text.answers import statements
+from localsmc.text.answers.box_forms import last_box
+from localsmc.text.answers.statements import stated
 
 _SYMBOLS = str.maketrans(
     {
@@ -62,10 +62,10 @@ def unwrapped(text: str) -> str:
     r"""The stated answer: the last box, else what follows "answer is", without dollars and full stop."""
     # A lone surrogate would make the search for a box fail.
     text = text.encode(errors="replace").decode().strip()
-    if boxed := answers.boxes(text):
-        text = boxed[-1]
-    elif stated := list(statements.STATED.finditer(text)):
-        text = stated[-1]["answer"]
+    if (boxed := last_box(text, bool)) is not None:
+        text = boxed
+    elif (value := stated(text, bool)) is not None:
+        text = value
     text = re.sub(r"^\\[(\[](.*)\\[)\]]$", r"\1", text.strip(), flags=re.DOTALL)
     text = re.sub(r"^\*\*(.*)\*\*$", r"\1", text.strip(), flags=re.DOTALL)
     text = re.sub(r"^(\$+)([^$]*[^$\\])\1(?!\d)", r"\2", text.strip())

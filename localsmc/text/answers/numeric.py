@@ -1,0 +1,50 @@
+r"""The one number that an answer gives: 42 of `42 apples`, 7 of `3 + 4 = 7`, 10 of "10 because 3 + 4 = 7"."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+from localsmc.text.answers.answer import LONGEST
+from localsmc.text.answers.clause import clause
+from localsmc.text.answers.latex import spelled
+from localsmc.text.answers.units import joined, value
+
+_NUMBER = re.compile(
+    r"[+-]? ?(?:\d+ ?\\frac\{\d+\}\{\d+\}|\d+ \d+/\d+|\\frac\{ *[+-]?\d+ *\}\{ *\d+ *\}"
+    r"|(?:\d+\.?\d*|\.\d+)(?: ?/ ?\d+)?)"
+)
+_FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)")
+"""The number is part of a larger expression: 5e-3, x2, 10^6, 3:30."""
+_OPERATOR = re.compile(r"[+\-*/^(\\]")
+
+
+def number(answer: str) -> Fraction | None:
+    """The only number of an answer, its unit ignored; None if there is none, or more than one.
+
+    Of a calculation it is the value, after the last equals sign. A calculation that only gives the reason for
+    a number is left out.
+    """
+    if len(answer) > LONGEST:
+        return None
+    text = spelled(answer)
+    found = _alone(text)
+    if found is None and (read := clause(text, 0)) is not None and read.value != text:
+        found = _alone(read.value)
+    return found
+
+
+def _alone(text: str) -> Fraction | None:
+    *left, right = joined(text).split("=")
+    is_aside = bool(left) and right.count(")") > right.count("(")  # 10 (3 + 4 = 7)
+    if is_aside or any(_states_something_else(side) for side in left):
+        return None
+    bare = right.replace("^\\circ", "")
+    found = _NUMBER.findall(re.sub(r"\^\s*\{?[23]\}?", "", bare))  # cm^2
+    return value(found[0]) if len(found) == 1 and not _FORMULA.search(bare) else None
+
+
+def _states_something_else(side: str) -> bool:
+    """Whether numbers before an equals sign are not joined by operators, as in "10 because 3 + 4 = 7"."""
+    between = re.split(r"\d[\d.,]*", side)[1:-1]
+    return any(not _OPERATOR.search(part) for part in between) or bool(re.search(r"\d[^+\-*/^]*[;,] ", side))
