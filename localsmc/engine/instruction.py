@@ -40,6 +40,9 @@ def settings_of_task(model: Model, settings: Settings) -> Settings:
 
 
 def expects_answer(model: Model, instruction: str | None, settings: Settings) -> bool:
-    """Whether a completion without an answer is worth a remark."""
+    """Whether it is worth a remark if no completion has an answer.
+
+    After the neutral request a text such as "The capital of France is Paris." is an answer in itself.
+    """
     has_form = settings.is_restricted or settings.examples is not None
-    return has_form or instruction is not None or model.source.defaults.boxes_unasked
+    return has_form or instruction == instructions.BOXED or model.source.defaults.boxes_unasked

@@ -1016,7 +1016,8 @@ def test_the_instruction_fits_the_problem(cli, general, problem, arguments, adde
     ("problem", "arguments", "has_line"),
     [
         (HAIKU, [], False),
-        (PROBLEM, [], True),
+        (PROBLEM, [], False),
+        (PROBLEM, ["--box", "on"], True),
         (HAIKU, ["--box", "on"], True),
         (PROBLEM, ["--box", "off"], False),
         (HAIKU, ["--select", "majority"], True),

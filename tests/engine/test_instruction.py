@@ -113,7 +113,8 @@ def test_settings_without_effect_are_refused(settings, message):
 
 
 def test_what_expects_an_answer(general):
-    assert expects_answer(general, NEUTRAL, Settings())
+    assert expects_answer(general, BOXED, Settings())
+    assert not expects_answer(general, NEUTRAL, Settings())
     assert not expects_answer(general, None, Settings())
     assert expects_answer(general, None, Settings(grammar=LINE))
     assert expects_answer(general, None, replace(Settings(), json_schema="{}"))
