@@ -167,7 +167,7 @@ _NAME = 14
 """Minimum width of a name in a column; in narrower windows, names move to separate lines."""
 
 
-_MAIN = ("missing", "accuracy", "cost", "differences", "models", "answers", "traces", "shares")
+_MAIN = ("missing", "accuracy", "sources", "cost", "differences", "models", "answers", "traces", "shares")
 """Tables that are shown without `--all`."""
 
 

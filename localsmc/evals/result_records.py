@@ -136,6 +136,19 @@ class ResultRecord:
         chosen = choose(selector, drawn.completions, np.random.default_rng(0), drawn.kind)
         return {} if chosen is None else {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
 
+    def fallback(self, selector: str) -> float:
+        """The probability that the answer under a selector is a fallback; as for `outcome`."""
+        drawn = self.drawn
+        if drawn is None:
+            return 0.0
+        if selector == drawn.select or drawn.total <= 0:
+            return float(drawn.source == "fallback")
+        if selector == "draw":
+            weights = (one.weight for one in drawn.completions if one.source == "fallback")
+            return sum(weights) / drawn.total
+        chosen = choose(selector, drawn.completions, np.random.default_rng(0), drawn.kind)
+        return float(chosen is not None and chosen.source == "fallback")
+
     def _expected(self, drawn: Generated) -> dict[str, float]:
         found: dict[str, float] = {}
         for completion in drawn.completions:

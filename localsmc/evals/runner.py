@@ -348,8 +348,8 @@ class _TaskSession:
         verdict = _verdict(result, gold, verdicts)
         correct = None if verdict in ("ungraded", "grader-failed") else verdict == "right"
         return {
-            "answer": result.answer, "correct": correct, "verdict": verdict, "error": error,
-            "verdicts": verdicts,
+            "answer": result.answer, "source": result.source, "correct": correct, "verdict": verdict,
+            "error": error, "verdicts": verdicts,
         }  # fmt: skip
 
 

@@ -25,14 +25,16 @@ COLUMNS = (
     Column("truncated", "truncated", table.percent_or_none),
     Column("grader_failed", "grader failed", table.percent_or_none),
     Column("failed", "failed", table.percent_or_none),
+    Column("fallback", "fallback", table.percent_or_none),
     Column("times_seconds", "seconds ×", table.figure),
 )
 
 NOTE = (
     "The unit is the problem. Intervals are Wilson's for one seed; for several seeds and for expected draws,"
     " they come from 2,000 bootstrap resamples of the problem means. Everything that is not right counts as"
-    " wrong; the columns from no answer to failed give the reasons. An expected draw is the total weight of"
-    " the right answers; it is shown if the run used another selector."
+    " wrong; the columns from no answer to failed give the reasons. A fallback is the last"
+    " number of a text that states no answer, which numeric tasks take for one. An expected draw is the total"
+    " weight of the right answers; it is shown if the run used another selector."
 )
 
 
@@ -59,6 +61,7 @@ def _row(scored: ScoredGroup, costs: Costs) -> tuple[Any, ...]:
         None if estimate is None else estimate[0],
         None if estimate is None else estimate[1:],
         *verdicts,
+        scored.fallback,
         costs.ratio(group, "seconds"),
     )
 

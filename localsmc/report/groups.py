@@ -88,7 +88,9 @@ class ResultGroup:
     def scored(self, selector: str) -> ScoredGroup:
         """The group under one selector."""
         outcomes = {(line.problem, line.seed): line.outcome(selector) for line in self.graded}
-        return ScoredGroup(group=self, selector=selector, outcomes=outcomes)
+        is_numeric = any(line.drawn is not None and line.drawn.kind == "numeric" for line in self.graded)
+        fallback = float(np.mean([line.fallback(selector) for line in self.graded])) if is_numeric else None
+        return ScoredGroup(group=self, selector=selector, outcomes=outcomes, fallback=fallback)
 
     def by_selector(self) -> Iterator[ScoredGroup]:
         """The group under each of its selectors."""
@@ -97,11 +99,15 @@ class ResultGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class ScoredGroup:
-    """A group under a selector: the probability of each verdict, by problem and seed."""
+    """A group under a selector: the probability of each verdict, by problem and seed.
+
+    `fallback` is the share of answers that are fallbacks; None if the task has none.
+    """
 
     group: ResultGroup
     selector: str
     outcomes: dict[tuple[str, int], dict[str, float]]
+    fallback: float | None = None
 
     @property
     def label(self) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 
 from localsmc.errors import RunError
 from localsmc.evals.run_folder import MAKE, RunRecord, read_run
-from localsmc.report import accuracy, agreement, calibration, differences, evidence_variance, trace_tables
+from localsmc.report import (
+    accuracy,
+    agreement,
+    answer_sources,
+    calibration,
+    differences,
+    evidence_variance,
+    trace_tables,
+)  # fmt: skip
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
 from localsmc.report.groups import ResultGroup, grouped
@@ -84,6 +92,7 @@ class Report:
         candidates = [
             agreement.missing(self.runs),
             accuracy.accuracy(groups, self.costs),
+            answer_sources.answer_sources(groups),
             self.costs.table(groups),
             differences.between_methods(groups, self.against),
             differences.between_models(groups),

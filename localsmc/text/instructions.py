@@ -3,5 +3,5 @@
 BOXED = "Reason step by step, and put your final answer within \\boxed{}."
 """The usual one of benchmarks in mathematics; models trained on such problems follow it."""
 
-NEUTRAL = 'Think step by step, and end with "Answer:" and the final answer.'
-"""For problems of any kind; models that never saw a box follow it more often."""
+NEUTRAL = 'Work it out step by step, and end with "The answer is" and the final answer.'
+"""For problems of any kind; a small model follows it more often (docs/results/instructions.md)."""

@@ -12,7 +12,8 @@ MARKS = {"<think>": "</think>", "<thinking>": "</thinking>", "<thought>": "</tho
 """Opening tag to closing tag of a reasoning block."""
 
 _CLOSINGS = frozenset(MARKS.values())
-_TAG = re.compile("|".join(map(re.escape, (*MARKS, *MARKS.values()))))
+_TAGS = (*MARKS, *MARKS.values())
+_TAG = re.compile("|".join(map(re.escape, _TAGS)))
 
 
 class TextPart(NamedTuple):
@@ -49,6 +50,8 @@ def _split(text: str, closing: str) -> tuple[list[TextPart], str]:
     """The parts of a completion, and the closing tag of the block that is open at its end."""
     found: list[TextPart] = []
     start = 0
+    if not any(tag in text for tag in _TAGS):
+        return [TextPart(text, bool(closing))] if text else [], closing
     for tag in _TAG.finditer(text):
         is_orphan = not closing and tag[0] in _CLOSINGS
         if (closing and tag[0] != closing) or (is_orphan and text[tag.start() - 1 : tag.start()] == "`"):

@@ -25,16 +25,16 @@ from localsmc.evals.runner import Evaluation, Plan
 from localsmc.evals.tasks import Item, Task, user_task
 from localsmc.methods.spec import parse_method
 from localsmc.numerics.statistics import wilson
-from localsmc.text import answers
+from localsmc.text import answers, instructions
 from localsmc.text.chat_template import instructed
 from localsmc_models.error_boundary import run
 
 WORDINGS: dict[str, str | None] = {
     "none": None,
-    "boxed": "Reason step by step, and put your final answer within \\boxed{}.",
+    "boxed": instructions.BOXED,
     "answer-line": 'Give your final answer on the last line, after "Answer:".',
     "steps-answer": 'Think step by step, and end with "Answer:" and the final answer.',
-    "the-answer-is": 'Work it out step by step, and end with "The answer is" and the final answer.',
+    "the-answer-is": instructions.NEUTRAL,
 }
 """The name of each wording and its text, None for the bare problem."""
 
@@ -78,12 +78,16 @@ def tallies(lines: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str], Tally]:
         for line in lines:
             tally = found.setdefault((line["task"], line["method"]), Tally())
             for completion in line["result"]["completions"] if line["result"] else ():
-                answer, n = answers.extract(completion["text"]), completion["count"]
-                is_right = answer is not None and grader.grade(answer, line["gold"]).verdict == "right"
+                n, is_cut = completion["count"], completion["finish_reason"] == "length"
+                # What is stated only: the last number of a text is no sign that the instruction was followed.
+                found_one = answers.find(completion["text"], "numeric", is_cut=is_cut, with_fallback=False)
+                is_right = (
+                    found_one is not None and grader.grade(found_one.text, line["gold"]).verdict == "right"
+                )
                 tally.texts += n
-                tally.answered += n * (answer is not None)
+                tally.answered += n * (found_one is not None)
                 tally.right += n * is_right
-                tally.cut += n * (completion["finish_reason"] == "length")
+                tally.cut += n * is_cut
                 tally.tokens += n * completion["n_tokens"]
     return found
 

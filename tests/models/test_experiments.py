@@ -1,4 +1,4 @@
-"""The experiments on early stopping and on the growth of cost."""
+"""The experiments on early stopping, on the growth of cost and on wordings of the instruction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from localsmc_models.experiments import cost_growth, early_stopping_savings
+from localsmc_models.experiments import cost_growth, early_stopping_savings, instruction_wordings
 
 # What settling saves
 
@@ -51,3 +51,27 @@ def test_every_curve_is_measured(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert capsys.readouterr().out.count("| in llama.cpp |") == len(cost_growth.CURVES)
     rows = {line["at"]: line["peak_rows"] for line in lines if line["curve"] == "rows"}
     assert rows == {rows: rows for rows in rows}
+
+
+# Wordings of the instruction
+
+
+def test_every_wording_is_a_task_of_one_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = tmp_path / "sums.jsonl"
+    data.write_text('{"question": "What is 17 * 23?", "answer": "391"}\n')
+    arguments = ["tiny", str(tmp_path / "run"), "--data", str(data), "--method", "greedy", "--predict", "80"]
+    instruction_wordings.main([*arguments, "--threads", "1"])
+    rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines() if line.startswith("|")][2:]
+    assert [row[0].removeprefix("| ") for row in rows] == list(instruction_wordings.WORDINGS)
+    lines = [json.loads(line) for line in (tmp_path / "run/results.jsonl").read_text().splitlines()]
+    assert [line["question"] for line in lines] == [
+        "What is 17 * 23?" if wording is None else f"What is 17 * 23?\n\n{wording}"
+        for wording in instruction_wordings.WORDINGS.values()
+    ]
+    assert all(line["result"]["method"]["config"]["instruction"] is None for line in lines)
+    plain = rows[0]
+    assert plain[1:4] + plain[5:6] == ["greedy", "1", "100.0%", "100.0%"]
+    # The same command prints the same table from the folder, without running anything.
+    instruction_wordings.main([*arguments, "--threads", "1"])
+    again = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
+    assert [line.split(" | ") for line in again][2:] == rows

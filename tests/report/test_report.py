@@ -100,6 +100,40 @@ def test_accuracy_is_the_mean_of_the_problems_with_what_went_wrong_beside_it(fol
             assert row["interval"][0] <= row["accuracy"] <= row["interval"][1]
 
 
+def test_sources_of_answers_have_shares_and_grades(tmp_path):
+    made = run_folder.lines(seeds=(0,), models={"m": 0.0})
+    for i, one in enumerate(made):
+        result = one["result"]
+        found = ("boxed", "stated", "concluded", "fallback")[i % 4] if result["answer"] is not None else None
+        for completion in result["completions"]:
+            completion["source"] = None if completion["answer"] is None else found
+        result |= {"source": found, "answer_kind": "numeric"}
+    manifest = run_folder.manifest(seeds=(0,), models={"m": 0.0})
+    told = report([run_folder.write(tmp_path / "sources", made, manifest)])
+    for label in run_folder.METHODS:
+        ours = [one for one in made if one["method"] == label]
+        of_label = {row["source"]: row for row in rows(told, "sources") if row["method"] == label}
+        assert sum(row["share"] for row in of_label.values()) == pytest.approx(1.0)
+        for source, row in of_label.items():
+            wanted = None if source == "none" else source
+            these = [one for one in ours if one["result"]["source"] == wanted]
+            assert row["answers"] == len(these)
+            assert row["share"] == pytest.approx(len(these) / len(ours))
+            assert row["accuracy"] == pytest.approx(np.mean([one["verdict"] == "right" for one in these]))
+        [main] = [
+            row
+            for row in rows(told, "accuracy")
+            if row["method"] == label and row["select"] in ("", "majority")
+        ]
+        n_fallbacks = sum(one["result"]["source"] == "fallback" for one in ours)
+        assert main["fallback"] == pytest.approx(n_fallbacks / len(ours))
+
+
+def test_runs_that_recorded_no_source_have_no_table_of_them(found):
+    assert found.table("sources") is None
+    assert {row["fallback"] for row in rows(found, "accuracy")} == {None}
+
+
 def test_one_seed_has_wilsons_interval_and_mcnemars_test(tmp_path):
     made = run_folder.lines(seeds=(0,), models={"m": 0.0})
     found = report(

@@ -78,10 +78,10 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        GradingRule("math", 1, "math", math_equal.grade, is_slow=True, has_numbers=True),
-        GradingRule("numeric", 1, "numeric", numeric, has_numbers=True),
-        GradingRule("exact", 1, "text", exact),
-        GradingRule("choice", 1, "letter", choice),
+        GradingRule("math", 2, "math", math_equal.grade, is_slow=True, has_numbers=True),
+        GradingRule("numeric", 2, "numeric", numeric, has_numbers=True),
+        GradingRule("exact", 2, "text", exact),
+        GradingRule("choice", 2, "letter", choice),
     )
 }
 """Graders by name."""

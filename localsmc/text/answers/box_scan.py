@@ -14,9 +14,8 @@ LONGEST = 2000
 """Maximum number of bytes in a box; a longer one is not an answer, and is forgotten while it is scanned."""
 
 PLACEHOLDERS = frozenset(
-    b"|answer|final answer|number|...|..|\xe2\x80\xa6|_|__|___|____|\\ldots|\\dots|\\cdots"
-    b"|\\cdot|\\cdot\\cdot\\cdot|\\_|\\_\\_|\\quad|\\phantom|[answer]|<answer>|the answer|your answer"
-    b"|answer here"
+    b"|answer|final answer|number|...|..|\xe2\x80\xa6|_|__|___|____|\\ldots|\\dots|\\cdots|\\cdot"
+    b"|\\cdot\\cdot\\cdot|\\_|\\_\\_|\\quad|\\phantom|[answer]|<answer>|the answer|your answer|answer here"
     b"|your answer here|your final answer|the final answer|insert answer here".split(b"|")
 )
 """What a box holds in a request for an answer, in lower case: such a box is as good as empty."""

@@ -6,54 +6,58 @@ Marked values end with their mark: `**5**`, `$5$`, `\[ 5 \]`, "Paris". Others en
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import NamedTuple
 
 from localsmc.text.answers.answer import LONGEST
-from localsmc.text.answers.languages import LANGUAGES
+from localsmc.text.answers.languages import LANGUAGES, Language
 
 MOST_LINES = 4
 """Maximum number of line ends between a label, such as "Answer:", and its value."""
 
 
+Pattern = re.Pattern[str]
+
+
 class Clause(NamedTuple):
-    """A value, where it ends, and whether its own mark ended it. `is_asked`: it ends in a question mark."""
+    """A value, where it ends, and whether its own mark ended it, quotes or another one.
+
+    `is_asked`: it ends in a question mark.
+    """
 
     value: str
     end: int
     is_closed: bool = False
     is_asked: bool = False
+    is_quoted: bool = False
 
 
 _BULLET = re.compile(r"[-–•*]\s{1,3}(?=\S)")
 _BLANK = re.compile(r"[ \t\r]{0,40}(?:\n[ \t\r>]{0,40}){0,4}")
-_SPACES = re.compile(r"[ \t]*")
 _DISPLAYS = {r"\[": r"\]", "$$": "$$", r"\begin": r"\end"}
-_QUOTES = {
-    "“": "”",
-    "«": "»",
-    "„": "“",
-    "「": "」",
-    "『": "』",
-    '"': '"',
-    "‘": "’",
-    "'": "'",
-    "`": "`",
-    "```": "```",
-}
+_QUOTES = dict(zip(("```", *"“«„「『\"‘'`"), ("```", *"”»“」』\"’'`"), strict=True))
+_DEEPEST = 4
 _BOLD = ("***", "**", "__", "*", "_")
 
 
-def clause(text: str, start: int) -> Clause | None:
-    """The value that begins at `start`, after spaces and line ends; None if there is none."""
-    window = text[start : start + LONGEST + 200]
-    at = _BLANK.match(window).end()  # type: ignore[union-attr]
-    if "\n" in window[:at] and (bullet := _BULLET.match(window, at)):
-        at = bullet.end()
-    for read in (_display, _quoted, _bold):
-        if (found := read(window, at)) is not None:
-            return found._replace(end=start + found.end) if found.value else None
-    found = _plain(window, at)
+def clause(text: str, start: int, language: Language = LANGUAGES[0]) -> Clause | None:
+    """The value that begins at `start`, after spaces and line ends; None if there is none.
+
+    It ends where a clause begins in English or in the given language.
+    """
+    found = _read(text[start : start + LONGEST + 200], 0, _reasons(language))
     return found._replace(end=start + found.end) if found.value else None
+
+
+def _read(window: str, start: int, reasons: Pattern, depth: int = 0) -> Clause:
+    """The value at `start` of a window; an empty one if there is none."""
+    at = _BLANK.match(window, start).end()  # type: ignore[union-attr]
+    if "\n" in window[start:at] and (bullet := _BULLET.match(window, at)):
+        at = bullet.end()
+    found = _display(window, at) or _quoted(window, at, reasons)
+    if found is None and depth < _DEEPEST:
+        found = _bold(window, at, reasons, depth)
+    return _plain(window, at, reasons) if found is None else found
 
 
 # --- marked values ------------------------------------------------------------------------------
@@ -69,7 +73,9 @@ def _display(window: str, at: int) -> Clause | None:
         return Clause("", at)
     end = close + len(_DISPLAYS[opening])
     if opening == r"\begin":
-        close = end = window.find("}", close) + 1 or len(window)
+        close = end = window.find("}", close) + 1
+        if not end:
+            return Clause("", at)
     value = window[begins:close].strip()
     return Clause(value if r"\begin{pm" in value or r"\begin{bm" in value else _last_side(value), end, True)
 
@@ -88,8 +94,8 @@ def _last_side(value: str) -> str:
     return f"{name.strip()} = {side}" if sign and re.fullmatch(r"[a-zA-Z]\w{0,5}", name.strip()) else side
 
 
-def _quoted(window: str, at: int) -> Clause | None:
-    mark = next((mark for mark in ("```", *_QUOTES) if window.startswith(mark, at)), None)
+def _quoted(window: str, at: int, reasons: Pattern) -> Clause | None:
+    mark = next((mark for mark in _QUOTES if window.startswith(mark, at)), None)
     if mark is None:
         return None
     begins = at + len(mark)
@@ -100,53 +106,55 @@ def _quoted(window: str, at: int) -> Clause | None:
     line_end = window.find("\n", begins)
     if close < 0 or (mark != "```" and 0 <= line_end < close):
         # What opens is not closed, or ends a quotation that began before.
-        found = _plain(window, begins)
+        found = _plain(window, begins, reasons)
         return found if found.value else None
     value = window[begins:close].strip()
-    return Clause(value.rstrip(".,").strip(), close + len(mark), True)
+    return Clause(value.rstrip(".,").strip(), close + len(mark), True, is_quoted=True)
 
 
-def _bold(window: str, at: int) -> Clause | None:
+def _bold(window: str, at: int, reasons: Pattern, depth: int) -> Clause | None:
     mark = next((mark for mark in _BOLD if window.startswith(mark, at)), None)
     if mark is None:
         return None
     begins = at + len(mark)
-    after = _BLANK.match(window, begins).end()  # type: ignore[union-attr]
-    if after > begins:
-        # It ends what was bold before: "**Answer:** 5".
-        return clause(window, begins)
     close, line_end = window.find(mark, begins), window.find("\n", begins)
-    if close < 0 or 0 <= line_end < close:
-        return clause(window, begins)
-    inner = clause(window[:close], begins)
-    return Clause("", at) if inner is None else inner._replace(end=close + len(mark), is_closed=True)
+    is_end = window[begins : begins + 1].isspace()  # of what was bold before: "**Answer:** 5"
+    if is_end or close < 0 or 0 <= line_end < close:
+        return _read(window, begins, reasons, depth + 1)
+    inner = _read(window[:close], begins, reasons, depth + 1)
+    return inner._replace(end=close + len(mark), is_closed=True) if inner.value else Clause("", at)
 
 
 # --- values without a mark ----------------------------------------------------------------------
 
-_REASONS = sorted({word for one in LANGUAGES if one.is_spaced for word in one.reasons.split("|")}, key=len)
+_ENGLISH = LANGUAGES[0].reasons
 _UNSPACED = tuple(word for one in LANGUAGES if not one.is_spaced for word in one.reasons.split("|"))
-_CLAUSE = re.compile(
-    rf"(?:{'|'.join(map(re.escape, reversed(_REASONS)))}"
-    r"|as (?:the|it|we|there|this|that|he|she|they|you|i|in|shown|stated|given|required|expected|follows"
-    r"|per|\d)"
-    r"|and (?:the|it|this|that|we|he|she|they|you|so|not|then|i|is|are|there|its|therefore|thus|hence)"
-    r"|or (?:simply|equivalently|approximately|about|in other words)|instead of|rather than|after (?:the"
-    r"|she|he|\w+ing)"
-    r"|i\.e\.|e\.g\.|for (?:the|this|a) (?:question|problem|total)|in the (?:question|problem|text"
-    r"|passage))(?!\w)"
+_CLAUSES = (
+    r"as (?:the|it|we|there|this|that|he|she|they|you|i|in|shown|stated|given|required|expected|follows"
+    r"|per|\d)|and (?:the|it|this|that|we|he|she|they|you|so|not|then|i|is|are|there|its|therefore|thus"
+    r"|hence)"
+    r"|or (?:simply|equivalently|approximately|about|in other words)|instead of|rather than|i\.e\.|e\.g\."
+    r"|after (?:the|she|he|\w+ing)|for (?:the|this|a) (?:question|problem|total)"
+    r"|in the (?:question|problem|text|passage)"
 )
+
+
+@cache
+def _reasons(language: Language) -> Pattern:
+    """What begins another clause, in English and in this language."""
+    words = {*_ENGLISH.split("|"), *(language.reasons.split("|") if language.is_spaced else ())} - {""}
+    either = "|".join(map(re.escape, sorted(words, key=len, reverse=True)))
+    return re.compile(rf"(?:{either}|{_CLAUSES})(?!\w)")
+
+
 _AFTER_COMMA = re.compile(
     r"(?:an?|the|as|who|whose|and|in|on|at|by|for|to|from|after|before|that|this|it|he|she|they|we|you|I"
-    r"|i\.e|e\.g|with"
-    r"|is|are|was|being|right|making|leaving|meaning|meine|der|die|das|den|le|la|les|el|los|il|lo|o|os|de"
-    r"|da|want|und"
-    r"|et|y|e|en|also|donc|luego|quindi|dus|а|что)(?!\w)"
+    r"|i\.e|e\.g|with|is|are|was|being|right|making|leaving|meaning|meine|der|die|das|den|le|la|les|el|los"
+    r"|il|lo|o|os|de|da|want|und|et|y|e|en|also|donc|luego|quindi|dus|а|что)(?!\w)"
 )
 _NUMBER = re.compile(
     r"(?:about |approximately |roughly |around |exactly )?[-+−–]?\s?(?:[$€£¥₹]|\\\$)?\s?(?:\d[\d,.]*\d"
-    r"|\.?\d+)"
-    r"(?:\s?/\s?\d+)?\s?(?:%|\\%|°|[a-zA-Z]+\.?)?(?:\s[a-zA-Z]+\.?){0,4}"
+    r"|\.?\d+)(?:\s?/\s?\d+)?\s?(?:%|\\%|°|[a-zA-Z]+\.?)?(?:\s[a-zA-Z]+\.?){0,4}"
 )
 _LISTED = re.compile(
     r"(?:and |or |& |und |et |y |e )?(?:[-+−]?[$\\]?[$({]?[-+−]?\.?\d|[a-zA-Z]\w? ?=|\\(?:frac|sqrt|\())"
@@ -157,14 +165,14 @@ _ABBREVIATION = re.compile(
 )
 _INITIAL = re.compile(r"(?:^|[\s(])[A-Z]$")
 _DOTTED = re.compile(r"(?:^|[\s(])(?:[^\W\d_]\.)+[^\W\d_]$")
-_CLOSED = re.compile(r"\([A-Za-z]\)|\$[^$]+\$|\\\(.*\\\)")
+_CLOSED = re.compile(r"\([A-Za-z]\)")
 _PROSE = re.compile(r"\((?!mod)[^()]{0,120}?(?:[^\W\d_]{2,}|=)")
 _TAG = re.compile(r"</?[a-zA-Z|]")
 _ENDS = ".!?。！？…"
 _MARKS = '"”»“`」』|'
 
 
-def _plain(window: str, at: int) -> Clause:
+def _plain(window: str, at: int, reasons: Pattern) -> Clause:
     """A value up to the end of its clause, at most to the end of the line."""
     newline = window.find("\n", at)
     line = window[at : newline if newline >= 0 else len(window)]
@@ -175,7 +183,7 @@ def _plain(window: str, at: int) -> Clause:
             i += step
             continue
         char = line[i]
-        if depth == 0 and _ends(line, i):
+        if depth == 0 and _ends(line, i, reasons):
             break
         if char in "([{（" and not _escaped(line, i):
             depth += 1
@@ -211,17 +219,17 @@ def _atom(line: str, i: int) -> int:
     return 0
 
 
-def _ends(line: str, i: int) -> bool:
+def _ends(line: str, i: int, reasons: Pattern) -> bool:
     """Whether the value ends before the character at `i`."""
     char = line[i]
     if char in _ENDS:
         return char != "." or _is_full_stop(line, i)
     if char in ",，、":
-        return _is_comma(line, i, char)
+        return _is_comma(line, i, reasons)
     if char in "*_":
         return i > 0 and line[i - 1] != " " and _is_mark(line, i)
     if char == " ":
-        return i > 0 and _ends_at_space(line, i)
+        return i > 0 and _ends_at_space(line, i, reasons)
     if char in ":：":
         return i > 0 and line[i + 1 : i + 2] in ("", " ", "\t")
     if char == "<":
@@ -229,6 +237,11 @@ def _ends(line: str, i: int) -> bool:
     if char == "[":
         return line.startswith("[/", i)
     return char in ";；" or (char in _MARKS and i > 0) or line.startswith(_UNSPACED, i)
+
+
+def may_go_on(before: str) -> bool:
+    """Whether a full stop after this may belong to a name or an abbreviation: "St", "J", "D"."""
+    return bool(_ABBREVIATION.search(before) or re.search(r"(?:^|[\s(.])[^\W\d_]$", before))
 
 
 def _is_full_stop(line: str, i: int) -> bool:
@@ -258,9 +271,9 @@ def _is_full_stop(line: str, i: int) -> bool:
     return True
 
 
-def _is_comma(line: str, i: int, char: str) -> bool:
+def _is_comma(line: str, i: int, reasons: Pattern) -> bool:
     """Whether a comma ends the value: not in 1,234, in a list or in "Washington, D.C."."""
-    before, after = line[:i], line[i + 1 :]
+    char, before, after = line[i], line[:i], line[i + 1 :]
     if after[:1].isdigit():
         return False
     follows = after.lstrip()
@@ -270,7 +283,7 @@ def _is_comma(line: str, i: int, char: str) -> bool:
         return False
     if _NUMBER.fullmatch(before.strip(" *_$")) or char == "，":
         return True
-    if not follows or _AFTER_COMMA.match(follows) or _CLAUSE.match(follows):
+    if not follows or _AFTER_COMMA.match(follows) or reasons.match(follows):
         # "red, white, and blue" goes on.
         return not re.match(r"(?:and|or|und|et|y|e) \w+[.!]?$", follows) or before.count(",") == 0
     part = re.split(r"[,.;:!?]", follows, maxsplit=1)[0]
@@ -286,10 +299,10 @@ def _is_mark(line: str, i: int) -> bool:
     return not (after.isalnum() or after in "(\\$-" and after) or (run == 2 and not line[i - 1].isalnum())
 
 
-def _ends_at_space(line: str, i: int) -> bool:
+def _ends_at_space(line: str, i: int, reasons: Pattern) -> bool:
     """Whether a new clause, an aside or a dash follows a space."""
     follows = line[i + 1 :]
-    if _CLAUSE.match(follows):
+    if reasons.match(follows):
         return True
     if follows[:1] == "(":
         return bool(_PROSE.match(follows))

@@ -30,14 +30,18 @@ def find(
         return Answer(_shown(boxed, kind), "boxed")
     if (value := stated(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(value, kind), "stated")
-    return fallback(said, kind, is_cut=is_cut) if with_fallback else None
+    return _fallback(said, kind, is_cut) if with_fallback else None
 
 
 def fallback(text: str, kind: AnswerKind, *, is_cut: bool = False) -> Answer | None:
     """The answer of a text that states none: of a numeric one the value of its last equation, else its last
     number. None for other kinds.
     """  # noqa: D205
-    found = last_number(reasoning.reply(text), is_cut=is_cut) if kind == "numeric" else None
+    return _fallback(reasoning.reply(text), kind, is_cut)
+
+
+def _fallback(said: str, kind: AnswerKind, is_cut: bool) -> Answer | None:
+    found = last_number(said, is_cut=is_cut) if kind == "numeric" else None
     return None if found is None else Answer(_shown(found, kind), "fallback")
 
 

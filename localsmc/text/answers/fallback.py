@@ -9,7 +9,7 @@ _AMOUNT = (
 )
 _NUMBER = re.compile(rf"(?:(?<![\w)\].])[-−])?(?<![\w.]){_AMOUNT}")
 _OPENING = r"\s{0,3}[*_$({\\\[\"]{0,4}\s?"
-_VALUE = re.compile(rf"{_OPENING}(?P<number>[-−]?\s?{_AMOUNT})(?!\s?[x+*/×·÷^]\s?[\d(]|\s-\s\d)")
+_VALUE = re.compile(rf"{_OPENING}(?P<number>[-−]?\s?{_AMOUNT})(?![\d.,]*\d|\s?[x+*/×·÷^]\s?[\d(]|\s-\s\d)")
 _FRACTION = re.compile(rf"{_OPENING}(?P<number>[-−]?\s?\\[dt]?frac\{{\d{{1,200}}\}}\{{\d{{1,200}}\}})")
 _DIGIT = re.compile(r"\d")
 

@@ -39,14 +39,14 @@ def same(found: str | None, answer: str, kind: AnswerKind = "any") -> bool:
 
 
 _WORDS = re.compile(r"[^\W\d_](?:[^\W_]|[ .,;:!?'’&/()\"-])*")
-_LETTER = re.compile(r"\(([^\W\d_])\)")
+_LETTER = re.compile(r"\(([^\W\d_])\)|([A-Ja-j])\)(?:[ .:].*)?|\(([A-J])\)[ .:].*")
 
 
 def folded(answer: str) -> str:
     """A text without case, quotes and final punctuation if it is made of words; a formula as it is."""
     text = normalise(answer).strip(" \"'“”‘’«»„`*")
     if found := _LETTER.fullmatch(text):
-        text = found[1]
+        text = found[found.lastindex or 0]
     if not _WORDS.fullmatch(text):
         return text
     return " ".join(text.casefold().split()).strip(" .,;:!?\"'")

@@ -45,12 +45,13 @@ LANGUAGES = (
         "|equal to|becomes|'s|’s",
         denials="not|n't|n’t|never|neither|nor|no longer|hardly",
         linkers="to|of|for|in|from|with|when|after|that|which|we|you|i|he|she|they|on|by|at|as|here|then"
-        "|therefore|thus|now|hence|number|amount|cost|price|value|given|obtained",
+        "|therefore|thus|now|hence|number|amount|cost|price|value|given|obtained|rounded|expressed|written|found"
+        "|set|you're|we're|you'd|so far|if",
         reasons="because|since|given that|due to|thus|therefore|hence|so|but|whereas|although|though|while"
         "|when|if|unless|meaning|according to|based on|not|which|where",
     ),
     Language(
-        answers="antwort",
+        answers="antwort|endantwort",
         results="ergebnis|endergebnis|lösung|summe|gesamtsumme|gesamtzahl",
         options="option|auswahl",
         adjectives="richtige|korrekte|endgültige|finale",
@@ -64,7 +65,7 @@ LANGUAGES = (
         results="résultat|solution|somme|total",
         options="option|proposition",
         adjectives="finale|bonne|correcte|exacte|juste",
-        verbs="est égale à|est égal à|est donc|est|serait|sera|vaut",
+        verbs="est égale à|est égal à|est de|est d'|est donc|est|serait|sera|vaut",
         denials="pas|ne|n'est|n’est",
         linkers="à|a|de|du|des|pour|dans|aux|au|donc",
         reasons="car|parce que|puisque|donc|mais|étant donné",
@@ -100,7 +101,7 @@ LANGUAGES = (
         reasons="porque|pois|já que|uma vez que|dado que|mas",
     ),
     Language(
-        answers="antwoord",
+        answers="antwoord|eindantwoord",
         results="resultaat|oplossing|totaal|som",
         options="optie|keuze",
         adjectives="juiste|goede|definitieve|correcte|finale|uiteindelijke",
@@ -110,7 +111,7 @@ LANGUAGES = (
         reasons="omdat|want|aangezien|maar|niet",
     ),
     Language(
-        answers="svaret|svar|vastaus",
+        answers="svaret|svar|slutsvar|vastaus",
         results="resultatet|resultat|summan|summen|tulos",
         adjectives="rätta|rätt|riktiga|riktige|korrekte|oikea|lopullinen|slutliga|endelige",
         verbs="är|er|blir|bliver|on",
@@ -153,7 +154,7 @@ LANGUAGES = (
         verbs="là|هو|هي|תהיה|היא|הוא|है",
         denials="không phải|không|ليس|ليست|לא|אינה",
         linkers="cho|của|bài|على|عن|לשאלה",
-        reasons="vì|bởi vì|do|لأن|כי|क्योंकि",
+        reasons="vì|bởi vì|لأن|כי|क्योंकि",
     ),
     Language(
         answers="答案|答え|回答|解答|正解|정답|답변|해답|정답은|답",
@@ -170,9 +171,10 @@ LANGUAGES = (
 
 DENIED_ENDS = (
     "ではありません|ではない|じゃない|でない|じゃありません|가 아닙니다|이 아닙니다|아닙니다"
-    "|이 아니다|가 아니다|아니다|아니에요|değil|değildir|नहीं है|नहीं"
+    "|이 아니다|가 아니다|아니다|아니에요|입니까|인가요"
+    "|ですか|ますか|でしょうか|吗|嗎|değil|değildir|नहीं है|नहीं"
 )
-"""What denies a statement behind its value."""
+"""What denies a statement, or asks for it, behind its value."""
 
 COPULAS = (
     "になります|となります|であります|である|でした|です|だった|とする|とします|だ|입니다|이다|이에요|예요|이야|है"
@@ -182,9 +184,7 @@ COPULAS = (
 
 WRONG = (
     "wrong|incorrect|false|previous|other|another|original|initial|old|common|bad|tempting|naive|partial"
-    "|intermediate"
-    "|possible|falsche|falsches|mauvaise|fausse|incorrecta|sbagliata|errada|incorreta|foute|verkeerde"
-    "|неправильный"
-    "|неверный|错误|錯誤|間違った|不正确"
+    "|intermediate|possible|falsche|falsches|mauvaise|fausse|incorrecta|sbagliata|errada|incorreta|foute"
+    "|verkeerde|неправильный|неверный|错误|錯誤|間違った|不正确"
 )
 """Adjectives of an answer that is not the one."""

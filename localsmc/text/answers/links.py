@@ -51,7 +51,7 @@ def _patterns(language: Language) -> _Patterns:
     adjectives, end = _either(language.adjectives), r"(?!\w)" if language.is_spaced else ""
     spaced = r"[ \t]{1,3}" if language.is_spaced else r"[ \t]{0,3}"
     own = rf"(?:{spaced}(?:{adjectives}){end})" if language.adjectives else ""
-    verb = rf"[ \t,]{{0,3}}(?:{_either(language.verbs)})"
+    verb = rf"[ \t,]{{0,3}}(?:{_either(language.verbs)}|=)"
     return _Patterns(
         phrase=re.compile(
             rf"(?<!\w)(?:(?:{_ARTICLES}|{adjectives}|{_either(WRONG)})[ \t_\-]{{0,3}}"
@@ -82,7 +82,8 @@ def link(lower: str, cue: Cue) -> Link | None:
     i = 1 if rest.startswith("s") and cue.language.is_spaced else 0
     i = patterns.own.match(rest, i).end()  # type: ignore[union-attr]
     found = _labelled(rest, i, before) or _joined(rest, i, patterns, cue.language)
-    if found is None and _VERB_LAST.match(rest, i):
+    is_inverted = not cue.language.answers.startswith("answer") and _VERB_FIRST.search(before)
+    if found is None and (is_inverted or _VERB_LAST.match(rest, i)):
         found = Link("label", i)
     return found and found._replace(start=cue.end + found.start)
 
@@ -102,8 +103,13 @@ def phrase(before: str, language: Language) -> tuple[str, str]:
     return before[:at], before[at:]
 
 
+_VERB_FIRST = re.compile(
+    r"(?<!\w)(?:ist|lautet|wäre|beträgt|is|är|blir|er)(?: (?:also|daher|somit|dus|daarom|derfor|därför))?"
+    r"(?: (?:die|das|unsere|het|ons|de|det|richtige|korrekte|endgültige|juiste|rätta))* $"
+)
+"""A verb before its noun, as in German after "therefore"."""
 _VERB_LAST = re.compile(
-    rf"[ \t]{{1,3}}(?=[*_$\"]{{0,3}}[-−]?\d[\d.,]{{0,20}}[ *_$\"]{{0,3}}\w{{0,12}} ?"
+    rf"[ \t]{{1,3}}(?=[*_$\"]{{0,3}}[-−]?(?:\d[\d.,]{{0,20}}[ *_$\"]{{0,3}}\w{{0,12}} ?|[a-j](?=['’]))"
     rf"(?:{_either(COPULAS)})(?!\w))"
 )
 """A number with its verb behind it, as in Turkish and Hindi."""
@@ -156,7 +162,9 @@ def _joined(rest: str, i: int, patterns: _Patterns, language: Language) -> Link 
 _QUOTATION = re.compile(
     r"(?<=[\s(])(?:\"[^\"\n]{1,120}\"|“[^”\n]{1,120}”|'[^'\n]{1,120}'|‘[^’\n]{1,120}’)(?!\w)"
 )
-_VALUE = re.compile(r"[ \t:]{0,3}(?:[*_$\"“`(\\\[{-]{0,4}\d|\$|\\|\*\*|[\"“`(]|[a-j](?![\w'’]))")
+_VALUE = re.compile(
+    r"[ \t:]{0,3}(?:[*_$\"“`(\\\[{-]{0,4}\d|\$|\\|\*\*|[\"“`(]|[a-z]\w{0,3} ?=|[a-j](?![\w'’]))"
+)
 
 
 def _verbs(rest: str, start: int, end: int, patterns: _Patterns) -> list[int]:
@@ -171,7 +179,7 @@ def _after_verb(rest: str, i: int, patterns: _Patterns) -> Link | None:
     if verb is None:
         return None
     denial = patterns.denial.match(rest, verb.end())
-    if denial is None:
+    if denial is None or re.match(r"\W{0,3}(?:\n|$)", rest[denial.end() :]):  # "La respuesta es no."
         return Link("sentence", verb.end())
     but = re.match(
         r"[^.!?;\n]{1,60}?,? (?:but|sondern|mais|sino|ma|mas|maar|а)(?: rather| instead)? ",

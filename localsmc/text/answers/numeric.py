@@ -36,7 +36,8 @@ def number(answer: str) -> Fraction | None:
 
 def _alone(text: str) -> Fraction | None:
     *left, right = joined(text).split("=")
-    if any(_states_something_else(side) for side in left):
+    is_aside = bool(left) and right.count(")") > right.count("(")  # 10 (3 + 4 = 7)
+    if is_aside or any(_states_something_else(side) for side in left):
         return None
     bare = right.replace("^\\circ", "")
     found = _NUMBER.findall(re.sub(r"\^\s*\{?[23]\}?", "", bare))  # cm^2

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from localsmc.text.answers.answer import LONGEST
-from localsmc.text.answers.clause import Clause, clause
+from localsmc.text.answers.clause import Clause, clause, may_go_on
 from localsmc.text.answers.cues import Cue, cues
 from localsmc.text.answers.languages import COPULAS, DENIED_ENDS, WRONG
 from localsmc.text.answers.links import Link, before_noun, link, phrase
@@ -46,15 +46,26 @@ def stated(text: str, accepts: Accepts, *, is_cut: bool = False) -> str | None:
     return None
 
 
+_NEXT = re.compile(r"\W{1,4}(?P<first>\w+)\W+(?P<second>\w+)?(?P<more>\W)?")
+_SURE = re.compile(r"(?:because|since|so|therefore|thus|which|weil|denn|car|porque|perché|omdat|потому)$")
+
+
 def touches_end(text: str, end: int, is_closed: bool) -> bool:
-    """Whether a cut text may go on in the value that ends at `end`: after `12` and `12.`, not `Paris.`."""
-    if is_closed:
+    """Whether a cut text may go on in the value that ends at `end`: after `12`, `12.`, `12 an`, not `Paris.`.
+
+    What follows the value decides where it ends, and must itself be whole: a line end, a full stop, or words.
+    """
+    tail = text[end : end + 80].lstrip("*_\"'”»)`")
+    if is_closed or tail.startswith(("\n", "。", "！", "!", "</answer", "</final", "[/")) or len(tail) > 60:
         return False
-    tail = text[end : end + 40]
-    if len(tail) == 40 or "\n" in tail:
-        return False
-    left = tail.strip(" \t*_$\"'")
-    return not left or (left in (".", ",", "(", "-") and (left != "." or text[end - 1].isdigit()))
+    if tail[:1] == ".":
+        is_last = not tail[1:].strip(" \t*_$\"'")
+        return is_last and (text[end - 1].isdigit() or may_go_on(text[max(0, end - 20) : end]))
+    following = _NEXT.match(tail)
+    if following is None:
+        return "\n" not in tail
+    is_whole = following["second"] is not None and following["more"] is not None
+    return not (is_whole or "\n" in tail or _SURE.match(following["first"].lower()))
 
 
 def _is_last(text: str, found: _Statement) -> bool:
@@ -70,75 +81,62 @@ def _is_last(text: str, found: _Statement) -> bool:
 _SKIPPED = re.compile(r"[ \t:=：,，、]{0,6}")
 _ADVERBS = (
     r"(?:therefore|thus|then|hence|simply|just|indeed|actually|clearly|obviously|definitely|probably"
-    r"|most likely|likely"
-    r"|now|also|still|only|in fact|of course|currently|again|surely|certainly|always|exactly|precisely"
-    r"|finally|overall)"
-    r"(?!\w)[ ,:]{1,3}"
+    r"|most likely|likely|now|also|still|only|in fact|of course|currently|again|surely|certainly|always"
+    r"|exactly|precisely|finally|overall)(?!\w)[ ,:]{1,3}"
 )
 _APPROXIMATELY = (
     r"(?:about|approximately|roughly|around|nearly|a total of|in total|equal to|given by|that|it is|it's"
-    r"|they are|there are"
-    r"|environ|aproximadamente|ungefähr|etwa|circa|ca\.|≈|~)[ :]{0,2}(?=[*_$\"“(\\]{0,3}[-−]?\.?\d|[$\\])"
+    r"|they are|there are|environ|aproximadamente|ungefähr|etwa|circa|ca\.|≈"
+    r"|~)[ :]{0,2}(?=[*_$\"“(\\]{0,3}[-−]?\.?\d|[$\\])"
 )
 _LETTERED = (
     r"(?:(?:the|la|le|die|das|der|el|il|a|o|l'|de) )?(?:option|choice|answer|letter|alternative|opción"
-    r"|opcion|opção|opzione|optie"
-    r"|lettre|letra|lettera|buchstabe|вариант|选项|選項|选"
-    r"|選択肢)[ ]{0,2}(?=[(\"“*$`]{0,3}[a-j][)\]\"”.*$`]{0,3}(?:[ ,.;:)。，]|$))"
-    r"|(?:la|le|die|el|il|a) (?=[(\"“*$`]{0,3}[b-j][)\"”*$`]{0,3}(?:[ ,.;:)]|$))"
+    r"|opcion|opção|opzione|optie|lettre|letra|lettera|buchstabe|вариант|选项|選項|选"
+    r"|選択肢)[ ]{0,2}(?=[(\"“*$`]{0,3}[a-j][)\]\"”.*$`]{0,3}(?:[ ,.;:)。，]|$))|(?:la|le|die|el|il"
+    r"|a) (?=[(\"“*$`]{0,3}[b-j][)\"”*$`]{0,3}(?:[ ,.;:)]|$))"
 )
 _NUMBERED = r"(?:the )?(?:number|value)[ ]{1,2}(?=[*_$]{0,3}[-−]?\d)"
 _HEDGE = re.compile(rf"[ \t]{{0,3}}(?:{_ADVERBS}|{_APPROXIMATELY}|{_LETTERED}|{_NUMBERED})", re.MULTILINE)
 
 _PROSE = re.compile(
     r"(?:that|to|in|on|by|based|found|given|obtained|correct|incorrect|wrong|clear|simple|obvious|unknown"
-    r"|not|what|how"
-    r"|whether|if|because|when|where|why|below|above|as|so|also|it|this|these|the same|supposed|expected"
-    r"|required|needed"
-    r"|usually|going|close|closer|greater|more|less|larger|smaller|higher|lower|between|somewhere|either|we"
-    r"|you|he|she"
-    r"|they|always|never|only|same|dependent|determined|calculated|computed|derived|written|expressed|shown"
-    r"|provided|stated"
-    r"|reached|represented|rounded|at|over|under|up to|for|of|with|from|different|important|easy|hard"
-    r"|difficult"
-    r"|straightforward|likely|possible|impossible|ready|here|unclear|uncertain|undetermined|your"
-    r"|an? (?:number|integer|value"
-    r"|single|bit|good|positive|real|whole|matter|simple|combination|function)|the (?:following|one"
-    r"|number of|sum of|value of"
-    r"|result of|total of|difference|product of)|i (?:[a-z]|'m)|nicht|dass|que|che|dat|чтобы)(?!\w)"
+    r"|not|what|how|whether|if|because|when|where|why|below|above|as|so|also|it|this|these|the same"
+    r"|supposed|expected|required|needed|usually|going|close|closer|greater|more|less|larger|smaller|higher"
+    r"|lower|between|somewhere|either|we|you|he|she|they|always|never|only|same|nowhere|near|dependent"
+    r"|determined|calculated|computed|derived|written|expressed|shown|provided|stated|reached|represented"
+    r"|rounded|at|over|under|up to|for|of|with|from|different|important|easy|hard|difficult|straightforward"
+    r"|likely|possible|impossible|ready|here|unclear|uncertain|undetermined|your|an? (?:number|integer"
+    r"|value|single|bit|good|positive|real|whole|matter|simple|combination|function)|the (?:following|one"
+    r"|number of|sum of|value of|result of|total of|difference|product of)|i (?:[a-z]|'m)|nicht|dass|que"
+    r"|che|dat|чтобы)(?!\w)"
 )
 """What no value begins with in a sentence about the answer."""
 _LABEL_PROSE = re.compile(
     r"(?:to (?:find|solve|determine|calculate|answer|get|figure|do|compute)|let|let's|first|we|if|since"
-    r"|because|step|here"
-    r"|in this|as an ai|i (?:think|am|don|can|will|would|have|need)|what|how|why|based on|according|start"
-    r"|now|next|then"
-    r"|yes or no|your|write|put|question|explanation|this (?:is|question|problem)|the (?:problem|question"
-    r"|following)|use"
-    r"|given that|given the|for (?:the|this|each))(?!\w)"
+    r"|because|step|here|in this|as an ai|i (?:think|am|don|can|will|would|have|need)|what|how|why|based on"
+    r"|according|start|now|next|then|yes or no|your|write|put|question|explanation|this (?:is|question"
+    r"|problem)|the (?:problem|question|following)|use|given that|given the|for (?:the|this|each))(?!\w)"
 )
 """What no value begins with after a label: worked solutions do."""
 _AGAIN = re.compile(r"(?<!\w)(?:answer|antwort|réponse|respuesta|risposta|resposta|ответ)(?!\w)|答案|정답")
 _BLANKS = re.compile(
     r"[\[<{(]?(?:\.{2,}|…|_{2,}|\?+|your .{0,20}answer.{0,10}|(?:final |the )?answer(?: here)?"
-    r"|insert .{0,30})[\]>})]?"
+    r"|insert .{0,30}|number|letter|value|result|option)[\]>})]?"
 )
 
 _UNFINISHED_BOX = re.compile(r"\\(?:b(?:ox?)?|f(?:b(?:ox?)?|r(?:a(?:m(?:e(?:b(?:ox?)?)?)?)?)?)?)?$")
 
 _DENIED = re.compile(
     r"(?:n['’]t|\bnot|\bnever|\bdoubt|\bcannot)(?: (?:think|believe|say|saying|sure|true|certain|mean|claim"
-    r"|know|agree"
-    r"|possible|correct|likely|the|case|be|yet|really|convinced))*(?: (?:that|if|whether))? $"
-    r"|\b(?:false|untrue|incorrect|wrong|impossible|unlikely|doubtful|nicht wahr|falsch)(?:,? (?:that"
-    r"|dass))? $"
+    r"|know|agree|possible|correct|likely|the|case|be|yet|really|convinced))*(?: (?:that|if|whether))? $"
+    r"|\b(?:false|incorrect|wrong) to (?:say|think|claim|conclude|assume|believe)(?: that)? $|\b(?:false"
+    r"|untrue|incorrect|wrong|impossible|unlikely|doubtful|nicht wahr|falsch)(?:,? (?:that|dass))? $"
 )
 _SUPPOSED = re.compile(
     r"(?<!\w)(?:if|whether|unless|until|suppose|supposing|assume|assumes|assuming|imagine|pretend|let's say"
-    r"|let us say"
-    r"|(?:check|verify|ensure|make sure|hope|hoping|wish)(?: that)?|once|what if|wenn|falls|ob|angenommen"
-    r"|si|se|als|indien"
-    r"|om|если|jeśli|jika|nếu)(?: (?:that|then|we say|say|dass|que|che))? $|如果$|假设$|假設$|是否$|もし$"
+    r"|let us say|(?:check|verify|ensure|make sure|hope|hoping|wish)(?: that)?|once|what if|wenn|falls|ob"
+    r"|angenommen|si|se|als|indien|om|если|jeśli|jika|nếu)(?: (?:that|then|we say|say|dass|que|che))? $|如果$"
+    r"|假设$|假設$|是否$|もし$"
 )
 
 
@@ -152,12 +150,12 @@ def _forward(text: str, lower: str, cue: Cue) -> _Statement | None:
     start = _SKIPPED.match(lower, found.start).end()  # type: ignore[union-attr]
     while (hedge := _HEDGE.match(lower, start)) and hedge.end() > start:
         start = hedge.end()
-    read = clause(text, start)
+    read = clause(text, start, cue.language)
     if read is not None and text[read.end : read.end + 1] in (":", "：") and _PROSE.match(read.value.lower()):
-        read = clause(text, read.end + 1)  # "The answer is as follows: 5"
+        read = clause(text, read.end + 1, cue.language)  # "The answer is as follows: 5"
     if read is None or read.is_asked:
         return None
-    value = without_copula(read.value)
+    value = without_copula(_unquoted(read.value))
     if value is None or not _is_value(value, cue, found, read):
         return None
     return _Statement(value, read.end, read.is_closed)
@@ -170,9 +168,16 @@ def _is_about(lower: str, cue: Cue, found: Link) -> bool:
     outside, own = phrase(before_noun(lower, cue), cue.language)
     if re.search(rf"(?<!\w)(?:{WRONG})(?!\w)", own):
         return False
-    if cue.kind == "option" and not any(word in own for word in cue.language.adjectives.split("|")[:12]):
+    own += lower[cue.end : found.start]
+    if cue.kind == "option" and not any(word in own for word in cue.language.adjectives.split("|")[:10]):
         return False
     return not _DENIED.search(outside) and not _SUPPOSED.search(outside)
+
+
+def _unquoted(value: str) -> str:
+    """A value without the quotation mark that ends a sentence around it."""
+    is_open = len(re.findall(r"['’](?!\w)", value)) == 1 and not re.search(r"(?<!\w)['‘]", value)
+    return value.rstrip("'’") if is_open else value
 
 
 def without_copula(value: str) -> str | None:
@@ -212,6 +217,8 @@ def _is_value(value: str, cue: Cue, found: Link, read: Clause) -> bool:
     if not read.is_closed and len(value) > 150 and "\\" not in value:
         return False
     prose = _PROSE if found.kind == "sentence" else _LABEL_PROSE
+    if read.is_quoted:
+        return True
     is_letter = bool(re.fullmatch(r"[(\[]?[A-Za-z][)\]]?", value.strip("*_\"' ")))
     return is_letter or not (prose.match(lower) or len(value.split()) > 20)
 
@@ -228,11 +235,10 @@ _CALCULATED = re.compile(r"[-+−*_]{0,3}[$€£¥(\\{\[]{0,3}\.?\d|[$\\(]|[a-zA
 
 _SUBJECT = re.compile(
     r"(?:^|[\s(:])(?P<value>\*{0,2}(?:[-−]?[$€£]?\d[\d,]*(?:\.\d+)?(?:/\d+)?%?(?: [a-z]{2,12}){0,2}?"
-    r"|(?-i:\(?[A-J]\))|(?-i:[A-J])"
-    r"|\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|\"[^\"\n]{1,80}\"|“[^”\n]{1,80}”)\*{0,2})"
-    r" (?:is|are|was|would be|must be|should be|will be) (?:therefore |thus |then |indeed |clearly )?(?:the"
-    r"|our|my|your)"
-    r"(?: (?:final|correct|right|best|only|true|exact|correct and final))* $",
+    r"|(?-i:\(?[A-J]\))|(?-i:[A-J])|\$[^$\n]{1,80}\$|\\\([^\n]{1,80}?\\\)|\"[^\"\n]{1,80}\""
+    r"|“[^”\n]{1,80}”)\*{0,2}) (?:is|are|was|would be|must be|should be|will be) (?:therefore |thus |then "
+    r"|indeed |clearly )?(?:the|our|my|your)(?: (?:final|correct|right|best|only|true|exact"
+    r"|correct and final))* $",
     re.IGNORECASE,
 )
 _RIGHT = re.compile(
@@ -256,11 +262,11 @@ def _backward(text: str, cue: Cue, lower: str) -> _Statement | None:
             _LETTER.match(text, cue.end) if _CHOSEN.search(before) else None
         )
         if right:
-            return _Statement(right["value"], right.end(), right.re is _RIGHT)
+            return _Statement(right["value"], right.end(), False)
     found = _SUBJECT.search(before)
     if found is None or text[cue.end : cue.end + 2].strip(" *")[:1] == "?":
         return None
     subject = before[: found.start("value")].lower()
     if _DENIED.search(subject) or _SUPPOSED.search(subject) or re.search(r"\b(?:is|are|was)\s*$", subject):
         return None
-    return _Statement(found["value"].strip("*"), cue.end, True)
+    return _Statement(found["value"].strip("*"), cue.end, False)
