@@ -137,6 +137,7 @@ def test_the_command_ends_with_one_sentence(index, tmp_path):
 def test_continuous_integration_fetches_the_models():
     """Without them the tests of real models would skip there."""
     script = (Path(__file__).parents[2] / ".ci/run").read_text()
-    fetching, testing = script.index("fetch_models.py"), script.index("&& pytest")
-    assert script.index("export LOCALSMC_TEST_MODELS") < fetching < testing
+    steps = ("fetch_models.py", "export LOCALSMC_TEST_MODELS=", "&& pytest")
+    assert [script.count(step) for step in steps] == [1, 1, 1]
+    assert sorted(steps, key=script.index) == list(steps)
     assert all(len(model.sha256) == 64 for model in MODELS.values())

@@ -36,7 +36,7 @@ def sure(tokens, leads, near_tie):
     scope="session",
 )
 def test_a_greedy_text_is_that_of_llama_cpp_python(golden, real_name, real_model, real_reference):
-    settings = Settings(n_predict=N_TOKENS, n_threads=1, instruct=False, raw=real_name == "gemma")
+    settings = Settings(n_predict=N_TOKENS, n_threads=1, box="off", conclude="off", raw=real_name == "gemma")
     method = real_model.method("greedy")
     with localsmc.start(real_model, golden["problem"], method=method, settings=settings) as solving:
         for _ in solving:

@@ -12,7 +12,7 @@ from localsmc.lm.interface import common_prefix
 
 MESSAGES = ("Name a large city.", "In which country is it?", "Which planet is the largest?")
 N_TOKENS = 20
-SETTINGS = Settings(n_predict=N_TOKENS, seed=1, n_threads=1, instruct=False)
+SETTINGS = Settings(n_predict=N_TOKENS, seed=1, n_threads=1, box="off", conclude="off")
 
 
 def turn(conversation, text):

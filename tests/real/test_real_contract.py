@@ -1,4 +1,7 @@
-"""The contract suite of tests/contract/ on the real models; the tolerances are in support/real_words.py."""
+"""The contract suite of tests/contract/ on the real models; the tolerances are in support/real_words.py.
+
+Left out is what does not depend on the model: batches and copies that are refused.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +13,10 @@ from test_contract import (  # noqa: F401 - collected here again, with the fixtu
     PROMPT,
     feed,
     test_a_batch_says_what_one_by_one_says,
-    test_a_copy_onto_a_used_sequence_is_refused,
     test_a_fork_goes_on_like_a_fresh_prefill,
-    test_a_full_memory_raises_and_changes_nothing,
     test_a_kept_prompt_goes_on_like_a_fresh_prefill,
     test_a_prompt_at_once_says_what_token_by_token_says,
     test_a_slot_that_was_freed_starts_clean,
-    test_batches_that_break_a_rule_are_refused,
     test_cutting_back_restores_or_refuses,
     test_sequences_keep_the_same_book_as_the_memory,
     test_stale_logits_are_caught,

@@ -11,19 +11,19 @@ import localsmc
 from localsmc import METHODS, Settings
 
 QUESTION = "Name three colors."
-SETTINGS = Settings(n_predict=10, seed=3, n_threads=1, instruct=False)
+SETTINGS = Settings(n_predict=8, seed=3, n_threads=1, box="off", conclude="off")
 
 OPTIONS = {
-    "power-smc": {"particles": 4, "ramp": 8},
-    "power-mh": {"particles": 2, "steps": 3, "block": 8},
+    "power-smc": {"particles": 3, "ramp": 4},
+    "power-mh": {"particles": 2, "steps": 3, "block": 4},
     "power-tempering": {"particles": 2, "steps": 3},
-    "sample": {"particles": 4},
+    "sample": {"particles": 3},
     "greedy": {},
-    "best-of-n": {"particles": 4},
-    "self-consistency": {"particles": 4},
+    "best-of-n": {"particles": 3},
+    "self-consistency": {"particles": 3},
     "speculative": {"particles": 2},
     "cascade": {"particles": 2},
-    "draft-smc": {"particles": 4, "ramp": 8},
+    "draft-smc": {"particles": 3, "ramp": 4},
     "ssr": {"particles": 2, "pool": "none", "words": "tiny", "step_tokens": 8},
 }
 """Small settings of each method."""
