@@ -55,16 +55,30 @@ def load_options(options: LoadingOptions) -> LoadOptions:
 
 
 def _chat_template(options: LoadingOptions) -> str | None:
-    """The name of a template of llama.cpp, or the text of a Jinja template."""
-    from localsmc.llama import builtin_templates
+    """The name of a template of llama.cpp, or the text of a Jinja template; raises ConfigError."""
+    if options.chat_template is None:
+        return None
+    try:
+        return _named_template(options.chat_template)
+    except ConfigError as error:
+        if is_typed("chat_template"):
+            raise
+        source = origin(click.get_current_context(), "chat_template")
+        raise ConfigError(f"{source}: {error}", hint=error.hint) from None
+
+
+def _named_template(given: str) -> str:
+    from localsmc.llama import builtin_templates, check_template
     from localsmc.text.chat_template import check_jinja, is_jinja
 
-    given = options.chat_template
-    if given is None or is_jinja(given) or given in builtin_templates():
-        return given
+    if not given:
+        raise ConfigError("`--chat-template` is empty", hint="give a name or a file, or remove it")
     path = expand_user(given)
-    if not path.exists() and not path.suffix and os.sep not in given:
-        return given  # no name either, which LoadOptions refuses
+    is_file = path.exists() or os.sep in given or path.suffix[1:].isalpha()
+    is_name = given in builtin_templates() or not is_file
+    if is_jinja(given) or is_name:
+        check_template(given)
+        return given
     text = file_text(given, "the chat template", "--chat-template")
     check_jinja(text, f"`{given}`")
     return text

@@ -58,7 +58,9 @@ def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: 
         return settings.n_ctx
     models, needed = models_of(model, method), method.kv_demand
     n_reserved = conclusion.n_reserved(model, settings)
-    wanted = cells_for(needed, needed.texts, n_prompt, n_tokens + n_reserved)
+    # Texts are concluded after the run, when the method's own prompts are gone.
+    n_more = max(0, n_reserved - needed.beside)
+    wanted = cells_for(needed, needed.texts, n_prompt, n_tokens + n_more)
     # RAM has other users; of a GPU everything but a margin is used.
     left = {"": MEMORY_SHARE * host.available().free}
     left |= {gpu.name: float(gpu.free - gpu_offload.MARGIN) for one in models for gpu in one.llama.gpus}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.binding import build_info
-from localsmc.llama.builtin_templates import builtin_templates
+from localsmc.llama.builtin_templates import builtin_templates, check_template
 from localsmc.llama.context import LlamaContext, open_context
 from localsmc.llama.devices import Device, can_offload, default_threads, devices, gpus_in_use
 from localsmc.llama.grammar_masks import LlamaGrammar, json_schema_to_gbnf
@@ -41,6 +41,7 @@ __all__ = [
     "build_info",
     "builtin_templates",
     "can_offload",
+    "check_template",
     "default_threads",
     "devices",
     "gpus_in_use",

@@ -74,6 +74,8 @@ def without_times(out):
 MISTAKES = [
     (["x", "--chat-template", "chatmll"], 2, "no chat template is called `chatmll`", "did you mean `chatml`"),
     (["x", "--chat-template", "nope"], 2, "no chat template is called `nope`", "choose from: "),
+    (["x", "--chat-template", "phi4.5"], 2, "no chat template is called `phi4.5`", "did you mean `phi4`"),
+    (["x", "--chat-template", ""], 2, "`--chat-template` is empty", "a name or a file"),
     (["x", "--chat-template", "/no/such.jinja"], 2, "the file `/no/such.jinja` cannot be read", "text file"),
     (["x", "--chat-template", "/"], 2, "`/` is a folder", "the file that holds the chat template"),
     (["x", "--chat-template", "{problem}"], 2, "is not a Jinja template", "chat_template.jinja"),
@@ -1087,6 +1089,14 @@ def test_a_chat_template_by_name_or_as_text(cli, random_llama, tmp_path, monkeyp
     assert "is a base model" not in err
     config = json.loads(out)["method"]["config"]
     assert config["chat_template"] == (JINJA if "user" in prompt else "vicuna")
+
+
+def test_a_wrong_chat_template_of_the_environment_is_named_as_such(cli, monkeypatch):
+    monkeypatch.setenv("LLAMA_ARG_CHAT_TEMPLATE", "chatmll")
+    code, out, err = cli("solve", "x", *SMALL)
+    assert (code, out) == (2, "")
+    assert "the environment variable `LLAMA_ARG_CHAT_TEMPLATE`: no chat template is called `chatmll`" in err
+    assert "did you mean `chatml`?" in err
 
 
 def test_a_chat_template_whose_tokens_the_model_lacks_is_a_warning(cli, random_llama):

@@ -166,7 +166,7 @@ def test_verdicts_and_a_problem_that_fails(tmp_path):
         tmp_path / "cut",
         plan(
             tasks=(custom(Item(problem_id="cut", question="Compute 7 + 8.", gold="15")),),
-            methods=(parse_method("greedy"),), seeds=(0,), settings=Settings(n_predict=2),
+            methods=(parse_method("greedy"),), seeds=(0,), settings=Settings(n_predict=2, conclude="off"),
         ),
     )  # fmt: skip
     assert (cut["verdict"], cut["answer"], cut["correct"]) == ("truncated", None, False)
