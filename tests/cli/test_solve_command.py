@@ -80,7 +80,7 @@ MISTAKES = [
     (["x", "--chat-template", "/"], 2, "`/` is a folder", "the file that holds the chat template"),
     (["x", "--chat-template", "{problem}"], 2, "is not a Jinja template", "chat_template.jinja"),
     (["x", "--chat-template", "{{{{ x"], 2, "the chat template is not a Jinja template: line 1", "correct"),
-    (["x", "--raw", "--chat-template", "chatml"], 2, "`--chat-template` has no effect", "remove one"),
+    (["x", "--raw", "--chat-template", "chatml"], 2, "`--chat-template` has no effect", "remove `--raw` or"),
     (["x", "--special"], 2, "`special` works with `raw` only", "add `--raw`"),
     (["x", "--box", "maybe"], 2, "'maybe' is not `on`, `off` or `auto`", "--help"),
     (["x", "--grammar", "/no/such file"], 2, "the file `/no/such file` cannot be read", "text file"),
@@ -1148,7 +1148,7 @@ def test_help_names_options_and_defaults(cli):
     for default in (
         f"[default: {card.ramp} with the embedded model, else 100]",
         f"[default: {card.n_predict} with the embedded model, else 1024]",
-        "[default: depends on the method; power-smc: 16]",
+        "[default: by method; power-smc: 16]",
         f"[default: depends on the method; power-smc: {card.alpha:g} with the embedded model, else 2]",
         "[default: power-smc]",
     ):

@@ -197,7 +197,14 @@ def test_nothing_left_is_no_cells():
 
 def plan(n_predict=1024, settings=None, **options):
     method = from_options(METHODS["power-smc"], options)
-    return context_plan.plan_context(header(), n_predict, [method], settings or Settings())
+    settings = Settings(conclude="off") if settings is None else replace(settings, conclude="off")
+    return context_plan.plan_context(header(), n_predict, [method], settings)
+
+
+def test_cells_are_planned_to_conclude_a_completion():
+    method = from_options(METHODS["power-smc"], {"particles": 1})
+    asked = context_plan.plan_context(header(), 1000, [method], Settings(conclude="on"))
+    assert asked.n_ctx >= 1024 + 1000 + context_plan.CONCLUSION_GUESS
 
 
 def test_cells_are_planned_for_particles_and_tokens():
