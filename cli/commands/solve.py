@@ -236,7 +236,10 @@ def _run(desk: _JobContext, spec: MethodSpec) -> Attempt:
     _status(desk.panel, "reading the prompt")
     method = model.method(spec.name, **spec.options)
     settings = replace(job.settings, select=spec.select)
-    with start(model, job.problem, method=method, settings=settings) as solving:
+    interrupts = desk.session.interrupts
+    with start(
+        model, job.problem, method=method, settings=settings, is_stopped=lambda: interrupts.is_requested
+    ) as solving:
         desk.until_printed.enter_context(desk.session.interrupts.gentle())
         print_setup(desk.session.output, solving, desk.printed_notices)
         result, outcome = follow(solving, desk.trace, desk.panel, desk.session.interrupts)

@@ -288,8 +288,8 @@ limit_options = together(
         type=click.Choice(("auto", "on", "off")),
         rare=True,
         help="Ask each completion that states no answer for one, after the run; it is read greedily, in at"
-        " most 32 tokens, and changes no weight.  [default: auto = on for eval, and if --select is majority"
-        " or distinct]",
+        " most 32 tokens, and changes no weight.  [default: auto = on in eval, and for problems if a vote"
+        " selects]",
     ),
     _limits(
         "--budget",

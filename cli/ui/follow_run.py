@@ -34,6 +34,8 @@ def follow(
 def _outcome(solving: Generation) -> str:
     if solving.was_cut:
         return "budget"
+    if solving.was_stopped:
+        return "interrupted"
     if solving.run is not None and solving.run.is_decided:
         return "decided"
     return "done" if solving.run is not None and solving.run.is_done else "interrupted"

@@ -48,8 +48,12 @@ class CompletionReader:
 
     def _concluded(self, tokens: TokenIds) -> Answer | None:
         content = self.conclusions.of(tokens)
-        found = None if content is None else answers.find(f"\\boxed{{{content}}}", self.kind)
+        found = None if content is None else self._boxed(content)
         return None if found is None else found._replace(source="concluded")
+
+    def _boxed(self, content: str) -> Answer | None:
+        # A box whose line ends within a brace holds no answer, and a guess at its last number is none.
+        return answers.find(f"\\boxed{{{content}}}", self.kind, with_fallback=False)
 
     def _fallback(self, tokens: TokenIds) -> Answer | None:
         if self._settings.is_restricted:

@@ -9,7 +9,9 @@ Layout    the texts are ordered by their tokens, and all that fit are read in on
           completions without an answer are set aside while the run does not need them: such a text only takes
           the request and its answer. The others are decoded again, after the prompt. llama.cpp rounds one row
           and many rows differently, so an answer whose tokens are nearly tied can depend on which of the two
-          happened; the same run gives the same answers.
+          happened. Slots set aside also move later tokens of the run to other cells, which rounds
+          differently: with the same seed a run without conclusions has the same distribution, but single
+          tokens can differ. The same run always gives the same texts and answers.
 Cost      the tokens of the requests, of the answers, and of texts that are decoded again; counted in
           `ConclusionUsage`, apart from those of the run.
 """
@@ -40,6 +42,9 @@ REQUEST = "Final answer: \\boxed{"
 MAX_TOKENS = 32
 """The longest answer, in tokens."""
 
+PORTION = 512
+"""Tokens of texts decoded between two checks for a time limit or Ctrl-C."""
+
 
 def resolved(settings: Settings, method: Method, problem: str) -> Settings:
     """The settings with `conclude` on or off: "auto" is on if a selector votes on a problem's answers."""
@@ -61,8 +66,8 @@ def n_reserved(model: Model, settings: Settings) -> int:
     """Tokens that a completion needs in the context to be concluded: the request and its answer."""
     if settings.conclude != "on":
         return 0
-    longest = max(reasoning.MARKS.values(), key=len)
-    return len(request_tokens(model, longest)) + MAX_TOKENS
+    requests = (request_tokens(model, tag) for tag in reasoning.MARKS.values())
+    return max(map(len, requests)) + MAX_TOKENS
 
 
 class UnansweredText(NamedTuple):
@@ -94,17 +99,18 @@ def conclude(
     """Ask for the answers of completions, with the slots of their run, which is over.
 
     A text that is too long for the context is left out. `check` is called before each batch; it may raise to
-    stop. Afterwards the slots are invalid.
+    stop. The slots' counters stay those of the run; the slots themselves are invalid afterwards.
     """
     began, decoding_before = time.perf_counter(), slots.model.decode_seconds
-    before = slots.rows, slots.decode_calls, slots.peak_rows, slots.peak_cells
+    before = slots.counts
     ordered = sorted(texts, key=lambda text: text.asked.tolist())
-    held, rest = _take_back(slots, ordered)
-    found = _read(slots, held, check) if held else {}
+    try:
+        held, rest = _take_back(slots, ordered)
+        found = _read(slots, held, check) if held else {}
+        n_prompt, rows, calls = 0, slots.rows - before.rows, slots.decode_calls - before.decode_calls
+    finally:
+        slots.counts = before
     n_read = len(held)
-    n_prompt, rows, calls = 0, slots.rows - before[0], slots.decode_calls - before[1]
-    # What the run itself cost stays as it was.
-    slots.rows, slots.decode_calls, slots.peak_rows, slots.peak_cells = before
     for group in _groups(slots.model, len(prompt), rest):
         fresh = KVSlots(slots.model, max(len(text.asked) for text in group) + MAX_TOKENS)
         root, _ = fresh.prefill(prompt, check)
@@ -152,6 +158,7 @@ def _take_back(
         # Tokens of a stop string, or of a completion that continued, have to be forgotten.
         can_continue = n_shared == slots.lengths(np.array([slot]))[0] or slots.model.can_forget
         has_cells = slots.cells_used + n_more + n_needed <= slots.model.n_cells
+        has_cells = has_cells and len(text.asked) + MAX_TOKENS <= slots.n_each
         # Completions can share a slot: all but the last of them fork it.
         is_last = not n_users[slot]
         if not can_continue or not has_cells or not (is_last or slots.has_free_slot):
@@ -187,10 +194,13 @@ def _read(slots: KVSlots, texts: Sequence[HeldText], check: Callable[[], None]) 
     """What the model puts in the boxes of texts, by completion; without those that stay open or empty."""
     model, held = slots.model, np.array([slot for slot, _ in texts])
     written, answers = [b""] * len(texts), dict[bytes, str]()
-    check()
     lengths = slots.lengths(held).tolist()
     blocks = [text.asked[n:].astype(np.int64) for (_, text), n in zip(texts, lengths, strict=True)]
-    logits = slots.decode_blocks(held, blocks, last_only=True)
+    rows = []
+    for part in _portions(list(map(len, blocks))):
+        check()
+        rows.append(slots.decode_blocks(held[part], blocks[part], last_only=True).copy())
+    logits = np.concatenate(rows)
     left = np.arange(len(texts))
     for n_left in range(MAX_TOKENS - 1, -1, -1):
         tokens = logits.argmax(axis=1)
@@ -207,6 +217,17 @@ def _read(slots: KVSlots, texts: Sequence[HeldText], check: Callable[[], None]) 
         check()
         logits = slots.decode(held[left], tokens)
     return answers
+
+
+def _portions(sizes: Sequence[int]) -> Iterator[slice]:
+    """Slices of texts of these numbers of tokens: up to PORTION tokens in each, and one text at least."""
+    first, n_tokens = 0, 0
+    for i, size in enumerate(sizes):
+        if i > first and n_tokens + size > PORTION:
+            yield slice(first, i)
+            first, n_tokens = i, 0
+        n_tokens += size
+    yield slice(first, len(sizes))
 
 
 def in_box(written: bytes) -> str | None:

@@ -38,7 +38,7 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
     n_reserved = conclusion.n_reserved(model, settings)
     if settings.n_ctx:
-        length = min(length, settings.n_ctx - n_reserved)
+        length = min(length, settings.n_ctx - max(0, n_reserved - needed.beside))
     room = min(length - n_prompt - needed.beside, trained - n_prompt - n_reserved)
     if room < 1:
         others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""

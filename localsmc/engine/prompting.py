@@ -104,7 +104,8 @@ def _parts(model: Model, problem: str, settings: Settings, instruction: str | No
         return [(problem, settings.special)]
     if llama.chat_template is None or settings.raw:
         if examples is not None:
-            return [(_plain(problem, settings, examples), settings.special)]
+            asked = chat_template.instructed(problem, instruction)
+            return [(_plain(asked, settings, examples), settings.special)]
         messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier)
         # A base model continues the text: not even a newline is added.
         return [("\n\n".join(message["content"] for message in messages), False)]

@@ -17,7 +17,7 @@ import numpy as np
 from localsmc.engine import conclusion, context_size, instruction, output_format, prompting, usage
 from localsmc.engine.beginnings import beginnings
 from localsmc.engine.completion_reader import CompletionReader
-from localsmc.engine.conclusion import UnansweredText
+from localsmc.engine.conclusion import Conclusions, UnansweredText
 from localsmc.engine.load import Model
 from localsmc.engine.prompting import ModelPrompts, Prompt
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
@@ -39,7 +39,10 @@ class _Interrupted(Exception):
 
 
 class Generation:
-    """A problem being solved: iterate its steps, ask for its result at any time, close it."""
+    """A problem being solved: iterate its steps, ask for its result at any time, close it.
+
+    `was_cut` and `was_stopped` say whether the budget ran out, or the caller stopped it, before all was done.
+    """
 
     def __init__(
         self,
@@ -77,8 +80,7 @@ class Generation:
                 f"--predict {asked} is lowered to {self.n_tokens}: {texts} must fit in"
                 f" {len(self.prompt) + least * self.n_tokens} tokens"
             )
-        self.was_cut = False
-        self._is_concluded = False
+        self.was_cut = self.was_stopped = self._is_concluded = False
         self._endings: tuple[int, list[WeightedText]] | None = None
         stops = prompting.stop_strings(model, settings)
         self.stop = StopRule(model.llama.pieces, stops, settings.stop_at_box)
@@ -218,12 +220,18 @@ class Generation:
             for ending in self.endings()
             if ending.finish_reason != "cancelled" and self.reader.stated(ending.tokens) is None
         ]
+        began, decoding_before = time.perf_counter(), self.run.decode_seconds
         try:
             self.reader.conclusions = conclusion.conclude(
                 self.run.sequences, self.prompt, unanswered, self._check
             )
         except _Interrupted:
             self.was_cut = self._has_timed_out()
+            self.was_stopped = not self.was_cut
+            self.reader.conclusions = Conclusions(
+                seconds=time.perf_counter() - began,
+                decode_seconds=self.run.decode_seconds - decoding_before,
+            )
 
     @property
     def expects_answer(self) -> bool:
@@ -345,13 +353,20 @@ class Generation:
 
 
 def start(
-    model: Model, problem: str, *, method: Method | None = None, settings: Settings | None = None
+    model: Model,
+    problem: str,
+    *,
+    method: Method | None = None,
+    settings: Settings | None = None,
+    is_stopped: Callable[[], bool] = lambda: False,
 ) -> Generation:
     """Start solving a problem: the prompt is decoded, no token is sampled yet.
 
-    Raises ConfigError, PromptTooLong, ContextError or a SequenceError of llama.cpp's context.
+    `is_stopped` can end it while the prompt is decoded or completions are concluded. Raises ConfigError,
+    PromptTooLong, ContextError or a SequenceError of llama.cpp's context.
     """
-    return Generation(model, problem, method, Settings() if settings is None else settings)
+    settings = Settings() if settings is None else settings
+    return Generation(model, problem, method, settings, is_stopped=is_stopped)
 
 
 def solve(

@@ -218,7 +218,9 @@ class _TaskSession:
         self._settings = settings_of_task(model, settings)
         if plan.settings.conclude == "auto":
             is_graded = any(item.gold is not None for item in task.items)
-            self._settings = replace(self._settings, conclude="on" if is_graded else "off")
+            self._settings = replace(
+                self._settings, conclude="on" if is_graded and not plan.settings.is_restricted else "off"
+            )
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()

@@ -5,13 +5,14 @@ generated before it stay shared. Methods and particles use only slots allocated 
 sequence ids. Independent of weights and of text.
 
 A slot can be set aside instead of released: it keeps its tokens until its cells or its sequence are needed,
-the oldest first. Slots set aside do not count as used: what fits is the same with and without them.
+the oldest first. Slots set aside do not count as used: what fits is the same with and without them. But later
+tokens lie in other cells, and llama.cpp's rounding depends on that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,16 @@ from localsmc.lm.interface import LanguageModel, TokenIds
 from localsmc.lm.shared_beginning import decode_prompt
 from localsmc.numerics.log_math import Floats, Ints
 from localsmc.numerics.tempered_logits import TemperedLogits
+
+
+class SlotCounts(NamedTuple):
+    """What the decodes of slots have cost so far."""
+
+    forks: int = 0
+    rows: int = 0
+    decode_calls: int = 0
+    peak_rows: int = 0
+    peak_cells: int = 0
 
 
 class KVSlots:
@@ -36,6 +47,8 @@ class KVSlots:
         self.n_pinned = 0
         """Number of slots that stay as they are because they are forked later."""
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
+        self.n_each = n_tokens
+        """The most tokens that a slot can hold after the prompt."""
         self._n_prompt = self.prompt_rows = self.n_cached = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
         self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
@@ -83,6 +96,15 @@ class KVSlots:
     def no_token_allowed(self, logits: Floats) -> NDArray[np.bool_]:
         """(R,) True where a grammar allows no next token."""
         return np.zeros(len(logits), dtype=np.bool_) if self._grammar is None else no_token_allowed(logits)
+
+    @property
+    def counts(self) -> SlotCounts:
+        """The counters; setting them goes back to earlier ones."""
+        return SlotCounts(self.forks, self.rows, self.decode_calls, self.peak_rows, self.peak_cells)
+
+    @counts.setter
+    def counts(self, earlier: SlotCounts) -> None:
+        self.forks, self.rows, self.decode_calls, self.peak_rows, self.peak_cells = earlier
 
     @property
     def cells_used(self) -> int:

@@ -148,8 +148,39 @@ def test_a_check_that_raises_stops_before_the_next_batch():
     def check():
         raise KeyError("stop")
 
+    before = run.sequences.counts
     with pytest.raises(KeyError):
         conclude(run.sequences, np.array(PROMPT, dtype=np.int32), texts, check)
+    assert run.sequences.counts == before
+
+
+def test_the_counters_of_a_run_do_not_count_conclusions():
+    """Two texts that differ in their last token share a slot, which is forked for one of them."""
+    n_forks, plain_fork = 0, KVSlots.fork
+
+    def fork(*arguments, **options):
+        nonlocal n_forks
+        n_forks += 1
+        return plain_fork(*arguments, **options)
+
+    for seed in range(8):
+        run = finished(
+            Sample(particles=8), toy(), RandomSampler(np.random.default_rng(seed)), n_concluding=40
+        )
+        texts = [UnansweredText(ending.tokens, asked(ending.tokens)) for ending in run.endings()]
+        before = run.sequences.counts
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(KVSlots, "fork", fork)
+            conclude(run.sequences, np.array(PROMPT, dtype=np.int32), texts, lambda: None)
+        assert run.sequences.counts == before
+    assert n_forks
+
+
+def test_texts_are_decoded_in_portions():
+    assert [*conclusion._portions([5, 600, 5, 500, 8, 504])] == [
+        slice(0, 1), slice(1, 2), slice(2, 4), slice(4, 6),
+    ]  # fmt: skip
+    assert [*conclusion._portions([1])] == [slice(0, 1)]
 
 
 def test_a_text_too_long_for_the_context_is_left_out():
@@ -334,6 +365,48 @@ def test_the_context_has_room_for_the_request(embedded):
             settings=settings(conclude="on", n_ctx=256),
         )
     assert n_prompt < 256
+
+
+def test_every_request_fits_in_what_is_reserved(embedded):
+    reserved = conclusion.n_reserved(embedded, settings(conclude="on"))
+    for tag in ("", *reasoning.MARKS.values()):
+        assert len(conclusion.request_tokens(embedded, tag)) + MAX_TOKENS <= reserved
+
+
+@pytest.mark.parametrize("stop", ["budget", "caller"])
+def test_an_interrupted_conclusion_leaves_the_run_as_it_was(embedded, stop):
+    asked_to_stop = False
+    method = embedded.method("sample", particles=8)
+    given = settings(conclude="on", budget=3600.0 if stop == "budget" else None)
+    with localsmc.start(
+        embedded, PROBLEM, method=method, settings=given, is_stopped=lambda: asked_to_stop
+    ) as solving:
+        for _ in solving:
+            if solving.run.is_done:
+                before = solving.result()
+                asked_to_stop = stop == "caller"
+                if stop == "budget":
+                    solving._began -= 4000
+        after = solving.result()
+    assert (solving.was_cut, solving.was_stopped) == (stop == "budget", stop == "caller")
+    assert after.completions == before.completions
+    assert after.usage.rows == before.usage.rows
+    assert after.usage.concluded is None
+    assert after.usage.seconds.sample == pytest.approx(before.usage.seconds.sample, abs=1e-3)
+
+
+def test_a_box_that_ends_within_a_brace_is_no_answer(embedded):
+    with localsmc.start(
+        embedded, PROBLEM, method=Greedy(), settings=settings(conclude="on", n_predict=3)
+    ) as solving:
+        solving.reader.kind = "numeric"
+        for _ in solving:
+            pass
+        (ending,) = solving.endings()
+        for content, answer in (("\\frac{1}{2", None), ("5", "5"), ("5 pens", "5 pens"), ("pens", None)):
+            solving.reader.conclusions.texts = {ending.tokens.tobytes(): content}
+            found = solving.reader._concluded(ending.tokens)
+            assert (None if found is None else found.text) == answer
 
 
 def test_a_stop_string_is_not_part_of_the_text_that_is_concluded(embedded):

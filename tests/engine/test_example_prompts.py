@@ -14,8 +14,10 @@ from localsmc.engine.settings import Settings
 from localsmc.engine.solve import solve, start
 from localsmc.errors import ConfigError, PromptTooLong, TaskError
 from localsmc.methods import DraftSMC, Greedy, Speculative
+from localsmc.store.model_source import ModelDefaults
 from localsmc.text.chat_template import ChatTemplate
 from localsmc.text.examples import STOPS, Examples, Pair
+from localsmc.text.instructions import BOXED
 
 PAIRS = (
     Pair("Mia has 3 apples and picks 4. How many has she?", "She has 3 + 4 = 7 apples. The answer is 7."),
@@ -47,6 +49,14 @@ def test_without_a_template_they_have_the_plain_form(embedded, monkeypatch, is_r
     with start(embedded, "3?", method=Greedy(), settings=replace(settings, n_predict=4)) as solving:
         assert solving.stop.strings == ("!", *STOPS)
         assert solving.result().method.config["stop"] == ["!", *STOPS]
+
+
+def test_box_on_adds_the_instruction_without_a_template_too(embedded, monkeypatch):
+    monkeypatch.setattr(embedded.llama, "chat_template", None)
+    monkeypatch.setattr(embedded, "source", replace(embedded.source, defaults=ModelDefaults()))
+    prompt = build_prompt(embedded, "3?", replace(SHOWN, box="on"))
+    assert prompt.text == f"{PLAIN}Question: 3?\n\n{BOXED}\nAnswer:"
+    assert prompt.instruction == BOXED
 
 
 @pytest.mark.parametrize("is_raw", [True, False])
