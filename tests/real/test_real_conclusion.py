@@ -9,8 +9,8 @@ PROBLEM = "Sam has 12 pens and gives 5 to Ann. How many pens does Sam have left?
 
 
 def solved(model, name, conclude, **changed):
-    options = {"n_predict": 40, "seed": 3, "n_threads": 1, "conclude": conclude, **changed}
-    method = model.method(name, particles=6)
+    options = {"n_predict": 24, "seed": 3, "n_threads": 1, "conclude": conclude, **changed}
+    method = model.method(name, particles=4)
     return localsmc.solve(model, PROBLEM, method=method, settings=localsmc.Settings(**options))
 
 
