@@ -80,6 +80,16 @@ MISTAKES = [
     (["x", "--chat-template", "/"], 2, "`/` is a folder", "the file that holds the chat template"),
     (["x", "--chat-template", "{problem}"], 2, "is not a Jinja template", "chat_template.jinja"),
     (["x", "--chat-template", "{{{{ x"], 2, "the chat template is not a Jinja template: line 1", "correct"),
+    (["x", "--chat-template", "ChatML"], 2, "no chat template is called `ChatML`", "did you mean `chatml`"),
+    (
+        ["x", "--chat-template", "{{{{ raise_exception('no') }}}}"],
+        5,
+        "the given chat template failed: no",
+        "correct or remove `--chat-template`",
+    ),
+    (["x", "--raw", "-rea", "on"], 2, "`--reasoning` has no effect", "remove `--raw` or"),
+    (["--box"], 2, "option '--box' requires an argument", "see `localsmc solve --help`"),
+    (["-f", ""], 2, "the name of the file with the problem is empty"),
     (["x", "--raw", "--chat-template", "chatml"], 2, "`--chat-template` has no effect", "remove `--raw` or"),
     (["x", "--special"], 2, "`special` works with `raw` only", "add `--raw`"),
     (["x", "--box", "maybe"], 2, "'maybe' is not `on`, `off` or `auto`", "--help"),
@@ -1101,7 +1111,8 @@ def test_a_wrong_chat_template_of_the_environment_is_named_as_such(cli, monkeypa
 
 
 def test_a_chat_template_whose_tokens_the_model_lacks_is_a_warning(cli, random_llama):
-    _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml")
+    _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml", "-rea", "on")
+    assert "`--reasoning` has no effect: the chat template has no switch for it" in err
     assert "has no <|im_start|>, <|im_end|>: the model reads these parts of the chat template as plain" in err
     assert "Warning" not in cli("solve", "x", *SMALL, "--chat-template", "chatml")[2]
 
