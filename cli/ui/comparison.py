@@ -65,7 +65,7 @@ def concluded_note(attempts: Sequence[Attempt]) -> str | None:
     ]
     if not labels:
         return None
-    return f"concluded: the texts of {', '.join(labels)} state no answer; asked for one, the model says these"
+    return f"concluded for {', '.join(labels)}: the text states no answer, so the model was asked for one"
 
 
 def comparison_json(problem: str, attempts: Sequence[Attempt]) -> dict[str, Any]:

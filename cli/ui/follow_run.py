@@ -24,7 +24,8 @@ def follow(
         trace.step(step, solving)
         if panel is not None:
             panel.step(step, solving)
-        if interrupts.is_requested:
+        # After the last step it goes on, which tells whether answers were still to be asked for.
+        if interrupts.is_requested and not solving.is_sampled:
             break
     result, outcome = solving.result(), _outcome(solving)
     trace.end(result, outcome)

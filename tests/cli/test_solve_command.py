@@ -16,8 +16,10 @@ from program import PROGRAM
 from renamed_model import renamed
 
 import localsmc_models
+from localsmc.engine.settings import Settings
+from localsmc.engine.solve import start
 from localsmc.errors import ContextFull
-from localsmc.methods import METHODS
+from localsmc.methods import METHODS, Greedy
 from localsmc.methods.base import unused_of
 from localsmc.methods.spec import (
     defaults_of,
@@ -32,7 +34,9 @@ from localsmc.results import AnswerShare
 from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.options import choices
 from localsmc_cli.root import COMMANDS
+from localsmc_cli.ui.follow_run import follow, partial_result
 from localsmc_cli.ui.summary import drawn_line, percent, share_lines
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
 
@@ -648,6 +652,16 @@ def test_several_methods_are_a_table(cli):
     assert rows[0].endswith(" 1.00×")
     assert err.endswith("\nseed 3\n")
     assert err.count("no model is given") == 1
+
+
+def test_the_table_tells_which_answers_were_asked_for(cli):
+    problem = "Tom has 3 apples and buys 4. How many?"
+    command = ["solve", problem, "-t", "1", "-N", "3", "-n", "12", "-s1", *THREE, "--conclude"]
+    _, record, _ = cli(*command, "on", "--json")
+    labels = [one["label"] for one in json.loads(record)["results"] if one["source"] == "concluded"]
+    assert labels
+    assert f"concluded for {', '.join(labels)}: the text states no answer" in cli(*command, "on")[2]
+    assert "concluded for" not in cli(*command, "off")[2]
 
 
 def test_several_methods_are_one_object_and_come_again_from_the_seed(cli):
@@ -1368,6 +1382,23 @@ def fifo(tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)
     return path
+
+
+@pytest.mark.parametrize(("conclude", "outcome"), [("on", "interrupted"), ("off", "done")])
+def test_ctrl_c_in_the_last_step_says_that_answers_were_to_be_asked_for(embedded, conclude, outcome):
+    interrupts = SimpleNamespace(is_requested=False)
+
+    def press(_, solving):
+        interrupts.is_requested = solving.is_sampled
+
+    settings = Settings(n_predict=8, seed=1, n_threads=1, conclude=conclude)
+    with start(
+        embedded, "17 + 4?", method=Greedy(), settings=settings, is_stopped=lambda: interrupts.is_requested
+    ) as solving:
+        result, found = follow(solving, TraceWriter(None), SimpleNamespace(step=press), interrupts)
+        assert found == outcome
+        assert "all 8 steps are done, but " in partial_result(result, is_sampled=solving.is_sampled)
+    assert partial_result(result, is_sampled=False) == "the best result after 8 steps"
 
 
 @posix
