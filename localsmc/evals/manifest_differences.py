@@ -25,14 +25,12 @@ def differences(name: str, was: Any, now: Any) -> list[str]:
             rows = zip(_names(now), was, now, strict=True)
             return [f"{row}: {line}" for row, *both in rows for line in differences(row, *both)]
         was, now = _names(was), _names(now)
+    is_plural = name.endswith("s") and not name.startswith("n_")
     shown = [_shown(value) for value in (now, was)]
     if max(map(len, shown)) > _LONGEST:
-        return [f"{name} differ{'' if name.endswith('s') else 's'}"]
-    return [f"{name} {'are' if name.endswith('s') else 'is'} {shown[0]}, but {_past(name)} {shown[1]}"]
-
-
-def _past(name: str) -> str:
-    return "were" if name.endswith("s") else "was"
+        return [f"{name} {'differ' if is_plural else 'differs'}"]
+    is_, was_ = ("are", "were") if is_plural else ("is", "was")
+    return [f"{name} {is_} {shown[0]}, but {was_} {shown[1]}"]
 
 
 def _is_of_rows(value: Any) -> bool:

@@ -1391,9 +1391,10 @@ def test_ctrl_c_in_the_last_step_says_that_answers_were_to_be_asked_for(embedded
     def press(_, solving):
         interrupts.is_requested = solving.is_sampled
 
+    problem = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"
     settings = Settings(n_predict=8, seed=1, n_threads=1, conclude=conclude)
     with start(
-        embedded, "17 + 4?", method=Greedy(), settings=settings, is_stopped=lambda: interrupts.is_requested
+        embedded, problem, method=Greedy(), settings=settings, is_stopped=lambda: interrupts.is_requested
     ) as solving:
         result, found = follow(solving, TraceWriter(None), SimpleNamespace(step=press), interrupts)
         assert found == outcome

@@ -126,7 +126,7 @@ def test_stopping_loses_the_problem_at_work_only(tmp_path, undisturbed):
     ("changed", "part"),
     [
         ({"seeds": (0,)}, "seeds: seeds are 0, but were "),
-        ({"methods": (parse_method("greedy"),)}, "methods: methods are greedy, but were "),
+        ({"methods": (parse_method("greedy"),)}, "methods: methods differ"),
         ({"tasks": (load_task("tiny", limit=4),)}, "tasks: tiny: n_problems is 4, but was 3"),
         ({"tasks": (load_task("tiny:seed=2", limit=3),)}, "tasks: tasks are tiny:seed=2, but were tiny"),
         ({"settings": replace(plan().settings, n_predict=61)}, "settings: n_predict is 61, but was [0-9]+$"),
