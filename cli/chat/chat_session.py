@@ -181,7 +181,8 @@ class ChatSession:
             output.note(decided_line(result))
         if outcome in ("budget", "interrupted"):
             output.note(
-                f"{'budget reached' if outcome == 'budget' else 'interrupted'}: {partial_result(result)}"
+                f"{'budget reached' if outcome == 'budget' else 'interrupted'}:"
+                f" {partial_result(result, is_sampled=solving.is_sampled)}"
             )
 
     # --- saving ---

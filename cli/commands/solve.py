@@ -20,7 +20,7 @@ from localsmc_cli.inputs.problem_text import read_problem
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.ui.command_session import CommandSession
-from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table
+from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table, concluded_note
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
@@ -251,6 +251,7 @@ def _run(desk: _JobContext, spec: MethodSpec) -> Attempt:
             result=result,
             exchange=exchange(solving, result),
             expects_answer=solving.expects_answer,
+            is_sampled=solving.is_sampled,
             remarks=remarks(result, fills_context=solving.fills_context),
         )
 
@@ -270,12 +271,13 @@ def _print_one(session: CommandSession, attempt: Attempt, job: _Job, *, as_json:
     for remark in attempt.remarks:
         output.note(remark)
     print_timings(output, result)
+    partial = partial_result(result, is_sampled=attempt.is_sampled)
     if outcome == "budget":
-        output.note(f"stopped by the budget of {job.settings.budget:g} s: {partial_result(result)}")
+        output.note(f"stopped by the budget of {job.settings.budget:g} s: {partial}")
     if outcome == "decided":
         output.note(decided_line(result))
     if outcome == "interrupted":
-        output.note(f"interrupted: {partial_result(result)}")
+        output.note(f"interrupted: {partial}")
     return INTERRUPTED if outcome == "interrupted" else 0
 
 
@@ -306,6 +308,8 @@ def _print_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, a
         output.json(comparison_json(job.problem, attempts))
     else:
         output.text(comparison_table(attempts))
+        if concluded := concluded_note(attempts):
+            output.note(concluded)
         output.note(f"seed {job.settings.seed}")
     left_out = [spec.label for spec in job.methods[len(attempts) :]]
     if left_out:

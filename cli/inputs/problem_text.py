@@ -99,6 +99,8 @@ def _stdin_text(*, is_asked_for: bool) -> str:
 
 def file_text(file: str, what: str, option: str) -> str:
     """Read a text file that an option names; raises ConfigError if it is not one."""
+    if not file:
+        raise ConfigError(f"the name of the file with {what} is empty", hint=f"`{option}` takes a text file")
     path = Path(file)
     try:
         return _decoded(expand_user(path).read_bytes(), f"`{path}`", what)

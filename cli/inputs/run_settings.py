@@ -138,9 +138,9 @@ def settings_of(
         box=_box(prompt, raw),
         raw=raw is not None and raw.raw,
         special=raw is not None and raw.special,
-        system=None if prompt is None else prompt.system,
+        system=_system(prompt, raw),
         examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
-        thinking=None if prompt is None else {"on": True, "off": False}.get(prompt.reasoning or ""),
+        thinking=_thinking(prompt, raw),
         n_threads=max(0, context.n_threads or 0),
         n_threads_draft=max(0, draft.n_threads_draft or 0),
         **_with_value(context, sizes),
@@ -154,6 +154,18 @@ def _box(prompt: PromptOptions | None, raw: RawOptions | None) -> Box:
     return cast("Box", "off" if raw is not None and raw.raw and not is_typed("box") else box)
 
 
+def _system(prompt: PromptOptions | None, raw: RawOptions | None) -> str | None:
+    """The system message; one that was not typed gives way to `--raw`."""
+    return None if prompt is None or (raw is not None and raw.raw) else prompt.system
+
+
+def _thinking(prompt: PromptOptions | None, raw: RawOptions | None) -> bool | None:
+    """The switch for reasoning; one that was not typed gives way to `--raw`."""
+    if prompt is None or (raw is not None and raw.raw):
+        return None
+    return {"on": True, "off": False}.get(prompt.reasoning or "")
+
+
 def _examples(file: str) -> Examples:
     from localsmc.engine.example_file import read_examples
 
@@ -164,7 +176,11 @@ def _examples(file: str) -> Examples:
 
 def _check_raw() -> None:
     """Refuse what has no effect on a text that is sent as it is."""
-    for name, what in (("chat_template", "uses no chat template"), ("system", "sends no system message")):
+    for name, what in (
+        ("chat_template", "uses no chat template"),
+        ("reasoning", "uses no chat template"),
+        ("system", "sends no system message"),
+    ):
         if is_typed(name):
             option = "--" + name.replace("_", "-")
             raise ConfigError(

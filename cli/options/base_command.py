@@ -120,6 +120,14 @@ class PlainCommand(click.Command):
     is_configurable = False
     """Whether its options can be set in the configuration."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """See `click.Command.parse_args`; the parser's own errors get the command that they are about."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """See `click.Command.get_params`; adds `--help-all` if the command has rare options."""
         params = super().get_params(ctx)

@@ -34,7 +34,8 @@ class Attempt:
 
     `outcome` is "done", "decided" (stopped early), "budget", "interrupted" or "failed". A failed attempt
     has an `error`, any other one a `result` and its `exchange`; `expects_answer` says whether the model
-    was asked for an answer, and `remarks` are for standard error.
+    was asked for an answer, `is_sampled` whether all of its steps were done, and `remarks` are for standard
+    error.
     """
 
     label: str
@@ -42,6 +43,7 @@ class Attempt:
     result: Result | None = None
     exchange: Exchange | None = None
     expects_answer: bool = True
+    is_sampled: bool = False
     remarks: Sequence[str] = ()
     error: LocalSMCError | None = None
 
@@ -52,6 +54,18 @@ def comparison_table(attempts: Sequence[Attempt]) -> str:
     rows = [_row(attempt, first) for attempt in attempts]
     n_columns = len(_HEADS) if any(row[-1] for row in rows) else len(_HEADS) - 1
     return columns(_HEADS[:n_columns], [row[:n_columns] for row in rows], _NUMBERS)
+
+
+def concluded_note(attempts: Sequence[Attempt]) -> str | None:
+    """A line if answers of the table are not in the texts, but were asked for after them."""
+    labels = [
+        attempt.label
+        for attempt in attempts
+        if attempt.result is not None and attempt.result.source == "concluded"
+    ]
+    if not labels:
+        return None
+    return f"concluded for {', '.join(labels)}: the text states no answer, so the model was asked for one"
 
 
 def comparison_json(problem: str, attempts: Sequence[Attempt]) -> dict[str, Any]:

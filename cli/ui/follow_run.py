@@ -24,7 +24,8 @@ def follow(
         trace.step(step, solving)
         if panel is not None:
             panel.step(step, solving)
-        if interrupts.is_requested:
+        # After the last step it goes on, which tells whether answers were still to be asked for.
+        if interrupts.is_requested and not solving.is_sampled:
             break
     result, outcome = solving.result(), _outcome(solving)
     trace.end(result, outcome)
@@ -41,9 +42,11 @@ def _outcome(solving: Generation) -> str:
     return "done" if solving.run is not None and solving.run.is_done else "interrupted"
 
 
-def partial_result(result: Result) -> str:
-    """A description of the result of a run that was stopped."""
+def partial_result(result: Result, *, is_sampled: bool) -> str:
+    """A description of the result of a run that was stopped; `is_sampled` if all of its steps were done."""
     steps = result.usage.steps
+    if is_sampled:
+        return f"all {steps} steps are done, but completions without an answer were still being asked for one"
     return f"the best result after {steps} steps" if steps else "no token was generated"
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 BOXES_UNASKED = "this model states its answers without being asked: no instruction is added"
+NO_SWITCH = "`--reasoning` has no effect: the chat template has no switch for it"
 
 
 FOR_PROBLEMS = "continues the problem's text; `--examples FILE` shows it how to answer"
@@ -21,11 +22,14 @@ FOR_CHAT = "continues the text of the conversation; `--chat-template NAME|FILE` 
 
 
 def print_form(output: Output, model: Model, settings: Settings, base: str = FOR_PROBLEMS) -> None:
-    """Print that a base model takes no conversation, and that an instruction has no effect on a model."""
+    """Print that a base model takes no conversation, and which settings have no effect on a model."""
     if model.llama.chat_template is None and not settings.raw and settings.examples is None:
         output.note(f"{model.source.path.name} is a base model: it has no chat template and {base}")
     if settings.box == "on" and model.source.defaults.boxes_unasked:
         output.note(BOXES_UNASKED)
+    template = model.llama.chat_template
+    if settings.thinking is not None and template is not None and not template.has_thinking_switch:
+        output.note(NO_SWITCH)
 
 
 def print_offload(output: Output, model: Model) -> None:

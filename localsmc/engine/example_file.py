@@ -14,11 +14,12 @@ ANSWER_FIELDS = ("answer", "gold", "target")
 """Fields of a row, the first one that it has is used."""
 
 
-def read_examples(path: Path) -> Examples:
+def read_examples(path: str | Path) -> Examples:
     """Read pairs from a JSONL, JSON, CSV or Parquet file, and a text from any other.
 
     Raises TaskError for a file of rows and ConfigError for a text that cannot be used.
     """
+    path = Path(path)
     if path.suffix.lower() in READERS:
         rows = read_rows(path, "--examples")
         return Examples(pairs=pairs_of(rows, path, QUESTION_FIELDS, ANSWER_FIELDS))

@@ -71,6 +71,7 @@ class Settings:
         _require_one_of("select", self.select, (None, *SELECTORS))
         _require_one_of("box", self.box, get_args(Box))
         _require_one_of("conclude", self.conclude, CONCLUDE)
+        _require_types(self.stop, self.examples)
         self._refuse_combinations()
         if self.n_predict is not None and self.n_predict != AS_MANY_AS_FIT and self.n_predict < 1:
             raise ConfigError(f"`predict` is {self.n_predict}, but must be at least 1, or -1")
@@ -80,6 +81,14 @@ class Settings:
             raise ConfigError(f"`seed` is {self.seed}, but must not be negative")
 
     def _refuse_combinations(self) -> None:
+        if self.raw and self.system is not None:
+            raise ConfigError(
+                "`raw` sends no system message, so `system` has no effect", hint="remove one of them"
+            )
+        if self.raw and self.thinking is not None:
+            raise ConfigError(
+                "`raw` uses no chat template, so `thinking` has no effect", hint="remove one of them"
+            )
         if self.raw and self.box == "on":
             raise ConfigError("`raw` adds no instruction, so `box` has no effect", hint="remove one of them")
         if self.special and not self.raw:
@@ -94,6 +103,19 @@ class Settings:
                 "`conclude` does not work with a grammar: the request for an answer is outside of it",
                 hint="remove `--conclude`, or the grammar",
             )
+
+
+def _require_types(stop: object, examples: object) -> None:
+    """Refuse what callers easily pass by mistake, and what would fail late or mean something else."""
+    if isinstance(stop, str):
+        raise ConfigError(
+            "`stop` is one text, but must be a tuple of texts", hint=f"write it as stop=({stop!r},)"
+        )
+    if examples is not None and not isinstance(examples, Examples):
+        raise ConfigError(
+            f"`examples` has the type `{type(examples).__name__}`, but must be `Examples`",
+            hint="pass read_examples(FILE), or Examples(pairs=((question, answer), ...))",
+        )
 
 
 def _require_one_of(name: str, value: str | None, choices: Sequence[str | None]) -> None:

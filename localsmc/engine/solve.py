@@ -240,6 +240,11 @@ class Generation:
         return votes or instruction.expects_answer(self.model, self.instruction, self.settings)
 
     @property
+    def is_sampled(self) -> bool:
+        """Whether sampling is over, so that only answers are left to be asked for."""
+        return self.run is not None and self.run.is_done
+
+    @property
     def fills_context(self) -> bool:
         """Whether the token limit is what the context holds, so that a higher one allows no more."""
         asked = self.settings.n_predict or self.model.source.defaults.n_predict

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from localsmc.errors import RunError
 from localsmc.evals.json_fields import read_json
+from localsmc.evals.manifest_differences import differences
 from localsmc.evals.result_records import ResultRecord, result_record
 from localsmc.system.atomic_write import write_whole
 
@@ -90,9 +91,9 @@ class RunFolder:
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
-            if _comparable(found.get(part)) != _comparable(wanted[part]):
+            if lines := differences(part, _comparable(found.get(part)), _comparable(wanted[part])):
                 raise RunError(
-                    f"`{self.path}` was created with different {part}",
+                    f"`{self.path}` was created with different {part}: {'; '.join(lines)}",
                     hint=f"choose another folder with `-o`, or use the {part} in its manifest.json",
                 )
         self.notices = [

@@ -27,7 +27,7 @@ def check_template(given: str) -> None:
     if is_jinja(given):
         check_jinja(given, "the chat template")
     elif given not in builtin_templates():
-        near = get_close_matches(given, builtin_templates(), 1)
+        near = get_close_matches(given.lower(), builtin_templates(), 1)
         names = ", ".join(builtin_templates())
         raise ConfigError(
             f"no chat template is called `{given}`",
@@ -41,6 +41,7 @@ class BuiltInTemplate(Template):
 
     name: str
     source: str = ""
+    has_thinking_switch = False
 
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
         """See `Template.render`."""

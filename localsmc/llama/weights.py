@@ -237,7 +237,9 @@ class LlamaModel:
             return BuiltInTemplate(given)
         stored = C.llama_model_chat_template(self.pointer, None)
         source = given or (stored.decode(errors="replace") if stored else "")
-        return ChatTemplate(source, *map(self._name, ("bos", "eos"))) if source else None
+        if not source:
+            return None
+        return ChatTemplate(source, self._name("bos"), self._name("eos"), is_given=bool(given))
 
     def unknown_tags(self) -> list[str]:
         """What looks like a control token in the chat template, but is none in the vocabulary."""

@@ -60,7 +60,8 @@ def find(name: str) -> LocalModel:
     known = _all()
     stem, _, label = name.partition(":")
     if not stem:
-        raise ModelNotFound(f"`{PREFIX}{name}` names no model", hint=_choose_from(known, known))
+        form = f"write it as {PREFIX}publisher/repo:Q4_K_M"
+        raise ModelNotFound(f"`{PREFIX}{name}` names no model", hint=f"{form}; {_choose_from(known, known)}")
     for is_meant in _readings(stem):
         found = [one for one in known if any(is_meant(one.of_part(part).lower()) for part in one.files.parts)]
         if len({one.repo for one in found}) > 1:

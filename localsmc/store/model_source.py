@@ -90,7 +90,11 @@ def installed(model: str) -> ModelSource:
     if isinstance(meant, hub.HubName):
         found = hub.cache.find(meant)
         if found is None:
-            raise ModelNotFound(f"`{meant}` is not downloaded yet", hint=f"run: localsmc models pull {meant}")
+            near = _of_program(model)
+            raise ModelNotFound(
+                f"`{meant}` is not downloaded yet",
+                hint=f"did you mean `{near}`?" if near else f"run: localsmc models pull {meant}",
+            )
         return _source(found.path)
     return _source(meant)
 
@@ -164,10 +168,21 @@ def _missing(name: str) -> NoReturn:
     near = same or get_close_matches(name, [*known, *others_have], 1, 0.7)
     is_path = name.lower().endswith(".gguf") or "/" in name or os.sep in name
     others = "give a GGUF file or user/repo on the Hugging Face hub; `localsmc models` lists installed models"
+    if re.fullmatch(r"[\w.-]+:[\w.-]+", name):
+        others = f"if it is a model of ollama, write `ollama:{name}`; otherwise {others}"
     raise ModelNotFound(
         f"no model at `{name}`" if is_path else f"no model is called `{name}`",
         hint=f"did you mean `{near[0]}`?" if near else others,
     )
+
+
+def _of_program(name: str) -> str | None:
+    """The model that is meant by the name of its program, a slash and its name: `ollama/qwen3:4b`."""
+    program, _, rest = name.partition("/")
+    with contextlib.suppress(ModelError):
+        found = other_programs.find(f"{program}:{rest}")
+        return None if found is None else found.name
+    return None
 
 
 def _ggufs_in_folder(name: str) -> list[str]:
@@ -183,7 +198,9 @@ def _of_hub(name: hub.HubName, access: hub.Access | None) -> Path:
     try:
         return hub.find_model(name, access).path
     except hub.NoRepository as error:
-        error.hint = f"{error.hint}; there is no local file `{name}` either"
+        near = _of_program(str(name))
+        elsewhere = f"did you mean `{near}`?" if near else f"there is no local file `{name}` either"
+        error.hint = f"{error.hint}; {elsewhere}"
         raise
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
@@ -19,6 +20,8 @@ def read_rows(path: Path, option: str = "--data") -> list[Row]:
     """The rows of a file that an option names; the suffix selects the format. Raises TaskError."""
     reader = READERS.get(path.suffix.lower())
     if reader is None:
+        if not os.path.exists(path):
+            raise _no_file(path, option)
         raise TaskError(
             f"`{path}` has an unsupported file type",
             hint=f"pass a file that ends in {', '.join(READERS)}",
@@ -26,7 +29,7 @@ def read_rows(path: Path, option: str = "--data") -> list[Row]:
     try:
         rows = list(reader(path))
     except FileNotFoundError:
-        raise TaskError(f"no file at `{path}`", hint=f"check the path in `{option}`") from None
+        raise _no_file(path, option) from None
     except OSError as error:
         raise TaskError(
             f"`{path}` cannot be read: {error.strerror or error}", hint=f"check `{option}`"
@@ -37,8 +40,13 @@ def read_rows(path: Path, option: str = "--data") -> list[Row]:
             hint="save it as UTF-8",
         ) from error
     if not rows:
-        raise TaskError(f"`{path}` has no rows", hint="pass a file with at least one problem")
+        what = "problem" if option == "--data" else "example"
+        raise TaskError(f"`{path}` has no rows", hint=f"pass a file with at least one {what}")
     return rows
+
+
+def _no_file(path: Path, option: str) -> TaskError:
+    return TaskError(f"no file at `{path}`", hint=f"check the path in `{option}`")
 
 
 # --- fields of a row ------------------------------------------------------------------------------
@@ -49,12 +57,17 @@ class MissingField(TaskError):
 
 
 def field_of(row: Row, names: Sequence[str], i: int, path: Path, what: str | None = None) -> str:
-    """The first of these fields that row i (from 0) of a file has, as text; raises TaskError.
+    """The first of these fields that row i (from 0) of a file has, as text; raises TaskError for a list too.
 
     `what` is the option that names the field, if there is one.
     """
     for name in names:
         if name in row:
+            if isinstance(row[name], (list, tuple, dict)):
+                raise TaskError(
+                    f"`{name}` in row {i + 1} of `{path}` is a list or an object",
+                    hint="write it as a text or a number",
+                )
             return _valid("" if row[name] is None else str(row[name]), i, path, name)
     available = ", ".join(f"`{name}`" for name in row)
     expected = " or ".join(f"`{name}`" for name in names)
@@ -97,7 +110,7 @@ def _json(path: Path) -> Iterator[Row]:
         lists = [part for part in value.values() if isinstance(part, list)]
         value = lists[0] if len(lists) == 1 else value
     if not isinstance(value, list):
-        raise TaskError(f"`{path}` is not a list of problems", hint="pass a JSON list of objects")
+        raise TaskError(f"`{path}` is not a list of rows", hint="pass a JSON list of objects")
     for number, part in enumerate(value, start=1):
         yield _object(part, f"entry {number} of `{path}`")
 

@@ -25,12 +25,19 @@ if TYPE_CHECKING:
 
 Message = Mapping[str, str]
 
+_SWITCH = "enable_thinking"
+
 
 class Template(ABC):
     """Turns messages into the text of a prompt."""
 
     source: str
     """The text of a Jinja template; empty if it is a program."""
+
+    @property
+    @abstractmethod
+    def has_thinking_switch(self) -> bool:
+        """Whether the template can turn the model's reasoning on or off."""
 
     @abstractmethod
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
@@ -91,19 +98,33 @@ class ChatTemplate(Template):
     source: str
     bos: str = ""
     eos: str = ""
+    is_given: bool = False
+    """Whether it was given instead of the model's own."""
+
+    @property
+    def has_thinking_switch(self) -> bool:
+        """See `Template.has_thinking_switch`."""
+        return _SWITCH in self.source
 
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
-        """See `Template.render`; the switch is `enable_thinking`."""
+        """See `Template.render`; the switch is the variable `enable_thinking`."""
         values: dict[str, Any] = {"bos_token": self.bos, "eos_token": self.eos, "add_generation_prompt": True}
         if thinking is not None:
-            values["enable_thinking"] = thinking
+            values[_SWITCH] = thinking
         try:
             return _compiled(self.source).render(messages=list(messages), **values)
         except Exception as error:  # a template is a third-party program: it can fail in any way
-            raise PromptError(
-                f"the model's chat template failed: {error}",
-                hint="use `--raw` to send the text unchanged, without a template",
-            ) from error
+            raise self._failure(error) from error
+
+    def _failure(self, error: Exception) -> PromptError:
+        if self.is_given:
+            return PromptError(
+                f"the given chat template failed: {error}", hint="correct or remove `--chat-template`"
+            )
+        return PromptError(
+            f"the model's chat template failed: {error}",
+            hint="use `--raw` to send the text unchanged, without a template",
+        )
 
 
 def is_jinja(text: str) -> bool:

@@ -166,6 +166,8 @@ def test_aliases_and_configuration_keep_the_name(run, home):
         (["models", "pull", "ollama:qwen3:8b"], 3, "ollama has no model `qwen3:8b`", "ollama pull qwen3:8b"),
         (["solve", "-m", "ollama:gone", "x"], 3, "`ollama:gone:latest` is missing", "ollama pull gone"),
         (["solve", "-m", "qwen3:4b", "x"], 3, "no model is called", "did you mean `ollama:qwen3:4b`?"),
+        (["solve", "-m", "other:9b", "x"], 3, "no model is called", "ollama, write `ollama:other:9b`"),
+        (["models", "show", "ollama/qwen3:4b"], 3, "not downloaded", "did you mean `ollama:qwen3:4b`?"),
         (["solve", "-m", "SMOLLM2", "x"], 3, "no model is called", "did you mean `smollm2`?"),
         (["bench", "-m", "lmstudio:none"], 3, "LM Studio has no model `none`", "lmstudio:community"),
         (

@@ -16,8 +16,10 @@ from program import PROGRAM
 from renamed_model import renamed
 
 import localsmc_models
+from localsmc.engine.settings import Settings
+from localsmc.engine.solve import start
 from localsmc.errors import ContextFull
-from localsmc.methods import METHODS
+from localsmc.methods import METHODS, Greedy
 from localsmc.methods.base import unused_of
 from localsmc.methods.spec import (
     defaults_of,
@@ -32,7 +34,9 @@ from localsmc.results import AnswerShare
 from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.options import choices
 from localsmc_cli.root import COMMANDS
+from localsmc_cli.ui.follow_run import follow, partial_result
 from localsmc_cli.ui.summary import drawn_line, percent, share_lines
+from localsmc_cli.ui.trace_writer import TraceWriter
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs FIFOs, signals and terminals")
 
@@ -80,6 +84,16 @@ MISTAKES = [
     (["x", "--chat-template", "/"], 2, "`/` is a folder", "the file that holds the chat template"),
     (["x", "--chat-template", "{problem}"], 2, "is not a Jinja template", "chat_template.jinja"),
     (["x", "--chat-template", "{{{{ x"], 2, "the chat template is not a Jinja template: line 1", "correct"),
+    (["x", "--chat-template", "ChatML"], 2, "no chat template is called `ChatML`", "did you mean `chatml`"),
+    (
+        ["x", "--chat-template", "{{{{ raise_exception('no') }}}}"],
+        5,
+        "the given chat template failed: no",
+        "correct or remove `--chat-template`",
+    ),
+    (["x", "--raw", "-rea", "on"], 2, "`--reasoning` has no effect", "remove `--raw` or"),
+    (["--box"], 2, "option '--box' requires an argument", "see `localsmc solve --help`"),
+    (["-f", ""], 2, "the name of the file with the problem is empty"),
     (["x", "--raw", "--chat-template", "chatml"], 2, "`--chat-template` has no effect", "remove `--raw` or"),
     (["x", "--special"], 2, "`special` works with `raw` only", "add `--raw`"),
     (["x", "--box", "maybe"], 2, "'maybe' is not `on`, `off` or `auto`", "--help"),
@@ -640,6 +654,16 @@ def test_several_methods_are_a_table(cli):
     assert err.count("no model is given") == 1
 
 
+def test_the_table_tells_which_answers_were_asked_for(cli):
+    problem = "Tom has 3 apples and buys 4. How many?"
+    command = ["solve", problem, "-t", "1", "-N", "3", "-n", "12", "-s1", *THREE, "--conclude"]
+    _, record, _ = cli(*command, "on", "--json")
+    labels = [one["label"] for one in json.loads(record)["results"] if one["source"] == "concluded"]
+    assert labels
+    assert f"concluded for {', '.join(labels)}: the text states no answer" in cli(*command, "on")[2]
+    assert "concluded for" not in cli(*command, "off")[2]
+
+
 def test_several_methods_are_one_object_and_come_again_from_the_seed(cli):
     def results(*arguments):
         code, out, _ = cli("solve", "What is 17 * 23?", *SMALL, *THREE, "--json", *arguments)
@@ -1101,7 +1125,8 @@ def test_a_wrong_chat_template_of_the_environment_is_named_as_such(cli, monkeypa
 
 
 def test_a_chat_template_whose_tokens_the_model_lacks_is_a_warning(cli, random_llama):
-    _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml")
+    _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml", "-rea", "on")
+    assert "`--reasoning` has no effect: the chat template has no switch for it" in err
     assert "has no <|im_start|>, <|im_end|>: the model reads these parts of the chat template as plain" in err
     assert "Warning" not in cli("solve", "x", *SMALL, "--chat-template", "chatml")[2]
 
@@ -1357,6 +1382,24 @@ def fifo(tmp_path):
     path = tmp_path / "fifo"
     os.mkfifo(path)
     return path
+
+
+@pytest.mark.parametrize(("conclude", "outcome"), [("on", "interrupted"), ("off", "done")])
+def test_ctrl_c_in_the_last_step_says_that_answers_were_to_be_asked_for(embedded, conclude, outcome):
+    interrupts = SimpleNamespace(is_requested=False)
+
+    def press(_, solving):
+        interrupts.is_requested = solving.is_sampled
+
+    problem = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"
+    settings = Settings(n_predict=8, seed=1, n_threads=1, conclude=conclude)
+    with start(
+        embedded, problem, method=Greedy(), settings=settings, is_stopped=lambda: interrupts.is_requested
+    ) as solving:
+        result, found = follow(solving, TraceWriter(None), SimpleNamespace(step=press), interrupts)
+        assert found == outcome
+        assert "all 8 steps are done, but " in partial_result(result, is_sampled=solving.is_sampled)
+    assert partial_result(result, is_sampled=False) == "the best result after 8 steps"
 
 
 @posix

@@ -179,7 +179,13 @@ def test_rows_of_every_format_are_pairs(tmp_path, names):
         "a.JSONL": json.dumps(row),
     }
     for name, content in files.items():
-        assert read_examples(written(tmp_path, name, content)).pairs == (("1 + 1?", "2 #### 2"),)
+        path = written(tmp_path, name, content)
+        assert read_examples(path).pairs == read_examples(str(path)).pairs == (("1 + 1?", "2 #### 2"),)
+
+
+def test_a_number_is_shown_as_it_stands(tmp_path):
+    path = written(tmp_path, "a.jsonl", '{"question": "1 + 1?", "answer": 2}')
+    assert read_examples(path).pairs == (("1 + 1?", "2"),)
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "notes.md", "notes"])
@@ -200,6 +206,8 @@ def test_any_other_file_is_a_text(tmp_path, name):
         ("a.jsonl", '{"question": "x", "answer": null}', TaskError, "row 1 .* has an empty answer"),
         ("a.jsonl", '{"question": " ", "answer": "y"}', TaskError, "row 1 .* has an empty question"),
         ("a.jsonl", '{"question": "x", "answer": "\\ud800"}', TaskError, "has a lone surrogate"),
+        ("a.jsonl", '{"question": "x", "answer": ["a", "b"]}', TaskError, "`answer` in row 1 .* is a list"),
+        ("a.jsonl", '{"question": {"x": 1}, "answer": "y"}', TaskError, "`question` in row 1 .* object"),
         ("a.jsonl", "Q: 1 + 1?", TaskError, "is not JSON"),
         ("a.json", "[1]", TaskError, "is not a JSON object"),
         ("a.csv", "question,answer\nx\n", TaskError, "does not have the 2 fields"),

@@ -221,7 +221,20 @@ def test_unknown_parameters_name_the_nearest():
     assert "particles" in caught.value.hint
 
 
-@pytest.mark.parametrize("changed", [{"select": "beste"}, {"n_predict": 0}, {"budget": 0.0}, {"seed": -1}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"select": "beste"},
+        {"n_predict": 0},
+        {"budget": 0.0},
+        {"seed": -1},
+        {"stop": "a"},
+        {"examples": "file.jsonl"},
+        {"examples": [("1?", "1")]},
+        {"raw": True, "system": "s"},
+        {"raw": True, "thinking": True},
+    ],
+)
 def test_settings_out_of_range(changed):
     with pytest.raises(ConfigError):
         localsmc.Settings(**changed)

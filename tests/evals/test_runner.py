@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from program import PROGRAM
@@ -124,13 +125,14 @@ def test_stopping_loses_the_problem_at_work_only(tmp_path, undisturbed):
 @pytest.mark.parametrize(
     ("changed", "part"),
     [
-        ({"seeds": (0,)}, "seeds"),
-        ({"methods": (parse_method("greedy"),)}, "methods"),
-        ({"tasks": (load_task("tiny", limit=4),)}, "tasks"),
-        ({"tasks": (load_task("tiny:seed=2", limit=3),)}, "tasks"),
-        ({"settings": Settings(n_predict=61)}, "settings"),
-        ({"load": LoadOptions(n_gpu_layers=3)}, "settings"),
-        ({"models": parse_models([str(localsmc_models.path("draft"))])}, "models"),
+        ({"seeds": (0,)}, "seeds: seeds are 0, but were "),
+        ({"methods": (parse_method("greedy"),)}, "methods: methods differ"),
+        ({"tasks": (load_task("tiny", limit=4),)}, "tasks: tiny: n_problems is 4, but was 3"),
+        ({"tasks": (load_task("tiny:seed=2", limit=3),)}, "tasks: tasks are tiny:seed=2, but were tiny"),
+        ({"settings": replace(plan().settings, n_predict=61)}, "settings: n_predict is 61, but was [0-9]+$"),
+        ({"settings": replace(plan().settings, conclude="off")}, "settings: conclude is off, but was auto$"),
+        ({"load": LoadOptions(n_gpu_layers=3)}, "settings: n_gpu_layers is 3, but was "),
+        ({"models": parse_models([str(localsmc_models.path("draft"))])}, "models: models are "),
     ],
 )
 def test_another_configuration_is_refused(undisturbed, changed, part):

@@ -127,7 +127,7 @@ def test_names_that_are_not_all_different_become_numbers(tmp_path):
     [
         ("x.jsonl", '{"question": "1?"}\n{broken\n', {}, "line 2 of", "fix or remove"),
         ("x.jsonl", "[1]\n", {}, "line 1 of `.*` is not a JSON object", "fix or remove"),
-        ("x.json", '{"a": 1}', {}, "is not a list of problems", "JSON list"),
+        ("x.json", '{"a": 1}', {}, "is not a list of rows", "JSON list"),
         ("x.json", "[", {}, "is not JSON: Expecting value", "fix or remove"),
         ("x.json", "[]", {}, "has no rows", "at least one"),
         ("x.csv", "question,answer\n1,2\n3\n", {}, "line 3 of .* does not have the 2 fields", "fix or"),
@@ -136,6 +136,8 @@ def test_names_that_are_not_all_different_become_numbers(tmp_path):
         ("x.jsonl", '{"question": "1?", "answr": "2"}\n', {"answer": "answer"}, "no field `answer`",
          "did you mean `--answer answr`"),
         ("x.jsonl", '{"question": "1?", "answer": ""}\n', {}, "row 1 of .* has an empty answer", "fix or"),
+        ("x.jsonl", '{"question": "1?", "answer": ["2"]}\n', {}, "`answer` in row 1 .* is a list",
+         "a text or a number"),
         ("x.jsonl", '{"question": " ", "answer": "2"}\n', {}, "empty question", "fix or remove"),
         ("x.jsonl", '{"question": "1\\ud83d?"}\n', {}, "in row 1 of .* has a lone surrogate, .ud83d",
          "fix or remove"),
@@ -157,6 +159,8 @@ def test_a_file_that_is_no_copy_of_a_set_is_said_to_be_none(tmp_path):
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(TaskError, match="no file at"):
         user_task(tmp_path / "none.jsonl")
+    with pytest.raises(TaskError, match="no file at"):
+        user_task(tmp_path / "none")
     (tmp_path / "x.jsonl").write_bytes(b'{"question": "\xff"}')
     with pytest.raises(TaskError, match="not UTF-8: byte 14 is 0xff"):
         user_task(tmp_path / "x.jsonl")

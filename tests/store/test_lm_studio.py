@@ -76,7 +76,7 @@ def test_a_model_is_found_by_path_repository_quantization_or_part(home, typed, f
 @pytest.mark.parametrize(
     ("typed", "message", "hint"),
     [
-        ("", "`lmstudio:` names no model", f"choose from: lmstudio:{QWEN}:Q4_K_M, "),
+        ("", "`lmstudio:` names no model", f"Q4_K_M; choose from: lmstudio:{QWEN}:Q4_K_M, "),
         (":Q8_0", "names no model", "choose from: "),
         ("qwen3", "several models that match `qwen3`", f"lmstudio:{QWEN}:Q8_0, lmstudio:other/"),
         ("Qwen3-4B-Q4_K_M.gguf", "several models", f"lmstudio:{QWEN}:Q4_K_M, lmstudio:other/"),
