@@ -187,7 +187,7 @@ def _plain(window: str, at: int, reasons: Pattern) -> Clause:
             break
         if char in "([{（" and not _escaped(line, i):
             depth += 1
-        elif char in ")]}）" and not _escaped(line, i) and not (i == 1 and line[0].isalpha()):
+        elif char in ")]}）" and not _escaped(line, i) and not _is_option(line, i, depth):
             depth -= 1
             if depth < 0:
                 break
@@ -197,6 +197,13 @@ def _plain(window: str, at: int, reasons: Pattern) -> Clause:
         i += 1
     value = line[:i].strip()
     return Clause(value, at + i, bool(_CLOSED.fullmatch(value)), asked)
+
+
+def _is_option(line: str, i: int, depth: int) -> bool:
+    """Whether a bracket that nothing opens belongs to the letter of an option: "B) Paris", "A) 1 B) 2"."""
+    if i == 1:
+        return line[0].isalpha()
+    return depth == 0 and bool(re.fullmatch(r"\s[A-J]\) \S", line[max(0, i - 2) : i + 3]))
 
 
 def _escaped(line: str, i: int) -> bool:

@@ -35,6 +35,8 @@ def stated(text: str, accepts: Accepts, *, is_cut: bool = False) -> str | None:
     sure, unsure = cues(lower)
     for cue in (*sure, *unsure):
         found = _forward(text, lower, cue) or _backward(text, cue, lower)
+        if found is not None and not accepts(found.value):
+            found = _option_behind(text, cue)
         if (
             found is None
             or not accepts(found.value)
@@ -44,6 +46,24 @@ def stated(text: str, accepts: Accepts, *, is_cut: bool = False) -> str | None:
         if cue.kind != "result" or _is_last(text, found):
             return found.value
     return None
+
+
+_BEHIND = re.compile(
+    r"(?<![\w'’])(?P<not>not )?(?:(?:option|choice|letter|answer) (?P<named>\(?[A-J]\)?)(?![\w'’])"
+    r"|(?P<closed>\([A-J]\)))"
+)
+
+
+def _option_behind(text: str, cue: Cue) -> _Statement | None:
+    """The letter that follows the value in its sentence: "Berlin (C)", "Berlin, which is option C"."""
+    rest = text[cue.end : cue.end + 200]
+    stop = re.search(r"[.!?](?:\s|$)|\n", rest)
+    found = [one for one in _BEHIND.finditer(rest[: stop.start() if stop else len(rest)]) if not one["not"]]
+    letters = {(one["named"] or one["closed"]).strip("()") for one in found}
+    if len(letters) != 1:
+        return None
+    last = found[-1]
+    return _Statement(letters.pop(), cue.end + last.end(), bool(last["closed"]))
 
 
 _NEXT = re.compile(r"\W{1,4}(?P<first>\w+)\W+(?P<second>\w+)?(?P<more>\W)?")
@@ -121,7 +141,7 @@ _LABEL_PROSE = re.compile(
 _AGAIN = re.compile(r"(?<!\w)(?:answer|antwort|réponse|respuesta|risposta|resposta|ответ)(?!\w)|答案|정답")
 _BLANKS = re.compile(
     r"[\[<{(]?(?:\.{2,}|…|_{2,}|\?+|your .{0,20}answer.{0,10}|(?:final |the )?answer(?: here)?"
-    r"|insert .{0,30}|number|letter|value|result|option)[\]>})]?"
+    r"|insert .{0,30}|number|letter|value|result|option|null|n/a|tbd)[\]>})]?"
 )
 
 _UNFINISHED_BOX = re.compile(r"\\(?:b(?:ox?)?|f(?:b(?:ox?)?|r(?:a(?:m(?:e(?:b(?:ox?)?)?)?)?)?)?)?$")
@@ -171,7 +191,12 @@ def _is_about(lower: str, cue: Cue, found: Link) -> bool:
     own += lower[cue.end : found.start]
     if cue.kind == "option" and not any(word in own for word in cue.language.adjectives.split("|")[:10]):
         return False
-    return not _DENIED.search(outside) and not _SUPPOSED.search(outside)
+    return not is_denied(outside)
+
+
+def is_denied(before: str) -> bool:
+    """Whether the words before a statement, in lower case, deny it or only suppose it."""
+    return bool(_DENIED.search(before) or _SUPPOSED.search(before))
 
 
 def _unquoted(value: str) -> str:
@@ -204,9 +229,14 @@ def _calculated(value: str) -> str:
     return last or value
 
 
+def is_blank(lower: str) -> bool:
+    """Whether a value in lower case only holds the place of an answer: "...", "your answer"."""
+    return bool(_BLANKS.fullmatch(lower))
+
+
 def _is_value(value: str, cue: Cue, found: Link, read: Clause) -> bool:
     lower = value.lower().strip("*_\"'“” ")
-    if not lower or len(value) > LONGEST or _AGAIN.search(lower) or _BLANKS.fullmatch(lower):
+    if not lower or len(value) > LONGEST or _AGAIN.search(lower) or is_blank(lower):
         return False
     if "boxed" in value or _UNFINISHED_BOX.search(value) or not re.search(r"[^\W_]", value):
         return False
@@ -267,6 +297,6 @@ def _backward(text: str, cue: Cue, lower: str) -> _Statement | None:
     if found is None or text[cue.end : cue.end + 2].strip(" *")[:1] == "?":
         return None
     subject = before[: found.start("value")].lower()
-    if _DENIED.search(subject) or _SUPPOSED.search(subject) or re.search(r"\b(?:is|are|was)\s*$", subject):
+    if is_denied(subject) or re.search(r"\b(?:is|are|was)\s*$", subject):
         return None
     return _Statement(found["value"].strip("*"), cue.end, False)

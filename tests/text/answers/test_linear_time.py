@@ -99,6 +99,11 @@ UNITS = [
     "x=1",
     "answer is \\(",
     "answer is ```",
+    "It's C, ",
+    "A) b ",
+    "I choose B is correct ",
+    "answer (C) ",
+    "option C ",
 ]
 SHAPES = [
     ("The answer is 5", " ", "|"),
