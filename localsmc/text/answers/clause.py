@@ -229,7 +229,7 @@ def _atom(line: str, i: int) -> int:
 def _ends(line: str, i: int, reasons: Pattern) -> bool:
     """Whether the value ends before the character at `i`."""
     char = line[i]
-    if char in _ENDS:
+    if char in _ENDS and not _is_factorial(line, i):
         return char != "." or _is_full_stop(line, i)
     if char in ",，、":
         return _is_comma(line, i, reasons)
@@ -244,6 +244,26 @@ def _ends(line: str, i: int, reasons: Pattern) -> bool:
     if char == "[":
         return line.startswith("[/", i)
     return char in ";；" or (char in _MARKS and i > 0) or line.startswith(_UNSPACED, i)
+
+
+_FACTORIAL = re.compile(
+    r"!{1,2}(?:[ ]{0,2}[=*/+^×÷·≈)\]]|[ ]{1,2}[-−–] ?[\d(]|[ ]{0,2}\\(?:cdot|times|div|approx))"
+)
+
+
+def _is_factorial(line: str, i: int) -> bool:
+    """Whether an exclamation mark is a factorial: it follows a number, and a calculation goes on behind it.
+
+    "5!" at the end of a sentence is an exclamation.
+    """
+    if line[i] != "!" or i == 0:
+        return False
+    start = i - 1 if line[i - 1] == "!" else i
+    return (
+        start > 0
+        and (line[start - 1].isdigit() or line[start - 1] in ")n")
+        and bool(_FACTORIAL.match(line, start))
+    )
 
 
 def may_go_on(before: str) -> bool:
@@ -306,6 +326,10 @@ def _is_mark(line: str, i: int) -> bool:
     return not (after.isalnum() or after in "(\\$-" and after) or (run == 2 and not line[i - 1].isalnum())
 
 
+_NEXT_TURN = re.compile(r"(?:Question|Q|Problem|Input|User|Human|Example|Exercise|Task)(?: ?#?\d{1,4})?:")
+"""What begins the next of several examples in one line: "Answer: 4 Question: 3+3?"."""
+
+
 def _ends_at_space(line: str, i: int, reasons: Pattern) -> bool:
     """Whether a new clause, an aside or a dash follows a space."""
     follows = line[i + 1 :]
@@ -315,4 +339,6 @@ def _ends_at_space(line: str, i: int, reasons: Pattern) -> bool:
         return bool(_PROSE.match(follows))
     if follows[:1] in "–—-":
         return bool(re.match(r"[–—-]{1,3}\s+(?:[^\W\d_]{2,}|$)|—", follows))
+    if _NEXT_TURN.match(follows):
+        return True
     return follows[:1] == "|" or follows.startswith(("->", "=>", "→", "//", "\\\\ "))

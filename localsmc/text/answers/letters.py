@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections import deque
 
 from localsmc.text.answers.statements import is_denied, touches_end
+
+MOST = 60
+"""Maximum number of choices of each form that are read, from the end of a text."""
 
 _OPTION = r"(?:(?:the )?(?:option|choice|answer|letter)[ ]{1,2})?"
 _LETTER = r"[*_`\"“]{0,3}[(\[]?(?-i:(?P<letter>[A-J]))(?P<close>[)\]]?)[*_`\"”]{0,3}"
@@ -38,11 +42,17 @@ _BEFORE = 80
 
 def chosen(text: str, *, is_cut: bool = False) -> str | None:
     """The letter of the option that is chosen last; None if none is."""
-    found = [one for form in _FORMS for one in form.finditer(text) if _is_meant(text, one, is_cut)]
-    if found:
-        return max(found, key=lambda one: one.end())["letter"]
+    found = (_last(text, form, is_cut) for form in _FORMS)
+    best = max(filter(None, found), key=lambda one: one.end(), default=None)
+    if best is not None:
+        return best["letter"]
     last = _LAST_LINE.fullmatch(text[text.rstrip().rfind("\n") + 1 :][:100].rstrip())
     return last["letter"] if last and not is_cut else None
+
+
+def _last(text: str, form: re.Pattern[str], is_cut: bool) -> re.Match[str] | None:
+    candidates = reversed(deque(form.finditer(text), MOST))
+    return next((one for one in candidates if _is_meant(text, one, is_cut)), None)
 
 
 def _is_meant(text: str, found: re.Match[str], is_cut: bool) -> bool:

@@ -98,7 +98,10 @@ def _is_last(text: str, found: _Statement) -> bool:
 
 # --- "the answer is 5" --------------------------------------------------------------------------
 
-_SKIPPED = re.compile(r"[ \t:=：,，、]{0,6}")
+_SKIPPED = re.compile(
+    r"[ \t:=：,，、]{0,6}(?:\([a-z]{3,20}(?: [a-z]{2,20}){0,4}[.!]{0,3}\)[ \t]{1,3}(?=[^\W_]|[*$\\\"(-]))?"
+)
+"""What comes before the value, and an aside: "The answer is (drumroll) 7"."""
 _ADVERBS = (
     r"(?:therefore|thus|then|hence|simply|just|indeed|actually|clearly|obviously|definitely|probably"
     r"|most likely|likely|now|also|still|only|in fact|of course|currently|again|surely|certainly|always"
@@ -125,7 +128,8 @@ _PROSE = re.compile(
     r"|lower|between|somewhere|either|we|you|he|she|they|always|never|only|same|nowhere|near|dependent"
     r"|determined|calculated|computed|derived|written|expressed|shown|provided|stated|reached|represented"
     r"|rounded|at|over|under|up to|for|of|with|from|different|important|easy|hard|difficult|straightforward"
-    r"|likely|possible|impossible|ready|here|unclear|uncertain|undetermined|your|an? (?:number|integer"
+    r"|likely|possible|impossible|ready|already|left (?:to|as|for|up)"
+    r"|here|unclear|uncertain|undetermined|your|an? (?:number|integer"
     r"|value|single|bit|good|positive|real|whole|matter|simple|combination|function)|the (?:following|one"
     r"|number of|sum of|value of|result of|total of|difference|product of)|i (?:[a-z]|'m)|nicht|dass|que"
     r"|che|dat|чтобы)(?!\w)"
@@ -160,6 +164,19 @@ _SUPPOSED = re.compile(
 )
 
 
+_ABOUT = re.compile(
+    r"(?<!\w)(?:steps?|format|form|explanations?|reasons?|reasoning|justification|proof|derivation|units?|length|type"
+    r"|kind|guide|hints?|approach|path|route|way|method|strategy|discussion|description|analysis|verification|check"
+    r"|breakdown|summary|structure|part|parts|details?) (?:of|to|for|behind|towards?|leading to) $"
+)
+"""What makes a statement one about something else than the answer: "Steps to the answer: ..."."""
+_ON_THE_WAY = re.compile(
+    r"\W{0,6}(?:(?:so|now|then|and|but|first|next|in order)\W{1,3})?to (?:\w+ly )?"
+    r"[a-z]{2,12}(?: (?:for|at|to|us|out))? "
+)
+"""Before a label this announces work: "To find the answer: add 3"."""
+
+
 def _forward(text: str, lower: str, cue: Cue) -> _Statement | None:
     """The statement whose value follows its cue."""
     found = link(lower, cue)
@@ -178,7 +195,19 @@ def _forward(text: str, lower: str, cue: Cue) -> _Statement | None:
     value = without_copula(_unquoted(read.value))
     if value is None or not _is_value(value, cue, found, read):
         return None
+    if "=" in lower[cue.end : found.start] and _is_code(text, cue.start, value):
+        return None
     return _Statement(value, read.end, read.is_closed)
+
+
+_LITERAL = re.compile(r"[-+]?\.?\d[\d_.,/]*|[\"'].*|\[.*|\(.*|\\.*|True|False|None")
+
+
+def _is_code(text: str, start: int, value: str) -> bool:
+    """Whether an assignment calculates, as in a block of code, rather than giving a value."""
+    if _LITERAL.fullmatch(value):
+        return False
+    return text.count("```", 0, start) % 2 == 1 or bool(re.fullmatch(r"[a-z_]{2,}[\w.]*\(.*", value))
 
 
 def _is_about(lower: str, cue: Cue, found: Link) -> bool:
@@ -186,6 +215,8 @@ def _is_about(lower: str, cue: Cue, found: Link) -> bool:
     if found.kind in ("hashes", "tag"):
         return True
     outside, own = phrase(before_noun(lower, cue), cue.language)
+    if _ABOUT.search(outside) or (found.kind != "sentence" and _ON_THE_WAY.fullmatch(outside)):
+        return False
     if re.search(rf"(?<!\w)(?:{WRONG})(?!\w)", own):
         return False
     own += lower[cue.end : found.start]
@@ -215,7 +246,7 @@ def without_copula(value: str) -> str | None:
 
 
 _CALCULATION = re.compile(
-    r"[\dx\s+\-−*/×÷·.,%$^()]{0,200}(?:\\(?:times|cdot|div)[\dx\s+\-−*/×÷·.,%$^()]{0,50}){0,5}(?:=| is "
+    r"[\dx\s+\-−*/×÷·.,%$^()!]{0,200}(?:\\(?:times|cdot|div)[\dx\s+\-−*/×÷·.,%$^()!]{0,50}){0,5}(?:=| is "
     r"| equals )"
 )
 
@@ -223,7 +254,7 @@ _CALCULATION = re.compile(
 def _calculated(value: str) -> str:
     """The last side of a calculation with numbers alone, 7 of `3 + 4 = 7`; other values as they are."""
     found = _CALCULATION.match(value)
-    if found is None or not re.search(r"\d\s?(?:[x+\-−*/×÷·^]|\\times|\\cdot|\\div)\s?[($]?\d", found[0]):
+    if found is None or not re.search(r"\d\s?(?:[x+\-−*/×÷·^]|\\times|\\cdot|\\div)\s?[($]?\d|\d!", found[0]):
         return value
     last = re.split(r"=| is | equals ", value)[-1].strip()
     return last or value
