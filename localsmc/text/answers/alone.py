@@ -12,6 +12,7 @@ from localsmc.text.answers.clause import may_go_on
 from localsmc.text.answers.cues import cues
 from localsmc.text.answers.latex import lettered
 from localsmc.text.answers.normalise import normalise
+from localsmc.text.answers.numeric import number
 from localsmc.text.answers.statements import is_blank
 
 LONGEST = 60
@@ -59,7 +60,7 @@ def alone(text: str, kind: AnswerKind, *, most: int = _LONGEST_OPTION) -> str | 
     if _NUMBER.fullmatch(bare) and not _SENTENCE.search(bare.lower()):
         return line
     if kind == "numeric":
-        return None
+        return line if _is_name(bare) and number(bare) is not None else None
     return line if _is_formula(line) or _is_name(bare) else None
 
 

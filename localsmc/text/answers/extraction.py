@@ -16,6 +16,7 @@ from localsmc.text.answers.fallback import last_number
 from localsmc.text.answers.latex import lettered
 from localsmc.text.answers.letters import chosen
 from localsmc.text.answers.normalise import normalise
+from localsmc.text.answers.numeric import number
 from localsmc.text.answers.statements import stated
 
 
@@ -64,7 +65,7 @@ def _is_text(value: str) -> bool:
 
 
 def _has_number(value: str) -> bool:
-    return _is_text(value) and any(char.isdigit() for char in value)
+    return _is_text(value) and (any(char.isdigit() for char in value) or number(value) is not None)
 
 
 def _has_letter(value: str) -> bool:

@@ -1,6 +1,7 @@
 """Which answers are the same, for each kind; and that graders agree with votes."""
 
 import itertools
+from fractions import Fraction
 
 import pytest
 
@@ -115,12 +116,56 @@ def test_what_is_one_vote_has_one_grade(name):
         ("5 and 3 + 4 = 7", None),
         ("10, 3 + 4 = 7", None),
         ("5 or 6", None),
-        ("five", None),
+        ("many", None),
+        ("five", 5),
+        ("Eighteen", 18),
+        ("twenty-one apples", 21),
+        ("Ninety nine.", 99),
+        ("two hundred and six", 206),
+        ("one thousand two hundred", 1200),
+        ("a million", 1000000),
+        ("One", 1),
+        ("one of them", None),
+        ("the right one", None),
+        ("five or six", None),
+        ("five six", None),
+        ("two thirds", None),
+        ("-$5", -5),
+        ("-\\$5", -5),
+        ("$10 - $5 = $5", 5),
+        ("10^3", 1000),
+        ("1e3", 1000),
+        ("2^5", 32),
+        ("2^{-1}", Fraction(1, 2)),
+        ("2**10", 1024),
+        ("x = 2^5", 32),
+        ("3 \\times 10^8", 300000000),
+        ("3 × 10^8 m/s", 300000000),
+        ("10^999", None),
+        ("2 million", 2000000),
+        ("$2.5 million", 2500000),
+        ("5k", 5000),
+        ("5kg", 5),
+        ("3 dozen eggs", 36),
+        ("2 hundred", 200),
+        ("12 and a half", Fraction(25, 2)),
+        ("12 and three quarters", Fraction(51, 4)),
+        ("twelve and a half", Fraction(25, 2)),
         ("", None),
     ],
 )
 def test_the_number_of_an_answer_is_not_that_of_its_reason(answer, value):
     assert number(answer) == value
+
+
+def test_a_magnitude_is_no_unit_of_a_formula():
+    assert answers.key("2 million", "math") != answers.key("2", "math")
+
+
+def test_number_words_and_magnitudes_are_answers_of_numeric_tasks():
+    assert answers.find("The answer is five.", "numeric") == ("five", "stated")
+    assert answers.find("Eighteen", "numeric") == ("Eighteen", "stated")
+    assert answers.find("He has about 2 million.", "numeric") == ("2 million", "fallback")
 
 
 def test_a_very_long_number_does_not_hang():

@@ -104,6 +104,11 @@ UNITS = [
     "I choose B is correct ",
     "answer (C) ",
     "option C ",
+    "one hundred ",
+    "5 million ",
+    "10^3",
+    "5!",
+    "to get the answer: ",
 ]
 SHAPES = [
     ("The answer is 5", " ", "|"),
