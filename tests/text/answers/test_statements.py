@@ -24,6 +24,12 @@ STATED = [
     ("This brings us to the answer: 5.", "5"),
     ("```python\nanswer = 5\n```", "5"),
     ("answer = 5", "5"),
+    ("This gives us our answer of 5.", "5"),
+    ("We get an answer of 5.", "5"),
+    ("We add them, giving the answer 5.", "5"),
+    ("So we arrive at the final answer of $12.", "12"),
+    ("The answer is going to be 7.", "7"),
+    ("Ans. 9", "9"),
     ("Answer = x + 1", "x + 1"),
 ]
 
@@ -42,6 +48,11 @@ NOT_STATED = [
     "The answer is already known",
     "```python\nanswer = a + b\nprint(answer)\n```",
     "answer = int(input())",
+    "We get an answer of 5 is what he said.",
+    "We don't get an answer of 5.",
+    "If we get an answer of 5 we stop.",
+    "Tom gave a wrong answer of 5.",
+    "He wants to get an answer of 5.",
 ]
 
 
