@@ -381,7 +381,8 @@ def test_keywords_that_nobody_heeds_are_told():
         (r"so \boxed{7}", {"grammar": LINE}, True, "7"),
         ("The answer is 7.\n", {"grammar": LINE}, False, "7"),
         ("The answer is 7", {"grammar": LINE}, False, None),
-        ("yes", {}, True, None),
+        ("we say yes to all of it", {"grammar": LINE}, True, "we say yes to all of it"),
+        ("we say yes to all of it", {}, True, None),
     ],
 )
 def test_what_a_text_answers(text, settings, is_whole, answer):

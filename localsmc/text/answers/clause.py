@@ -187,7 +187,7 @@ def _plain(window: str, at: int, reasons: Pattern) -> Clause:
             break
         if char in "([{（" and not _escaped(line, i):
             depth += 1
-        elif char in ")]}）" and not _escaped(line, i) and not (i == 1 and line[0].isalpha()):
+        elif char in ")]}）" and not _escaped(line, i) and not _is_option(line, i, depth):
             depth -= 1
             if depth < 0:
                 break
@@ -197,6 +197,13 @@ def _plain(window: str, at: int, reasons: Pattern) -> Clause:
         i += 1
     value = line[:i].strip()
     return Clause(value, at + i, bool(_CLOSED.fullmatch(value)), asked)
+
+
+def _is_option(line: str, i: int, depth: int) -> bool:
+    """Whether a bracket that nothing opens belongs to the letter of an option: "B) Paris", "A) 1 B) 2"."""
+    if i == 1:
+        return line[0].isalpha()
+    return depth == 0 and bool(re.fullmatch(r"\s[A-J]\) \S", line[max(0, i - 2) : i + 3]))
 
 
 def _escaped(line: str, i: int) -> bool:
@@ -222,7 +229,7 @@ def _atom(line: str, i: int) -> int:
 def _ends(line: str, i: int, reasons: Pattern) -> bool:
     """Whether the value ends before the character at `i`."""
     char = line[i]
-    if char in _ENDS:
+    if char in _ENDS and not _is_factorial(line, i):
         return char != "." or _is_full_stop(line, i)
     if char in ",，、":
         return _is_comma(line, i, reasons)
@@ -237,6 +244,26 @@ def _ends(line: str, i: int, reasons: Pattern) -> bool:
     if char == "[":
         return line.startswith("[/", i)
     return char in ";；" or (char in _MARKS and i > 0) or line.startswith(_UNSPACED, i)
+
+
+_FACTORIAL = re.compile(
+    r"!{1,2}(?:[ ]{0,2}[=*/+^×÷·≈)\]]|[ ]{1,2}[-−–] ?[\d(]|[ ]{0,2}\\(?:cdot|times|div|approx))"
+)
+
+
+def _is_factorial(line: str, i: int) -> bool:
+    """Whether an exclamation mark is a factorial: it follows a number, and a calculation goes on behind it.
+
+    "5!" at the end of a sentence is an exclamation.
+    """
+    if line[i] != "!" or i == 0:
+        return False
+    start = i - 1 if line[i - 1] == "!" else i
+    return (
+        start > 0
+        and (line[start - 1].isdigit() or line[start - 1] in ")n")
+        and bool(_FACTORIAL.match(line, start))
+    )
 
 
 def may_go_on(before: str) -> bool:
@@ -299,6 +326,10 @@ def _is_mark(line: str, i: int) -> bool:
     return not (after.isalnum() or after in "(\\$-" and after) or (run == 2 and not line[i - 1].isalnum())
 
 
+_NEXT_TURN = re.compile(r"(?:Question|Q|Problem|Input|User|Human|Example|Exercise|Task)(?: ?#?\d{1,4})?:")
+"""What begins the next of several examples in one line: "Answer: 4 Question: 3+3?"."""
+
+
 def _ends_at_space(line: str, i: int, reasons: Pattern) -> bool:
     """Whether a new clause, an aside or a dash follows a space."""
     follows = line[i + 1 :]
@@ -308,4 +339,6 @@ def _ends_at_space(line: str, i: int, reasons: Pattern) -> bool:
         return bool(_PROSE.match(follows))
     if follows[:1] in "–—-":
         return bool(re.match(r"[–—-]{1,3}\s+(?:[^\W\d_]{2,}|$)|—", follows))
+    if _NEXT_TURN.match(follows):
+        return True
     return follows[:1] == "|" or follows.startswith(("->", "=>", "→", "//", "\\\\ "))

@@ -1,6 +1,7 @@
 r"""The final answer of a completion, and how it was found.
 
-Sources are asked in order: a box, a statement, and for numeric answers the number that the text ends with.
+Sources are asked in order: a box, a statement, a text that is nothing but its answer, and for numeric answers
+the number that the text ends with.
 Reasoning before the reply is no answer. All this takes time linear in the text.
 """
 
@@ -8,18 +9,22 @@ from __future__ import annotations
 
 from localsmc.results import AnswerKind
 from localsmc.text import reasoning
+from localsmc.text.answers.alone import alone, are_options
 from localsmc.text.answers.answer import LONGEST, Answer
 from localsmc.text.answers.box_forms import last_box
 from localsmc.text.answers.fallback import last_number
 from localsmc.text.answers.latex import lettered
+from localsmc.text.answers.letters import chosen
 from localsmc.text.answers.normalise import normalise
+from localsmc.text.answers.numeric import number
 from localsmc.text.answers.statements import stated
 
 
 def find(
     text: str, kind: AnswerKind = "any", *, is_cut: bool = False, with_fallback: bool = True
 ) -> Answer | None:
-    """The final answer of a text: its last box, else its last statement, else the fallback of its kind.
+    """The final answer of a text: its last box, its last statement, all of it if it is nothing but an answer,
+    or the fallback of its kind.
 
     None if it has none. A text that `is_cut` off states only what it finished: an answer that touches its
     end is not one.
@@ -30,6 +35,10 @@ def find(
         return Answer(_shown(boxed, kind), "boxed")
     if (value := stated(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(value, kind), "stated")
+    if kind == "letter" and (option := chosen(said, is_cut=is_cut)) is not None:
+        return Answer(option, "stated")
+    if not is_cut and (line := alone(said, kind)) is not None and accepts(line):
+        return Answer(_shown(line, kind), "stated")
     return _fallback(said, kind, is_cut) if with_fallback else None
 
 
@@ -56,11 +65,11 @@ def _is_text(value: str) -> bool:
 
 
 def _has_number(value: str) -> bool:
-    return _is_text(value) and any(char.isdigit() for char in value)
+    return _is_text(value) and (any(char.isdigit() for char in value) or number(value) is not None)
 
 
 def _has_letter(value: str) -> bool:
-    return _is_text(value) and lettered(normalise(value)) is not None
+    return _is_text(value) and lettered(normalise(value)) is not None and not are_options(value)
 
 
 _ACCEPTS = {

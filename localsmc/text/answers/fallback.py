@@ -6,6 +6,7 @@ import re
 
 _AMOUNT = (
     r"(?:[$€£]\s?|\\\$)?(?:\d{1,3}(?:,\d{3}){1,10}(?!\d)|\d{1,200})(?:\.\d{1,200})?(?:/\d{1,200}(?![\d/]))?%?"
+    r"(?: ?(?:hundred|thousand|million|billion|trillion|dozen)(?!\w)|k(?!\w))?"
 )
 _NUMBER = re.compile(rf"(?:(?<![\w)\].])[-−])?(?<![\w.]){_AMOUNT}")
 _OPENING = r"\s{0,3}[*_$({\\\[\"]{0,4}\s?"

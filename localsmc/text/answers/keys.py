@@ -13,6 +13,7 @@ math     the value of a number, its unit and name left out; else words as above,
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -20,7 +21,7 @@ from localsmc.results import AnswerKind
 from localsmc.text.answers.answer import LONGEST
 from localsmc.text.answers.latex import lettered, spelled, worded
 from localsmc.text.answers.normalise import normalise
-from localsmc.text.answers.numbers import plain
+from localsmc.text.answers.numbers import MIXED, plain
 from localsmc.text.answers.numeric import number
 from localsmc.text.answers.units import joined, quantity, value
 
@@ -42,18 +43,45 @@ _WORDS = re.compile(r"[^\W\d_](?:[^\W_]|[ .,;:!?'’&/()\"-])*")
 _LETTER = re.compile(r"\(([^\W\d_])\)|([A-Ja-j])\)(?:[ .:].*)?|\(([A-J])\)[ .:].*")
 
 
+_FULL_WIDTH = re.compile(r"[\uff01-\uff5e]")
+_COUNTED = re.compile(r"[-+]?[$€£]?\d[\d.,:/]* ?[^\W\d_]{1,40}[.,]?(?: [^\W\d_]{1,40}[.,]?){0,40}")
+_TIME = re.compile(r"(?<=\d) ?([ap])(?:m(?!\w)|\.m\.?)", re.IGNORECASE)
+_LONG_WORD = re.compile(r"[^\W\d_]{3,}")
+
+
 def folded(answer: str) -> str:
-    """A text without case, quotes and final punctuation if it is made of words; a formula as it is."""
-    text = normalise(answer).strip(" \"'“”‘’«»„`*")
+    """A text without case, quotes and final punctuation if it is made of words; a formula as it is.
+
+    After a number words are without case too, but not symbols of units: mW is not MW.
+    """
+    text = _FULL_WIDTH.sub(lambda one: unicodedata.normalize("NFKC", one[0]), answer)
+    text = normalise(unicodedata.normalize("NFC", text)).strip(" \"'“”‘’«»„`*")
     if found := _LETTER.fullmatch(text):
         text = found[found.lastindex or 0]
+    if text[:1].isdigit() and _COUNTED.fullmatch(text := _TIME.sub(_half_day, text)):
+        return _LONG_WORD.sub(lambda word: word[0].casefold(), text).rstrip(" .,!")
     if not _WORDS.fullmatch(text):
         return text
     return " ".join(text.casefold().split()).strip(" .,;:!?\"'")
 
 
+def _half_day(found: re.Match[str]) -> str:
+    return f" {found[1].lower()}m"
+
+
+_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+_RAISED = re.compile(r"(?<=[\w)\]}])[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]{1,20}")
+_DEGREES = re.compile(r" ?\^ ?(?:\{ ?\\circ ?\}|\\circ(?![a-zA-Z]))")
+_DOLLARS = re.compile(r"(-?\d+(?:\.\d+)?) (?:us )?dollars?")
+
+
 def _any(answer: str) -> str:
-    text = folded(answer)
+    written = _DEGREES.sub("°", _RAISED.sub(lambda one: "^" + one[0].translate(_SUPERSCRIPTS), answer))
+    text = folded(written)
+    if found := _DOLLARS.fullmatch(text):
+        text = found[1]
+    if MIXED.fullmatch(text) and (size := value(text)) is not None:
+        return str(size)
     return plain(text) if any(char.isdigit() for char in text) or not _WORDS.fullmatch(text) else text
 
 

@@ -41,8 +41,8 @@ LANGUAGES = (
         "|option|key",
         verbs="is equal to|is equals to|would be equal to|works out to be|works out to|turns out to be"
         "|comes to|comes out to be|comes out to|amounts to|ends up being|should be|should then be|would be"
-        "|would then be|will be|will then be|must be|must then be|has to be|shall be|is|are|was|equals"
-        "|equal to|becomes|'s|’s",
+        "|would then be|will be|will then be|must be|must then be|has to be|shall be"
+        "|is going to be|is|are|was|equals|equal to|becomes|'s|’s",
         denials="not|n't|n’t|never|neither|nor|no longer|hardly",
         linkers="to|of|for|in|from|with|when|after|that|which|we|you|i|he|she|they|on|by|at|as|here|then"
         "|therefore|thus|now|hence|number|amount|cost|price|value|given|obtained|rounded|expressed|written|found"

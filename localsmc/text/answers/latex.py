@@ -97,6 +97,6 @@ def lettered(text: str) -> str | None:
     r"""The letter of a multiple-choice answer: C for `\text{(C)}`, "C." or "(C) 42"; None if it has none."""
     bare = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text).strip(" *$.")
     bare = re.sub(r"^(?:option|choice)\s+", "", bare, flags=re.IGNORECASE)
-    found = re.fullmatch(r"\(?\s*([A-Ja-j])\s*[).:]?", bare)
+    found = re.fullmatch(r"[(\[]?\s*([A-Ja-j])\s*[).:\]]?", bare)
     found = found or re.match(r"\(([A-J])\)|([A-J])[.):](?!\w)", bare)
     return next(filter(None, found.groups())).upper() if found else None

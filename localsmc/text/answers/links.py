@@ -83,9 +83,36 @@ def link(lower: str, cue: Cue) -> Link | None:
     i = patterns.own.match(rest, i).end()  # type: ignore[union-attr]
     found = _labelled(rest, i, before) or _joined(rest, i, patterns, cue.language)
     is_inverted = not cue.language.answers.startswith("answer") and _VERB_FIRST.search(before)
+    if found is None and cue.language.answers.startswith("answer"):
+        found = _given(lower, cue, before, rest, i)
     if found is None and (is_inverted or _VERB_LAST.match(rest, i)):
         found = Link("label", i)
     return found and found._replace(start=cue.end + found.start)
+
+
+_GIVING = re.compile(
+    r"(?<!\w)(?:gets?|got|getting|gives?|gave|giving|yields?|yielding|obtain(?:s|ed|ing)?|reach(?:es|ed)?"
+    r"|arrives? at|arrived at|leads? to|leads? us to|leaves?|produces?|have|with|found|find)(?: us| me)?"
+    r" (?:(?:the|our|an|my|a|final|correct|exact) ){1,3}[*_]{0,3}$"
+)
+_NOT_GIVING = re.compile(
+    r"n['’]t |(?<!\w)(?:not|never|if|whether|to|would|could|did|wrong|incorrect|cannot) "
+)
+_NUMBER_FOLLOWS = re.compile(r"[*_]{0,3}(?: of)? (?=[*_(]{0,3}[-−]?(?:\\?\$)?\.?\d[\d.,]*)")
+_ABBREVIATED = re.compile(r"\.[ \t]{0,3}:?[ \t]{0,3}(?=[^\s.])")
+
+
+def _given(lower: str, cue: Cue, before: str, rest: str, i: int) -> Link | None:
+    """The link of "this gives us an answer of 5" and of "Ans. 5"; before it nothing else may judge it."""
+    if lower[cue.start : cue.end] == "ans" and (found := _ABBREVIATED.match(rest)):
+        return Link("label", found.end()) if _BEFORE_HEADING.fullmatch(before) else None
+    found = _NUMBER_FOLLOWS.match(rest, i)
+    if found is None or not _GIVING.search(before) or _NOT_GIVING.search(before):
+        return None
+    is_judged = re.match(
+        r"[^.!?\n]{0,40} (?:is|was|are|seems|looks|would|can|must|isn|wasn)(?!\w)", rest[found.end() :]
+    )
+    return None if is_judged else Link("sentence", found.end())
 
 
 def before_noun(lower: str, cue: Cue) -> str:

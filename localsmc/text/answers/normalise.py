@@ -27,14 +27,23 @@ _REWRITES = [
     for pattern, replacement in [
         (r"\\(?:text|mathrm|mathbf|textbf|mbox|textit)\{([^{}]*)\}", r"\1"),
         (r"\\[dt]frac", r"\\frac"),
+        (r"\\frac ?(\d) ?(\d)(?!\d)", r"\\frac{\1}{\2}"),
         (r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", ""),
         (r"−(?=[\d.\\$])", "-"),
     ]
 ]
 
 
+_EMOJI = re.compile(
+    r"[\s\U0001f1e6-\U0001f1ff\U0001f300-\U0001faff\u2600\u2639\u263a\u2705\u2714\u2728\u2764\u2b50\ufe0f\u200d]+$"
+)
+"""What decorates the end of an answer; notes, cards and chessmen may be part of it."""
+
+
 def normalise(answer: str) -> str:
     """Remove formatting that does not change an answer: dollar signs, quotes, spaces, LaTeX sizes, commas."""
+    if len(answer) <= LONGEST and any(char.isalnum() for char in answer):
+        answer = _EMOJI.sub("", answer)
     answer = _bare(answer.strip())
     if len(answer) > LONGEST:
         return answer

@@ -8,6 +8,7 @@ from fractions import Fraction
 from localsmc.text.answers.answer import LONGEST
 from localsmc.text.answers.clause import clause
 from localsmc.text.answers.latex import spelled
+from localsmc.text.answers.number_words import in_digits
 from localsmc.text.answers.units import joined, value
 
 _NUMBER = re.compile(
@@ -19,6 +20,26 @@ _FORMULA = re.compile(r"[\^_*:!]|[a-zA-Z]\d|\d[eE][+-]|\\(?:cdot|times|sqrt|pi)"
 _OPERATOR = re.compile(r"[+\-*/^(\\]")
 
 
+_SIGN = re.compile(r"(?<![\w)}])([+-]) ?(?:\\?\$|[£€¥₹]) ?(?=[\d.])")
+"""The sign before a currency: -$5."""
+_POWER = re.compile(
+    r"(?<![\w.,^}\\])(?:(?P<factor>\d{1,12}(?:\.\d{1,12})?) ?(?:\\times|\\cdot|\*|x) ?(?=10\^))?"
+    r"(?P<base>\d{1,12}(?:\.\d{1,12})?)(?:\^ ?(?:\{ ?(?P<braced>-?\d{1,3}) ?\}|(?P<bare>\d))"
+    r"|[eE](?P<e>[+-]?\d{1,2}))(?![\w.^!({\\])"
+)
+"""A power of numbers: 10^3, 2^{-5}, 3 \\times 10^8, 1e3."""
+_LARGEST_EXPONENT = 100
+
+
+def _raised(found: re.Match[str]) -> str:
+    base, exponent = Fraction(found["base"]), int(found["braced"] or found["bare"] or found["e"])
+    if abs(exponent) > _LARGEST_EXPONENT or (base == 0 and exponent < 0):
+        return found[0]
+    if found["e"]:
+        return str(base * Fraction(10) ** exponent)
+    return str(Fraction(found["factor"] or 1) * base**exponent)
+
+
 def number(answer: str) -> Fraction | None:
     """The only number of an answer, its unit ignored; None if there is none, or more than one.
 
@@ -27,7 +48,7 @@ def number(answer: str) -> Fraction | None:
     """
     if len(answer) > LONGEST:
         return None
-    text = spelled(answer)
+    text = _POWER.sub(_raised, _SIGN.sub(r"\1", spelled(in_digits(answer))))
     found = _alone(text)
     if found is None and (read := clause(text, 0)) is not None and read.value != text:
         found = _alone(read.value)

@@ -35,6 +35,8 @@ def stated(text: str, accepts: Accepts, *, is_cut: bool = False) -> str | None:
     sure, unsure = cues(lower)
     for cue in (*sure, *unsure):
         found = _forward(text, lower, cue) or _backward(text, cue, lower)
+        if found is not None and not accepts(found.value):
+            found = _option_behind(text, cue)
         if (
             found is None
             or not accepts(found.value)
@@ -44,6 +46,24 @@ def stated(text: str, accepts: Accepts, *, is_cut: bool = False) -> str | None:
         if cue.kind != "result" or _is_last(text, found):
             return found.value
     return None
+
+
+_BEHIND = re.compile(
+    r"(?<![\w'’])(?P<not>not )?(?:(?:option|choice|letter|answer) (?P<named>\(?[A-J]\)?)(?![\w'’])"
+    r"|(?P<closed>\([A-J]\)))"
+)
+
+
+def _option_behind(text: str, cue: Cue) -> _Statement | None:
+    """The letter that follows the value in its sentence: "Berlin (C)", "Berlin, which is option C"."""
+    rest = text[cue.end : cue.end + 200]
+    stop = re.search(r"[.!?](?:\s|$)|\n", rest)
+    found = [one for one in _BEHIND.finditer(rest[: stop.start() if stop else len(rest)]) if not one["not"]]
+    letters = {(one["named"] or one["closed"]).strip("()") for one in found}
+    if len(letters) != 1:
+        return None
+    last = found[-1]
+    return _Statement(letters.pop(), cue.end + last.end(), bool(last["closed"]))
 
 
 _NEXT = re.compile(r"\W{1,4}(?P<first>\w+)\W+(?P<second>\w+)?(?P<more>\W)?")
@@ -78,7 +98,10 @@ def _is_last(text: str, found: _Statement) -> bool:
 
 # --- "the answer is 5" --------------------------------------------------------------------------
 
-_SKIPPED = re.compile(r"[ \t:=：,，、]{0,6}")
+_SKIPPED = re.compile(
+    r"[ \t:=：,，、]{0,6}(?:\([a-z]{3,20}(?: [a-z]{2,20}){0,4}[.!]{0,3}\)[ \t]{1,3}(?=[^\W_]|[*$\\\"(-]))?"
+)
+"""What comes before the value, and an aside: "The answer is (drumroll) 7"."""
 _ADVERBS = (
     r"(?:therefore|thus|then|hence|simply|just|indeed|actually|clearly|obviously|definitely|probably"
     r"|most likely|likely|now|also|still|only|in fact|of course|currently|again|surely|certainly|always"
@@ -105,7 +128,8 @@ _PROSE = re.compile(
     r"|lower|between|somewhere|either|we|you|he|she|they|always|never|only|same|nowhere|near|dependent"
     r"|determined|calculated|computed|derived|written|expressed|shown|provided|stated|reached|represented"
     r"|rounded|at|over|under|up to|for|of|with|from|different|important|easy|hard|difficult|straightforward"
-    r"|likely|possible|impossible|ready|here|unclear|uncertain|undetermined|your|an? (?:number|integer"
+    r"|likely|possible|impossible|ready|already|left (?:to|as|for|up)"
+    r"|here|unclear|uncertain|undetermined|your|an? (?:number|integer"
     r"|value|single|bit|good|positive|real|whole|matter|simple|combination|function)|the (?:following|one"
     r"|number of|sum of|value of|result of|total of|difference|product of)|i (?:[a-z]|'m)|nicht|dass|que"
     r"|che|dat|чтобы)(?!\w)"
@@ -121,7 +145,7 @@ _LABEL_PROSE = re.compile(
 _AGAIN = re.compile(r"(?<!\w)(?:answer|antwort|réponse|respuesta|risposta|resposta|ответ)(?!\w)|答案|정답")
 _BLANKS = re.compile(
     r"[\[<{(]?(?:\.{2,}|…|_{2,}|\?+|your .{0,20}answer.{0,10}|(?:final |the )?answer(?: here)?"
-    r"|insert .{0,30}|number|letter|value|result|option)[\]>})]?"
+    r"|insert .{0,30}|number|letter|value|result|option|null|n/a|tbd)[\]>})]?"
 )
 
 _UNFINISHED_BOX = re.compile(r"\\(?:b(?:ox?)?|f(?:b(?:ox?)?|r(?:a(?:m(?:e(?:b(?:ox?)?)?)?)?)?)?)?$")
@@ -138,6 +162,19 @@ _SUPPOSED = re.compile(
     r"|angenommen|si|se|als|indien|om|если|jeśli|jika|nếu)(?: (?:that|then|we say|say|dass|que|che))? $|如果$"
     r"|假设$|假設$|是否$|もし$"
 )
+
+
+_ABOUT = re.compile(
+    r"(?<!\w)(?:steps?|format|form|explanations?|reasons?|reasoning|justification|proof|derivation|units?|length|type"
+    r"|kind|guide|hints?|approach|path|route|way|method|strategy|discussion|description|analysis|verification|check"
+    r"|breakdown|summary|structure|part|parts|details?) (?:of|to|for|behind|towards?|leading to) $"
+)
+"""What makes a statement one about something else than the answer: "Steps to the answer: ..."."""
+_ON_THE_WAY = re.compile(
+    r"\W{0,6}(?:(?:so|now|then|and|but|first|next|in order)\W{1,3})?to (?:\w+ly )?"
+    r"[a-z]{2,12}(?: (?:for|at|to|us|out))? "
+)
+"""Before a label this announces work: "To find the answer: add 3"."""
 
 
 def _forward(text: str, lower: str, cue: Cue) -> _Statement | None:
@@ -158,7 +195,19 @@ def _forward(text: str, lower: str, cue: Cue) -> _Statement | None:
     value = without_copula(_unquoted(read.value))
     if value is None or not _is_value(value, cue, found, read):
         return None
+    if "=" in lower[cue.end : found.start] and _is_code(text, cue.start, value):
+        return None
     return _Statement(value, read.end, read.is_closed)
+
+
+_LITERAL = re.compile(r"[-+]?\.?\d[\d_.,/]*|[\"'].*|\[.*|\(.*|\\.*|True|False|None")
+
+
+def _is_code(text: str, start: int, value: str) -> bool:
+    """Whether an assignment calculates, as in a block of code, rather than giving a value."""
+    if _LITERAL.fullmatch(value):
+        return False
+    return text.count("```", 0, start) % 2 == 1 or bool(re.fullmatch(r"[a-z_]{2,}[\w.]*\(.*", value))
 
 
 def _is_about(lower: str, cue: Cue, found: Link) -> bool:
@@ -166,12 +215,19 @@ def _is_about(lower: str, cue: Cue, found: Link) -> bool:
     if found.kind in ("hashes", "tag"):
         return True
     outside, own = phrase(before_noun(lower, cue), cue.language)
+    if _ABOUT.search(outside) or (found.kind != "sentence" and _ON_THE_WAY.fullmatch(outside)):
+        return False
     if re.search(rf"(?<!\w)(?:{WRONG})(?!\w)", own):
         return False
     own += lower[cue.end : found.start]
     if cue.kind == "option" and not any(word in own for word in cue.language.adjectives.split("|")[:10]):
         return False
-    return not _DENIED.search(outside) and not _SUPPOSED.search(outside)
+    return not is_denied(outside)
+
+
+def is_denied(before: str) -> bool:
+    """Whether the words before a statement, in lower case, deny it or only suppose it."""
+    return bool(_DENIED.search(before) or _SUPPOSED.search(before))
 
 
 def _unquoted(value: str) -> str:
@@ -190,7 +246,7 @@ def without_copula(value: str) -> str | None:
 
 
 _CALCULATION = re.compile(
-    r"[\dx\s+\-−*/×÷·.,%$^()]{0,200}(?:\\(?:times|cdot|div)[\dx\s+\-−*/×÷·.,%$^()]{0,50}){0,5}(?:=| is "
+    r"[\dx\s+\-−*/×÷·.,%$^()!]{0,200}(?:\\(?:times|cdot|div)[\dx\s+\-−*/×÷·.,%$^()!]{0,50}){0,5}(?:=| is "
     r"| equals )"
 )
 
@@ -198,15 +254,20 @@ _CALCULATION = re.compile(
 def _calculated(value: str) -> str:
     """The last side of a calculation with numbers alone, 7 of `3 + 4 = 7`; other values as they are."""
     found = _CALCULATION.match(value)
-    if found is None or not re.search(r"\d\s?(?:[x+\-−*/×÷·^]|\\times|\\cdot|\\div)\s?[($]?\d", found[0]):
+    if found is None or not re.search(r"\d\s?(?:[x+\-−*/×÷·^]|\\times|\\cdot|\\div)\s?[($]?\d|\d!", found[0]):
         return value
     last = re.split(r"=| is | equals ", value)[-1].strip()
     return last or value
 
 
+def is_blank(lower: str) -> bool:
+    """Whether a value in lower case only holds the place of an answer: "...", "your answer"."""
+    return bool(_BLANKS.fullmatch(lower))
+
+
 def _is_value(value: str, cue: Cue, found: Link, read: Clause) -> bool:
     lower = value.lower().strip("*_\"'“” ")
-    if not lower or len(value) > LONGEST or _AGAIN.search(lower) or _BLANKS.fullmatch(lower):
+    if not lower or len(value) > LONGEST or _AGAIN.search(lower) or is_blank(lower):
         return False
     if "boxed" in value or _UNFINISHED_BOX.search(value) or not re.search(r"[^\W_]", value):
         return False
@@ -267,6 +328,6 @@ def _backward(text: str, cue: Cue, lower: str) -> _Statement | None:
     if found is None or text[cue.end : cue.end + 2].strip(" *")[:1] == "?":
         return None
     subject = before[: found.start("value")].lower()
-    if _DENIED.search(subject) or _SUPPOSED.search(subject) or re.search(r"\b(?:is|are|was)\s*$", subject):
+    if is_denied(subject) or re.search(r"\b(?:is|are|was)\s*$", subject):
         return None
     return _Statement(found["value"].strip("*"), cue.end, False)

@@ -26,7 +26,10 @@ _ALIASES = {
 _KNOWN = frozenset(_ALIASES.values())
 _SHORT = "cm|mm|km|in|ft|yd|mi|kg|lbs?|sec|min|hrs?|deg|rad|mph|kph"
 _LETTERS = "m|g|s|h|l"
-_NO_UNIT = "sqrt|frac|alpha|beta|gamma|delta|theta|infty|cdot|times|circ"
+_NO_UNIT = (
+    "sqrt|frac|alpha|beta|gamma|delta|theta|infty|cdot|times|circ"
+    "|hundred|thousand|million|billion|trillion|dozen"
+)
 _POWER = r"(?:\s*\^\s*\{?\s*([23])\s*\}?)?"
 
 _FRONT = re.compile(r"^([+-]?)\s*(?:(?:\\?\$)+|\\text\{\s*\$\s*\}|£|€|¥)\s*")

@@ -1,6 +1,7 @@
 """Which answers are the same, for each kind; and that graders agree with votes."""
 
 import itertools
+from fractions import Fraction
 
 import pytest
 
@@ -48,6 +49,18 @@ SAME = {
         ["-5", "−5"],
         ["1,234", "1234"],
         ["x = 3", "x=3"],
+        ["5 Apples", "5 apples", "5 APPLES."],
+        ["3 PM", "3 pm", "3 p.m.", "3PM", "3 P.M."],
+        ["3:30 PM", "3:30 p.m."],
+        ["caf\u00e9", "cafe\u0301", "Caf\u00e9"],
+        ["\uff15", "5"],
+        ["Paris \U0001f389", "Paris", "**Paris** \U0001f389\U0001f5fc", "Paris! \u2728"],
+        ["5 \u2705", "5"],
+        ["1 1/2", "1.5", "3/2", "1\\frac{1}{2}"],
+        ["\\dfrac12", "\\frac12", "\\frac{1}{2}", "0.5"],
+        ["2\u00b2", "2^2"],
+        ["90^\\circ", "90\u00b0", "90^{\\circ}", "$90^\\circ$"],
+        ["$12.50", "12.5 dollars", "12.50 dollars"],
     ],
     "math": [["5", "x = 5", "5 apples", "$5$", "10/2"], ["x + 1", "x+1"], ["East", "\\text{East}", "east"]],
 }
@@ -67,6 +80,11 @@ DIFFERENT = {
         ["12%", "12"],
         ["1/3", "0.333"],
         ["R^2", "r^2"],
+        ["5 MW", "5 mW"],
+        ["C\u266f", "C"],
+        ["3 am", "3 pm"],
+        ["\U0001f389", "\u2728"],
+        ["2\u00b2", "22"],
     ],
     "math": [["y = 2x", "y = 3x"], ["1/3", "0.333"], ["A", "B"]],
 }
@@ -115,12 +133,56 @@ def test_what_is_one_vote_has_one_grade(name):
         ("5 and 3 + 4 = 7", None),
         ("10, 3 + 4 = 7", None),
         ("5 or 6", None),
-        ("five", None),
+        ("many", None),
+        ("five", 5),
+        ("Eighteen", 18),
+        ("twenty-one apples", 21),
+        ("Ninety nine.", 99),
+        ("two hundred and six", 206),
+        ("one thousand two hundred", 1200),
+        ("a million", 1000000),
+        ("One", 1),
+        ("one of them", None),
+        ("the right one", None),
+        ("five or six", None),
+        ("five six", None),
+        ("two thirds", None),
+        ("-$5", -5),
+        ("-\\$5", -5),
+        ("$10 - $5 = $5", 5),
+        ("10^3", 1000),
+        ("1e3", 1000),
+        ("2^5", 32),
+        ("2^{-1}", Fraction(1, 2)),
+        ("2**10", 1024),
+        ("x = 2^5", 32),
+        ("3 \\times 10^8", 300000000),
+        ("3 × 10^8 m/s", 300000000),
+        ("10^999", None),
+        ("2 million", 2000000),
+        ("$2.5 million", 2500000),
+        ("5k", 5000),
+        ("5kg", 5),
+        ("3 dozen eggs", 36),
+        ("2 hundred", 200),
+        ("12 and a half", Fraction(25, 2)),
+        ("12 and three quarters", Fraction(51, 4)),
+        ("twelve and a half", Fraction(25, 2)),
         ("", None),
     ],
 )
 def test_the_number_of_an_answer_is_not_that_of_its_reason(answer, value):
     assert number(answer) == value
+
+
+def test_a_magnitude_is_no_unit_of_a_formula():
+    assert answers.key("2 million", "math") != answers.key("2", "math")
+
+
+def test_number_words_and_magnitudes_are_answers_of_numeric_tasks():
+    assert answers.find("The answer is five.", "numeric") == ("five", "stated")
+    assert answers.find("Eighteen", "numeric") == ("Eighteen", "stated")
+    assert answers.find("He has about 2 million.", "numeric") == ("2 million", "fallback")
 
 
 def test_a_very_long_number_does_not_hang():

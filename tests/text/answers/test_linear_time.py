@@ -99,6 +99,18 @@ UNITS = [
     "x=1",
     "answer is \\(",
     "answer is ```",
+    "It's C, ",
+    "A) b ",
+    "I choose B is correct ",
+    "answer (C) ",
+    "option C ",
+    "one hundred ",
+    "\U0001f389",
+    "\u00b2",
+    "5 million ",
+    "10^3",
+    "5!",
+    "to get the answer: ",
 ]
 SHAPES = [
     ("The answer is 5", " ", "|"),
@@ -118,7 +130,16 @@ SHAPES = [
     ("#### ", "1,", ""),
     ("= ", "1,", ""),
     ("5 ", "a ", ""),
+    ("\u00e9 ", "\U0001f389 ", "a"),
 ]
+
+
+def test_keys_of_the_longest_answers_take_no_time():
+    began = time.process_time()
+    for unit in UNITS:
+        for kind in ("any", "numeric", "text", "letter", "math"):
+            answers.key(("5 " + unit * 990)[:990] + "!1", kind)
+    assert time.process_time() - began < MOST
 
 
 def _mixtures(n):

@@ -1,0 +1,88 @@
+"""Numbers that are not in digits alone: "five", "two hundred and six", "2 million", "5k", "12 and a half"."""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+_SMALL = {
+    word: i
+    for i, word in enumerate(
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+        " sixteen seventeen eighteen nineteen".split()
+    )
+}
+_TENS = {
+    word: 10 * i
+    for i, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), start=2)
+}
+_LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+MAGNITUDES = {"hundred": 100, "dozen": 12, **_LARGE}
+"""The words that multiply the number before them."""
+_PARTS = {"half": Fraction(1, 2), "third": Fraction(1, 3), "quarter": Fraction(1, 4)}
+
+_EITHER = "|".join(sorted({*_SMALL, *_TENS, *_LARGE, "hundred"}, key=len, reverse=True))
+_RUN = re.compile(
+    rf"(?<![\w-])(?:an? (?=hundred|thousand|million|billion|trillion))?(?:{_EITHER})"
+    rf"(?:(?:,? and |[ -])(?:{_EITHER})(?![\w])){{0,12}}(?!\w|-\w)"
+)
+_FRACTION_BEHIND = re.compile(r"[ -](?:half|halves|thirds?|quarters?|fourths?|\w+ths?|point|of)(?!\w)")
+_DIGITS = r"(?<![\w.,])(?P<number>\d{1,3}(?:,\d{3}){1,6}|\d{1,50})(?P<decimals>\.\d{1,50})?"
+_MAGNITUDE = re.compile(
+    rf"{_DIGITS}(?:[ -]?(?P<word>{'|'.join(MAGNITUDES)})s?|k)(?![\w-])(?! (?:{'|'.join(MAGNITUDES)}))",
+    re.IGNORECASE,
+)
+_AND_PART = re.compile(
+    r"(?<![\w.,/])(\d{1,50}) and (?:(an?|one)[ -](half|third|quarter)|(three)[ -]quarters)(?!\w)",
+    re.IGNORECASE,
+)
+
+
+def in_digits(text: str) -> str:
+    """The text with such numbers in digits. Number words count only in a text without digits."""
+    lower = text.lower()
+    if not any(char.isdigit() for char in text):
+        text = lower = _RUN.sub(lambda found: _spelled(found, lower), lower)
+    text = _AND_PART.sub(_with_part, text)
+    return _MAGNITUDE.sub(_multiplied, text)
+
+
+def _spelled(found: re.Match[str], lower: str) -> str:
+    """The value of number words; "one" is often a pronoun, and "two thirds" is another number."""
+    before, after = lower[: found.start()], lower[found.end() :]
+    is_pronoun = found[0] == "one" and re.search(r"\w", before)
+    value = None if is_pronoun or _FRACTION_BEHIND.match(after) else _composed(found[0])
+    return found[0] if value is None else str(value)
+
+
+def _composed(run: str) -> int | None:
+    """The value of number words in the order of English, 206 of "two hundred and six"; None otherwise."""
+    total, group, last = 0, 0, 10**15
+    for word in re.findall(r"[a-z]+", run):
+        if word in _LARGE:
+            if _LARGE[word] >= last or not group:
+                return None
+            total, group, last = total + group * _LARGE[word], 0, _LARGE[word]
+        elif word == "hundred":
+            if not 0 < group < 10:
+                return None
+            group *= 100
+        elif word in ("a", "an"):
+            group = 1
+        elif word != "and":
+            value = _TENS.get(word) or _SMALL[word]
+            fits = group % 100 == 0 if value >= 10 else group % 10 == 0 and group % 100 != 10
+            if not fits or (value == 0 and len(run) > len(word)):
+                return None
+            group += value
+    return total + group
+
+
+def _with_part(found: re.Match[str]) -> str:
+    part = _PARTS[found[3].lower()] if found[3] else Fraction(3, 4)
+    return str(int(found[1]) + part)
+
+
+def _multiplied(found: re.Match[str]) -> str:
+    number = Fraction(found["number"].replace(",", "") + (found["decimals"] or ""))
+    return str(number * MAGNITUDES.get((found["word"] or "thousand").lower(), 1000))
