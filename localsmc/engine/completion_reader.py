@@ -33,17 +33,24 @@ class CompletionReader:
         self._stop, self._closing, self.kind = stop, closing, kind
         self.conclusions = Conclusions()
 
-    def text(self, tokens: TokenIds) -> str:
-        """The text, without its end token and stop string; its last character may be incomplete."""
-        return self._shown(tokens)[0].decode(errors="replace").rstrip("\ufffd")
+    def read(self, tokens: TokenIds) -> tuple[str, Answer | None]:
+        """The text, without its end token and stop string, and its answer.
 
-    def answer(self, tokens: TokenIds) -> Answer | None:
-        """The answer that the text states, else the one that was asked for, else the fallback of its kind."""
-        return self.stated(tokens) or self._concluded(tokens) or self._fallback(tokens)
+        That is the one that the text states, else the one that was asked for, else the fallback of its kind.
+        """
+        text, is_whole = self._text(tokens)
+        said = self._said(text)
+        found = self._stated(said, is_whole=is_whole) or self._concluded(tokens)
+        if found is None and not self._settings.is_restricted:
+            found = answers.fallback(said, self.kind, is_cut=not is_whole)
+        return text, found
 
     def stated(self, tokens: TokenIds) -> Answer | None:
         """The answer that the text states; None if it states none. A cut text states what it finished."""
-        said, is_whole = self._said(tokens)
+        text, is_whole = self._text(tokens)
+        return self._stated(self._said(text), is_whole=is_whole)
+
+    def _stated(self, said: str, *, is_whole: bool) -> Answer | None:
         return output_format.answer_of(said, self._settings, self.kind, is_whole=is_whole)
 
     def _concluded(self, tokens: TokenIds) -> Answer | None:
@@ -55,19 +62,15 @@ class CompletionReader:
         # A box whose line ends within a brace holds no answer, and a guess at its last number is none.
         return answers.find(f"\\boxed{{{content}}}", self.kind, with_fallback=False)
 
-    def _fallback(self, tokens: TokenIds) -> Answer | None:
-        if self._settings.is_restricted:
-            return None
-        said, is_whole = self._said(tokens)
-        return answers.fallback(said, self.kind, is_cut=not is_whole)
-
-    def _said(self, tokens: TokenIds) -> tuple[str, bool]:
-        """The text without its reasoning, which is no answer, and whether it is finished."""
+    def _text(self, tokens: TokenIds) -> tuple[str, bool]:
+        """The text, whose last character may be incomplete, and whether it is finished."""
         shown, is_whole = self._shown(tokens)
-        text = shown.decode(errors="replace").rstrip("\ufffd")
-        # In JSON the tags of reasoning have no meaning.
+        return shown.decode(errors="replace").rstrip("\ufffd"), is_whole
+
+    def _said(self, text: str) -> str:
+        """The text without its reasoning, which is no answer; in JSON its tags have no meaning."""
         is_json = self._settings.json_schema is not None
-        return text if is_json else reasoning.reply(text, self._closing), is_whole
+        return text if is_json else reasoning.reply(text, self._closing)
 
     def request(self, tokens: TokenIds) -> TokenIds:
         """The completion as it is shown, followed by the request for its answer."""

@@ -56,6 +56,13 @@ def resolved(settings: Settings, method: Method, problem: str) -> Settings:
     return replace(settings, conclude="on" if is_free and votes and is_problem else "off")
 
 
+def settings_of_task(settings: Settings, *, is_graded: bool) -> Settings:
+    """The settings with `conclude` on or off for the problems of a task: "auto" is on if they are graded."""
+    if settings.conclude != "auto":
+        return settings
+    return replace(settings, conclude="on" if is_graded and not settings.is_restricted else "off")
+
+
 def request_tokens(model: Model, closing: str = "") -> TokenIds:
     """The closing request (T,); `closing` is the tag that ends the reasoning, if it is still open."""
     tag = f"\n{closing}" if closing else ""
@@ -157,11 +164,11 @@ def _take_back(
         n_needed = len(text.asked) - n_shared + MAX_TOKENS
         # Tokens of a stop string, or of a completion that continued, have to be forgotten.
         can_continue = n_shared == slots.lengths(np.array([slot]))[0] or slots.model.can_forget
-        has_cells = slots.cells_used + n_more + n_needed <= slots.model.n_cells
-        has_cells = has_cells and len(text.asked) + MAX_TOKENS <= slots.n_each
+        has_room = len(text.asked) + MAX_TOKENS <= slots.n_each
+        has_room = has_room and slots.cells_used + n_more + n_needed <= slots.model.n_cells
         # Completions can share a slot: all but the last of them fork it.
         is_last = not n_users[slot]
-        if not can_continue or not has_cells or not (is_last or slots.has_free_slot):
+        if not can_continue or not has_room or not (is_last or slots.has_free_slot):
             rest.append(text)
             continue
         own = slot if is_last else slots.fork(slot, n_shared)

@@ -11,11 +11,12 @@ import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
+from functools import cached_property
 
 import numpy as np
 
 from localsmc.engine import conclusion, context_size, instruction, output_format, prompting, usage
-from localsmc.engine.beginnings import beginnings
+from localsmc.engine.beginnings import Beginnings, beginnings
 from localsmc.engine.completion_reader import CompletionReader
 from localsmc.engine.conclusion import Conclusions, UnansweredText
 from localsmc.engine.load import Model
@@ -116,9 +117,12 @@ class Generation:
 
     def _apart(self, context: LlamaContext, *, is_draft: bool = False) -> LanguageModel:
         """A context that decodes the beginning of its prompts as in an evaluation, which shares it."""
-        shared = beginnings(self.model, self.method, self.settings)
-        tokens = shared.of_draft if is_draft else shared.of_model
+        tokens = self._beginnings.of_draft if is_draft else self._beginnings.of_model
         return context if tokens is None else SharedBeginning(context, tokens)
+
+    @cached_property
+    def _beginnings(self) -> Beginnings:
+        return beginnings(self.model, self.method, self.settings)
 
     def _end_tag(self) -> str:
         """Empty if a grammar leaves no way to end the reasoning: then nothing is reasoning."""
@@ -281,13 +285,13 @@ class Generation:
     def _answer(self, tokens: TokenIds) -> str | None:
         """The key of a finished completion's answer; one that is to be concluded has none yet."""
         is_to_come = self.settings.conclude == "on"
-        found = self.reader.stated(tokens) if is_to_come else self.reader.answer(tokens)
+        found = self.reader.stated(tokens) if is_to_come else self.reader.read(tokens)[1]
         return None if found is None else answers.key(found.text, self.reader.kind)
 
     def _completion(self, ending: WeightedText) -> Completion:
-        answer = self.reader.answer(ending.tokens)
+        text, answer = self.reader.read(ending.tokens)
         return Completion(
-            text=self.reader.text(ending.tokens),
+            text=text,
             answer=None if answer is None else answer.text,
             logp=ending.logp,
             weight=ending.weight,

@@ -15,9 +15,8 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc.engine import context_size, prompting
+from localsmc.engine import conclusion, context_size, instruction, prompting
 from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
-from localsmc.engine.instruction import settings_of_task
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
@@ -215,12 +214,9 @@ class _TaskSession:
         settings = plan.settings
         if task.examples is not None:
             settings = replace(settings, examples=task.examples)
-        self._settings = settings_of_task(model, settings)
-        if plan.settings.conclude == "auto":
-            is_graded = any(item.gold is not None for item in task.items)
-            self._settings = replace(
-                self._settings, conclude="on" if is_graded and not plan.settings.is_restricted else "off"
-            )
+        is_graded = any(item.gold is not None for item in task.items)
+        settings = conclusion.settings_of_task(settings, is_graded=is_graded)
+        self._settings = instruction.settings_of_task(model, settings)
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()

@@ -130,6 +130,29 @@ def test_every_answer_is_the_greedy_continuation_of_its_text(method, room, seed)
     assert found.usage.rows > 0
 
 
+@pytest.mark.parametrize("n_cells", [1024, len(PROMPT) + 8])
+@pytest.mark.parametrize(
+    "method",
+    [Sample(particles=3), PowerSMC(particles=2, alpha=2.0, ramp=2, resampling="systematic")],
+    ids=str,
+)
+def test_the_law_is_that_of_runs_without_conclusions(method, n_cells):
+    """Every outcome of every random choice has the same probability, texts, weights and evidence."""
+
+    def law(n_concluding):
+        def program(draw):
+            model = ToyModel(3, seed=5, scale=1.3, n_cells=n_cells)
+            run = finished(method, model, draw, n_concluding=n_concluding, n_tokens=3)
+            weighted = [(e.tokens.tolist(), e.weight, e.logp, e.count) for e in run.endings()]
+            return weighted, run.log_z, run.reductions
+
+        return [*outcomes(program)]
+
+    plain = law(0)
+    assert law(3) == plain
+    assert len(plain) > 10
+
+
 def test_slots_of_finished_texts_are_continued_instead_of_decoded_again():
     model = toy()
     run = finished(Sample(particles=6), model, RandomSampler(np.random.default_rng(1)), n_concluding=40)

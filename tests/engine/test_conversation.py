@@ -239,8 +239,8 @@ def test_templates_decide_what_becomes_of_thought(embedded, monkeypatch, templat
 
 def read(solving, tokens):
     """A completion's text and the text of its answer."""
-    answer = solving.reader.answer(tokens)
-    return solving.reader.text(tokens), None if answer is None else answer.text
+    text, answer = solving.reader.read(tokens)
+    return text, None if answer is None else answer.text
 
 
 def test_thought_is_never_part_of_the_answer(embedded, monkeypatch):
