@@ -272,6 +272,7 @@ def test_slots_set_aside_hold_their_history_and_take_no_room(seed):
         logits = keeping.decode(np.array([slot]), np.array([2]))
         assert np.array_equal(logits[0], slots.models[1].logits([*PROMPT, *history.tolist(), 2]))
         keeping.release(slot)
+        assert keeping.cells_used == slots.freeing.cells_used
 
 
 # --- votes ---------------------------------------------------------------------------------------
