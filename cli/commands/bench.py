@@ -43,7 +43,7 @@ Examples:
   localsmc bench --synthetic qwen2.5-7b:Q4_K_M -N 16 -r 1
 
 Each repetition runs every test once; "× plain" is a test's time divided by that of plain decoding of as many
-tokens in the same repetition. A step is one token of the longest completion. A synthetic model has random
+tokens in the same repetition. A step is one token of the longest text written. A synthetic model has random
 weights, so it replays the histories of the embedded model, token by token; the test "rows=N" has N histories
 at every step.
 """

@@ -17,7 +17,7 @@ from localsmc.numerics.log_math import Doubles
 class CaseSummary:
     """One row of the table: means over timings with standard deviations (`_sd`); times in ms per step.
 
-    `steps` is the number of tokens of the longest completion, `n_tokens` the requested number. `ratio` is
+    `steps` is the number of tokens of the longest text written, `n_tokens` the requested number. `ratio` is
     the time relative to the same number of tokens of plain decoding in the same repetition.
     `rows_per_step` is the number of decoded tokens per step. `decode_share` is the part of a step inside
     llama.cpp; the rest is `logits_ms`, `numerics_ms` and `bookkeeping_ms`. Unknown figures are None.

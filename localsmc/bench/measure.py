@@ -28,6 +28,7 @@ from localsmc.llama import LlamaContext, PlainLlama
 from localsmc.lm.interface import TokenIds
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.memory import estimate
+from localsmc.methods.run import SamplingRun
 from localsmc.numerics.timing import numerics_time
 
 WARM_TOKENS = 4
@@ -38,7 +39,7 @@ WARM_TOKENS = 4
 class Timing:
     """One timed run, prompt excluded. Times in seconds; `memory` is resident memory in bytes at its end.
 
-    `steps` is the number of tokens of the longest completion, `rows` of decoded tokens. `logits_seconds` is
+    `steps` is the number of tokens of the longest text written, `rows` of decoded tokens. `logits_seconds` is
     spent on reading llama.cpp's logits, `numerics_seconds` on computations on them. The parts of a peer's
     time are unknown and set to 0.
     """
@@ -152,7 +153,7 @@ class Bench:
             return Timing(
                 case=case,
                 repetition=repetition,
-                steps=max(len(ending.tokens) for ending in run.endings()),
+                steps=_n_written(run, case.n_tokens),
                 seconds=run.seconds - spent.replay,
                 passed=tuple(passed) if case.kind == "plain" else (),
                 decode_seconds=run.decode_seconds,
@@ -241,6 +242,15 @@ class Bench:
             options = context_plan.context_options(1, n_ctx, self._settings)
             self._peers[keeps_logits] = PlainLlama(self._model.llama, options, keeps_logits=keeps_logits)
         return self._peers[keeps_logits]
+
+
+def _n_written(run: SamplingRun, n_tokens: int) -> int:
+    """The tokens of the longest text written, whether it survived or not.
+
+    The last token of a text is drawn, but not decoded.
+    """
+    longest = max(len(ending.tokens) for ending in run.endings())
+    return min(max(longest, run.sequences.n_longest + 1), n_tokens)
 
 
 def _memory() -> int:

@@ -49,6 +49,8 @@ class KVSlots:
         self.forks = self.rows = self.decode_calls = self.peak_rows = self.peak_cells = 0
         self.n_each = n_tokens
         """The most tokens that a slot can hold after the prompt."""
+        self.n_longest = 0
+        """The most tokens that a slot has held after the prompt, where they were decoded one by one."""
         self._n_prompt = self.prompt_rows = self.n_cached = 0
         self._free = list(range(self.n_slots - 1, -1, -1))
         self._is_held = np.zeros(self.n_slots, dtype=np.bool_)
@@ -247,6 +249,7 @@ class KVSlots:
         logits = self.model.decode(tokens, self._n_prompt + lengths, slots)
         self._record_cells(slots, lengths)
         self._length[slots] += 1
+        self.n_longest = max(self.n_longest, int(lengths.max()) + 1)
         self.peak_rows = max(self.peak_rows, len(slots))
         return logits
 

@@ -1,9 +1,11 @@
 """The benchmark replays the run it measures, its time shares add up, and no measurement is lost."""
 
+import contextlib
 import csv
 import io
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,12 +15,13 @@ from localsmc import Settings
 from localsmc.bench import cached, parse
 from localsmc.bench.case_summary import summaries
 from localsmc.bench.cases import Case, cases
-from localsmc.bench.measure import Bench, Timing
+from localsmc.bench.measure import Bench, Timing, _n_written
 from localsmc.bench.replay import Endless, Replay
 from localsmc.bench.speed_table import FORMATS
 from localsmc.engine.solve import Generation
 from localsmc.errors import ConfigError, ContextFull
 from localsmc.llama import ContextOptions, open_context
+from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods.spec import parse_method
 from localsmc.numerics.timing import Timer
 
@@ -183,6 +186,32 @@ def test_every_case_is_measured_in_every_repetition_and_its_parts_add_up(embedde
             assert (sample.rows, sample.calls) == (9 * sample.case.rows, 9)
         if sample.case.kind == "rows":
             assert 0 < sample.numerics_seconds
+
+
+class _Ended:
+    """A run whose surviving texts have these lengths."""
+
+    def __init__(self, sequences, *lengths):
+        self.sequences, self._lengths = sequences, lengths
+
+    def endings(self):
+        return [SimpleNamespace(tokens=range(length)) for length in self._lengths]
+
+
+def test_a_text_that_was_thinned_away_counts_as_written(embedded):
+    with contextlib.closing(context_of(embedded, 4)) as context:
+        slots = KVSlots(context, 10)
+        root, _ = slots.prefill(np.array([1, 2, 3], np.int32))
+        long, short = slots.fork(root), slots.fork(root)
+        slots.decode(np.array([long, short]), np.array([5, 6]))
+        slots.decode(np.array([long]), np.array([7]))
+        slots.release(long)
+        slots.decode(np.array([short]), np.array([7]))
+        assert slots.n_longest == 2
+        # Its last token is drawn, but not decoded.
+        assert _n_written(_Ended(slots, 2, 1), 10) == 3
+        assert _n_written(_Ended(slots, 2, 1), 2) == 2
+        assert _n_written(_Ended(slots, 6, 1), 10) == 6
 
 
 def test_more_rows_than_a_batch_takes_are_refused(embedded):
