@@ -16,6 +16,8 @@ BOXES_UNASKED = "this model states its answers without being asked: no instructi
 NO_SWITCH = "`--reasoning` has no effect: the chat template has no switch for it"
 
 
+MERGED = "the chat template has no system message: yours begins the user's first message"
+
 FOR_PROBLEMS = "continues the problem's text; `--examples FILE` shows it how to answer"
 FOR_CHAT = "continues the text of the conversation; `--chat-template NAME|FILE` gives it one"
 """What a base model does with a text, and what to type."""
@@ -30,6 +32,9 @@ def print_form(output: Output, model: Model, settings: Settings, base: str = FOR
     template = model.llama.chat_template
     if settings.thinking is not None and template is not None and not template.has_thinking_switch:
         output.note(NO_SWITCH)
+    if settings.system is not None and not settings.raw and template is not None:
+        if not template.takes_system:
+            output.note(MERGED)
 
 
 def print_offload(output: Output, model: Model) -> None:

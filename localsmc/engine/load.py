@@ -27,6 +27,7 @@ from localsmc.methods import METHODS, Method, from_options
 from localsmc.results import ModelInfo
 from localsmc.store import hub, model_source, trial_load
 from localsmc.store.model_source import ModelSource
+from localsmc.text import chat_template
 
 HASHED_SIZE = 64 * 1024 * 1024
 """Only files up to this size are hashed for the result: hashing a larger one takes seconds."""
@@ -188,6 +189,7 @@ class _File:
         notices = [] if source.notice is None else [source.notice]
         if options.check_memory:
             notices += gpu_offload.check(header, placed, context, host.available())
+        chat_template.prepare(options.chat_template or header.metadata.get("tokenizer.chat_template"))
         if not source.is_embedded:
             trial_load.ensure_loadable(source.path, header)
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:

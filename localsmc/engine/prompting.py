@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
 from localsmc.engine.instruction import instruction_of
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
@@ -14,6 +12,7 @@ from localsmc.lm.interface import TokenIds
 from localsmc.text import chat_template
 from localsmc.text import examples as examples_form
 from localsmc.text.examples import Examples, Pair
+from localsmc.text.templates.disguise import Part
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -80,7 +79,7 @@ def build_prompt(
     instruction = instruction_of(model, asked, settings) if is_problem else None
     settings = settings if is_problem else replace(settings, examples=None)
     parts = _parts(model, problem, settings, instruction)
-    tokens = np.concatenate([model.llama.tokenize(text, special=special) for text, special in parts])
+    tokens = model.llama.tokenize_parts(parts)
     if not len(tokens):
         raise ConfigError("the problem has no tokens", hint="write a few words")
     return Prompt("".join(text for text, _ in parts), model.llama.with_bos(tokens), instruction)
@@ -97,7 +96,7 @@ def _has_no_template(model: Model, settings: Settings) -> bool:
     return settings.raw or model.llama.chat_template is None
 
 
-def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[tuple[str, bool]]:
+def _parts(model: Model, problem: str, settings: Settings, instruction: str | None) -> list[Part]:
     """The prompt in parts: (text, whether control tokens are parsed in it)."""
     llama, examples = model.llama, settings.examples
     if settings.raw and examples is None:

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 
 from localsmc.errors import ConfigError, PromptError
 from localsmc.llama.binding import C
-from localsmc.text.chat_template import Message, Template, check_jinja, is_jinja
+from localsmc.text.chat_template import Form, Message, Template, check_jinja, in_form, is_jinja
 
 
 @functools.cache
@@ -43,8 +43,9 @@ class BuiltInTemplate(Template):
     source: str = ""
     has_thinking_switch = False
 
-    def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
-        """See `Template.render`."""
+    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+        """See `Template.render_in`; llama.cpp itself takes messages in any form."""
+        messages = in_form(messages, form._replace(takes_text=True))
         if any("\0" in message["content"] for message in messages):
             raise PromptError("a message contains a zero character", hint="remove it")
         chat = (C.llama_chat_message * len(messages))()

@@ -6,6 +6,7 @@ import ctypes
 import os
 import time
 import weakref
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from localsmc.llama.devices import Device, gpus_in_use
 from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, LoadOptions
 from localsmc.lm.interface import TokenIds
 from localsmc.text.chat_template import ChatTemplate, Template, is_jinja, tags
+from localsmc.text.templates.disguise import Part
 
 _MARK = "\n"
 """Prefix for text that continues other text, if the tokenizer would add a space at a beginning."""
@@ -29,6 +31,9 @@ _NAMED_TOKENS = ("bos", "eos", "eot", "eom", "padding", "fim_pad", "fim_rep", "f
 
 _KNOWN_TOKENS = ("bos", "eos", "eot", "pad", "sep", "nl", "fim_pad", "fim_rep", "fim_sep")
 """Tokens whose ids llama.cpp gives, -1 if the vocabulary has none."""
+
+_STRIPS_RIGHT = 1 << 8
+"""LLAMA_TOKEN_ATTR_RSTRIP: the token takes the blanks that follow it."""
 
 CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
 
@@ -192,6 +197,22 @@ class LlamaModel:
         whole = self.tokenize(_MARK + text, special=special)
         is_marked = np.array_equal(whole[: len(mark)], mark)
         return whole[len(mark) :] if is_marked else self.tokenize(text, special=special)
+
+    def tokenize_parts(self, parts: Sequence[Part]) -> TokenIds:
+        """Token ids of the parts of a prompt, as of the whole text; see `Template.parts`."""
+        tokens = [np.zeros(0, dtype=np.int32)]
+        strips = False
+        for text, special in parts:
+            # Some control tokens take the blanks after them: there, these must not begin the next part.
+            text = text.lstrip() if strips else text
+            if text:
+                tokens.append(self.tokenize(text, special=special))
+                last = tokens[-1][-1:]
+                strips = special and bool(len(last)) and bool(self._attributes(int(last[0])) & _STRIPS_RIGHT)
+        return np.concatenate(tokens)
+
+    def _attributes(self, token: int) -> int:
+        return int(C.llama_vocab_get_attr(self.vocab, token))
 
     @cached_property
     def control_tokens(self) -> list[int]:

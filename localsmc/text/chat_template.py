@@ -1,6 +1,6 @@
 """Render chat messages into the prompt text that a model expects.
 
-A GGUF's own chat template is Jinja and is rendered by jinja2 in a sandbox. This module does not use a
+A GGUF's own chat template is Jinja: a program, see `localsmc.text.templates`. This module does not use a
 model.
 """
 
@@ -11,21 +11,47 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, NoReturn
-
-from jinja2 import Template as Jinja
-from jinja2 import TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localsmc.errors import ConfigError, PromptError
+from localsmc.text import reasoning
+from localsmc.text.templates.disguise import Disguise, Part, pattern
+from localsmc.text.templates.known import is_known
+from localsmc.text.templates.process import PROCESS, TemplateFailed
 
 if TYPE_CHECKING:
     from localsmc.text.examples import Examples
 
 Message = Mapping[str, str]
+"""A message: its `role` and its `content`."""
 
-_SWITCH = "enable_thinking"
+_SWITCHES: Mapping[str, tuple[Any, Any]] = {
+    "enable_thinking": (False, True),
+    "thinking": (False, True),
+    "thinking_mode": ("disabled", "enabled"),
+    "thinking_option": ("off", "on"),
+}
+"""Variables by which templates turn reasoning on or off, and their values for off and on."""
+
+_PROBE: tuple[Message, Message] = (
+    {"role": "system", "content": "ABACUS"},
+    {"role": "user", "content": "BAROMETER"},
+)
+
+
+class Form(NamedTuple):
+    """How a template takes messages."""
+
+    takes_system: bool = True
+    """If not, the system message is put before the first message of the user."""
+    takes_text: bool = True
+    """If not, a message's content is a list of typed parts."""
+    has_none: bool = True
+    """Whether tools and documents are given as None, as Transformers does; else they are not defined."""
+
+
+class TemplateAtLimit(PromptError):
+    """A template was ended because it needed too much of something."""
 
 
 class Template(ABC):
@@ -39,56 +65,100 @@ class Template(ABC):
     def has_thinking_switch(self) -> bool:
         """Whether the template can turn the model's reasoning on or off."""
 
+    @property
+    def takes_system(self) -> bool:
+        """Whether the template writes system messages; else they are put before the user's first message."""
+        return form_of(self).takes_system
+
     @abstractmethod
+    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+        """What the template makes of messages that are given in a form; see `render`."""
+
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
         """The prompt up to the start of the assistant's reply; raises PromptError if that fails.
 
         `thinking` sets the template's switch for reasoning, if it has one.
         """
+        return self.render_in(form_of(self), messages, thinking=thinking)
 
     def parts(
         self, messages: Sequence[Message], control_texts: Sequence[str], *, thinking: bool | None = None
-    ) -> list[tuple[str, bool]]:
+    ) -> list[Part]:
         """The rendered prompt in parts: (text, whether to parse control tokens in it).
 
-        Usually a single part. A message that contains the text of a control token becomes a separate part,
-        so that it cannot end its own turn. Raises PromptError if the template then rewrites the messages, so
-        that they cannot be separated from it.
+        Usually a single part. The name of a control token in a message becomes part of a text in which none
+        is parsed, so that a message cannot end its own turn, whatever the template does with it.
         """
-        text = self.render(messages, thinking=thinking)
-        if not any(name in message["content"] for message in messages for name in control_texts):
-            return [(text, True)]
-        marks = [f"\ue000{i}\ue001" for i in range(len(messages))]
-        frame = self.render(_with(messages, marks), thinking=thinking)
         contents = [message["content"] for message in messages]
-        for inserted in (contents, [content.strip() for content in contents]):  # many templates strip them
-            parts = _filled(frame, marks, inserted, control_texts)
-            if "".join(part for part, _ in parts) == text:
-                return parts
-        raise PromptError(
-            "the chat template modifies a message that contains one of the model's control tokens",
-            hint=f"remove such tokens ({', '.join(control_texts[:4])}) from the problem",
-        )
+        names = pattern(tuple(control_texts))
+        if not any(names.search(content) for content in contents):
+            return [(self.render(messages, thinking=thinking), True)]
+        disguise = Disguise(contents, control_texts, [self.source])
+        hidden = [{**one, "content": disguise.put_on(one["content"])} for one in messages]
+        # A template may look for the marks of a thought in an earlier reply, to leave it out.
+        seen = [
+            {**one, "content": disguise.put_on(one["content"], but=_THOUGHT if _is_reply(one) else _NONE)}
+            for one in messages
+        ]
+        texts = self._rendered_each([hidden, seen] if seen != hidden else [hidden], thinking)
+        is_read = disguise.take_off(texts[0]) != disguise.take_off(texts[-1])
+        return disguise.parts(texts[-1] if is_read else texts[0])
+
+    def _rendered_each(self, ways: Sequence[Sequence[Message]], thinking: bool | None) -> list[str]:
+        """Each way of giving the messages that the template does not refuse; PromptError if it refuses all."""
+        texts: list[str] = []
+        refusals: list[PromptError] = []
+        for messages in ways:
+            try:
+                texts.append(self.render(messages, thinking=thinking))
+            except PromptError as error:
+                refusals.append(error)
+        if not texts:
+            raise refusals[0]
+        return texts
 
 
-def _with(messages: Sequence[Message], contents: Sequence[str]) -> list[Message]:
-    return [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
+_THOUGHT = frozenset((*reasoning.MARKS, *reasoning.MARKS.values()))
+_NONE: frozenset[str] = frozenset()
 
 
-def _filled(
-    frame: str, marks: Sequence[str], contents: Sequence[str], control_texts: Sequence[str]
-) -> list[tuple[str, bool]]:
-    """The frame with each mark replaced, in parts: (text, whether control tokens are parsed in it)."""
-    parts, rest = [("", True)], frame
-    for mark, content in zip(marks, contents, strict=True):
-        before, _, rest = rest.partition(mark)
-        parts[-1] = parts[-1][0] + before, True
-        if any(name in content for name in control_texts):
-            parts += [(content, False), ("", True)]
-        else:
-            parts[-1] = parts[-1][0] + content, True
-    parts[-1] = parts[-1][0] + rest, True
-    return [part for part in parts if part[0]]
+def _is_reply(message: Message) -> bool:
+    return message["role"] == "assistant"
+
+
+_FORMS = [
+    (takes_system, takes_text, has_none)
+    for takes_text in (True, False)
+    for takes_system in (True, False)
+    for has_none in (True, False)
+]
+
+
+@functools.lru_cache(maxsize=8)
+def form_of(template: Template) -> Form:
+    """How a template takes messages, found by trying; as they are if it shows them in no way."""
+    for form in map(Form._make, _FORMS):
+        try:
+            text = template.render_in(form, _PROBE)
+        except TemplateAtLimit:
+            raise
+        except PromptError:
+            continue
+        if all(message["content"] in text for message in _PROBE):
+            return form
+    return Form()
+
+
+def in_form(messages: Sequence[Message], form: Form) -> list[dict[str, Any]]:
+    """The messages as a template takes them, as llama.cpp gives them to it."""
+    said: list[dict[str, Any]] = [dict(message) for message in messages]
+    if not form.takes_system and len(said) > 1 and said[0]["role"] == "system":
+        system = said.pop(0)["content"]
+        said[0]["content"] = f"{system}\n{said[0]['content']}"
+    if not form.takes_text:
+        for message in said:
+            message["content"] = [{"type": "text", "text": message["content"]}]
+    return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,27 +174,68 @@ class ChatTemplate(Template):
     @property
     def has_thinking_switch(self) -> bool:
         """See `Template.has_thinking_switch`."""
-        return _SWITCH in self.source
+        if not _switches(self.source):
+            return False
+        texts = [self.render([_PROBE[1]], thinking=thinking) for thinking in (False, True)]
+        return texts[0] != texts[1]
 
-    def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
-        """See `Template.render`; the switch is the variable `enable_thinking`."""
-        values: dict[str, Any] = {"bos_token": self.bos, "eos_token": self.eos, "add_generation_prompt": True}
+    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+        """See `Template.render_in`; the variables are those that Transformers gives to a template."""
+        values: dict[str, Any] = {
+            "messages": in_form(messages, form),
+            "add_generation_prompt": True,
+            "bos_token": self.bos,
+            "eos_token": self.eos,
+        }
+        if form.has_none:
+            values |= {"tools": None, "documents": None}
         if thinking is not None:
-            values[_SWITCH] = thinking
+            values |= {name: _SWITCHES[name][thinking] for name in _switches(self.source)}
         try:
-            return _compiled(self.source).render(messages=list(messages), **values)
-        except Exception as error:  # a template is a third-party program: it can fail in any way
+            return _rendered(self.source, values)
+        except TemplateFailed as error:
             raise self._failure(error) from error
 
-    def _failure(self, error: Exception) -> PromptError:
+    def _failure(self, error: TemplateFailed) -> PromptError:
+        kind = TemplateAtLimit if error.is_at_limit else PromptError
         if self.is_given:
-            return PromptError(
+            return kind(
                 f"the given chat template failed: {error}", hint="correct or remove `--chat-template`"
             )
-        return PromptError(
+        return kind(
             f"the model's chat template failed: {error}",
             hint="use `--raw` to send the text unchanged, without a template",
         )
+
+
+def _rendered(source: str, values: dict[str, Any]) -> str:
+    """The text that a template writes: in this process if it is known to be harmless, else in a child."""
+    if not is_known(source):
+        return PROCESS.render(source, values)
+    from localsmc.text.templates import environment  # it takes tens of milliseconds, which a child takes apart
+
+    try:
+        return environment.render(source, values)
+    except Exception as error:  # a template is a program: it can fail in any way
+        raise TemplateFailed(str(error) or type(error).__name__) from error
+
+
+def prepare(source: object) -> None:
+    """Start the process that renders a template, if one does, while its model is loaded."""
+    if isinstance(source, str) and is_jinja(source) and not is_known(source):
+        PROCESS.prepare()
+
+
+_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_WORD = re.compile(r"(?<![\w.])[a-z_]+")
+
+
+@functools.lru_cache(maxsize=8)
+def _switches(source: str) -> tuple[str, ...]:
+    """The switches for reasoning that a template mentions as variables."""
+    words = {word for code in _CODE.findall(source) for word in _WORD.findall(_STRING.sub("''", code))}
+    return tuple(name for name in _SWITCHES if name in words)
 
 
 def is_jinja(text: str) -> bool:
@@ -140,12 +251,14 @@ def check_jinja(source: str, name: str) -> None:
             hint="give a template as on the hub: chat_template.jinja, or the value of `chat_template` in"
             " tokenizer_config.json",
         )
+    if is_known(source):
+        return
     try:
-        _compiled(source)
-    except TemplateSyntaxError as error:
+        PROCESS.check(source)
+    except TemplateFailed as error:
+        where = "" if error.line is None else f"line {error.line}: "
         raise ConfigError(
-            f"{name} is not a Jinja template: line {error.lineno}: {str(error.message).rstrip('.')}",
-            hint="correct the template",
+            f"{name} is not a Jinja template: {where}{str(error).rstrip('.')}", hint="correct the template"
         ) from None
 
 
@@ -163,21 +276,6 @@ def tags(template: Template) -> list[str]:
         except PromptError:
             continue
     return []
-
-
-@functools.lru_cache(maxsize=8)
-def _compiled(source: str) -> Jinja:
-    # Compiling takes milliseconds, as long as a small model needs to decode the whole prompt.
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"]
-    )
-    environment.globals["raise_exception"] = _refuse
-    environment.globals["strftime_now"] = lambda form: datetime.now().strftime(form)
-    return environment.from_string(source)
-
-
-def _refuse(message: str) -> NoReturn:
-    raise TemplateError(message)
 
 
 def conversation(

@@ -1,0 +1,1 @@
+"""Chat templates as programs: how Jinja renders them, in which process, and how messages pass through them."""

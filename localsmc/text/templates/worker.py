@@ -1,0 +1,97 @@
+"""The child process that renders the templates of others, within limits on time, memory and output.
+
+It is started with `run(replies)`; see `localsmc.text.templates.process`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import Any
+
+from jinja2 import TemplateSyntaxError
+
+from localsmc.system.child_process import Replies
+from localsmc.text.templates import environment
+
+CPU_SECONDS = 2.0
+"""Time on the processor for a template; one of the usual kind needs milliseconds, on any machine."""
+
+MEMORY = 512 << 20
+"""Bytes of memory for the process; Python and Jinja need about 100 MB of addresses."""
+
+MOST_CHARACTERS = 16_000_000
+"""Characters that a template may write: more than any context takes."""
+
+LONGEST_ERROR = 300
+"""Characters of a template's own error message that are passed on."""
+
+
+def run(replies: Replies) -> None:
+    """Answer requests until standard input ends."""
+    _limit_memory()
+    for line in sys.stdin:
+        replies.send(**_answer(line))
+
+
+def _answer(line: str) -> dict[str, Any]:
+    """The reply to one request: `text`, or `error`, with the `line` of a syntax error or `is_at_limit`."""
+    try:
+        with _limited_time():
+            return _done(**json.loads(line))
+    except MemoryError:
+        return {"error": f"it needs more than {MEMORY >> 20} MB of memory", "is_at_limit": True}
+    except RecursionError:
+        return {"error": "it nests too deeply", "is_at_limit": True}
+    except TemplateSyntaxError as error:
+        return {"error": _short(error.message or "syntax error"), "line": error.lineno}
+    except Exception as error:  # a template is a program: it can fail in any way
+        return {"error": _short(str(error) or type(error).__name__)}
+
+
+def _done(source: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
+    """The template rendered, or only compiled if there are no variables."""
+    if variables is None:
+        environment.compiled(source)
+        return {}
+    text = environment.render(source, variables)
+    if len(text) > MOST_CHARACTERS:
+        return {"error": f"it writes more than {MOST_CHARACTERS:,} characters", "is_at_limit": True}
+    return {"text": text}
+
+
+def _short(message: str) -> str:
+    """A message of a template in one line of printable characters."""
+    message = "".join(char if char.isprintable() else " " for char in message[: 2 * LONGEST_ERROR])
+    message = " ".join(message.split())
+    return message if len(message) <= LONGEST_ERROR else f"{message[:LONGEST_ERROR]}…"
+
+
+if sys.platform == "win32":  # the parent's limit on time holds there
+
+    def _limit_memory() -> None:
+        return
+
+    def _limited_time() -> contextlib.AbstractContextManager[None]:
+        return contextlib.nullcontext()
+
+else:
+    import resource
+    import signal
+
+    def _limit_memory() -> None:
+        """Let an allocation beyond the limit fail; macOS accepts the limit and does not keep it."""
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        limit = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
+        with contextlib.suppress(ValueError, OSError):  # a system that does not have it: the parent watches
+            resource.setrlimit(resource.RLIMIT_AS, (limit, most))
+
+    @contextlib.contextmanager
+    def _limited_time() -> Any:
+        """End the process by SIGPROF after so much time on the processor, whatever it does then."""
+        signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_PROF, 0)
