@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import functools
 import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localsmc.errors import ConfigError, PromptError
 from localsmc.text import reasoning
-from localsmc.text.templates.disguise import Disguise, Part, pattern
+from localsmc.text.templates.disguise import Disguise, Part, can_make_name, pattern
 from localsmc.text.templates.known import is_known
 from localsmc.text.templates.process import PROCESS, TemplateFailed
 
@@ -90,19 +92,38 @@ class Template(ABC):
         is parsed, so that a message cannot end its own turn, whatever the template does with it.
         """
         contents = [message["content"] for message in messages]
-        names = pattern(tuple(control_texts))
-        if not any(names.search(content) for content in contents):
+        names = tuple(control_texts)
+        if not can_make_name(names, contents):
             return [(self.render(messages, thinking=thinking), True)]
-        disguise = Disguise(contents, control_texts, [self.source])
-        hidden = [{**one, "content": disguise.put_on(one["content"])} for one in messages]
-        # A template may look for the marks of a thought in an earlier reply, to leave it out.
-        seen = [
-            {**one, "content": disguise.put_on(one["content"], but=_THOUGHT if _is_reply(one) else _NONE)}
-            for one in messages
-        ]
+        disguise = Disguise(contents, names, [self.source])
+        rendered = self._rendered_in_disguise(messages, disguise, thinking)
+        whole = Disguise(contents, names, [self.source], hides_all=True)
+        try:
+            unseen = self.render(_with(messages, map(whole.put_on, contents)), thinking=thinking)
+        except PromptError:  # it wants to see something in the messages
+            return disguise.parts(rendered)
+        # A template that leaves out words, such as `/think`, can join what was around them to a name.
+        made = Counter(pattern(names).findall(rendered)) - Counter(pattern(names).findall(unseen))
+        return whole.parts(unseen) if made.keys() - _THOUGHT else disguise.parts(rendered)
+
+    def _rendered_in_disguise(
+        self, messages: Sequence[Message], disguise: Disguise, thinking: bool | None
+    ) -> str:
+        """What the template makes of disguised messages.
+
+        It sees the marks of thoughts in earlier replies if it looks for them there, to leave thoughts out.
+        """
+        hidden = _with(messages, (disguise.put_on(message["content"]) for message in messages))
+        seen = _with(
+            messages,
+            (
+                disguise.put_on(message["content"], but=_THOUGHT if message["role"] == "assistant" else _NONE)
+                for message in messages
+            ),
+        )
         texts = self._rendered_each([hidden, seen] if seen != hidden else [hidden], thinking)
-        is_read = disguise.take_off(texts[0]) != disguise.take_off(texts[-1])
-        return disguise.parts(texts[-1] if is_read else texts[0])
+        looks = disguise.take_off(texts[0]) != disguise.take_off(texts[-1])
+        return texts[-1] if looks else texts[0]
 
     def _rendered_each(self, ways: Sequence[Sequence[Message]], thinking: bool | None) -> list[str]:
         """Each way of giving the messages that the template does not refuse; PromptError if it refuses all."""
@@ -122,9 +143,12 @@ _THOUGHT = frozenset((*reasoning.MARKS, *reasoning.MARKS.values()))
 _NONE: frozenset[str] = frozenset()
 
 
-def _is_reply(message: Message) -> bool:
-    return message["role"] == "assistant"
+def _with(messages: Sequence[Message], contents: Iterable[str]) -> list[Message]:
+    return [{**message, "content": content} for message, content in zip(messages, contents, strict=True)]
 
+
+_PATIENCE = 2.0
+"""Seconds after which a template that fails is not tried in other ways; one try takes milliseconds."""
 
 _FORMS = [
     (takes_system, takes_text, has_none)
@@ -137,12 +161,15 @@ _FORMS = [
 @functools.lru_cache(maxsize=8)
 def form_of(template: Template) -> Form:
     """How a template takes messages, found by trying; as they are if it shows them in no way."""
+    began = time.monotonic()
     for form in map(Form._make, _FORMS):
         try:
             text = template.render_in(form, _PROBE)
         except TemplateAtLimit:
             raise
         except PromptError:
+            if time.monotonic() - began > _PATIENCE:
+                raise
             continue
         if all(message["content"] in text for message in _PROBE):
             return form

@@ -20,6 +20,8 @@ Part = tuple[str, bool]
 _PRIVATE = (range(0xE000, 0xF900), range(0xF0000, 0xFFFFE), range(0x100000, 0x10FFFE))
 """Unicode's private-use characters: no blanks, no letters, and without meaning to a tokenizer."""
 
+_ALL = re.compile(r"\S+")
+
 _ESCAPABLE = 0xFFFF
 """Up to here, the escape of a character in JSON and in Python is the same."""
 
@@ -27,13 +29,21 @@ _ESCAPABLE = 0xFFFF
 class Disguise:
     """Puts names of control tokens out of a template's sight, and finds them in what it wrote.
 
-    `others` are texts that no character may be taken from, such as the template. Raises PromptError if all
-    private-use characters are taken.
+    With `hides_all`, it puts all of the messages out of its sight. `others` are texts whose characters are
+    not used for it, such as the template. Raises PromptError if all private-use characters are taken.
     """
 
-    def __init__(self, texts: Sequence[str], names: Sequence[str], others: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        texts: Sequence[str],
+        names: Sequence[str],
+        others: Iterable[str] = (),
+        *,
+        hides_all: bool = False,
+    ) -> None:
         self._name = pattern(tuple(names))
-        characters = {char for text in texts for found in self._name.findall(text) for char in found}
+        self._hidden = _ALL if hides_all else self._name
+        characters = {char for text in texts for found in self._hidden.findall(text) for char in found}
         characters = {char for char in characters if not char.isspace()}
         masks = _unused(len(characters), "\0".join((*texts, *others)))
         self._masked = dict(zip(sorted(characters), masks, strict=True))
@@ -44,12 +54,12 @@ class Disguise:
         self._mask = re.compile("|".join(map(re.escape, self._spelled)) or "(?!)")
 
     def put_on(self, text: str, but: frozenset[str] = frozenset()) -> str:
-        """The text with disguised names; those in `but` stay visible."""
+        """The text with what is hidden of it in disguise; names in `but` stay visible."""
 
         def masked(found: re.Match[str]) -> str:
             return found[0] if found[0] in but else "".join(self._masked.get(c, c) for c in found[0])
 
-        return self._name.sub(masked, text)
+        return self._hidden.sub(masked, text)
 
     def take_off(self, text: str) -> str:
         """The text as it would be without the disguise."""
@@ -77,6 +87,22 @@ def pattern(names: tuple[str, ...]) -> re.Pattern[str]:
     """Finds the names of control tokens in a text, the longest first."""
     longest = sorted((name for name in names if name.strip()), key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest)) or "(?!)")
+
+
+def can_make_name(names: tuple[str, ...], texts: Sequence[str]) -> bool:
+    """Whether a text has all characters of a name: a template that leaves some out could then write it."""
+    return any(needed <= characters for characters in map(set, texts) for needed in _characters(names))
+
+
+@functools.lru_cache(maxsize=8)
+def _characters(names: tuple[str, ...]) -> frozenset[frozenset[str]]:
+    """The characters of each name; of those that have the same, and more, only the fewest."""
+    each = sorted({frozenset(name) for name in names if name.strip()}, key=len)
+    fewest: list[frozenset[str]] = []
+    for one in each:
+        if not any(less <= one for less in fewest):
+            fewest.append(one)
+    return frozenset(fewest)
 
 
 def _unused(n: int, text: str) -> list[str]:

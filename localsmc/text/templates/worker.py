@@ -15,8 +15,8 @@ from jinja2 import TemplateSyntaxError
 from localsmc.system.child_process import Replies
 from localsmc.text.templates import environment
 
-CPU_SECONDS = 2.0
-"""Time on the processor for a template; one of the usual kind needs milliseconds, on any machine."""
+CPU_SECONDS = 1.0
+"""Time on the processor to compile a template, and again to render it: usually some milliseconds."""
 
 MEMORY = 512 << 20
 """Bytes of memory for the process; Python and Jinja need about 100 MB of addresses."""
@@ -38,8 +38,7 @@ def run(replies: Replies) -> None:
 def _answer(line: str) -> dict[str, Any]:
     """The reply to one request: `text`, or `error`, with the `line` of a syntax error or `is_at_limit`."""
     try:
-        with _limited_time():
-            return _done(**json.loads(line))
+        return _done(**json.loads(line))
     except MemoryError:
         return {"error": f"it needs more than {MEMORY >> 20} MB of memory", "is_at_limit": True}
     except RecursionError:
@@ -52,10 +51,12 @@ def _answer(line: str) -> dict[str, Any]:
 
 def _done(source: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
     """The template rendered, or only compiled if there are no variables."""
-    if variables is None:
+    with _limited_time():
         environment.compiled(source)
+    if variables is None:
         return {}
-    text = environment.render(source, variables)
+    with _limited_time():
+        text = environment.render(source, variables)
     if len(text) > MOST_CHARACTERS:
         return {"error": f"it writes more than {MOST_CHARACTERS:,} characters", "is_at_limit": True}
     return {"text": text}
