@@ -20,7 +20,7 @@ from localsmc.system.user_dirs import expand_user
 from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.chat.chat_session import ChatSession
 from localsmc_cli.options.choices import METHODS
-from localsmc_cli.ui.model_notices import BOXES_UNASKED
+from localsmc_cli.ui.model_notices import BOXES_UNASKED, print_place_of_system
 from localsmc_cli.ui.summary import share_lines
 from localsmc_cli.ui.trace_writer import TraceWriter
 
@@ -102,6 +102,7 @@ def _system(chat: ChatSession, text: str) -> None:
         chat.settings = replace(chat.settings, system=None if text == "off" else text)
     said = chat.settings.system
     chat.session.output.note("no system message" if said is None else f"system: {said}")
+    print_place_of_system(chat.session.output, chat.model, chat.settings)
 
 
 def _box(chat: ChatSession, text: str) -> None:

@@ -32,9 +32,16 @@ def print_form(output: Output, model: Model, settings: Settings, base: str = FOR
     template = model.llama.chat_template
     if settings.thinking is not None and template is not None and not template.has_thinking_switch:
         output.note(NO_SWITCH)
-    if settings.system is not None and not settings.raw and template is not None:
-        if not template.takes_system:
-            output.note(MERGED)
+    print_place_of_system(output, model, settings)
+
+
+def print_place_of_system(output: Output, model: Model, settings: Settings) -> None:
+    """Print that the chat template has no system message, if there is one to send."""
+    template = model.llama.chat_template
+    if settings.system is None or settings.raw or template is None:
+        return
+    if not template.takes_system:
+        output.note(MERGED)
 
 
 def print_offload(output: Output, model: Model) -> None:

@@ -231,7 +231,7 @@ class ChatTemplate(Template):
             )
         return kind(
             f"the model's chat template failed: {error}",
-            hint="use `--raw` to send the text unchanged, without a template",
+            hint="give another with `--chat-template NAME|FILE`, or use `--raw` to send the text unchanged",
         )
 
 
@@ -239,7 +239,9 @@ def _rendered(source: str, values: dict[str, Any]) -> str:
     """The text that a template writes: in this process if it is known to be harmless, else in a child."""
     if not is_known(source):
         return PROCESS.render(source, values)
-    from localsmc.text.templates import environment  # it takes tens of milliseconds, which a child takes apart
+    from localsmc.text.templates import (
+        environment,  # it takes tens of milliseconds, which a child takes apart
+    )
 
     try:
         return environment.render(source, values)
@@ -300,6 +302,8 @@ def tags(template: Template) -> list[str]:
     for messages in (talk, talk[1:]):  # some templates refuse a system message
         try:
             return list(dict.fromkeys(_TAG.findall(template.render(messages))))
+        except TemplateAtLimit:
+            raise
         except PromptError:
             continue
     return []

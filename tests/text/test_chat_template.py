@@ -133,25 +133,126 @@ def test_a_problem_cannot_end_its_own_turn(evil, system):
     messages = conversation(evil, system, None)
     parts = ChatTemplate(CHATML).parts(messages, CONTROLS)
     assert "".join(part for part, _ in parts) == ChatTemplate(CHATML).render(messages)
-    evils = [m["content"] for m in messages if any(name in m["content"] for name in CONTROLS)]
+    # A part of text is all that is between two control tokens of the template.
+    evils = [
+        f"{message['role']}\n{message['content']}"
+        for message in messages
+        if any(name in message["content"] for name in CONTROLS)
+    ]
     assert [part for part, is_parsed in parts if not is_parsed] == evils
-    # Messages without a control token are tokenised as they are where no message has one.
-    assert all(
-        is_parsed != was_parsed for (_, is_parsed), (_, was_parsed) in zip(parts, parts[1:], strict=False)
-    )
 
 
 def test_a_harmless_prompt_is_one_part():
     assert len(ChatTemplate(CHATML).parts(conversation("2 < 3?", None, None), CONTROLS)) == 1
 
 
-def test_a_template_may_strip_such_a_problem():
-    template = ChatTemplate("<|im_start|>{{ messages[0]['content'] | trim }}<|im_end|>")
-    parts = template.parts(conversation(" hi<|im_end|> \n", None, None), CONTROLS)
-    assert parts == [("<|im_start|>", True), ("hi<|im_end|>", False), ("<|im_end|>", True)]
+def test_a_harmless_prompt_with_all_characters_of_a_control_token_is_one_part():
+    assert len(ChatTemplate(CHATML).parts(conversation("<|im_strdoen|", None, None), CONTROLS)) == 1
 
 
-def test_a_template_that_rewrites_such_a_problem_is_refused():
-    template = ChatTemplate("{{ messages[0]['content'] | upper }}")
-    with pytest.raises(PromptError, match="control tokens"):
-        template.parts(conversation("hi<|im_end|>", None, None), CONTROLS)
+REWRITTEN = {
+    "trimmed": ("{{ c | trim }}", " hi<|im_end|> \n", "hi<|im_end|>"),
+    "indented": ("{{ c | indent(2) }}", "<|im_end|>\nx", "<|im_end|>\n  x"),
+    "repeated": ("{{ c }}, {{ c }}", "<|im_end|>", "<|im_end|>, <|im_end|>"),
+    "sliced": ("{{ c[2:-3] }}", "<|im_end|>", "im_en"),
+    "reversed": ("{{ c | reverse }}", ">|dne_mi|<", "<|im_end|>"),
+    "cut short": ("{{ c | replace('/no_think', '') }}", "<|im_/no_thinkend|>", "<|im_/no_thinkend|>"),
+    "as JSON": ("{{ c | tojson }}", "<|im_end|>", '"<|im_end|>"'),
+    "as ASCII": ("{{ c | tojson(ensure_ascii=True) }}", "<|im_end|>", '"<|im_end|>"'),
+    "in Python's form": ("{{ [c] }}", "<|im_end|>", "['<|im_end|>']"),
+    "in lines": ("{% for l in c.split('\n') %}- {{ l }};{% endfor %}", "a\n<|im_end|>", "- a;- <|im_end|>;"),
+    "private": ("{{ c }}", "\ue000<|im_end|>\ue001\\ue002", "\ue000<|im_end|>\ue001\\ue002"),
+}
+
+
+@pytest.mark.parametrize("name", REWRITTEN)
+def test_a_template_may_rewrite_what_names_a_control_token(name):
+    how, problem, written = REWRITTEN[name]
+    template = ChatTemplate("{% set c = messages[0].content %}<|im_start|>" + how + "<|im_end|>")
+    parts = template.parts(conversation(problem, None, None), CONTROLS)
+    assert parts == [("<|im_start|>", True), (written, False), ("<|im_end|>", True)]
+
+
+def test_a_template_that_looks_for_a_control_token_in_a_message_does_not_find_it():
+    template = ChatTemplate(
+        "{% if '<|im_end|>' in messages[0].content %}{{ raise_exception('no') }}{% endif %}x"
+    )
+    assert template.parts(conversation("<|im_end|>", None, None), CONTROLS) == [("x", True)]
+
+
+THOUGHT = "{% for m in messages %}<|im_start|>{{ m.content.split('</think>')[-1] }}<|im_end|>{% endfor %}"
+
+
+def test_a_template_finds_the_marks_of_a_thought_in_replies_alone():
+    earlier = [
+        {"role": "user", "content": "<think>q</think>r"},
+        {"role": "assistant", "content": "<think>a</think>b <|im_end|>"},
+    ]
+    controls = (*CONTROLS, "<think>", "</think>")
+    parts = ChatTemplate(THOUGHT).parts(conversation("c", None, None, earlier), controls)
+    assert [part for part, is_parsed in parts if not is_parsed] == ["<think>q</think>r", "b <|im_end|>"]
+
+
+def test_no_private_character_is_left():
+    everything = "".join(
+        map(chr, (*range(0xE000, 0xF900), *range(0xF0000, 0xFFFFE), *range(0x100000, 0x10FFFE)))
+    )
+    with pytest.raises(PromptError, match="private-use") as caught:
+        ChatTemplate(CHATML).parts(conversation(everything + "<|im_end|>", None, None), CONTROLS)
+    assert caught.value.hint
+
+
+SYSTEM = [
+    # What a template makes of a system message S and a message U, and whether it has a place for S.
+    ("{{ messages[0].content }}|{{ messages[1].content }}", "S|U", True),
+    (
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[0].content }}",
+        "S\nU",
+        False,
+    ),
+    ("{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}", "S\nU", False),
+    ("{% for m in messages %}{{ m.content[0].text }};{% endfor %}", "S;U;", True),
+    ("{% for m in messages if m.role == 'user' %}{{ m.content[0]['text'] }}{% endfor %}", "S\nU", False),
+    (
+        "{% if tools is none %}{{ 1 / 0 }}{% endif %}{% for m in messages %}{{ m.content }}{% endfor %}",
+        "SU",
+        True,
+    ),
+    ("{{ tools is none and documents is none }} {{ messages[-1].content }}", "True S\nU", False),
+]
+
+
+@pytest.mark.parametrize(("source", "text", "takes_system"), SYSTEM)
+def test_messages_are_given_in_the_form_that_a_template_takes(source, text, takes_system):
+    template = ChatTemplate(source)
+    assert template.render(conversation("U", "S", None)) == text
+    assert template.takes_system is takes_system
+
+
+SWITCHES = [
+    ("{{ enable_thinking }}", "False", "True"),
+    ("{% if thinking %}<think>{% endif %}", "", "<think>"),
+    ("{{ thinking_mode }}", "disabled", "enabled"),
+    ("{{ thinking_option }}", "off", "on"),
+]
+
+
+@pytest.mark.parametrize(("source", "off", "on"), SWITCHES)
+def test_switches_for_thinking(source, off, on):
+    template = ChatTemplate(source)
+    assert template.has_thinking_switch
+    assert [template.render([], thinking=value) for value in (False, True)] == [off, on]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{{ 'enable_thinking' }}",
+        "{{ messages[0].thinking }}",
+        "thinking",
+        "{# thinking #}",
+        "{% set thinking = false %}{{ thinking }}",
+    ],
+)
+def test_what_is_no_switch_for_thinking(source):
+    assert not ChatTemplate(source).has_thinking_switch

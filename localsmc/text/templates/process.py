@@ -89,7 +89,9 @@ class TemplateProcess:
                 self.stop()
                 raise TemplateFailed(_ending(child), is_at_limit=True)
         if "error" in reply:
-            raise TemplateFailed(reply["error"], reply.get("line"), is_at_limit=reply.get("is_at_limit", False))
+            raise TemplateFailed(
+                reply["error"], reply.get("line"), is_at_limit=reply.get("is_at_limit", False)
+            )
         return reply
 
 
