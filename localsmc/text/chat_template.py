@@ -126,7 +126,7 @@ class Template(ABC):
         return texts[-1] if looks else texts[0]
 
     def _rendered_each(self, ways: Sequence[Sequence[Message]], thinking: bool | None) -> list[str]:
-        """Each way of giving the messages that the template does not refuse; PromptError if it refuses all."""
+        """What the template makes of each way that it does not refuse; PromptError if it refuses all."""
         texts: list[str] = []
         refusals: list[PromptError] = []
         for messages in ways:

@@ -1,8 +1,8 @@
 """llama.cpp's collection of chat templates, and its collection of vocabularies.
 
-The reference environment below was written from the documentation of `apply_chat_template`. With
-`render_jinja_template` of Transformers 5.24 in its place, the same conversations gave the same texts, byte for
-byte, for every template here, except where `REFUSED` and `FORMS` say so: 786 texts of 840.
+The reference environment below sets up what `apply_chat_template` does. With `render_jinja_template` of
+Transformers 5.24 in its place, the same conversations gave the same texts, byte for byte, for every template
+here, except where `REFUSED` and `FORMS` say so (786 texts of 840).
 """
 
 from __future__ import annotations
@@ -160,7 +160,8 @@ def test_a_template_renders_in_the_child_as_in_this_process(templates):
 
 NAMES = tuple(
     "<|im_start|> <|im_end|> <|eot_id|> <|start_header_id|> <|end_header_id|> <start_of_turn> <end_of_turn> "
-    "<think> </think> [INST] [/INST] <s> </s> <|channel|> <|message|> <|end|> <|start|> <|user|> <|assistant|> "
+    "<think> </think> [INST] [/INST] <s> </s> <|channel|> <|message|> <|end|> <|start|> <|user|> "
+    "<|assistant|> "
     "<｜User｜> <｜Assistant｜> <｜end▁of▁sentence｜> <BOS> <EOS> <tool_response> <|turn> <turn|>".split()
 ) + ("<|vision pad|>",)
 EVIL = [

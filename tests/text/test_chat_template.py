@@ -206,7 +206,7 @@ SYSTEM = [
     # What a template makes of a system message S and a message U, and whether it has a place for S.
     ("{{ messages[0].content }}|{{ messages[1].content }}", "S|U", True),
     (
-        "{% if messages[0].role == 'system' %}{{ raise_exception('no') }}{% endif %}{{ messages[0].content }}",
+        "{% if messages[0].role == 'system' %}{{ raise_exception('') }}{% endif %}{{ messages[0].content }}",
         "S\nU",
         False,
     ),

@@ -1,1 +1,1 @@
-"""Chat templates as programs: how Jinja renders them, in which process, and how messages pass through them."""
+"""Chat templates as programs: their environment, the process they run in, and messages in disguise."""

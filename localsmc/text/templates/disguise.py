@@ -107,7 +107,8 @@ def _characters(names: tuple[str, ...]) -> frozenset[frozenset[str]]:
 
 def _unused(n: int, text: str) -> list[str]:
     """Private-use characters that do not occur in a text, nor do their escapes."""
-    taken, found = set(text), []
+    taken = set(text)
+    found: list[str] = []
     for code in (code for block in _PRIVATE for code in block):
         if len(found) == n:
             break

@@ -1,4 +1,4 @@
-"""Templates that were read and are harmless: they may render in this process, without limits."""
+"""Templates of known makers: they render in this process, without limits."""
 
 from __future__ import annotations
 
