@@ -77,7 +77,7 @@ def _goes_on(lower: str, stop: int) -> bool:
 
 
 def _hashes(lower: str) -> list[Cue]:
-    """Four number signs, as before the answers of GSM8K: at the start of a line, or before a number at its end."""
+    """Four number signs, as in GSM8K: at the start of a line, or before a number at its end."""
     found: list[Cue] = []
     end = len(lower)
     for _ in range(_MOST_TRIES):
