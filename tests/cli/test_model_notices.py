@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
+from program import PROGRAM
 
 import localsmc_models
 from localsmc import llama
 from localsmc.memory import host
 from localsmc.memory.host import HostMemory
+from localsmc_cli.ui.model_notices import MERGED
 
 SMALL = ("-t", "1", "-N", "2", "-n", "4", "-c", "256", "-ub", "16", "-s", "1")
 IDLE = "this build of llama.cpp does not use the GPU (NVIDIA); to change that, see `localsmc doctor`"
@@ -97,3 +101,49 @@ def test_a_context_beyond_memory_is_refused(cli, random_llama):
 def test_details_have_the_place_of_the_layers(cli):
     _, _, err = cli("solve", "x", "-v", *SMALL)
     assert "tiny.gguf: all 6 layers on the CPU" in err.splitlines()
+
+
+NO_SYSTEM = (
+    "{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}"
+)
+
+
+def test_a_template_without_a_system_message_is_one_line(cli, tmp_path):
+    file = tmp_path / "no system.jinja"
+    file.write_text(NO_SYSTEM)
+    given = ("--chat-template", file, "--system", "Be brief.", "-t", "1", "-c", "512", "-n", "4")
+    code, out, err = cli("solve", "1+1", *given, "-N", "2", "-v", "--json", "--box", "off")
+    assert code == 0
+    assert err.splitlines().count(MERGED) == 1
+    assert 'prompt: "[user]Be brief.\\n1+1"\n' in err
+    json.loads(out)
+    _, _, err = cli(
+        "eval", "--task", "tiny", "--limit", "2", "--method", "greedy", "-o", tmp_path / "run", *given
+    )
+    assert err.splitlines().count(MERGED) == 1
+    _, _, err = cli("solve", "1+1", *given[:2], *given[4:], "-N", "2")
+    assert MERGED not in err
+
+
+def test_chat_says_where_a_system_message_goes_when_it_is_set(tmp_path):
+    file = tmp_path / "no system.jinja"
+    file.write_text(NO_SYSTEM)
+    child = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "chat", "--no-save", "-t", "1", "--chat-template", file],
+        input="/system Be brief.\n/system off\n",
+        capture_output=True,
+        encoding="utf-8",
+        check=True,
+    )
+    assert child.stderr.splitlines().count(MERGED) == 1
+
+
+@pytest.mark.parametrize("arguments", [(), ("--json",)], ids=["text", "json"])
+def test_a_template_that_never_ends_is_one_sentence(cli, tmp_path, arguments):
+    file = tmp_path / "for ever.jinja"
+    file.write_text("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}")
+    code, out, err = cli("solve", "1+1", "--chat-template", file, *SMALL, *arguments)
+    assert code == 5
+    assert "Error: the given chat template failed: it needs too much time\n" in err
+    assert "hint: correct or remove `--chat-template`" in err
