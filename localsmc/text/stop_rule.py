@@ -59,9 +59,7 @@ class StopRule:
         texts = [text for text in self.strings if text]
         needles = re.compile(b"|".join(_needle(text, self.names) for text in texts)) if texts else None
         object.__setattr__(self, "_needles", needles)
-        object.__setattr__(
-            self, "_keep", max((_length(text, self.names) for text in texts), default=1) - 1
-        )
+        object.__setattr__(self, "_keep", max((_length(text, self.names) for text in texts), default=1) - 1)
 
     def start(self) -> StopState:
         """The state of the empty history."""

@@ -171,9 +171,10 @@ class ThoughtState(NamedTuple):
 
 
 class Segment(NamedTuple):
-    """A part of a text between two marks: `data[start:end]` in `state`, and the mark behind it up to `mark_end`,
-    with the state after it.
-    """  # noqa: D205
+    """A part of a text between two marks: `data[start:end]` in `state`, and the mark behind it.
+
+    That ends at `mark_end`; `after` is the state there.
+    """
 
     start: int
     end: int
@@ -242,7 +243,7 @@ class ThoughtMarks:
         """The marks that count in a state; others are ordinary text there."""
         key = state.kind, state.tag
         if key not in self._rules:
-            found = self._message_marks() if self.messages is not None else {}
+            found = {} if self.messages is None else _message_marks(self.messages)
             if state.kind == THOUGHT and state.tag >= 0:
                 found[self._closings[state.tag]] = ThoughtState()
                 found |= {named(name): ThoughtState() for name in REPLY_OPENINGS if name in self.names}
@@ -260,18 +261,6 @@ class ThoughtMarks:
                 found[self._closings[at]] = ThoughtState()
         wrapping = (*REPLY_OPENINGS, *_REPLY_CLOSINGS)
         return found | {named(name): ThoughtState() for name in wrapping if name in self.names}
-
-    def _message_marks(self) -> dict[bytes, ThoughtState | None]:
-        """None stands for a body, which the header decides."""
-        form = self.messages
-        assert form is not None
-        found: dict[bytes, ThoughtState | None] = {
-            named(name): ThoughtState(HEADER, header=name.encode()) for name in form.header
-        }
-        found |= {named(name): ThoughtState(HEADER) for name in form.end}
-        found |= {named(name): ThoughtState(THOUGHT) for name in form.thought}
-        found |= {named(name): ThoughtState() for name in form.reply}
-        return found | {named(name): None for name in form.body}
 
     @staticmethod
     def _body(header: bytes, state: ThoughtState) -> ThoughtState:
@@ -299,11 +288,18 @@ class ThoughtMarks:
 
     def end(self, data: bytes, state: ThoughtState | None = None) -> ThoughtState:
         """The state at the end of a text."""
-        last = None
-        for last in self.segments(data, ThoughtState() if state is None else state):
-            pass
-        assert last is not None
+        *_, last = self.segments(data, ThoughtState() if state is None else state)
         return self.waiting(last.state, data[last.start :])._replace(pending=b"")
+
+    def ends_earlier(self, data: bytes, segment: Segment) -> bool:
+        """Whether the mark behind a part is a closing tag without an opening one: the part was thought."""
+        if segment.state.kind != REPLY or segment.after.kind != REPLY:
+            return False
+        return data[segment.end : segment.mark_end] in self._closings
+
+    def is_body(self, mark: bytes) -> bool:
+        """Whether a mark ends a header, and a body follows."""
+        return self.messages is not None and mark in map(named, self.messages.body)
 
     # --- token by token ---
 
@@ -348,7 +344,7 @@ class ThoughtMarks:
         """All texts that `completing` can give."""
         tags = [ThoughtState(THOUGHT, at) for at in range(len(TAGS))]
         headers = [ThoughtState(HEADER, header=text) for text in (b"", b"assistant", b"<|channel|>x")]
-        states = (*tags, ThoughtState(THOUGHT), *headers)
+        states = (ThoughtState(), *tags, ThoughtState(THOUGHT), *headers)
         return tuple(dict.fromkeys(map(self.completing, states)))
 
 
@@ -361,6 +357,17 @@ def _any_of(texts: Collection[bytes]) -> bytes:
         re.escape(first) + (_any_of(rest) if all(rest) else b"") for first, rest in sorted(rests.items())
     ]
     return branches[0] if len(branches) == 1 else b"(?:" + b"|".join(branches) + b")"
+
+
+def _message_marks(form: Messages) -> dict[bytes, ThoughtState | None]:
+    """The marks of a form in messages; None stands for a body, which the header decides."""
+    found: dict[bytes, ThoughtState | None] = {
+        named(name): ThoughtState(HEADER, header=name.encode()) for name in form.header
+    }
+    found |= {named(name): ThoughtState(HEADER) for name in form.end}
+    found |= {named(name): ThoughtState(THOUGHT) for name in form.thought}
+    found |= {named(name): ThoughtState() for name in form.reply}
+    return found | {named(name): None for name in form.body}
 
 
 TEXT_MARKS = ThoughtMarks()
