@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from localsmc.lm.interface import Pieces
 from localsmc.text.answers import BoxScan
 from localsmc.text.thought_marks import (
+    BEGUN,
+    HEADER,
     SPOKEN,
     TEXT_MARKS,
     THOUGHT,
@@ -87,13 +89,15 @@ class StopRule:
         if not thought.pending and not self.marks.begins(piece):
             if thought.kind == THOUGHT:
                 return state
+            hit, tail, box = state.hit, state.tail, state.box
             if thought.kind in SPOKEN:
-                hit, tail, box = self._said(state.hit, state.tail, state.box, piece)
-            else:
-                hit, tail, box = state.hit, state.tail, state.box
-            if thought.header:
+                hit, tail, box = self._said(hit, tail, box, piece)
+            if thought.kind in (HEADER, BEGUN):
                 thought = self.marks.waiting(thought, piece)
-            return StopState(hit, tail, box, thought)
+            is_same = (
+                hit is state.hit and tail == state.tail and box is state.box and thought == state.thought
+            )
+            return state if is_same else StopState(hit, tail, box, thought)
         return self._advance_at_mark(state, piece)
 
     def _advance_at_mark(self, state: StopState, piece: bytes) -> StopState:

@@ -134,7 +134,8 @@ FORMS = {
     "moonshotai-Kimi-K2": PLAIN,
     "muse-glimmer": Form(
         "<|eot|><|start|>assistant", " to=self<|message|>",
-        "<|eom|><|start|>assistant to=user<|message|>", "", " to=user<|message|>", ("<|start|>", "<|message|>", "<|eom|>"),
+        "<|eom|><|start|>assistant to=user<|message|>", "",
+        " to=user<|message|>", ("<|start|>", "<|message|>", "<|eom|>"),
     ),
     "openai-gpt-oss-120b": HARMONY,
     "openbmb-MiniCPM5-1B": OPENED,
