@@ -55,11 +55,13 @@ def split(
         begin, data = ThoughtState(THOUGHT, WORDS), data[start:]
     found: list[TextPart] = []
     for segment in marks.segments(data, begin):
-        text = without_names(data[segment.start : segment.end])
-        if not found and segment.start and segment.state.kind == REPLY:
+        if segment.start == segment.end:
+            continue
+        text, kind = without_names(data[segment.start : segment.end]), segment.state.kind
+        if not found and segment.start and kind == REPLY:
             text = text.lstrip()  # behind an empty thought
-        if text and not _is_header(segment, text, data, marks):
-            is_thought = segment.state.kind == THOUGHT or marks.ends_earlier(data, segment)
+        if text and (kind in (REPLY, THOUGHT) or not _is_header(segment, text, data, marks)):
+            is_thought = kind == THOUGHT or marks.ends_earlier(data, segment)
             found.append(TextPart(text.decode(errors=errors), is_thought))
     return found
 

@@ -10,6 +10,7 @@ so that a text that only looks like it is no mark, and no text is found within a
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Collection, Iterator
 from functools import cached_property, lru_cache
 from typing import NamedTuple
@@ -170,6 +171,9 @@ class ThoughtState(NamedTuple):
     """The end of the text, if a mark may begin there."""
 
 
+_IN_REPLY = ThoughtState()
+
+
 class Segment(NamedTuple):
     """A part of a text between two marks: `data[start:end]` in `state`, and the mark behind it.
 
@@ -181,6 +185,10 @@ class Segment(NamedTuple):
     mark_end: int
     state: ThoughtState
     after: ThoughtState
+
+
+_segment = Segment._make
+"""Faster than the constructor, which matters where marks are many."""
 
 
 class _Rules:
@@ -245,8 +253,8 @@ class ThoughtMarks:
         if key not in self._rules:
             found = {} if self.messages is None else _message_marks(self.messages)
             if state.kind == THOUGHT and state.tag >= 0:
-                found[self._closings[state.tag]] = ThoughtState()
-                found |= {named(name): ThoughtState() for name in REPLY_OPENINGS if name in self.names}
+                found[self._closings[state.tag]] = _IN_REPLY
+                found |= {named(name): _IN_REPLY for name in REPLY_OPENINGS if name in self.names}
             elif state.kind in SPOKEN:
                 found |= self._marks_in_reply()
             self._rules[key] = _Rules(found, quoted=frozenset(self._closings) if state.kind in SPOKEN else ())
@@ -258,9 +266,9 @@ class ThoughtMarks:
             if at != WORDS:
                 found[self._openings[at]] = ThoughtState(THOUGHT, at)
             if tag.ends_earlier:
-                found[self._closings[at]] = ThoughtState()
+                found[self._closings[at]] = _IN_REPLY
         wrapping = (*REPLY_OPENINGS, *_REPLY_CLOSINGS)
-        return found | {named(name): ThoughtState() for name in wrapping if name in self.names}
+        return found | {named(name): _IN_REPLY for name in wrapping if name in self.names}
 
     @staticmethod
     def _body(header: bytes, state: ThoughtState) -> ThoughtState:
@@ -275,20 +283,22 @@ class ThoughtMarks:
 
     def segments(self, data: bytes, state: ThoughtState) -> Iterator[Segment]:
         """The parts of a text, in order; `state` is that before it. The last part has no mark behind it."""
-        start = 0
+        start, known = 0, self._rules
         rules = self.rules(state)
         while (found := rules.search(data, start)) is not None:
             at, end = found.span()
             after = rules.after[found[0]]
             if after is None:
                 after = self._body(state.header + data[start : min(at, start + LONGEST_HEADER)], state)
-            yield Segment(start, at, end, state, after)
-            state, start, rules = after, end, self._rules.get(after[:2]) or self.rules(after)
+            yield _segment((start, at, end, state, after))
+            start = end
+            if after is not state:
+                state, rules = after, known.get(after[:2]) or self.rules(after)
         yield Segment(start, len(data), len(data), state, state)
 
     def end(self, data: bytes, state: ThoughtState | None = None) -> ThoughtState:
         """The state at the end of a text."""
-        *_, last = self.segments(data, ThoughtState() if state is None else state)
+        last = deque(self.segments(data, ThoughtState() if state is None else state), maxlen=1)[0]
         return self.waiting(last.state, data[last.start :])._replace(pending=b"")
 
     def ends_earlier(self, data: bytes, segment: Segment) -> bool:
@@ -366,7 +376,7 @@ def _message_marks(form: Messages) -> dict[bytes, ThoughtState | None]:
     }
     found |= {named(name): ThoughtState(HEADER) for name in form.end}
     found |= {named(name): ThoughtState(THOUGHT) for name in form.thought}
-    found |= {named(name): ThoughtState() for name in form.reply}
+    found |= {named(name): _IN_REPLY for name in form.reply}
     return found | {named(name): None for name in form.body}
 
 

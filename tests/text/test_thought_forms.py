@@ -320,7 +320,7 @@ def test_a_megabyte_of_anything_takes_little_time(unit, form):
     known = marks(form)
     begun = time.process_time()
     reasoning.split(data, known, ThoughtState())
-    assert time.process_time() - begun < 1.0
+    assert time.process_time() - begun < 0.6  # 0.1 s where nothing else runs
 
 
 def test_each_tag_is_closed_by_its_own():
