@@ -274,14 +274,14 @@ limit_options = together(
         multiple=True,
         metavar="TEXT",
         rare=True,
-        help="Stop before this string. Can be repeated.",
+        help="Stop before this string of the reply; it can name control tokens. Can be repeated.",
     ),
     _limits(
         "--stop-at-box",
         is_flag=True,
         default=False,
         rare=True,
-        help="Stop after the first complete \\boxed{...}.",
+        help="Stop after the first complete \\boxed{...} of the reply.",
     ),
     _limits(
         "--conclude",

@@ -12,9 +12,12 @@ from localsmc.lm.interface import TokenIds
 from localsmc.results import AnswerKind
 from localsmc.text import answers, reasoning
 from localsmc.text.answers import Answer
+from localsmc.text.reasoning import TextPart
+from localsmc.text.thought_marks import SPOKEN, THOUGHT, has_names, without_names
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
+    from localsmc.engine.reply_form import ReplyForm
     from localsmc.engine.settings import Settings
     from localsmc.text.stop_rule import StopRule
 
@@ -22,15 +25,15 @@ if TYPE_CHECKING:
 class CompletionReader:
     """Reads completions, given as tokens.
 
-    `closing` is the tag that ends the reasoning that the prompt opened, `kind` what answers there are.
+    `form` says how they are read, `kind` what answers there are.
     `conclusions` holds the answers that were asked for, once they are.
     """
 
     def __init__(
-        self, model: Model, settings: Settings, stop: StopRule, closing: str, kind: AnswerKind
+        self, model: Model, settings: Settings, stop: StopRule, form: ReplyForm, kind: AnswerKind
     ) -> None:
         self._llama, self._model, self._settings = model.llama, model, settings
-        self._stop, self._closing, self.kind = stop, closing, kind
+        self._stop, self._form, self.kind = stop, form, kind
         self.conclusions = Conclusions()
 
     def read(self, tokens: TokenIds) -> tuple[str, Answer | None]:
@@ -38,8 +41,7 @@ class CompletionReader:
 
         That is the one that the text states, else the one that was asked for, else the fallback of its kind.
         """
-        text, is_whole = self._text(tokens)
-        said = self._said(text)
+        text, said, is_whole = self._texts(tokens)
         found = self._stated(said, is_whole=is_whole) or self._concluded(tokens)
         if found is None and not self._settings.is_restricted:
             found = answers.fallback(said, self.kind, is_cut=not is_whole)
@@ -47,8 +49,8 @@ class CompletionReader:
 
     def stated(self, tokens: TokenIds) -> Answer | None:
         """The answer that the text states; None if it states none. A cut text states what it finished."""
-        text, is_whole = self._text(tokens)
-        return self._stated(self._said(text), is_whole=is_whole)
+        _, said, is_whole = self._texts(tokens)
+        return self._stated(said, is_whole=is_whole)
 
     def _stated(self, said: str, *, is_whole: bool) -> Answer | None:
         return output_format.answer_of(said, self._settings, self.kind, is_whole=is_whole)
@@ -62,34 +64,53 @@ class CompletionReader:
         # A box whose line ends within a brace holds no answer, and a guess at its last number is none.
         return answers.find(f"\\boxed{{{content}}}", self.kind, with_fallback=False)
 
-    def _text(self, tokens: TokenIds) -> tuple[str, bool]:
-        """The text, whose last character may be incomplete, and whether it is finished."""
+    def _texts(self, tokens: TokenIds) -> tuple[str, str, bool]:
+        """The text, the text without its thought, which is no answer, and whether it is finished."""
         shown, is_whole = self._shown(tokens)
-        return shown.decode(errors="replace").rstrip("\ufffd"), is_whole
+        if self._settings.json_schema is not None:  # in JSON, tags have no meaning
+            text = _whole_characters(without_names(shown).decode(errors="replace"))
+            return text, text, is_whole
+        parts = reasoning.split(shown, self._form.marks, self._form.begin)
+        if parts:
+            parts[-1] = parts[-1]._replace(text=_whole_characters(parts[-1].text))
+        is_text = not has_names(shown) and (self._form.begin.kind in SPOKEN or self._form.closing)
+        text = (
+            _whole_characters(shown.decode(errors="replace")) if is_text else self._shown_text(shown, parts)
+        )
+        return text, reasoning.spoken(parts), is_whole
 
-    def _said(self, text: str) -> str:
-        """The text without its reasoning, which is no answer; in JSON its tags have no meaning."""
-        is_json = self._settings.json_schema is not None
-        return text if is_json else reasoning.reply(text, self._closing)
+    def _shown_text(self, shown: bytes, parts: list[TextPart]) -> str:
+        """The text of a completion with marks that are tokens."""
+        end = self._form.marks.end(shown, self._form.begin)
+        return reasoning.shown_text(parts, is_open=end.kind == THOUGHT, closing=self._form.closing)
 
     def request(self, tokens: TokenIds) -> TokenIds:
         """The completion as it is shown, followed by the request for its answer."""
-        (shown, _), llama = self._shown(tokens), self._llama
-        body = tokens[~llama.is_eog[tokens]]
-        ends = np.cumsum([0, *(len(llama.pieces[token]) for token in body.tolist())])
+        (shown, _), form = self._shown(tokens), self._form
+        body = tokens[[self._is_read(token) for token in tokens.tolist()]]
+        ends = np.cumsum([0, *(len(form.pieces[token]) for token in body.tolist())])
         n_kept = int(np.searchsorted(ends, len(shown), "right")) - 1
         # A stop string can begin within a token: the bytes before it are tokenised again.
         rest = shown[ends[n_kept] :].decode(errors="replace")
-        closing = reasoning.unclosed(shown.decode(errors="replace"), self._closing)
-        parts = [body[:n_kept], conclusion.request_tokens(self._model, closing)]
+        completing = form.marks.completing(form.marks.end(shown, form.begin))
+        parts = [body[:n_kept], conclusion.request_tokens(self._model, completing)]
         if rest:
-            parts.insert(1, llama.tokenize_on(rest))
+            parts.insert(1, self._llama.tokenize_on(rest))
         return np.concatenate(parts)
 
     def _shown(self, tokens: TokenIds) -> tuple[bytes, bool]:
-        """The bytes of a completion that are shown, and whether it is finished."""
+        """The bytes of a completion that are shown, as they are read, and whether it is finished."""
         is_end = self._llama.is_eog[tokens]
-        # End tokens can have a spelling; it is not part of the completion.
-        spelled = self._llama.text(tokens[~is_end])
-        shown = self._stop.shown(spelled)
-        return shown, bool(is_end.any()) or shown != spelled
+        pieces = self._form.pieces
+        read = b"".join(pieces[token] for token in tokens.tolist() if self._is_read(token))
+        shown = self._stop.shown(read)
+        return shown, bool(is_end.any()) or shown != read
+
+    def _is_read(self, token: int) -> bool:
+        # End tokens can have a spelling, which is not part of the completion: a stop string can name them.
+        return not self._llama.is_eog[token] or token in self._form.pieces.names
+
+
+def _whole_characters(text: str) -> str:
+    """A text without the incomplete character at its end."""
+    return text.rstrip("\ufffd")

@@ -1,7 +1,7 @@
 r"""Conclude completions that state no answer: ask for it, and read it greedily.
 
 Request   the completion's text, without its end token, is continued by a fixed closing request within the
-          same reply: the tag that ends an open reasoning block, then `Final answer: \boxed{`.
+          same reply: what ends an open thought in the model's own form, then `Final answer: \boxed{`.
 Answer    the most probable token at each step, up to the closing brace, the end of the line or an end
           token, in at most MAX_TOKENS tokens. So it is a function of the completion's text: no random choice
           is made, and the law over texts and all weights stay as they are.
@@ -26,13 +26,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from localsmc.engine.reply_form import marks_of
 from localsmc.engine.settings import Settings
 from localsmc.lm.interface import LanguageModel, TokenIds, common_prefix
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods import Method
 from localsmc.results import ConclusionUsage
 from localsmc.selection import BY_VOTE
-from localsmc.text import reasoning
 from localsmc.text.request import wants_answer
 
 if TYPE_CHECKING:
@@ -63,17 +63,16 @@ def settings_of_task(settings: Settings, *, is_graded: bool) -> Settings:
     return replace(settings, conclude="on" if is_graded and not settings.is_restricted else "off")
 
 
-def request_tokens(model: Model, closing: str = "") -> TokenIds:
-    """The closing request (T,); `closing` is the tag that ends the reasoning, if it is still open."""
-    tag = f"\n{closing}" if closing else ""
-    return model.llama.tokenize_on(f"{tag}\n\n{REQUEST}", special=True)
+def request_tokens(model: Model, completing: str = "") -> TokenIds:
+    """The closing request (T,); `completing` ends the thought and opens the reply, if that is not done."""
+    return model.llama.tokenize_on(f"{completing}\n\n{REQUEST}", special=True)
 
 
 def n_reserved(model: Model, settings: Settings) -> int:
     """Tokens that a completion needs in the context to be concluded: the request and its answer."""
     if settings.conclude != "on":
         return 0
-    requests = (request_tokens(model, tag) for tag in reasoning.MARKS.values())
+    requests = (request_tokens(model, completing) for completing in marks_of(model.llama).all_completing)
     return max(map(len, requests)) + MAX_TOKENS
 
 

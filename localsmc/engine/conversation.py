@@ -12,6 +12,7 @@ from dataclasses import replace
 from localsmc.engine import conclusion, context_plan, context_size, prompting
 from localsmc.engine.load import Model
 from localsmc.engine.prompting import Prompt
+from localsmc.engine.reply_form import marks_of
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.engine.solve import Generation
 from localsmc.engine.transcript import Exchange, about
@@ -149,9 +150,10 @@ class Conversation:
         return tuple(messages)
 
     def _remembered(self, exchange: Exchange) -> str:
-        """A reply for the template: with its reasoning if the template handles that, else without."""
+        """A reply for the template: with its thought if that is in tags that the template handles."""
         template = self.model.llama.chat_template
-        if template is not None and reasoning.is_known_to(template.source):
+        has_tags = not marks_of(self.model.llama).names
+        if has_tags and template is not None and reasoning.is_known_to(template.source):
             return exchange.text
         return reasoning.reply(exchange.text, exchange.closing)
 

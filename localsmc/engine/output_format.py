@@ -111,7 +111,7 @@ def answer_of(text: str, settings: Settings, kind: AnswerKind, *, is_whole: bool
     """
     if settings.json_schema is not None:
         return _stated(canonical(text)) if is_whole else None
-    found = answers.find(text, kind, is_cut=not is_whole, with_fallback=False)
+    found = answers.find(text, kind, is_cut=not is_whole, with_fallback=False, is_reply=True)
     if found is None and settings.grammar is not None and is_whole:
         return _stated(text.strip())
     return found

@@ -21,6 +21,7 @@ from localsmc.engine.completion_reader import CompletionReader
 from localsmc.engine.conclusion import Conclusions, UnansweredText
 from localsmc.engine.load import Model
 from localsmc.engine.prompting import ModelPrompts, Prompt
+from localsmc.engine.reply_form import ReplyForm
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.llama import LlamaContext, LlamaGrammar
 from localsmc.lm.interface import LanguageModel, TokenIds
@@ -30,8 +31,7 @@ from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, 
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
 from localsmc.selection import BY_VOTE, answer_shares, choose, confidence
-from localsmc.text import answers, reasoning
-from localsmc.text.stop_rule import StopRule
+from localsmc.text import answers
 from localsmc.version import __version__
 
 
@@ -71,8 +71,6 @@ class Generation:
         self._grammar = self._restriction()
         prompt = prompt or prompting.build_prompt(model, problem, settings)
         self.prompt_text, self.prompt, self.instruction = prompt
-        self.closing = self._end_tag()
-        """The tag that ends the reasoning that the prompt opened; empty if it opened none."""
         self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.kv_demand.least
         if self.n_tokens < asked:
@@ -84,8 +82,11 @@ class Generation:
         self.was_cut = self.was_stopped = self._is_concluded = False
         self._endings: tuple[int, list[WeightedText]] | None = None
         stops = prompting.stop_strings(model, settings)
-        self.stop = StopRule(model.llama.pieces, stops, settings.stop_at_box)
-        self.reader = CompletionReader(model, settings, self.stop, self.closing, answer_kind)
+        self._form = self._form_of(model, self.prompt, stops)
+        self.closing = self._form.closing
+        """The tag that ends the thought that the prompt opened; empty if it opened none, or with a token."""
+        self.stop = self._form.stop_rule(stops, at_box=settings.stop_at_box)
+        self.reader = CompletionReader(model, settings, self.stop, self._form, answer_kind)
         self._closes = contextlib.ExitStack()
         self.context = self._apart(self._open()) if context is None else context
         self.draft_context = draft_context
@@ -124,11 +125,10 @@ class Generation:
     def _beginnings(self) -> Beginnings:
         return beginnings(self.model, self.method, self.settings)
 
-    def _end_tag(self) -> str:
-        """Empty if a grammar leaves no way to end the reasoning: then nothing is reasoning."""
-        closing = reasoning.open_block(self.prompt_text)
-        is_open = not self.settings.is_restricted or closing in (self.settings.grammar or "")
-        return closing if is_open else ""
+    def _form_of(self, model: Model, prompt: TokenIds, stops: Sequence[str]) -> ReplyForm:
+        settings = self.settings
+        grammar = (settings.grammar or "") if settings.is_restricted else None
+        return ReplyForm.of(model.llama, prompt, stops, grammar)
 
     def _restriction(self) -> LlamaGrammar | None:
         """The grammar that constrains the output."""
@@ -178,11 +178,14 @@ class Generation:
         if draft is None or context is None:
             return None
         own_words = draft_kind(self.method) == COMPLETIONS
+        prompt = prompting.build_prompt(draft, self.problem, self.settings).tokens if own_words else None
+        stops = self.stop.strings
         return DraftModel(
             model=context,
-            prompt=prompting.build_prompt(draft, self.problem, self.settings).tokens
-            if own_words
-            else self.prompt,
+            prompt=self.prompt if prompt is None else prompt,
+            stop=None
+            if prompt is None
+            else self._form_of(draft, prompt, stops).stop_rule(stops, at_box=self.stop.at_box),
             cost=draft.llama.n_params / self.model.llama.n_params,
             prompts=ModelPrompts(draft, self.problem, self.settings),
             shares_tokens=self.model.shares_tokens(),

@@ -57,6 +57,8 @@ class DraftModel:
 
     model: LanguageModel
     prompt: TokenIds
+    stop: StopRule | None = None
+    """The run's stop rule in the draft's own tokens, if it has a prompt of its own."""
     cost: float = 1.0
     prompts: PromptBuilder | None = None
     shares_tokens: bool = True

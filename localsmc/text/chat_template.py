@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localsmc.errors import ConfigError, PromptError
-from localsmc.text import reasoning
 from localsmc.text.templates.disguise import Disguise, Part, can_make_name, pattern
 from localsmc.text.templates.known import is_known
 from localsmc.text.templates.process import PROCESS, TemplateFailed
+from localsmc.text.thought_marks import TAGS
 
 if TYPE_CHECKING:
     from localsmc.text.examples import Examples
@@ -139,7 +139,7 @@ class Template(ABC):
         return texts
 
 
-_THOUGHT = frozenset((*reasoning.MARKS, *reasoning.MARKS.values()))
+_THOUGHT = frozenset(mark for tag in TAGS for mark in (tag.opening, tag.closing))
 _NONE: frozenset[str] = frozenset()
 
 

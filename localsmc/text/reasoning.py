@@ -1,19 +1,35 @@
-"""Separate a reasoning model's reasoning block from its reply. Pure functions on text.
+"""Separate a reasoning model's thought from its reply. Pure functions.
 
-A chat template may open the block at the end of the prompt; the completion then starts inside it.
+A chat template may open the thought at the end of the prompt; the completion then starts inside it. What a
+model writes is read as bytes, with the marks of its vocabulary (`thought_marks`). A text that is shown has
+marks that are text only: `shown_text` writes `<think>` and `</think>` for marks that are tokens.
 """
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
-MARKS = {"<think>": "</think>", "<thinking>": "</thinking>", "<thought>": "</thought>", "[THINK]": "[/THINK]"}
-"""Opening tag to closing tag of a reasoning block."""
+from localsmc.text.thought_marks import (
+    BEGUN,
+    HEADER,
+    REPLY,
+    TAGS,
+    TEXT_MARKS,
+    THOUGHT,
+    WORDS,
+    WRAPPINGS,
+    Segment,
+    ThoughtMarks,
+    ThoughtState,
+    without_names,
+)
 
-_CLOSINGS = frozenset(MARKS.values())
-_TAGS = (*MARKS, *MARKS.values())
-_TAG = re.compile("|".join(map(re.escape, _TAGS)))
+CLOSINGS = {tag.closing: at for at, tag in enumerate(TAGS)}
+"""The closing tags, and their places in the table."""
+
+_SHOWN = [tag for tag in TAGS[:WORDS] if tag.opening.isascii()]
+_WORDS = TAGS[WORDS].opening.encode()
 
 
 class TextPart(NamedTuple):
@@ -23,55 +39,118 @@ class TextPart(NamedTuple):
     is_thought: bool
 
 
+# --- what a model writes ---
+
+
+def split(
+    data: bytes, marks: ThoughtMarks, begin: ThoughtState, *, errors: str = "replace"
+) -> list[TextPart]:
+    """Split a completion, as it is read, into parts of thought and reply; `begin` is the prompt's end.
+
+    An unclosed thought extends to the end. A closing tag without an opening one ends thought that began
+    before it, unless it is quoted as code. The headers of messages are in no part.
+    """
+    start = data.find(_WORDS) + len(_WORDS) if _begins_with_words(data, begin) else 0
+    if start:
+        begin, data = ThoughtState(THOUGHT, WORDS), data[start:]
+    found: list[TextPart] = []
+    for segment in marks.segments(data, begin):
+        if segment.start == segment.end:
+            continue
+        text, kind = without_names(data[segment.start : segment.end]), segment.state.kind
+        if not found and segment.start and kind == REPLY:
+            text = text.lstrip()  # behind an empty thought
+        if text and (kind in (REPLY, THOUGHT) or not _is_header(segment, text, data, marks)):
+            is_thought = kind == THOUGHT or marks.ends_earlier(data, segment)
+            found.append(TextPart(text.decode(errors=errors), is_thought))
+    return found
+
+
+def _begins_with_words(data: bytes, begin: ThoughtState) -> bool:
+    return not begin.kind and _WORDS in data[: 2 * len(_WORDS)] and data.lstrip().startswith(_WORDS)
+
+
+def _is_header(segment: Segment, text: bytes, data: bytes, marks: ThoughtMarks) -> bool:
+    """Whether text before the first message is its header: else the model goes on without one."""
+    if segment.state.kind != BEGUN:
+        return segment.state.kind == HEADER
+    is_blank = not text.strip()
+    return is_blank or text.startswith(b" to=") or marks.is_body(data[segment.end : segment.mark_end])
+
+
+def spoken(parts: Sequence[TextPart]) -> str:
+    """The reply, without the thought, and without tags of its own behind one."""
+    said = "".join(part.text for part in parts if not part.is_thought)
+    first = next((part for part in parts if part.is_thought or part.text.strip()), None)
+    if first is None or not first.is_thought:
+        return said
+    # The blank lines between the thought and the reply belong to neither.
+    said = said.lstrip()
+    for before, after in WRAPPINGS:
+        if said.startswith(before) and (before or said.rstrip().endswith(after)):
+            said = said.removeprefix(before).strip().removesuffix(after).rstrip()
+    return said
+
+
+def shown_text(parts: Sequence[TextPart], *, is_open: bool, closing: str = "") -> str:
+    """A completion whose marks are tokens, as text: each thought within tags that are in none of its parts.
+
+    `is_open` says whether the last thought goes on. With `closing`, a tag, the prompt opened the first
+    thought with its opening tag.
+    """
+    texts = [part.text for part in parts]
+    pairs = [TAGS[CLOSINGS[closing]]] if closing else [*_SHOWN]
+    free = (tag for tag in pairs if not any(tag.opening in text or tag.closing in text for text in texts))
+    tag = next(free, pairs[0])
+    # A thought that the prompt opened and the completion closed at once has no part.
+    written = [f"{closing}\n\n"] if closing and parts and not parts[0].is_thought else []
+    for at, part in enumerate(parts):
+        if not part.is_thought:
+            follows = at > 0 and parts[at - 1].is_thought
+            written.append("\n\n" + part.text.lstrip("\n") if follows else part.text)
+            continue
+        is_last = is_open and at == len(parts) - 1
+        opening = "" if closing and at == 0 else f"{tag.opening}\n"
+        written.append(opening + part.text.strip("\n") + ("" if is_last else f"\n{tag.closing}"))
+    return "".join(written)
+
+
+# --- texts that are shown ---
+
+
+def _state(end_tag: str) -> ThoughtState:
+    return ThoughtState(THOUGHT, CLOSINGS[end_tag]) if end_tag in CLOSINGS else ThoughtState()
+
+
 def open_block(prompt: str) -> str:
-    """The closing tag of the reasoning block that a prompt leaves open; empty if there is none."""
-    end = prompt.rstrip()
-    return next((closing for opening, closing in MARKS.items() if end.endswith(opening)), "")
+    """The closing tag of the thought that a prompt leaves open; empty if there is none."""
+    state = TEXT_MARKS.begin(prompt.encode(errors="surrogatepass"))
+    return TAGS[state.tag].closing if state.kind == THOUGHT else ""
 
 
 def parts(text: str, end_tag: str = "") -> list[TextPart]:
-    """Split a completion into parts of reasoning and reply.
+    """Split a completion into parts of thought and reply.
 
-    Pass `end_tag` if the completion starts inside a block. An unclosed block extends to the end. A closing
-    tag without an opening one ends reasoning that began before it, unless it is quoted as code.
+    Pass `end_tag` if the completion starts inside a thought.
     """
-    return _split(text, end_tag)[0]
+    data = text.encode(errors="surrogatepass")
+    return split(data, TEXT_MARKS, _state(end_tag), errors="surrogatepass")
 
 
 def unclosed(text: str, end_tag: str = "") -> str:
-    """The closing tag of the block that a completion leaves open; empty if it leaves none open.
+    """The closing tag of the thought that a completion leaves open; empty if it leaves none open.
 
     `end_tag` is as for `parts`.
     """
-    return _split(text, end_tag)[1]
-
-
-def _split(text: str, closing: str) -> tuple[list[TextPart], str]:
-    """The parts of a completion, and the closing tag of the block that is open at its end."""
-    found: list[TextPart] = []
-    start = 0
-    if not any(tag in text for tag in _TAGS):
-        return [TextPart(text, bool(closing))] if text else [], closing
-    for tag in _TAG.finditer(text):
-        is_orphan = not closing and tag[0] in _CLOSINGS
-        if (closing and tag[0] != closing) or (is_orphan and text[tag.start() - 1 : tag.start()] == "`"):
-            continue
-        if start < tag.start():
-            found.append(TextPart(text[start : tag.start()], bool(closing) or is_orphan))
-        start, closing = tag.end(), "" if closing else MARKS.get(tag[0], "")
-    if start < len(text):
-        found.append(TextPart(text[start:], bool(closing)))
-    return found, closing
+    state = TEXT_MARKS.end(text.encode(errors="surrogatepass"), _state(end_tag))
+    return TAGS[state.tag].closing if state.kind == THOUGHT else ""
 
 
 def reply(text: str, end_tag: str = "") -> str:
-    """The completion without its reasoning."""
-    whole = parts(text, end_tag)
-    answer = "".join(part.text for part in whole if not part.is_thought)
-    # The blank lines between the block and the reply belong to neither.
-    return answer.lstrip() if whole and whole[0].is_thought else answer
+    """The completion without its thought."""
+    return spoken(parts(text, end_tag))
 
 
 def is_known_to(template: str) -> bool:
-    """Whether a chat template handles reasoning itself, i.e. decides whether later turns keep it."""
-    return "reasoning_content" in template or any(closing in template for closing in MARKS.values())
+    """Whether a chat template handles thought itself, i.e. decides whether later turns keep it."""
+    return "reasoning_content" in template or any(closing in template for closing in CLOSINGS)

@@ -393,8 +393,9 @@ def test_the_context_has_room_for_the_request(embedded):
 
 def test_every_request_fits_in_what_is_reserved(embedded):
     reserved = conclusion.n_reserved(embedded, settings(conclude="on"))
-    for tag in ("", *reasoning.MARKS.values()):
-        assert len(conclusion.request_tokens(embedded, tag)) + MAX_TOKENS <= reserved
+    for tag in ("", *reasoning.CLOSINGS):
+        completing = f"\n{tag}" if tag else ""
+        assert len(conclusion.request_tokens(embedded, completing)) + MAX_TOKENS <= reserved
 
 
 @pytest.mark.parametrize("stop", ["budget", "caller"])

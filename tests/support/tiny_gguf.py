@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import gguf
 import numpy as np
 
+CONTROLS = ("<|end|>", "<|other_end|>", "<|pad|>")
+"""Control tokens of a model that is given no others; the first ends a text."""
+
 N_VOCAB, N_EMBD, N_FF, N_LAYER, N_HEAD = 260, 64, 96, 2, 4
 
 
-def _begin(path: Path, architecture: str) -> gguf.GGUFWriter:
+def _begin(path: Path, architecture: str, n_vocab: int = N_VOCAB) -> gguf.GGUFWriter:
     writer = gguf.GGUFWriter(path, architecture)
     writer.add_name(f"random {architecture}")
     writer.add_context_length(512)
     writer.add_embedding_length(N_EMBD)
     writer.add_block_count(N_LAYER)
-    writer.add_vocab_size(N_VOCAB)
+    writer.add_vocab_size(n_vocab)
     return writer
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, controls: Sequence[str] = CONTROLS) -> None:
     # The printable characters that represent the 256 bytes in GPT-2's vocabulary.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
     letters = {byte: chr(byte) for byte in printable} | {byte: chr(256 + i) for i, byte in enumerate(others)}
-    tokens = [letters[byte] for byte in range(256)] + ["ab", "<|end|>", "<|other_end|>", "<|pad|>"]
+    tokens = [letters[byte] for byte in range(256)] + ["ab", *controls]
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(tokens)
-    writer.add_token_types([gguf.TokenType.NORMAL] * 257 + [gguf.TokenType.CONTROL] * 3)
+    writer.add_token_types([gguf.TokenType.NORMAL] * 257 + [gguf.TokenType.CONTROL] * len(controls))
     writer.add_token_merges(["a b"])
     writer.add_eos_token_id(257)
     writer.add_eot_token_id(258)
@@ -59,10 +63,19 @@ def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
 
 
 def write_llama(
-    path: Path, *, causal: bool = True, context_length: int | None = None, sentencepiece: bool = False
+    path: Path,
+    *,
+    causal: bool = True,
+    context_length: int | None = None,
+    sentencepiece: bool = False,
+    controls: Sequence[str] = CONTROLS,
 ) -> Path:
-    """Write a llama model with 2 layers; `causal=False` marks it as attending to later tokens."""
-    writer = _begin(path, "llama")
+    """Write a llama model with 2 layers; `causal=False` marks it as attending to later tokens.
+
+    `controls` are the control tokens, in byte-level vocabularies: the first two end a text.
+    """
+    n_vocab = 257 + len(controls)
+    writer = _begin(path, "llama", n_vocab)
     writer.add_feed_forward_length(N_FF)
     writer.add_head_count(N_HEAD)
     writer.add_head_count_kv(N_HEAD)
@@ -77,7 +90,7 @@ def write_llama(
     def random(*shape: int) -> np.ndarray:
         return rng.normal(size=shape) * shape[-1] ** -0.5
 
-    tensors = {"token_embd.weight": 2 * random(N_VOCAB, N_EMBD), "output_norm.weight": np.ones(N_EMBD)}
+    tensors = {"token_embd.weight": 2 * random(n_vocab, N_EMBD), "output_norm.weight": np.ones(N_EMBD)}
     for layer in range(N_LAYER):
         block = f"blk.{layer}."
         tensors |= {block + f"{norm}_norm.weight": np.ones(N_EMBD) for norm in ("attn", "ffn")}
@@ -86,7 +99,7 @@ def write_llama(
         }
         tensors |= {block + f"ffn_{part}.weight": random(N_FF, N_EMBD) for part in ("gate", "up")}
         tensors[block + "ffn_down.weight"] = random(N_EMBD, N_FF)
-    (_add_sentencepiece if sentencepiece else _add_tokenizer)(writer)
+    _add_sentencepiece(writer) if sentencepiece else _add_tokenizer(writer, controls)
     _finish(writer, tensors)
     return path
 

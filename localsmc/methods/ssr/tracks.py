@@ -150,7 +150,7 @@ class TracksRun(SamplingRun):
         draft, request = self._draft, self._request
         self.drafts = KVSlots(draft.model, prompts.longest + self._rule.n_tokens)
         n_known = request.model.n_vocab if draft.shares_tokens else draft.model.n_vocab
-        stop = replace(request.stop, pieces=draft.model.pieces)
+        stop = draft.stop or replace(request.stop, pieces=draft.model.pieces)
         self._writer = StepWriter(self.drafts, stop, self._manner, n_known)
         states = self._writer.states(*self.drafts.prefill(prompts.prefix, request.check), prompts.suffixes)
         for track, state in zip(self.tracks, states, strict=True):

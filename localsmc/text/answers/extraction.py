@@ -21,15 +21,20 @@ from localsmc.text.answers.statements import stated
 
 
 def find(
-    text: str, kind: AnswerKind = "any", *, is_cut: bool = False, with_fallback: bool = True
+    text: str,
+    kind: AnswerKind = "any",
+    *,
+    is_cut: bool = False,
+    with_fallback: bool = True,
+    is_reply: bool = False,
 ) -> Answer | None:
     """The final answer of a text: its last box, its last statement, all of it if it is nothing but an answer,
     or the fallback of its kind.
 
     None if it has none. A text that `is_cut` off states only what it finished: an answer that touches its
-    end is not one.
+    end is not one. A text that `is_reply` has no reasoning to leave out.
     """
-    said = reasoning.reply(text)
+    said = text if is_reply else reasoning.reply(text)
     accepts = _ACCEPTS[kind]
     if (boxed := last_box(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(boxed, kind), "boxed")
@@ -42,11 +47,11 @@ def find(
     return _fallback(said, kind, is_cut) if with_fallback else None
 
 
-def fallback(text: str, kind: AnswerKind, *, is_cut: bool = False) -> Answer | None:
-    """The answer of a text that states none: of a numeric one the value of its last equation, else its last
+def fallback(said: str, kind: AnswerKind, *, is_cut: bool = False) -> Answer | None:
+    """The answer of a reply that states none: of a numeric one the value of its last equation, else its last
     number. None for other kinds.
     """  # noqa: D205
-    return _fallback(reasoning.reply(text), kind, is_cut)
+    return _fallback(said, kind, is_cut)
 
 
 def _fallback(said: str, kind: AnswerKind, is_cut: bool) -> Answer | None:
