@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import gguf
@@ -59,9 +60,17 @@ def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
 
 
 def write_llama(
-    path: Path, *, causal: bool = True, context_length: int | None = None, sentencepiece: bool = False
+    path: Path,
+    *,
+    causal: bool = True,
+    context_length: int | None = None,
+    sentencepiece: bool = False,
+    metadata: Mapping[str, bytes | list[bytes]] | None = None,
 ) -> Path:
-    """Write a llama model with 2 layers; `causal=False` marks it as attending to later tokens."""
+    """Write a llama model with 2 layers; `causal=False` marks it as attending to later tokens.
+
+    `metadata` adds or replaces strings by any bytes, which need be no UTF-8.
+    """
     writer = _begin(path, "llama")
     writer.add_feed_forward_length(N_FF)
     writer.add_head_count(N_HEAD)
@@ -87,6 +96,11 @@ def write_llama(
         tensors |= {block + f"ffn_{part}.weight": random(N_FF, N_EMBD) for part in ("gate", "up")}
         tensors[block + "ffn_down.weight"] = random(N_EMBD, N_FF)
     (_add_sentencepiece if sentencepiece else _add_tokenizer)(writer)
+    for key, value in (metadata or {}).items():
+        kinds = gguf.GGUFValueType
+        writer.kv_data[0][key] = gguf.GGUFValue(
+            value, *((kinds.STRING,) if isinstance(value, bytes) else (kinds.ARRAY, kinds.STRING))
+        )
     _finish(writer, tensors)
     return path
 
