@@ -78,8 +78,8 @@ def _check_model(header: Header) -> None:
     if not isinstance(architecture, str) or not architecture:
         raise refused(path, "does not name its architecture", AGAIN)
     for key in filter(_is_read_by_llama_cpp, metadata):
-        value = metadata[key]
-        if isinstance(value, str) and "\0" in value:  # llama.cpp's C strings would end there
+        text = metadata[key]
+        if isinstance(text, str) and "\0" in text:  # llama.cpp's C strings would end there
             raise damaged(path, f"{key} contains a NUL character")
     if not architecture.isprintable():
         raise damaged(path, f"general.architecture is {architecture!r}")

@@ -98,5 +98,5 @@ def _tokens(vocab: Any, data: bytes, *, special: bool, add_bos: bool) -> TokenId
         buffer = (ctypes.c_int32 * size)()
         n = C.llama_tokenize(vocab, data, len(data), buffer, size, add_bos, special)
         if n >= 0:
-            return np.frombuffer(buffer, dtype=np.int32, count=n).copy()
+            return np.array(buffer[:n], dtype=np.int32)
         size = -n
