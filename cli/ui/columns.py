@@ -6,6 +6,7 @@ import sys
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
+from localsmc.system.printable import printable
 from localsmc_cli.ui.output import is_terminal
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ _LEAST = 14
 
 def columns(heads: Sequence[str], rows: Sequence[Sequence[str]], numbers: Collection[int] = ()) -> str:
     """Rows under optional headings; columns in `numbers` are right-aligned and never wrapped."""
+    rows = [[printable(cell, keep="\n") for cell in row] for row in rows]
     lines = [heads, *rows] if heads else list(rows)
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     folded = _folded(heads, rows, numbers, widths) if is_terminal(sys.stdout) else None

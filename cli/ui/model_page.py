@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from localsmc.system.humanize import format_bytes, format_count
+from localsmc.system.printable import printable
 from localsmc_cli.ui.columns import columns
 
 if TYPE_CHECKING:
@@ -44,8 +45,8 @@ def catalogue(entries: Sequence[InventoryEntry], aliases: Mapping[str, str]) -> 
     """A table of local models, with aliases below."""
     heads = ("model", "type", "size", "params", "context", "chat")
     table = columns(heads, [_row(entry) for entry in entries], numbers=(2, 3, 4))
-    broken = [f"{entry.name}: {entry.error}" for entry in entries if entry.error]
-    short = [f"{alias} -> {model}" for alias, model in aliases.items()]
+    broken = [printable(f"{entry.name}: {entry.error}") for entry in entries if entry.error]
+    short = [printable(f"{alias} -> {model}") for alias, model in aliases.items()]
     return "\n\n".join(filter(None, [table, "\n".join(broken), "\n".join(short)]))
 
 
@@ -109,7 +110,7 @@ def page(header: Header, memory: MemoryQuestion) -> str:
         [
             columns((), _facts(header, memory)),
             "metadata\n" + columns((), metadata),
-            "no chat template" if template is None else "chat template\n" + _printable(template),
+            "no chat template" if template is None else "chat template\n" + printable(template, keep="\n\t"),
         ]
     )
 
@@ -120,9 +121,9 @@ def _facts(header: Header, memory: MemoryQuestion) -> list[tuple[str, str]]:
     need, n_parts, facts = memory.need(header), len(header.parts), facts_of(header)
     bits = 8 * need.weights / header.n_params
     return [
-        ("model", _printable(header.name)),
+        ("model", header.name),
         ("file", str(header.path) + (f" and {n_parts - 1} more" if n_parts > 1 else "")),
-        ("architecture", _printable(header.architecture)),
+        ("architecture", header.architecture),
         ("type", f"{header.file_type}, {bits:.2f} bits per weight"),
         ("size", format_bytes(header.size)),
         ("parameters", format_count(header.n_params)),
@@ -150,10 +151,5 @@ def _short(value: object) -> str:
 
     if isinstance(value, ArrayInfo):
         return f"{value.length} of {value.type}"
-    text = _printable(str(value)).replace("\n", " ")
+    text = printable(str(value).replace("\n", " "))
     return text if len(text) <= _MAX_TEXT else f"{text[:_MAX_TEXT]}…"
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, which a file may contain."""
-    return "".join(char if char.isprintable() or char == "\n" else "\ufffd" for char in text)

@@ -9,6 +9,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -17,9 +18,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
+from localsmc.system.printable import printable
 
 if TYPE_CHECKING:
     from localsmc_cli.ui.live_panel import Panel
+
+
+_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""Control characters that JSON need not escape, bidirectional marks, and halves of surrogate pairs."""
 
 
 class Output:
@@ -42,8 +48,8 @@ class Output:
         _write(text + "\n")
 
     def json(self, value: Any) -> None:
-        """Write one JSON value on one line."""
-        _write(json.dumps(value, ensure_ascii=False) + "\n")
+        """Write one JSON value on one line; what a terminal would take as a command is escaped."""
+        _write(_UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False)) + "\n")
 
     # --- standard error ---
 
@@ -72,6 +78,8 @@ class Output:
         self.detail("".join(traceback.format_exception(error)).rstrip())
 
     def _line(self, line: str) -> None:
+        # A line may quote a file, its path or its metadata.
+        line = printable(line, keep="\n\t")
         if self._panel is None:
             # If standard error is closed, only the exit code reports the error.
             with contextlib.suppress(OSError):
@@ -125,6 +133,10 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._output.detail(self.format(record))
+
+
+def _escape(match: re.Match[str]) -> str:
+    return f"\\u{ord(match[0]):04x}"
 
 
 def is_terminal(stream: Any) -> bool:

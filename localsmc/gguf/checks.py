@@ -77,6 +77,12 @@ def _check_model(header: Header) -> None:
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise refused(path, "does not name its architecture", AGAIN)
+    for key in filter(_is_read_by_llama_cpp, metadata):
+        text = metadata[key]
+        if isinstance(text, str) and "\0" in text:  # llama.cpp's C strings would end there
+            raise damaged(path, f"{key} contains a NUL character")
+    if not architecture.isprintable():
+        raise damaged(path, f"general.architecture is {architecture!r}")
     tokens = metadata.get("tokenizer.ggml.tokens")
     if not header.tensors:
         content = "a vocabulary but no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
@@ -87,6 +93,11 @@ def _check_model(header: Header) -> None:
     if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp would read it as 0 or negative
         raise damaged(path, f"{architecture}.context_length is {length!r}")
     _check_vocabulary(path, metadata)
+
+
+def _is_read_by_llama_cpp(key: str) -> bool:
+    """Whether a text under the key has an effect on what a model is or does."""
+    return key == "general.architecture" or key.startswith("tokenizer.")
 
 
 def _check_vocabulary(path: Path, metadata: dict[str, object]) -> None:

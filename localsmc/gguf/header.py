@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from localsmc.gguf.tensor_types import FILE_TYPES, GUESSED
+from localsmc.system.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +56,9 @@ class Header:
 
     @property
     def name(self) -> str:
-        """The name in the metadata, or else the title or the file's stem."""
+        """The name in the metadata, or else the title or the file's stem; always printable."""
         name = self.metadata.get("general.name")
-        return name if isinstance(name, str) and name else self.title or self.path.stem
+        return printable(name if isinstance(name, str) and name else self.title or self.path.stem)
 
     @property
     def file_type(self) -> str:

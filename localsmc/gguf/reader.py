@@ -123,7 +123,7 @@ def _read_metadata(cursor: Cursor, n_keys: int) -> dict[str, object]:
     metadata: dict[str, object] = {}
     for _ in range(n_keys):
         key = cursor.text("a metadata key", MAX_KEY)
-        if not key or "\ufffd" in key:
+        if not key.isprintable() or not key or "\ufffd" in key:
             raise damaged(cursor.path, f"a metadata key is {key!r}")
         if key in metadata:
             raise damaged(cursor.path, f"the metadata key {key!r} appears twice")

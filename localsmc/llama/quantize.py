@@ -28,8 +28,9 @@ from localsmc.gguf.tensor_types import rows
 from localsmc.llama.binding import logger
 from localsmc.llama.devices import default_threads
 from localsmc.llama.weights import CORRUPT_HINT
-from localsmc.system.child_process import ChildProcess, sanitize
+from localsmc.system.child_process import ChildProcess
 from localsmc.system.humanize import format_bytes
+from localsmc.system.printable import printable
 
 # From llama.cpp's dry run on the shapes of Llama 3.1 8B, embedding and output included.
 BITS_PER_WEIGHT = {
@@ -299,7 +300,7 @@ class _Child:
             raise _no_room(log.target)
         if reason:
             raise ModelLoadFailed(
-                f"llama.cpp cannot quantize `{self._source.path}`: {sanitize(reason)}", hint=CORRUPT_HINT
+                f"llama.cpp cannot quantize `{self._source.path}`: {printable(reason)}", hint=CORRUPT_HINT
             )
 
     def _death(self) -> ModelLoadFailed:

@@ -17,7 +17,9 @@ from localsmc.system.child_process import Replies
 
 # Characters that cover every byte in UTF-8: some tokenizers throw or loop if the vocabulary lacks one.
 _LETTERS = (*range(1, 0x100), *range(0x100, 0xD800, 0x40), 0xE000, 0xF000, *range(0x10000, 0x110000, 0x10000))
-_SAMPLE = "Hello 12" + "".join(map(chr, _LETTERS))
+# Each ASCII character twice as well: a pre-tokenizer that does not fit its vocabulary leaves blanks in words,
+# and llama.cpp aborts where it would join two of them.
+_SAMPLE = "Hello 12" + "".join(map(chr, _LETTERS)) + "".join(2 * chr(code) for code in range(1, 0x80))
 
 
 def probe_load(path: str) -> None:

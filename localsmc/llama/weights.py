@@ -19,6 +19,7 @@ from localsmc.llama.binding import C, errors, last_errors, set_fields
 from localsmc.llama.builtin_templates import BuiltInTemplate
 from localsmc.llama.devices import Device, gpus_in_use
 from localsmc.llama.load_options import LOAD_MODES, SPLIT_MODES, LoadOptions
+from localsmc.llama.tokenization import Tokenizer
 from localsmc.lm.interface import TokenIds
 from localsmc.text.chat_template import ChatTemplate, Template, is_jinja, tags
 from localsmc.text.templates.disguise import Part
@@ -76,7 +77,8 @@ class LlamaModel:
         self._model = C.llama_model_load_from_file(os.fsencode(path), params)
         if not self._model:
             raise ModelLoadFailed(f"llama.cpp cannot load `{path}`{errors()}", hint=CORRUPT_HINT)
-        self._finalizer = weakref.finalize(self, C.llama_model_free, self._model)
+        self._tokenizer = Tokenizer()
+        self._finalizer = weakref.finalize(self, _free, self._model, self._tokenizer)
         self._vocab = C.llama_model_get_vocab(self._model)
         self._contexts: weakref.WeakSet[Closable] = weakref.WeakSet()
         try:
@@ -178,16 +180,10 @@ class LlamaModel:
     def tokenize(self, text: str, *, special: bool, add_bos: bool = False) -> TokenIds:
         """Token ids of a text; with `special`, the texts of control tokens become those tokens.
 
-        `add_bos` adds the tokens that the model's settings put around a text.
+        `add_bos` adds the tokens that the model's settings put around a text. Raises PromptTooLong for a text
+        that is too long to tokenise, or takes too long.
         """
-        data = text.encode()
-        size = len(data) + 8
-        while True:
-            buffer = (ctypes.c_int32 * size)()
-            n = C.llama_tokenize(self.vocab, data, len(data), buffer, size, add_bos, special)
-            if n >= 0:
-                return np.array(buffer[:n], dtype=np.int32)
-            size = -n
+        return self._tokenizer.tokenize(self.vocab, text, special=special, add_bos=add_bos)
 
     def tokenize_on(self, text: str, *, special: bool = False) -> TokenIds:
         """Token ids of text that continues other text, without the space that SentencePiece would prepend."""
@@ -280,6 +276,12 @@ class LlamaModel:
             return ""
         token = getattr(C, f"llama_vocab_{which}")(self.vocab)
         return "" if token < 0 else C.llama_vocab_get_text(self.vocab, token).decode(errors="replace")
+
+
+def _free(model: Any, tokenizer: Tokenizer) -> None:
+    # A tokenizer that was given up reads the vocabulary for as long as the process lives.
+    if not tokenizer.is_busy:
+        C.llama_model_free(model)
 
 
 class LazyPieces:

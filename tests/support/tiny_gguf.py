@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import gguf
@@ -69,10 +69,12 @@ def write_llama(
     context_length: int | None = None,
     sentencepiece: bool = False,
     controls: Sequence[str] = CONTROLS,
+    metadata: Mapping[str, bytes | list[bytes]] | None = None,
 ) -> Path:
     """Write a llama model with 2 layers; `causal=False` marks it as attending to later tokens.
 
-    `controls` are the control tokens, in byte-level vocabularies: the first two end a text.
+    `controls` are the control tokens, in byte-level vocabularies: the first two end a text. `metadata` adds
+    or replaces strings by any bytes, which need be no UTF-8.
     """
     n_vocab = 257 + len(controls)
     writer = _begin(path, "llama", n_vocab)
@@ -100,6 +102,11 @@ def write_llama(
         tensors |= {block + f"ffn_{part}.weight": random(N_FF, N_EMBD) for part in ("gate", "up")}
         tensors[block + "ffn_down.weight"] = random(N_EMBD, N_FF)
     _add_sentencepiece(writer) if sentencepiece else _add_tokenizer(writer, controls)
+    for key, value in (metadata or {}).items():
+        kinds = gguf.GGUFValueType
+        writer.kv_data[0][key] = gguf.GGUFValue(
+            value, *((kinds.STRING,) if isinstance(value, bytes) else (kinds.ARRAY, kinds.STRING))
+        )
     _finish(writer, tensors)
     return path
 

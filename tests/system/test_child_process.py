@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from localsmc.system.child_process import ChildProcess, crash_message, sanitize
+from localsmc.system.child_process import ChildProcess, crash_message
 
 
 def test_messages_go_both_ways_and_noise_is_none_of_them():
@@ -69,7 +69,3 @@ def test_an_interrupt_that_is_ignored_never_arrives():
 )
 def test_last_words(lines, words):
     assert crash_message(lines) == words
-
-
-def test_control_characters_are_replaced():
-    assert sanitize("a\x1b\u202eb\n") == "a\ufffd\ufffdb\ufffd"
