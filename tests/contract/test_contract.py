@@ -10,6 +10,7 @@ from tolerances import ON_CPU
 
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.llama import ContextOptions, LlamaModel, open_context
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.lm.toy import ToyModel
@@ -40,14 +41,13 @@ def open_model(kind, request, load_options, flash_attention):
     model = source or LlamaModel(request.getfixturevalue(file), load_options)
 
     def open_one(n_cells=256, n_seq_max=8):
-        # Without a unified cache each sequence has cells of its own: a stream.
-        unified = kind != "streams"
+        layout = CacheLayout.STREAMS if kind == "streams" else CacheLayout.UNIFIED
         options = ContextOptions(
-            n_ctx=n_cells if unified else 256 * n_seq_max,
+            n_ctx=n_cells if layout.is_unified else 256 * n_seq_max,
             n_seq_max=n_seq_max,
             n_batch=64,
             n_threads=1,
-            unified=unified,
+            layout=layout,
             flash_attention=flash_attention,
             guard_views=True,
         )
