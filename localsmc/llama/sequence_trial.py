@@ -1,0 +1,101 @@
+"""Whether a model keeps several sequences apart: a run's pattern of decodes against each history alone.
+
+llama.cpp aborts or computes wrong logits for several sequences of some architectures. The trial forks,
+decodes one token of each sequence, frees one and takes its id again, cuts one back, and decodes several
+tokens of each. Then each history is decoded alone.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from localsmc.errors import ContextError, DecodeFailed, ModelLoadFailed
+from localsmc.llama.context import LlamaContext, open_context
+from localsmc.llama.load_options import ContextOptions
+from localsmc.llama.weights import CORRUPT_HINT, LlamaModel
+from localsmc.lm.cache_layout import CacheLayout
+from localsmc.lm.interface import TokenIds
+from localsmc.numerics.log_math import Floats
+
+N_SEQUENCES = 4
+_SPARE = N_SEQUENCES - 1
+_N_PROMPT, _N_BLOCK = 5, 2
+_CELLS = 256
+
+CLOSE = 0.1
+"""Logits that differ by less than this share of their spread are those of the same history."""
+
+NOISE = 3.0
+"""Logits may differ more, up to this many times what one history's logits differ by in other batches."""
+
+
+def supports(model: LlamaModel, layout: CacheLayout) -> bool:
+    """Whether the logits of several sequences are right in a cache of this layout.
+
+    Run it only in a child process: llama.cpp aborts for some models. Raises ModelLoadFailed if even one
+    sequence has non-finite logits.
+    """
+    n_seqs = 1 if layout is CacheLayout.SINGLE else N_SEQUENCES
+    n_cells = _CELLS if layout.is_unified else _CELLS * n_seqs
+    options = ContextOptions(n_ctx=n_cells, n_batch=32, n_ubatch=32, n_seq_max=n_seqs, layout=layout)
+    try:
+        context = open_context(model, options)
+        try:
+            return _is_right(context)
+        finally:
+            context.close()
+    except (ContextError, DecodeFailed):
+        if layout is CacheLayout.SINGLE:
+            raise
+        return False
+
+
+def _is_right(context: LlamaContext) -> bool:
+    tokens = np.random.default_rng(0).integers(context.n_vocab, size=_N_PROMPT + 3 + 3 * _N_BLOCK)
+    prompt, rows, blocks = np.split(tokens, [_N_PROMPT, _N_PROMPT + 3])
+    if not np.isfinite(_alone(context, 0, prompt)).all():
+        raise ModelLoadFailed(f"`{context.model.path}` produces non-finite logits", hint=CORRUPT_HINT)
+    if context.n_seq_max == 1:
+        return True
+    context.copy(0, 1)
+    context.copy(1, 2)
+    context.decode(rows, np.full(3, _N_PROMPT), np.arange(3))
+    context.remove(2)
+    context.copy(1, 2)
+    histories = [np.append(prompt, rows[seq]) for seq in (0, 1, 1)]
+    if context.can_forget:
+        context.remove(1, _N_PROMPT)
+        histories[1] = prompt
+    starts = np.array([len(history) for history in histories])
+    positions = np.repeat(starts, _N_BLOCK) + np.tile(np.arange(_N_BLOCK), 3)
+    outputs = np.arange(1, 4) * _N_BLOCK - 1
+    found = context.decode(blocks, positions, np.repeat(np.arange(3), _N_BLOCK), outputs=outputs).copy()
+    texts = [np.append(text, new) for text, new in zip(histories, np.split(blocks, 3), strict=True)]
+    return all(_is_close(context, text, row) for text, row in zip(texts[1:], found[1:], strict=True))
+
+
+def _is_close(context: LlamaContext, text: TokenIds, found: Floats) -> bool:
+    expected = _alone(context, _SPARE, text)
+    apart = _apart(found, expected)
+    if apart < CLOSE:
+        return True
+    # Coarse weights, or experts that are nearly even, react to how tokens are batched: by how much?
+    return apart < NOISE * _apart(_alone(context, _SPARE, text, n_each=1), expected)
+
+
+def _alone(context: LlamaContext, seq: int, text: TokenIds, n_each: int = _CELLS) -> Floats:
+    """The logits after a text (V,) in a sequence that is emptied first, `n_each` tokens at a time."""
+    context.remove(seq)
+    for start in range(0, len(text), n_each):
+        part = text[start : start + n_each]
+        positions, last = np.arange(start, start + len(part)), np.array([len(part) - 1])
+        logits = context.decode(part, positions, np.full(len(part), seq), outputs=last)
+    return logits[0].copy()
+
+
+def _apart(found: Floats, expected: Floats) -> float:
+    """Root mean square of the differences, divided by the standard deviation of the logits."""
+    if not np.isfinite(found).all():
+        return np.inf
+    gaps = found.astype(np.float64) - expected
+    return float(np.sqrt(np.mean(gaps**2)) / max(float(expected.std()), 1e-6))
