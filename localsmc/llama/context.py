@@ -70,7 +70,9 @@ class LlamaContext:
             # A recurrent model stores one state per sequence, whatever its length.
             self.n_cells *= options.n_seq_max
         self.n_length = (
-            min(self.n_cells, model.n_ctx_train) if options.layout.is_unified else int(C.llama_n_ctx_seq(pointer))
+            min(self.n_cells, model.n_ctx_train)
+            if options.layout.is_unified
+            else int(C.llama_n_ctx_seq(pointer))
         )
         # llama.cpp reduces the batch size to the context size, and aborts on larger batches.
         self.n_batch = int(C.llama_n_batch(pointer))

@@ -14,12 +14,11 @@ from localsmc.llama.context import LlamaContext, open_context
 from localsmc.llama.load_options import ContextOptions
 from localsmc.llama.weights import CORRUPT_HINT, LlamaModel
 from localsmc.lm.cache_layout import CacheLayout
-from localsmc.lm.interface import TokenIds
-from localsmc.numerics.log_math import Floats
+from localsmc.numerics.log_math import Floats, Ints
 
 N_SEQUENCES = 4
 _SPARE = N_SEQUENCES - 1
-_N_PROMPT, _N_BLOCK = 5, 2
+_N_PROMPT, _N_BLOCK = 3, 2
 _CELLS = 256
 
 CLOSE = 0.1
@@ -74,7 +73,7 @@ def _is_right(context: LlamaContext) -> bool:
     return all(_is_close(context, text, row) for text, row in zip(texts[1:], found[1:], strict=True))
 
 
-def _is_close(context: LlamaContext, text: TokenIds, found: Floats) -> bool:
+def _is_close(context: LlamaContext, text: Ints, found: Floats) -> bool:
     expected = _alone(context, _SPARE, text)
     apart = _apart(found, expected)
     if apart < CLOSE:
@@ -83,14 +82,16 @@ def _is_close(context: LlamaContext, text: TokenIds, found: Floats) -> bool:
     return apart < NOISE * _apart(_alone(context, _SPARE, text, n_each=1), expected)
 
 
-def _alone(context: LlamaContext, seq: int, text: TokenIds, n_each: int = _CELLS) -> Floats:
+def _alone(context: LlamaContext, seq: int, text: Ints, n_each: int = _CELLS) -> Floats:
     """The logits after a text (V,) in a sequence that is emptied first, `n_each` tokens at a time."""
     context.remove(seq)
+    logits = np.zeros((1, context.n_vocab), context.dtype)
     for start in range(0, len(text), n_each):
         part = text[start : start + n_each]
         positions, last = np.arange(start, start + len(part)), np.array([len(part) - 1])
         logits = context.decode(part, positions, np.full(len(part), seq), outputs=last)
-    return logits[0].copy()
+    found: Floats = logits[0].copy()
+    return found
 
 
 def _apart(found: Floats, expected: Floats) -> float:

@@ -2,8 +2,8 @@
 
 It aborts on damaged ones, and for some architectures if a cache holds several sequences: the trial finds the
 layout of the cache that works. Owns the child process, its time limit and the record of files that loaded (by
-path, size and modification time). Does not import llama.cpp: the trial itself is `llama.probe_load`, which only the child imports.
-The file format was checked before, by `localsmc.gguf`.
+path, size and modification time). Does not import llama.cpp: the trial itself is `llama.probe_load`, which
+only the child imports. The file format was checked before, by `localsmc.gguf`.
 """
 
 from __future__ import annotations
