@@ -59,18 +59,27 @@ def _is_right(context: LlamaContext) -> bool:
     context.copy(0, 1)
     context.copy(1, 2)
     context.decode(rows, np.full(3, _N_PROMPT), np.arange(3))
+    # 1 becomes 2, and at once 0 becomes 1: llama.cpp may copy later, but in this order.
     context.remove(2)
     context.copy(1, 2)
-    histories = [np.append(prompt, rows[seq]) for seq in (0, 1, 1)]
+    context.remove(1)
+    context.copy(0, 1)
+    texts = [np.append(prompt, rows[seq]) for seq in (0, 0, 1)]
     if context.can_forget:
         context.remove(1, _N_PROMPT)
-        histories[1] = prompt
-    starts = np.array([len(history) for history in histories])
-    positions = np.repeat(starts, _N_BLOCK) + np.tile(np.arange(_N_BLOCK), 3)
-    outputs = np.arange(1, 4) * _N_BLOCK - 1
-    found = context.decode(blocks, positions, np.repeat(np.arange(3), _N_BLOCK), outputs=outputs).copy()
-    texts = [np.append(text, new) for text, new in zip(histories, np.split(blocks, 3), strict=True)]
-    return all(_is_close(context, text, row) for text, row in zip(texts[1:], found[1:], strict=True))
+        texts[1] = prompt
+    found = _decode_blocks(context, texts, np.split(blocks, 3))
+    return all(
+        _is_close(context, np.append(text, block), row)
+        for text, block, row in zip(texts[1:], np.split(blocks, 3)[1:], found[1:], strict=True)
+    )
+
+
+def _decode_blocks(context: LlamaContext, texts: list[Ints], blocks: list[Ints]) -> Floats:
+    """Append a block of tokens to each sequence in one batch; the logits (R, V) after each block."""
+    lengths = [np.arange(len(text), len(text) + _N_BLOCK) for text in texts]
+    seqs, last = np.repeat(np.arange(len(texts)), _N_BLOCK), np.arange(1, len(texts) + 1) * _N_BLOCK - 1
+    return context.decode(np.concatenate(blocks), np.concatenate(lengths), seqs, outputs=last).copy()
 
 
 def _is_close(context: LlamaContext, text: Ints, found: Floats) -> bool:
