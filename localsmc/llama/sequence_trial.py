@@ -7,6 +7,9 @@ tokens of each. Then each history is decoded alone.
 
 from __future__ import annotations
 
+from contextlib import closing
+from dataclasses import replace
+
 import numpy as np
 
 from localsmc.errors import ContextError, DecodeFailed, ModelLoadFailed
@@ -18,14 +21,16 @@ from localsmc.numerics.log_math import Floats, Ints
 
 N_SEQUENCES = 4
 _SPARE = N_SEQUENCES - 1
-_N_PROMPT, _N_BLOCK = 3, 2
+_N_PROMPT, _N_BLOCK = 6, 2
 _CELLS = 256
+
+_TEXT = "The capital of France is Paris, and the capital of Italy is Rome."
 
 CLOSE = 0.1
 """Logits that differ by less than this share of their spread are those of the same history."""
 
 NOISE = 3.0
-"""Logits may differ more, up to this many times what one history's logits differ by in other batches."""
+"""Logits may differ more, up to this many times what rounding changes in one history's logits."""
 
 
 def supports(model: LlamaModel, layout: CacheLayout) -> bool:
@@ -34,24 +39,23 @@ def supports(model: LlamaModel, layout: CacheLayout) -> bool:
     Run it only in a child process: llama.cpp aborts for some models. Raises ModelLoadFailed if even one
     sequence has non-finite logits.
     """
-    n_seqs = 1 if layout is CacheLayout.SINGLE else N_SEQUENCES
-    n_cells = _CELLS if layout.is_unified else _CELLS * n_seqs
-    options = ContextOptions(n_ctx=n_cells, n_batch=32, n_ubatch=32, n_seq_max=n_seqs, layout=layout)
     try:
-        context = open_context(model, options)
-        try:
+        with closing(open_context(model, _options(layout))) as context:
             return _is_right(context)
-        finally:
-            context.close()
     except (ContextError, DecodeFailed):
         if layout is CacheLayout.SINGLE:
             raise
         return False
 
 
+def _options(layout: CacheLayout) -> ContextOptions:
+    n_seqs = 1 if layout is CacheLayout.SINGLE else N_SEQUENCES
+    n_cells = _CELLS if layout.is_unified else _CELLS * n_seqs
+    return ContextOptions(n_ctx=n_cells, n_batch=32, n_ubatch=32, n_seq_max=n_seqs, layout=layout)
+
+
 def _is_right(context: LlamaContext) -> bool:
-    tokens = np.random.default_rng(0).integers(context.n_vocab, size=_N_PROMPT + 3 + 3 * _N_BLOCK)
-    prompt, rows, blocks = np.split(tokens, [_N_PROMPT, _N_PROMPT + 3])
+    prompt, rows, blocks = np.split(_tokens(context.model), [_N_PROMPT, _N_PROMPT + 3])
     if not np.isfinite(_alone(context, 0, prompt)).all():
         raise ModelLoadFailed(f"`{context.model.path}` produces non-finite logits", hint=CORRUPT_HINT)
     if context.n_seq_max == 1:
@@ -75,6 +79,12 @@ def _is_right(context: LlamaContext) -> bool:
     )
 
 
+def _tokens(model: LlamaModel) -> Ints:
+    """The first tokens of an ordinary text: on tokens at random, quantized models react to any rounding."""
+    found = model.tokenize(_TEXT, special=False, add_bos=True).astype(np.int64)
+    return np.resize(found, _N_PROMPT + 3 + 3 * _N_BLOCK)
+
+
 def _decode_blocks(context: LlamaContext, texts: list[Ints], blocks: list[Ints]) -> Floats:
     """Append a block of tokens to each sequence in one batch; the logits (R, V) after each block."""
     lengths = [np.arange(len(text), len(text) + _N_BLOCK) for text in texts]
@@ -87,8 +97,10 @@ def _is_close(context: LlamaContext, text: Ints, found: Floats) -> bool:
     apart = _apart(found, expected)
     if apart < CLOSE:
         return True
-    # Coarse weights, or experts that are nearly even, react to how tokens are batched: by how much?
-    return apart < NOISE * _apart(_alone(context, _SPARE, text, n_each=1), expected)
+    # Coarse weights, or experts that are nearly even, react to any rounding: by how much?
+    single = replace(_options(CacheLayout.SINGLE), type_k="f32", type_v="f32")
+    with closing(open_context(context.model, single)) as rounded:
+        return apart < NOISE * _apart(_alone(rounded, 0, text, n_each=1), expected)
 
 
 def _alone(context: LlamaContext, seq: int, text: Ints, n_each: int = _CELLS) -> Floats:

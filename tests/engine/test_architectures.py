@@ -91,6 +91,10 @@ def logp_alone(model, prompt, tokens):
 def test_a_method_runs_with_the_models_own_law_or_says_why_not(name, model):
     method_name, options = RUNS[name]
     method = model.method(method_name, **options)
+    if model.layout is CacheLayout.SINGLE and method_name != "greedy":
+        with pytest.raises(ConfigError, match="several sequences"):
+            localsmc.start(model, TEXT, method=method, settings=SETTINGS)
+        return
     if method_name in FORGETFUL and not can_forget(model):
         with pytest.raises(LocalSMCError) as caught:
             localsmc.start(model, TEXT, method=method, settings=SETTINGS)
@@ -116,6 +120,8 @@ def can_forget(model):
 @pytest.mark.parametrize("change", [{"grammar": 'root ::= [a-f]+ "."'}, {"conclude": "on"}], ids=str)
 @pytest.mark.parametrize("name", ["power-smc", "power-mh", "sample"])
 def test_a_grammar_and_a_conclusion(name, change, model):
+    if model.layout is CacheLayout.SINGLE:
+        name = "greedy"
     method_name, options = RUNS[name]
     method, settings = model.method(method_name, **options), replace(SETTINGS, **change)
     with localsmc.start(model, TEXT, method=method, settings=settings) as solving:
@@ -130,7 +136,8 @@ def test_a_grammar_and_a_conclusion(name, change, model):
 def test_a_chat_of_three_turns_says_what_its_prompts_alone_say(model):
     """The prefix cache: a model that cannot forget keeps a prompt only if the next one continues it."""
     settings = replace(SETTINGS, raw=False)
-    method = model.method("power-smc", particles=4, ramp=3)
+    is_single = model.layout is CacheLayout.SINGLE
+    method = model.method("greedy") if is_single else model.method("power-smc", particles=4, ramp=3)
     with Conversation(model) as conversation:
         for text in (TEXT, "four", "five six"):
             with conversation.ask(text, method=method, settings=settings) as solving:
@@ -146,6 +153,8 @@ def test_a_chat_of_three_turns_says_what_its_prompts_alone_say(model):
 @pytest.mark.parametrize("layout", [*CacheLayout][:4])
 def test_forks_blocks_and_reused_sequences_say_what_a_history_alone_says(layout, model):
     """Random forks, releases and batches of up to three tokens per sequence, past a sliding window of 16."""
+    if [*CacheLayout].index(layout) < [*CacheLayout].index(model.layout):
+        pytest.skip("the trial load found that it does not work")
     n_seqs, rng = 6, np.random.default_rng(7)
     n_cells = 512 if layout.is_unified else 256 * n_seqs
     options = ContextOptions(n_ctx=n_cells, n_seq_max=n_seqs, n_batch=64, n_threads=1, layout=layout)
