@@ -6,7 +6,6 @@ the same architecture.
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import numpy as np

@@ -47,7 +47,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
     "jamba": {**MIXED, **SSM},
     # llama.cpp gives wrong logits for several tokens of several sequences in one batch, or aborts.
     "plamo2": {**MIXED, **SSM, "ssm.group_count": 0},
-    # Hybrid with an index of pooled keys; builds of llama.cpp abort if a unified cache holds several sequences.
+    # Hybrid with an index of pooled keys; other builds of llama.cpp abort with several sequences.
     "glm5-next": {
         **EXPERTS,
         "attention.head_count": N_HEAD,
@@ -85,7 +85,7 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
         "attention.q_lora_rank": 32,
         "attention.sliding_window": 16,
         "attention.indexer.head_count": 4,
-        "attention.indexer.key_length": 32,
+        "attention.indexer.key_length": 128,
         "attention.indexer.top_k": 512,
         "attention.output_group_count": 4,
         "attention.output_lora_rank": 32,
