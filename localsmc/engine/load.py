@@ -33,8 +33,8 @@ HASHED_SIZE = 64 * 1024 * 1024
 """Only files up to this size are hashed for the result: hashing a larger one takes seconds."""
 
 _APART = (
-    "llama.cpp gives wrong logits for models of the architecture `{}` if several tokens of several sequences"
-    " are in one batch: such batches are decoded one sequence after the other, which is slower"
+    "llama.cpp gives wrong logits for several sequences of models of the architecture `{}` in one batch: they"
+    " are decoded one after the other, which is slower"
 )
 _STREAMS = (
     "llama.cpp cannot hold several sequences of models of the architecture `{}` in one cache: each gets a"

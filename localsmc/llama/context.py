@@ -134,7 +134,7 @@ class LlamaContext:
         """See `LanguageModel.decode`; returns a read-only view of llama.cpp's memory."""
         self._alive()
         self._check(tokens, positions, seqs)
-        if not self.options.layout.mixes_blocks and 1 < len(np.unique(seqs)) < len(seqs):
+        if not self.options.layout.mixes_sequences and (seqs != seqs[0]).any():
             return self._decode_apart(tokens, positions, seqs, outputs)
         return self._decode(tokens, positions, seqs, outputs)
 

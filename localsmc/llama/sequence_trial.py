@@ -1,8 +1,8 @@
 """Whether a model keeps several sequences apart: a run's pattern of decodes against each history alone.
 
 llama.cpp aborts or computes wrong logits for several sequences of some architectures. The trial forks,
-decodes one token of each sequence, frees one and takes its id again, cuts one back, and decodes several
-tokens of each. Then each history is decoded alone.
+decodes one token of each sequence, frees some and takes their ids again, cuts one back, and decodes several
+tokens of some. Then each history is decoded alone.
 """
 
 from __future__ import annotations
@@ -68,28 +68,24 @@ def _is_right(context: LlamaContext) -> bool:
     context.copy(1, 2)
     context.remove(1)
     context.copy(0, 1)
-    texts = [np.append(prompt, rows[seq]) for seq in (0, 0, 1)]
+    texts = [np.append(prompt, rows[0]), np.append(prompt, rows[1])]
     if context.can_forget:
         context.remove(1, _N_PROMPT)
-        texts[1] = prompt
-    found = _decode_blocks(context, texts, np.split(blocks, 3))
+        texts[0] = prompt
+    # Without sequence 0: where the states of some sequences lie among those of others matters as well.
+    positions = np.concatenate([np.arange(len(text), len(text) + _N_BLOCK) for text in texts])
+    last = np.arange(1, 3) * _N_BLOCK - 1
+    found = context.decode(blocks, positions, np.repeat([1, 2], _N_BLOCK), outputs=last).copy()
     return all(
         _is_close(context, np.append(text, block), row)
-        for text, block, row in zip(texts[1:], np.split(blocks, 3)[1:], found[1:], strict=True)
+        for text, block, row in zip(texts, np.split(blocks, 2), found, strict=True)
     )
 
 
 def _tokens(model: LlamaModel) -> Ints:
     """The first tokens of an ordinary text: on tokens at random, quantized models react to any rounding."""
     found = model.tokenize(_TEXT, special=False, add_bos=True).astype(np.int64)
-    return np.resize(found, _N_PROMPT + 3 + 3 * _N_BLOCK)
-
-
-def _decode_blocks(context: LlamaContext, texts: list[Ints], blocks: list[Ints]) -> Floats:
-    """Append a block of tokens to each sequence in one batch; the logits (R, V) after each block."""
-    lengths = [np.arange(len(text), len(text) + _N_BLOCK) for text in texts]
-    seqs, last = np.repeat(np.arange(len(texts)), _N_BLOCK), np.arange(1, len(texts) + 1) * _N_BLOCK - 1
-    return context.decode(np.concatenate(blocks), np.concatenate(lengths), seqs, outputs=last).copy()
+    return np.resize(found, _N_PROMPT + 3 + 2 * _N_BLOCK)
 
 
 def _is_close(context: LlamaContext, text: Ints, found: Floats) -> bool:

@@ -9,14 +9,14 @@ class CacheLayout(StrEnum):
     """The layouts from the best to the last resort; a trial load finds the first one that works.
 
     `UNIFIED`: all sequences share cells, so that a fork costs nothing. `STREAMS`: each sequence has cells of
-    its own, and a fork copies them. `_APART`: a batch never has several tokens of several sequences.
-    `SINGLE`: one sequence only.
+    its own, and a fork copies them. `_APART`: llama.cpp is given one sequence at a time. `SINGLE`: there is
+    only one sequence.
     """
 
     UNIFIED = "unified"
-    UNIFIED_APART = "unified, blocks apart"
+    UNIFIED_APART = "unified, one sequence per batch"
     STREAMS = "streams"
-    STREAMS_APART = "streams, blocks apart"
+    STREAMS_APART = "streams, one sequence per batch"
     SINGLE = "one sequence"
 
     @property
@@ -25,6 +25,6 @@ class CacheLayout(StrEnum):
         return self not in (CacheLayout.STREAMS, CacheLayout.STREAMS_APART)
 
     @property
-    def mixes_blocks(self) -> bool:
-        """Whether a batch may have several tokens of each of several sequences."""
+    def mixes_sequences(self) -> bool:
+        """Whether llama.cpp decodes tokens of several sequences together."""
         return self not in (CacheLayout.UNIFIED_APART, CacheLayout.STREAMS_APART)

@@ -574,10 +574,10 @@ def test_a_binding_that_does_not_start(tmp_path: Path, monkeypatch: pytest.Monke
 ABORT = "os.write(2, b'm.cpp:7: GGML_ASSERT(n_ps == 1) failed\\n'); os.abort()"
 TRIALS = {
     "all right": ("return True", CacheLayout.UNIFIED, 1),
-    "wrong logits of blocks": ("return not layout.mixes_blocks", CacheLayout.UNIFIED_APART, 1),
+    "wrong logits in a batch": ("return not layout.mixes_sequences", CacheLayout.UNIFIED_APART, 1),
     "abort in a unified cache": (f"{ABORT} if 'unified' in layout else 0", CacheLayout.STREAMS, 3),
-    "abort in a unified cache, wrong logits of blocks": (
-        f"{ABORT} if 'unified' in layout else 0; return not layout.mixes_blocks",
+    "abort in a unified cache, wrong logits in a batch": (
+        f"{ABORT} if 'unified' in layout else 0; return not layout.mixes_sequences",
         CacheLayout.STREAMS_APART,
         3,
     ),
