@@ -105,7 +105,7 @@ def require_sequences(model: Model, method: Method) -> None:
             raise ConfigError(
                 f"`{method.name}` decodes several sequences, which llama.cpp cannot do for models of the"
                 f" architecture `{one.header.architecture}`",
-                hint="use `greedy`, or `sample` with `--particles 1`",
+                hint="use `--method greedy`, or `--method sample --particles 1`",
             )
 
 
