@@ -13,10 +13,9 @@ import stat
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 
 from localsmc.errors import ConfigError
-from localsmc.system.user_dirs import expand_user
+from localsmc.system.text_file import decoded, read_text
 from localsmc_cli.ui.output import is_terminal
 
 EXAMPLE = 'for example: localsmc solve "What is 17 * 23?"'
@@ -40,7 +39,7 @@ def read_problem(words: Sequence[str], prompt: str | None, file: str | None, say
         )
     sources = [*given, *([] if prompt is None else [prompt])]
     if file is not None and file != STDIN:
-        sources.append(file_text(file, "the problem", "--file"))
+        sources.append(read_text(file, "the problem", "--file"))
     if len(sources) > 1:
         raise ConfigError(
             "the problem is given more than once", hint="give one of: PROBLEM, `--prompt`, `--file`"
@@ -50,7 +49,7 @@ def read_problem(words: Sequence[str], prompt: str | None, file: str | None, say
             sources.insert(0, _stdin_text(is_asked_for=has_stdin))
     elif _is_piped():
         with _saying(say, "reading standard input, to put it before the problem; `</dev/null` adds nothing"):
-            joined = _decoded(sys.stdin.buffer.read(), "standard input")
+            joined = decoded(sys.stdin.buffer.read(), "standard input", "the problem")
         sources = [joined, *sources] if joined.strip() else sources
     problem = "\n\n".join(sources)
     if not problem.strip():
@@ -94,33 +93,4 @@ def checked_text(text: str, name: str) -> str:
 def _stdin_text(*, is_asked_for: bool) -> str:
     if sys.stdin is None or (is_terminal(sys.stdin) and not is_asked_for):
         raise ConfigError("no problem is given", hint=EXAMPLE)
-    return _decoded(sys.stdin.buffer.read(), "standard input")
-
-
-def file_text(file: str, what: str, option: str) -> str:
-    """Read a text file that an option names; raises ConfigError if it is not one."""
-    if not file:
-        raise ConfigError(f"the name of the file with {what} is empty", hint=f"`{option}` takes a text file")
-    path = Path(file)
-    try:
-        return _decoded(expand_user(path).read_bytes(), f"`{path}`", what)
-    except IsADirectoryError:
-        raise ConfigError(
-            f"`{path}` is a folder, not a file", hint=f"give the file that holds {what}"
-        ) from None
-    except (OSError, ValueError) as error:  # a zero in the name is a ValueError
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(
-            f"the file `{path}` cannot be read: {why}", hint=f"`{option}` takes a text file"
-        ) from error
-
-
-def _decoded(data: bytes, name: str, what: str = "the problem") -> str:
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"{name} is not UTF-8 text", hint="convert it to UTF-8") from None
-    if "\0" in text:
-        raise ConfigError(f"{name} is not text", hint=f"give a text file with {what}")
-    # As llama.cpp does: the newline that ends a file is not part of the prompt.
-    return text.removesuffix("\n").removesuffix("\r")
+    return decoded(sys.stdin.buffer.read(), "standard input", "the problem")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from localsmc.errors import ConfigError
+from localsmc.system.text_file import read_text
 from localsmc.system.user_dirs import expand_user
 from localsmc_cli.config.provenance import is_typed, origin
 from localsmc_cli.inputs.parsed_options import (
@@ -21,7 +22,7 @@ from localsmc_cli.inputs.parsed_options import (
     PromptOptions,
     RawOptions,
 )
-from localsmc_cli.inputs.problem_text import checked_text, file_text
+from localsmc_cli.inputs.problem_text import checked_text
 
 if TYPE_CHECKING:
     from localsmc.engine.settings import Box, Settings
@@ -79,7 +80,7 @@ def _named_template(given: str) -> str:
     if is_jinja(given) or is_name:
         check_template(given)
         return given
-    text = file_text(given, "the chat template", "--chat-template")
+    text = read_text(given, "the chat template", "--chat-template")
     check_jinja(text, f"`{given}`")
     return text
 
@@ -98,7 +99,7 @@ def _grammar(options: GrammarOptions) -> str | None:
     text = options.grammar
     if text is None or not text.strip() or "::=" in text:
         return None if text is None else checked_text(text, "`--grammar`")
-    return file_text(text, "the grammar", "--grammar")
+    return read_text(text, "the grammar", "--grammar")
 
 
 def _json_schema(options: GrammarOptions) -> str | None:
@@ -108,7 +109,7 @@ def _json_schema(options: GrammarOptions) -> str | None:
     if text is not None and text.lstrip()[:1] in ("", "{", "["):
         return checked_text(text, "`--json-schema`")
     path = file if text is None else text
-    return None if path is None else file_text(path, "the JSON schema", "--json-schema")
+    return None if path is None else read_text(path, "the JSON schema", "--json-schema")
 
 
 def settings_of(

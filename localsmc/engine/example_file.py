@@ -7,6 +7,7 @@ from pathlib import Path
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.system.row_files import READERS, Row, field_of, read_rows
+from localsmc.system.text_file import read_text
 from localsmc.text.examples import Examples, Pair
 
 QUESTION_FIELDS = ("question", "problem", "prompt")
@@ -19,11 +20,11 @@ def read_examples(path: str | Path) -> Examples:
 
     Raises TaskError for a file of rows and ConfigError for a text that cannot be used.
     """
-    path = Path(path)
+    given, path = path, Path(path)
     if path.suffix.lower() in READERS:
         rows = read_rows(path, "--examples")
         return Examples(pairs=pairs_of(rows, path, QUESTION_FIELDS, ANSWER_FIELDS))
-    return Examples(text=_text(path))
+    return Examples(text=_text(given))
 
 
 def pairs_of(
@@ -51,19 +52,10 @@ def pairs_of(
     )
 
 
-def _text(path: Path) -> str:
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise ConfigError(f"`{path}` is not UTF-8 text", hint=_HINT) from None
-    except (OSError, ValueError) as error:  # a zero in the name is a ValueError
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        raise ConfigError(f"the file `{path}` cannot be read: {why}", hint=_HINT) from error
-    if "\0" in text:
-        raise ConfigError(f"`{path}` is not text", hint=_HINT)
+def _text(path: str | Path) -> str:
+    text = read_text(path, "examples", "--examples").rstrip("\r\n")
     if not text.strip():
-        raise ConfigError(f"`{path}` is empty", hint=_HINT)
-    return text.rstrip("\r\n")
-
-
-_HINT = "`--examples` takes questions and answers as JSONL, or a text"
+        raise ConfigError(
+            f"`{path}` is empty", hint="`--examples` takes questions and answers as JSONL, or a text"
+        )
+    return text

@@ -98,7 +98,7 @@ def test_eval_counts_the_beginning_once(shipped, tmp_path):
     ("arguments", "code", "message", "hint"),
     [
         (["--examples", ""], 2, "`--examples` is empty", "give a file"),
-        (["--examples", "none.txt"], 2, "`none.txt` cannot be read", "questions and answers as JSONL"),
+        (["--examples", "none.txt"], 2, "`none.txt` cannot be read", "takes a text file"),
         (["--examples", "none.jsonl"], 6, "no file at `none.jsonl`", "`--examples`"),
         (["--fewshot", "0"], 2, "`--fewshot`: '0' is not a whole number", "--help"),
         (["--fewshot", "2"], 2, "the task `tiny` has no training problems", "`--fewshot-data FILE`"),

@@ -221,5 +221,5 @@ def test_a_file_that_is_none_is_refused(tmp_path, name, content, error, message)
 
 @pytest.mark.parametrize("name", ["none.txt", "none.jsonl", "", "a\0b"])
 def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
-    with pytest.raises((ConfigError, TaskError), match="cannot be read|no file at"):
+    with pytest.raises((ConfigError, TaskError), match="cannot be read|no file at|is empty|is a folder"):
         read_examples(tmp_path / name)

@@ -6,6 +6,7 @@ times without giving one gives none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -18,6 +19,7 @@ _MOST_TRIES = 500
 
 CueKind = Literal["answer", "result", "option", "hashes"]
 HASHES = "####"
+_NUMBER_AT_END = re.compile(r"[ \t]{0,3}[-+−]?[$€£]?[-−]?\d[\d.,/]{0,20}[ \t]{0,8}(?:\n|$)")
 
 
 class Cue(NamedTuple):
@@ -75,7 +77,7 @@ def _goes_on(lower: str, stop: int) -> bool:
 
 
 def _hashes(lower: str) -> list[Cue]:
-    """Lines that begin with four number signs, as the answers of GSM8K do."""
+    """Four number signs, as in GSM8K: at the start of a line, or before a number at its end."""
     found: list[Cue] = []
     end = len(lower)
     for _ in range(_MOST_TRIES):
@@ -83,7 +85,8 @@ def _hashes(lower: str) -> list[Cue]:
         if at < 0 or len(found) == MOST:
             break
         line = lower.rfind("\n", 0, at) + 1
-        if not lower[max(line, at - 8) : at].strip(" \t>*") and at - line <= 8:
+        is_start = at - line <= 8 and not lower[line:at].strip(" \t>*")
+        if is_start or (lower[at - 1].isspace() and _NUMBER_AT_END.match(lower, at + len(HASHES))):
             found.append(Cue(at, at + len(HASHES), "hashes", LANGUAGES[0]))
         end = min(at, line)
     return found

@@ -29,6 +29,12 @@ _POWER = re.compile(
 )
 """A power of numbers: 10^3, 2^{-5}, 3 \\times 10^8, 1e3."""
 _LARGEST_EXPONENT = 100
+_AREA = re.compile(
+    r"(?<=[\d ~{])((?:[mcdk]?m|in|ft|yd|mi|inch(?:es)?|feet|foot|yards?|miles?|units?"
+    r"|(?:centi|milli|kilo)?met(?:er|re)s?)"
+    r"[.}]{0,2}) ?(?:\^ ?\{? ?[23] ?\}?|[²³])"
+)
+"""A unit of area or volume: cm^2, m³. A variable with an exponent is none."""
 
 
 def _raised(found: re.Match[str]) -> str:
@@ -60,8 +66,8 @@ def _alone(text: str) -> Fraction | None:
     is_aside = bool(left) and right.count(")") > right.count("(")  # 10 (3 + 4 = 7)
     if is_aside or any(_states_something_else(side) for side in left):
         return None
-    bare = right.replace("^\\circ", "")
-    found = _NUMBER.findall(re.sub(r"\^\s*\{?[23]\}?", "", bare))  # cm^2
+    bare = _AREA.sub(r"\1", right.replace("^\\circ", ""))
+    found = _NUMBER.findall(bare)
     return value(found[0]) if len(found) == 1 and not _FORMULA.search(bare) else None
 
 

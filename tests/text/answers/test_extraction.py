@@ -51,6 +51,8 @@ HASHES = [
     ("#### -5", "-5"),
     ("#### Solution\nfoo bar baz is long", None),
     ("a\n#### 12\n", "12"),
+    ("She has 3 + 2 = 5 apples. #### 5", "5"),
+    ("use #### for level 4 and go on", None),
 ]
 """The form of GSM8K."""
 
