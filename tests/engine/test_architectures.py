@@ -1,7 +1,7 @@
 """Every method on tiny random models of recurrent, hybrid and other architectures: it runs, or says why not.
 
-The models are written by support/random_models.py and have the same vocabulary. The draft is a llama, for some
-another draw of the same architecture.
+The models are written by support/random_models.py and have the same vocabulary. The draft is a llama, or for
+some another draw of the same architecture.
 """
 
 from __future__ import annotations

@@ -13,9 +13,10 @@ from typing import Any
 
 import gguf
 import numpy as np
-from llama_cpp import llama_cpp as C  # noqa: N812
 from llama_cpp._ctypes_extensions import load_shared_library
 from tiny_gguf import N_EMBD, N_VOCAB, add_tokenizer
+
+from localsmc.llama.binding import C
 
 N_HEAD, N_FF = 4, 96
 N_CTX = 512
