@@ -581,8 +581,8 @@ TRIALS = {
         CacheLayout.STREAMS_APART,
         3,
     ),
-    "abort with several sequences": (f"{ABORT} if 'one' not in layout else 0", CacheLayout.SINGLE, 5),
-    "wrong logits with several sequences": ("return 'one' in layout", CacheLayout.SINGLE, 1),
+    "abort with several sequences": (f"{ABORT} if layout != 'one sequence' else 0", CacheLayout.SINGLE, 5),
+    "wrong logits with several sequences": ("return layout == 'one sequence'", CacheLayout.SINGLE, 1),
 }
 """A double, the layout that is found, and the children that were started."""
 
