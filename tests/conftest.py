@@ -130,6 +130,22 @@ def random_mamba(tmp_path_factory):
     return write_mamba(tmp_path_factory.mktemp("gguf") / "random-mamba.gguf")
 
 
+@pytest.fixture(scope="session")
+def random_hybrid(tmp_path_factory):
+    """A model of Qwen3.5's architecture: a layer with a recurrent state, and one with a KV cache."""
+    from random_models import write_random
+
+    return write_random(tmp_path_factory.mktemp("gguf") / "random-qwen35.gguf", "qwen35")
+
+
+@pytest.fixture(scope="session")
+def random_window(tmp_path_factory):
+    """A model of Gemma 3's architecture: a layer has a sliding window of 16 tokens."""
+    from random_models import write_random
+
+    return write_random(tmp_path_factory.mktemp("gguf") / "random-gemma3.gguf", "gemma3")
+
+
 @pytest.fixture
 def general(embedded, monkeypatch):
     """The embedded model as if it had not been trained to state its answers in a box."""

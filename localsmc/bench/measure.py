@@ -176,7 +176,7 @@ class Bench:
         n_prompt = len(self._prompt(donor, repetition))
         n_cells = context_size.n_ctx(self._model, case.method, n_prompt, case.n_tokens, self._settings)
         if case.kind == "rows":
-            n_cells = self._cells(n_prompt + case.rows * case.n_tokens)
+            n_cells = self._cells(n_prompt, case.rows, case.n_tokens)
         context = context_size.open_run_context(self._model, room.sequences, n_cells, self._settings)
         stack.callback(context.close)
         if donor is self._model:
@@ -192,7 +192,7 @@ class Bench:
     def _batches(self, case: Case, repetition: int) -> Timing | None:
         """Decode `case.rows` tokens per step, one for each sequence; the sequences share one prompt."""
         n, rows, prompt = case.n_tokens, case.rows, self._prompt(self._model, repetition)
-        n_cells = self._cells(len(prompt) + rows * n)
+        n_cells = self._cells(len(prompt), rows, n)
         context = context_size.open_run_context(self._model, rows, n_cells, self._settings)
         with contextlib.closing(context):
             sequences = KVSlots(context, n)
@@ -213,8 +213,11 @@ class Bench:
                 peak_rows=sequences.peak_rows, cells=sequences.peak_cells, memory=_memory(),
             )  # fmt: skip
 
-    def _cells(self, n_needed: int) -> int:
-        return self._settings.n_ctx or estimate.padded(n_needed)
+    def _cells(self, n_prompt: int, rows: int, n_tokens: int) -> int:
+        """Cells for sequences that share a prompt, or each have it in a stream of their own."""
+        shared = estimate.padded(n_prompt + rows * n_tokens)
+        apart = rows * estimate.padded(n_prompt + n_tokens)
+        return self._settings.n_ctx or (shared if self._model.layout.is_unified else apart)
 
     # --- peers ------------
 

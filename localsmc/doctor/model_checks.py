@@ -10,6 +10,7 @@ from localsmc.doctor.finding import Check, Verdict
 from localsmc.doctor.llama_build import UNKNOWN, LlamaBuild
 from localsmc.errors import LocalSMCError, ModelLoadFailed
 from localsmc.gguf import header, reader
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.memory import host
 from localsmc.store import hub, model_source, trial_load
 from localsmc.system.humanize import format_bytes, format_count
@@ -94,11 +95,16 @@ class GivenModel:
         return Verdict("ok", f"{format_bytes(needed.total)} with {context.n_ctx} cells; {placed}")
 
     def loads(self) -> Verdict:
-        """Whether llama.cpp loads the model and decodes a token, in a child process."""
+        """Whether llama.cpp loads the model and decodes several sequences, in a child process."""
         (found,) = trial_load.probe([self.header.path])
         if found.outcome != "loaded":
             raise ModelLoadFailed(found.message, hint=found.hint or None)
-        return Verdict("ok", "llama.cpp loads it, reads its vocabulary and decodes a token")
+        if found.layout is CacheLayout.UNIFIED:
+            return Verdict("ok", "llama.cpp loads it, reads its vocabulary and decodes several sequences")
+        from localsmc.engine.load import LAYOUT_NOTICES
+
+        notice = LAYOUT_NOTICES[found.layout].format(self.header.architecture)
+        return Verdict("warning", notice, "a later llama.cpp may do better: upgrade llama-cpp-python")
 
     def template(self) -> Verdict:
         """Whether the chat template renders a message."""

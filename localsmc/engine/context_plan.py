@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.llama import MAX_SEQUENCES, ContextOptions
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.memory import estimate
 from localsmc.methods import KVDemand, Method
 
@@ -47,9 +48,16 @@ def cells_for(room: KVDemand, n_texts: int, n_prompt: int, n_tokens: int) -> int
 
 
 def context_options(
-    n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
+    n_sequences: int,
+    n_cells: int,
+    settings: Settings,
+    *,
+    is_draft: bool = False,
+    layout: CacheLayout = CacheLayout.UNIFIED,
 ) -> ContextOptions:
     """Options of a context of this size, with those of the settings."""
+    if layout is CacheLayout.SINGLE:
+        n_sequences = 1
     return ContextOptions(
         n_ctx=n_cells,
         n_seq_max=min(MAX_SEQUENCES, n_sequences, settings.n_batch, n_cells),
@@ -59,4 +67,5 @@ def context_options(
         flash_attention=settings.flash_attention,
         type_k=settings.type_k,
         type_v=settings.type_v,
+        layout=layout,
     )

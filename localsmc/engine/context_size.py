@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from localsmc.engine import conclusion
 from localsmc.engine.context_plan import cells_for, context_options
 from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
-from localsmc.errors import PromptTooLong
-from localsmc.llama import LlamaContext, open_context
+from localsmc.errors import ConfigError, PromptTooLong
+from localsmc.llama import MAX_SEQUENCES, LlamaContext, open_context
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.memory import estimate, gpu_offload, host
 from localsmc.methods import Method
 from localsmc.methods.base import draft_kind
@@ -33,17 +34,19 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
     """
     asked = settings.n_predict or model.source.defaults.n_predict
     trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.kv_demand
-    length = trained
-    if settings.n_ctx:
+    length, n_held = trained, settings.n_ctx or trained
+    if settings.n_ctx and _has_streams(model, method):
+        length = n_held = min(length, settings.n_ctx // _n_streams(method))
+    elif settings.n_ctx:
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
     n_reserved = conclusion.n_reserved(model, settings)
     if settings.n_ctx:
-        length = min(length, settings.n_ctx - max(0, n_reserved - needed.beside))
+        length = min(length, n_held - max(0, n_reserved - needed.beside))
     room = min(length - n_prompt - needed.beside, trained - n_prompt - n_reserved)
     if room < 1:
         others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""
         others += f", plus {n_reserved} to conclude the completion" if n_reserved else ""
-        held = min(trained, settings.n_ctx or trained)
+        held = min(trained, n_held)
         shorter = "shorten the problem" if settings.examples is None else "use fewer or shorter examples"
         raise PromptTooLong(
             f"the prompt has {n_prompt} tokens{others}, but the context holds {held}",
@@ -52,14 +55,29 @@ def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settin
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
 
 
-def n_ctx(model: Model, method: Method, n_prompt: int, n_tokens: int, settings: Settings) -> int:
-    """The size of the KV cache in tokens: the settings' own, or chosen by need and free memory."""
+def n_ctx(
+    model: Model,
+    method: Method,
+    n_prompt: int,
+    n_tokens: int,
+    settings: Settings,
+    *,
+    n_sequences: int | None = None,
+) -> int:
+    """The size of the KV cache in tokens: the settings' own, or chosen by need and free memory.
+
+    `n_sequences` is given if the context has more sequences than the method asks for.
+    """
     if settings.n_ctx:
         return settings.n_ctx
     models, needed = models_of(model, method), method.kv_demand
     n_reserved = conclusion.n_reserved(model, settings)
     # Texts are concluded after the run, when the method's own prompts are gone.
     n_more = max(0, n_reserved - needed.beside)
+    if _has_streams(model, method):
+        longest = n_prompt + n_tokens + n_more + needed.beside
+        n_streams = _n_streams(method) if n_sequences is None else n_sequences
+        return n_streams * estimate.padded(longest)
     wanted = cells_for(needed, needed.texts, n_prompt, n_tokens + n_more)
     # RAM has other users; of a GPU everything but a margin is used.
     left = {"": MEMORY_SHARE * host.available().free}
@@ -74,4 +92,27 @@ def open_run_context(
     model: Model, n_sequences: int, n_cells: int, settings: Settings, *, is_draft: bool = False
 ) -> LlamaContext:
     """Open a context with up to `n_sequences` sequences and `n_cells` KV cells."""
-    return open_context(model.llama, context_options(n_sequences, n_cells, settings, is_draft=is_draft))
+    options = context_options(n_sequences, n_cells, settings, is_draft=is_draft, layout=model.layout)
+    return open_context(model.llama, options)
+
+
+def require_sequences(model: Model, method: Method) -> None:
+    """Raise ConfigError if the method needs several sequences, and llama.cpp can decode only one."""
+    if method.kv_demand.sequences == 1:
+        return
+    for one in models_of(model, method):
+        if one.layout is CacheLayout.SINGLE:
+            raise ConfigError(
+                f"`{method.name}` decodes several sequences, which llama.cpp cannot do for models of the"
+                f" architecture `{one.header.architecture}`",
+                hint="use `--method greedy`, or `--method sample --particles 1`",
+            )
+
+
+def _has_streams(model: Model, method: Method) -> bool:
+    return any(not one.layout.is_unified for one in models_of(model, method))
+
+
+def _n_streams(method: Method) -> int:
+    """Sequences of a run, each with cells of its own, and one for what is kept between runs."""
+    return min(MAX_SEQUENCES, method.kv_demand.sequences + 1)

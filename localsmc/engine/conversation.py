@@ -167,7 +167,9 @@ class Conversation:
         n_tokens = context_size.max_new_tokens(self.model, method, n_prompt, settings)
         n_cells = context_size.n_ctx(self.model, method, n_prompt, n_tokens, settings)
         n_sequences = method.kv_demand.sequences + 1  # one more for the prefix cache
-        needed = context_plan.context_options(n_sequences, n_cells, settings, is_draft=is_draft)
+        needed = context_plan.context_options(
+            n_sequences, n_cells, settings, is_draft=is_draft, layout=model.layout
+        )
         held = self._contexts.get(is_draft)
         if held is not None:
             had = held.options

@@ -21,6 +21,7 @@ from localsmc.llama import (
     gpus_in_use,
     shared_tokens,
 )
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.memory import gpu_offload, host
 from localsmc.memory.gpu_offload import Offload
 from localsmc.methods import METHODS, Method, from_options
@@ -31,6 +32,23 @@ from localsmc.text import chat_template
 
 HASHED_SIZE = 64 * 1024 * 1024
 """Only files up to this size are hashed for the result: hashing a larger one takes seconds."""
+
+_APART = (
+    "llama.cpp gives wrong logits for several sequences of models of the architecture `{}` in one batch: they"
+    " are decoded one after the other, which is slower"
+)
+_STREAMS = (
+    "llama.cpp cannot hold several sequences of models of the architecture `{}` in one cache: each gets a"
+    " cache of its own, which takes more memory and time"
+)
+LAYOUT_NOTICES = {
+    CacheLayout.UNIFIED_APART: _APART,
+    CacheLayout.STREAMS: _STREAMS,
+    CacheLayout.STREAMS_APART: _STREAMS,
+    CacheLayout.SINGLE: "llama.cpp cannot decode several sequences of models of the architecture `{}`: only"
+    " methods with one completion work, such as `greedy`",
+}
+"""What to tell the user about a cache that is not simply unified."""
 
 CHUNK = 1 << 20
 """Bytes hashed at once."""
@@ -48,6 +66,8 @@ class Model:
     """The context that it was planned for."""
     notices: list[str] = field(default_factory=list)
     """Warnings from loading."""
+    layout: CacheLayout = CacheLayout.UNIFIED
+    """How its cache holds several sequences."""
     draft: Model | None = None
     draft_options: LoadOptions | None = None
     _n_shared: int | None = None
@@ -190,8 +210,11 @@ class _File:
         if options.check_memory:
             notices += gpu_offload.check(header, placed, context, host.available())
         chat_template.prepare(options.chat_template or header.metadata.get("tokenizer.chat_template"))
+        layout = CacheLayout.UNIFIED
         if not source.is_embedded:
-            trial_load.ensure_loadable(source.path, header)
+            layout = trial_load.ensure_loadable(source.path, header)
+        if layout in LAYOUT_NOTICES:
+            notices.append(LAYOUT_NOTICES[layout].format(header.architecture))
         if source.sha256 is None and source.path.stat().st_size <= HASHED_SIZE:
             source = replace(source, sha256=sha256([source.path]))
         if placed.gpus and options.n_gpu_layers == AUTO_LAYERS:
@@ -206,7 +229,7 @@ class _File:
                 f"the vocabulary of `{source.path.name}` has no {', '.join(tags)}: the model reads these"
                 " parts of the chat template as plain text, and may not end its replies"
             )
-        return Model(llama, source, header, placed, context, notices)
+        return Model(llama, source, header, placed, context, notices, layout)
 
 
 def sha256(parts: Sequence[Path]) -> str:

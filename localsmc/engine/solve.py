@@ -61,6 +61,7 @@ class Generation:
         self.method = checked_for(model.method() if method is None else method, settings.select)
         settings = conclusion.resolved(settings, self.method, problem)
         self.draft = model.require_draft() if draft_kind(self.method) else None
+        context_size.require_sequences(model, self.method)
         self._began = time.perf_counter()
         self.model, self.settings, self._is_stopped = model, settings, is_stopped
         self.problem = problem
@@ -90,11 +91,6 @@ class Generation:
         self._closes = contextlib.ExitStack()
         self.context = self._apart(self._open()) if context is None else context
         self.draft_context = draft_context
-        if any(one.llama.is_hybrid for one in context_size.models_of(model, self.method)):
-            self.notices.append(
-                "this model mixes attention and recurrence: llama.cpp has an open bug with several sequences"
-                " of such models in a batch (issue 29002)"
-            )
         if self.draft is not None and self.draft.llama.n_params >= model.llama.n_params:
             self.notices.append(
                 f"the draft model has {self.draft.llama.n_params / 1e6:,.1f} M parameters, the model"

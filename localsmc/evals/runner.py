@@ -220,6 +220,8 @@ class _TaskSession:
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
+        for method in self._methods.values():
+            context_size.require_sequences(model, method)
         self._n_sequences = max(method.kv_demand.sequences for method in self._methods.values())
         self._n_cells = n_cells or self._cells()
         self._closes = ExitStack()
@@ -246,7 +248,10 @@ class _TaskSession:
             with contextlib.suppress(PromptTooLong):
                 for method in self._methods.values():
                     n_tokens = context_size.max_new_tokens(self._model, method, n_prompt, settings)
-                    found.add(context_size.n_ctx(self._model, method, n_prompt, n_tokens, settings))
+                    n_cells = context_size.n_ctx(
+                        self._model, method, n_prompt, n_tokens, settings, n_sequences=self._n_sequences + 1
+                    )
+                    found.add(n_cells)
         return max(found)
 
     def _length(self, item: Item) -> int:

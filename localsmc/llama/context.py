@@ -1,4 +1,4 @@
-"""A llama.cpp context: one KV cache for all sequences; decodes batches and returns logits.
+"""A llama.cpp context: the cache of all sequences; decodes batches and returns logits.
 
 Inputs that would make llama.cpp abort the process, or silently return wrong logits, are detected here
 first and raise an error instead.
@@ -38,7 +38,7 @@ def open_context(model: LlamaModel, options: ContextOptions) -> LlamaContext:
 
 
 class LlamaContext:
-    """A llama.cpp context with one KV cache for all sequences: implements `LanguageModel`."""
+    """A llama.cpp context with the cache of all sequences: implements `LanguageModel`."""
 
     dtype: np.dtype[Any] = np.dtype(np.float32)
 
@@ -70,7 +70,9 @@ class LlamaContext:
             # A recurrent model stores one state per sequence, whatever its length.
             self.n_cells *= options.n_seq_max
         self.n_length = (
-            min(self.n_cells, model.n_ctx_train) if options.unified else int(C.llama_n_ctx_seq(pointer))
+            min(self.n_cells, model.n_ctx_train)
+            if options.layout.is_unified
+            else int(C.llama_n_ctx_seq(pointer))
         )
         # llama.cpp reduces the batch size to the context size, and aborts on larger batches.
         self.n_batch = int(C.llama_n_batch(pointer))
@@ -105,7 +107,7 @@ class LlamaContext:
             flash_attn_type=FLASH_ATTENTION[flash],
             type_k=KV_TYPES[options.type_k],
             type_v=KV_TYPES[options.type_v],
-            kv_unified=options.unified,
+            kv_unified=options.layout.is_unified,
             # Sliding-window caches must not recycle cells that several sequences share.
             swa_full=True,
             embeddings=False,
@@ -130,9 +132,33 @@ class LlamaContext:
 
     def decode(self, tokens: Ints, positions: Ints, seqs: Ints, *, outputs: Ints | None = None) -> Floats:
         """See `LanguageModel.decode`; returns a read-only view of llama.cpp's memory."""
-        context = self._alive()
-        n_rows = len(tokens)
+        self._alive()
         self._check(tokens, positions, seqs)
+        if not self.options.layout.mixes_sequences and (seqs != seqs[0]).any():
+            return self._decode_apart(tokens, positions, seqs, outputs)
+        return self._decode(tokens, positions, seqs, outputs)
+
+    def _decode_apart(self, tokens: Ints, positions: Ints, seqs: Ints, outputs: Ints | None) -> Floats:
+        """Decode one sequence after the other; the rows are in the order of the batch."""
+        wanted = np.arange(len(seqs)) if outputs is None else outputs
+        logits = np.empty((len(wanted), self.n_vocab), self.dtype)
+        for seq in np.unique(seqs):
+            rows = np.flatnonzero(seqs == seq)
+            is_wanted = seqs[wanted] == seq
+            # llama.cpp needs at least one output row.
+            here = np.searchsorted(rows, wanted[is_wanted]) if is_wanted.any() else np.array([len(rows) - 1])
+            try:
+                found = self._decode(tokens[rows], positions[rows], seqs[rows], here)
+            except ContextFull as error:
+                # Other sequences of the batch are in the cache.
+                self.close()
+                raise DecodeFailed(f"the KV cache has no room for {len(tokens)} tokens") from error
+            if is_wanted.any():
+                logits[is_wanted] = found
+        return logits
+
+    def _decode(self, tokens: Ints, positions: Ints, seqs: Ints, outputs: Ints | None) -> Floats:
+        context, n_rows = self._context, len(tokens)
         self._invalidate_view()
         batch = self._batch.fill(tokens, positions, seqs, outputs)
         last_errors.clear()

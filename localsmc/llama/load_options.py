@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from localsmc.errors import ConfigError
 from localsmc.gguf.tensor_types import KV_TYPES
 from localsmc.llama.builtin_templates import check_template
+from localsmc.lm.cache_layout import CacheLayout
 
 SPLIT_MODES = {"none": 0, "layer": 1, "row": 2, "tensor": 3}
 LOAD_MODES = {"auto": -1, "none": 0, "mmap": 1, "mlock": 2, "mmap+mlock": 3, "direct": 4}
@@ -53,7 +54,7 @@ class LoadOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContextOptions:
-    """The sizes of a context; all sequences share its `n_ctx` cells (one unified KV cache)."""
+    """The sizes of a context; in a unified layout all sequences share its `n_ctx` cells, else it is split."""
 
     n_ctx: int
     n_seq_max: int = 64
@@ -64,7 +65,7 @@ class ContextOptions:
     flash_attention: str = "auto"
     type_k: str = "f16"
     type_v: str = "f16"
-    unified: bool = True
+    layout: CacheLayout = CacheLayout.UNIFIED
     guard_views: bool = False
     """For tests: return copies of logits that become NaN at the next decode, which exposes stale uses."""
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from localsmc.errors import LocalSMCError, ModelLoadFailed
+from localsmc.llama import sequence_trial
 from localsmc.llama.binding import C
-from localsmc.llama.context import open_context
-from localsmc.llama.load_options import ContextOptions, LoadOptions
+from localsmc.llama.load_options import LoadOptions
 from localsmc.llama.weights import CORRUPT_HINT, LlamaModel
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.system.child_process import Replies
 
 # Characters that cover every byte in UTF-8: some tokenizers throw or loop if the vocabulary lacks one.
@@ -22,18 +24,20 @@ _LETTERS = (*range(1, 0x100), *range(0x100, 0xD800, 0x40), 0xE000, 0xF000, *rang
 _SAMPLE = "Hello 12" + "".join(map(chr, _LETTERS)) + "".join(2 * chr(code) for code in range(1, 0x80))
 
 
-def probe_load(path: str) -> None:
-    """Load a model on the CPU, convert every token to text, tokenise a sample and decode one token.
+def probe_load(path: str, layouts: Sequence[str], trying: Callable[[str], None]) -> str:
+    """Load a model on the CPU, convert every token to text, tokenise a sample and decode several sequences.
 
-    Run it only in a child process: llama.cpp aborts, throws or loops on some damaged files. Raises a
-    LocalSMCError if llama.cpp reports the damage.
+    Returns the first of the layouts that gives right logits; `trying` is called before each trial. Run it
+    only in a child process: llama.cpp aborts, throws or loops on some files. Raises a LocalSMCError if
+    llama.cpp reports damage, or if no layout works.
     """
     with LlamaModel(Path(path), LoadOptions(n_gpu_layers=0, cpu_only=True)) as model:
         _probe_vocabulary(model)
-        context = open_context(model, ContextOptions(n_ctx=256, n_batch=32, n_ubatch=32, n_seq_max=1))
-        first, zero = np.array([max(0, C.llama_vocab_bos(model.vocab))]), np.array([0])
-        if not np.isfinite(context.decode(first, zero, zero)).all():
-            raise ModelLoadFailed(f"`{path}` produces non-finite logits", hint=CORRUPT_HINT)
+        for layout in map(CacheLayout, layouts):
+            trying(layout)
+            if sequence_trial.supports(model, layout):
+                return layout
+    raise ModelLoadFailed(f"`{path}` cannot be decoded", hint=CORRUPT_HINT)
 
 
 def _probe_vocabulary(model: LlamaModel) -> None:
@@ -54,9 +58,10 @@ def serve(replies: Replies) -> None:
     """Entry point of the child: test the path on each line of standard input, and reply to each."""
     replies.send(outcome="ready")
     for line in sys.stdin:
+        path, layouts = json.loads(line)
         try:
-            probe_load(json.loads(line))
+            layout = probe_load(path, layouts, lambda layout: replies.send(outcome="trying", layout=layout))
         except LocalSMCError as error:
             replies.send(outcome="refused", message=str(error), hint=error.hint or "")
         else:
-            replies.send(outcome="loaded", message="", hint="")
+            replies.send(outcome="loaded", layout=layout)

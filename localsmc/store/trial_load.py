@@ -1,8 +1,9 @@
-"""Test in a child process whether llama.cpp can load a file, because it aborts on some damaged files.
+"""Test in a child process how llama.cpp can load a file, because it aborts on some files.
 
-Owns the child process, its time limit and the record of files that loaded (by path, size and modification
-time). Does not import llama.cpp: the trial itself is `llama.probe_load`, which only the child imports.
-The file format was checked before, by `localsmc.gguf`.
+It aborts on damaged ones, and for some architectures if a cache holds several sequences: the trial finds the
+layout of the cache that works. Owns the child process, its time limit and the record of files that loaded (by
+path, size and modification time). Does not import llama.cpp: the trial itself is `llama.probe_load`, which
+only the child imports. The file format was checked before, by `localsmc.gguf`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Literal
 from localsmc.errors import ModelLoadFailed, ModelNotFound
 from localsmc.gguf.header import Header
 from localsmc.gguf.refusals import AGAIN
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.system.child_process import ChildProcess
 from localsmc.system.json_cache import JsonCache
 from localsmc.system.printable import printable
@@ -27,6 +29,8 @@ _SCHEMA = 2  # version of the cache file; increase it when the trial becomes str
 _LOADED = JsonCache("probed.json")
 
 _SERVE = "from localsmc.llama.trial_load_worker import serve; serve(replies)"
+
+_LAYOUTS = tuple(CacheLayout)
 
 Outcome = Literal["loaded", "refused", "died", "late"]
 
@@ -39,6 +43,8 @@ class ProbeResult:
     outcome: Outcome
     message: str = ""
     hint: str = ""
+    layout: CacheLayout = CacheLayout.UNIFIED
+    """If it loaded: the layout of the cache to use."""
 
     def check(self) -> None:
         """Raise ModelLoadFailed unless the file loaded."""
@@ -46,17 +52,20 @@ class ProbeResult:
             raise ModelLoadFailed(self.message, hint=self.hint or None)
 
 
-def ensure_loadable(path: Path, header: Header) -> None:
-    """Raise ModelLoadFailed unless llama.cpp can load the file.
+def ensure_loadable(path: Path, header: Header) -> CacheLayout:
+    """The layout of the cache to use for the file; raises ModelLoadFailed if llama.cpp cannot load it.
 
     The file is loaded in a child process, unless it has loaded before and is unchanged since. Failures
     are not cached: they are rare, and their cause may be outside the file.
     """
     key, stamp = str(path.resolve()), _stamp(header)
-    if _LOADED.read().get(key) == stamp:
-        return
-    probe([path])[0].check()
-    _LOADED.add({key: stamp})
+    known = _LOADED.read().get(key)
+    if isinstance(known, dict) and known.get("stamp") == stamp and known.get("layout") in _LAYOUTS:
+        return CacheLayout(known["layout"])
+    (found,) = probe([path])
+    found.check()
+    _LOADED.add({key: {"stamp": stamp, "layout": found.layout}})
+    return found.layout
 
 
 def probe(paths: Sequence[Path], *, seconds: float | None = None) -> list[ProbeResult]:
@@ -65,11 +74,17 @@ def probe(paths: Sequence[Path], *, seconds: float | None = None) -> list[ProbeR
     `seconds` limits the time per file; by default the limit grows with the file's size.
     """
     results: list[ProbeResult] = []
+    layouts = _LAYOUTS
     while len(results) < len(paths):
         with _Trial() as child:
             for path in paths[len(results) :]:
-                results.append(child.load(path, seconds or _allowance(path)))
-                if results[-1].outcome in ("died", "late"):
+                found = child.load(path, layouts, seconds or _allowance(path))
+                layouts = _LAYOUTS[_LAYOUTS.index(child.tried) + 1 :] if child.tried else ()
+                if found.outcome == "died" and layouts:  # it can decode, but perhaps not several sequences
+                    break
+                layouts = _LAYOUTS
+                results.append(found)
+                if found.outcome in ("died", "late"):
                     break
     return results
 
@@ -89,6 +104,8 @@ class _Trial:
             message = f"cannot start the child process that test-loads the model: {error.strerror}"
             raise ModelLoadFailed(message, hint="check the system's process limits") from error
         self._is_ready = False
+        self.tried: CacheLayout | None = None
+        """The layout that was tried last for the file."""
 
     def __enter__(self) -> _Trial:
         return self
@@ -96,18 +113,25 @@ class _Trial:
     def __exit__(self, *_: object) -> None:
         self._child.stop()
 
-    def load(self, path: Path, seconds: float) -> ProbeResult:
+    def load(self, path: Path, layouts: Sequence[CacheLayout], seconds: float) -> ProbeResult:
         """Test one file; after any outcome except "loaded" and "refused" the child is unusable."""
-        self._child.send(str(path.absolute()))  # symlinks unresolved: parts of a split model share a name
+        self.tried = None
+        # Symlinks stay unresolved: parts of a split model share a name.
+        self._child.send([str(path.absolute()), layouts])
         try:
             self._is_ready = self._is_ready or self._child.receive(_SECONDS) is not None
             answer = self._child.receive(seconds) if self._is_ready else None
+            while answer is not None and answer["outcome"] == "trying":
+                self.tried = CacheLayout(answer["layout"])
+                answer = self._child.receive(seconds)
         except TimeoutError:
             message = f"llama.cpp did not finish loading `{path}` within {seconds:.0f} s"
             return ProbeResult(path, "late", message, "the file may be damaged, or the disk too slow")
         if answer is None:
             return self._death(path)
-        return ProbeResult(path, answer["outcome"], printable(answer["message"]), printable(answer["hint"]))
+        if answer["outcome"] == "loaded":
+            return ProbeResult(path, "loaded", layout=CacheLayout(answer["layout"]))
+        return ProbeResult(path, "refused", printable(answer["message"]), printable(answer["hint"]))
 
     def _death(self, path: Path) -> ProbeResult:
         """The outcome for a file that crashed the child, with the last message on its stderr."""

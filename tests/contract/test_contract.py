@@ -1,4 +1,4 @@
-"""The contract of every `LanguageModel`, tested on the toy, the embedded GGUF, a llama and a mamba.
+"""The contract of every `LanguageModel`: the toy, the embedded GGUF, a llama, a mamba, a hybrid, a window.
 
 The GGUF contexts return guarded logits (they become NaN at the next decode), so a method that uses
 a stale view fails here.
@@ -10,6 +10,7 @@ from tolerances import ON_CPU
 
 from localsmc.errors import ContextFull, SequenceError
 from localsmc.llama import ContextOptions, LlamaModel, open_context
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.lm.toy import ToyModel
@@ -35,19 +36,23 @@ def open_model(kind, request, load_options, flash_attention):
             9, seed=3, eog=(), n_cells=n_cells, n_seq_max=n_seq_max, n_batch=64
         )
         return
-    file = {"random": "random_llama", "mamba": "random_mamba"}.get(kind)
+    file = {
+        "random": "random_llama",
+        "mamba": "random_mamba",
+        "hybrid": "random_hybrid",
+        "window": "random_window",
+    }.get(kind)
     source = None if file else request.getfixturevalue("embedded").llama
     model = source or LlamaModel(request.getfixturevalue(file), load_options)
 
     def open_one(n_cells=256, n_seq_max=8):
-        # Without a unified cache each sequence has cells of its own: a stream.
-        unified = kind != "streams"
+        layout = CacheLayout.STREAMS if kind == "streams" else CacheLayout.UNIFIED
         options = ContextOptions(
-            n_ctx=n_cells if unified else 256 * n_seq_max,
+            n_ctx=n_cells if layout.is_unified else 256 * n_seq_max,
             n_seq_max=n_seq_max,
             n_batch=64,
             n_threads=1,
-            unified=unified,
+            layout=layout,
             flash_attention=flash_attention,
             guard_views=True,
         )
@@ -126,11 +131,11 @@ def test_a_slot_that_was_freed_starts_clean(open_model, close_to):
     close_to(feed(model, 1, [5], start=3), feed(model, 3, [5], start=3))
 
 
-def test_cutting_back_restores_or_refuses(kind, open_model, close_to):
+def test_cutting_back_restores_or_refuses(open_model, close_to):
     model = open_model()
     expected = feed(model, 0, [*PROMPT, 5])
     feed(model, 1, [*PROMPT, 6, 7])
-    if kind == "mamba":
+    if not model.can_forget:
         with pytest.raises(SequenceError, match="recurrent"):
             model.remove(1, len(PROMPT))
         return
@@ -224,7 +229,8 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
     for _ in range(30):
         while len(slots) < 8 and rng.random() < 0.5:
             source = int(rng.choice(slots))
-            length = int(rng.integers(sequences._length[source] + 1)) if rng.random() < 0.5 else None
+            is_shorter = rng.random() < 0.5 and model.can_forget
+            length = int(rng.integers(sequences._length[source] + 1)) if is_shorter else None
             slots.append(sequences.fork(source, length))
         if rng.random() < 0.3 and sequences.cells_used + 5 <= model.n_cells:
             sequences.refill(slots[0], rng.integers(1, 9, size=5))
@@ -246,14 +252,14 @@ def test_sequences_keep_the_same_book_as_the_memory(kind, open_model):
         model.decode(np.array([1]), np.array([free]), np.array([spare]))
 
 
-def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(kind, open_model, close_to):
+def test_the_beginning_of_a_history_goes_on_like_a_fresh_prefill(open_model, close_to):
     model, fresh = open_model(n_cells=256, n_seq_max=4), open_model(n_cells=256, n_seq_max=1)
     sequences = KVSlots(model, 100)
     slot, _ = sequences.prefill(np.array(PROMPT, dtype=np.int32))
     root = sequences.fork(slot)
     for token in (3, 4, 2, 7):
         sequences.decode(np.array([slot]), np.array([token]))
-    if kind == "mamba":
+    if not model.can_forget:
         with pytest.raises(SequenceError, match="cannot forget"):
             sequences.fork(slot, 2)
         other = root

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -21,6 +22,7 @@ import pytest
 from localsmc.errors import ModelError, ModelLoadFailed, ModelNotFound
 from localsmc.gguf.header import ArrayInfo
 from localsmc.gguf.reader import read_header
+from localsmc.lm.cache_layout import CacheLayout
 from localsmc.store import trial_load as probing
 from localsmc.store.trial_load import ProbeResult, ensure_loadable, probe
 
@@ -514,17 +516,20 @@ def test_a_good_file_is_remembered(
 
 
 def child_that(body: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the child's `probe_load(path)` the given Python instead of llama.cpp."""
+    """Make the child's `probe_load` the given Python instead of llama.cpp."""
     fake = f"from localsmc.llama import trial_load_worker; exec({body!r}, trial_load_worker.__dict__)"
     monkeypatch.setattr(probing, "_SERVE", f"{fake}; {probing._SERVE}")
 
 
-DYING = "import os, sys, time\ndef probe_load(path):\n    if 'bad' in path: "
+def loading(statement: str) -> str:
+    """A `probe_load` that executes a statement for bad files, and loads any other."""
+    head = "import os, sys, time\ndef probe_load(path, layouts, trying):\n    if 'bad' in path: "
+    return f"{head}{statement}\n    return layouts[0]"
 
 
 def test_the_file_that_kills_the_child_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     child_that(
-        DYING + "os.write(2, b'x.cpp:7: GGML_ASSERT(a == b) failed\\n(gdb)\\n'); os.abort()", monkeypatch
+        loading("os.write(2, b'x.cpp:7: GGML_ASSERT(a == b) failed\\n(gdb)\\n'); os.abort()"), monkeypatch
     )
     paths = [tmp_path / name for name in ("a", "bad-1", "b", "bad-2", "c")]
     results = probe(paths)
@@ -538,19 +543,19 @@ def test_the_file_that_kills_the_child_is_named(tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_child_that_hangs_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    child_that(DYING + "time.sleep(60)", monkeypatch)
+    child_that(loading("time.sleep(60)"), monkeypatch)
     results = probe([tmp_path / "bad", tmp_path / "a"], seconds=0.5)
     assert [result.outcome for result in results] == ["late", "loaded"]
     assert "did not finish loading" in results[0].message
 
 
 def test_what_a_library_prints_is_no_reply(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    child_that(DYING + "os.write(1, b'{}\\n'); print('noise')", monkeypatch)
+    child_that(loading("os.write(1, b'{}\\n'); print('noise')"), monkeypatch)
     assert [result.outcome for result in probe([tmp_path / "bad", tmp_path / "a"])] == ["loaded", "loaded"]
 
 
 def test_what_a_file_says_cannot_reach_the_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    body = "from localsmc.errors import PromptError\ndef probe_load(path):\n    raise PromptError('\\x1b[2J')"
+    body = "from localsmc.errors import PromptError\ndef probe_load(*_):\n    raise PromptError('\\x1b[2J')"
     child_that(body, monkeypatch)
     with pytest.raises(ModelLoadFailed, match=r"^\ufffd\[2J$"):
         probe([tmp_path / "a"])[0].check()
@@ -564,11 +569,65 @@ def test_a_binding_that_does_not_start(tmp_path: Path, monkeypatch: pytest.Monke
     assert "reinstall" in result.hint
 
 
+# Several sequences: the child has one test double, `supports(model, layout)`; the rest is llama.cpp.
+
+ABORT = "os.write(2, b'm.cpp:7: GGML_ASSERT(n_ps == 1) failed\\n'); os.abort()"
+TRIALS = {
+    "all right": ("return True", CacheLayout.UNIFIED, 1),
+    "wrong logits in a batch": ("return not layout.mixes_sequences", CacheLayout.UNIFIED_APART, 1),
+    "abort in a unified cache": (f"{ABORT} if 'unified' in layout else 0", CacheLayout.STREAMS, 3),
+    "abort in a unified cache, wrong logits in a batch": (
+        f"{ABORT} if 'unified' in layout else 0; return not layout.mixes_sequences",
+        CacheLayout.STREAMS_APART,
+        3,
+    ),
+    "abort with several sequences": (f"{ABORT} if layout != 'one sequence' else 0", CacheLayout.SINGLE, 5),
+    "wrong logits with several sequences": ("return layout == 'one sequence'", CacheLayout.SINGLE, 1),
+}
+"""A double, the layout that is found, and the children that were started."""
+
+
+def trial_that(statement: str) -> str:
+    """A `supports` that executes a statement, and returns True."""
+    head = "import os\nfrom localsmc.llama import sequence_trial\ndef double(model, layout):"
+    return f"{head}\n    {statement}\n    return True\nsequence_trial.supports = double"
+
+
+@pytest.mark.parametrize("name", TRIALS)
+def test_the_layout_of_the_cache_is_the_first_that_works(
+    name: str, tiny: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    statement, layout, n_children = TRIALS[name]
+    started = []
+    start = probing.ChildProcess.__init__
+
+    def counting(self: Any, *arguments: Any) -> None:
+        started.append(arguments)
+        start(self, *arguments)
+
+    monkeypatch.setattr(probing.ChildProcess, "__init__", counting)
+    child_that(trial_that(statement), monkeypatch)
+    header = read_header(tiny)
+    assert ensure_loadable(tiny, header) is layout
+    assert len(started) == n_children
+    assert ensure_loadable(tiny, header) is layout  # remembered
+    assert len(started) == n_children
+
+
+def test_a_child_that_dies_in_every_layout_is_no_success(
+    tiny: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child_that(trial_that(ABORT), monkeypatch)
+    with pytest.raises(ModelLoadFailed, match=r"GGML_ASSERT\(n_ps == 1\) failed \(SIGABRT\)"):
+        ensure_loadable(tiny, read_header(tiny))
+    assert not cache.exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"[1]", b"\xff{", b'{"a'])
 def test_a_broken_cache_is_no_error(
     content: bytes, tiny: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child_that(DYING + "pass", monkeypatch)
+    child_that(loading("pass"), monkeypatch)
     cache.parent.mkdir()
     cache.write_bytes(content)
     ensure_loadable(tiny, read_header(tiny))
@@ -578,7 +637,7 @@ def test_a_broken_cache_is_no_error(
 def test_a_cache_that_cannot_be_written_is_no_error(
     tiny: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    child_that(DYING + "pass", monkeypatch)
+    child_that(loading("pass"), monkeypatch)
     monkeypatch.setenv("LOCALSMC_CACHE", str(tiny / "not-a-folder"))
     ensure_loadable(tiny, read_header(tiny))
 
@@ -588,7 +647,7 @@ def test_failures_are_not_remembered(
 ) -> None:
     path = tmp_path / "bad.gguf"
     path.write_bytes(tiny.read_bytes())
-    child_that(DYING + "os._exit(3)", monkeypatch)
+    child_that(loading("os._exit(3)"), monkeypatch)
     for _ in range(2):
         with pytest.raises(ModelLoadFailed, match=r"left no message \(exit code 3\)"):
             ensure_loadable(path, read_header(path))

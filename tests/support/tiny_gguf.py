@@ -24,7 +24,7 @@ def _begin(path: Path, architecture: str, n_vocab: int = N_VOCAB) -> gguf.GGUFWr
     return writer
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, controls: Sequence[str] = CONTROLS) -> None:
+def add_tokenizer(writer: gguf.GGUFWriter, controls: Sequence[str] = CONTROLS) -> None:
     # The printable characters that represent the 256 bytes in GPT-2's vocabulary.
     printable = [*range(33, 127), *range(161, 173), *range(174, 256)]
     others = [byte for byte in range(256) if byte not in printable]
@@ -101,7 +101,7 @@ def write_llama(
         }
         tensors |= {block + f"ffn_{part}.weight": random(N_FF, N_EMBD) for part in ("gate", "up")}
         tensors[block + "ffn_down.weight"] = random(N_EMBD, N_FF)
-    _add_sentencepiece(writer) if sentencepiece else _add_tokenizer(writer, controls)
+    _add_sentencepiece(writer) if sentencepiece else add_tokenizer(writer, controls)
     for key, value in (metadata or {}).items():
         kinds = gguf.GGUFValueType
         writer.kv_data[0][key] = gguf.GGUFValue(
@@ -142,6 +142,6 @@ def write_mamba(path: Path) -> Path:
             block + "ssm_d": np.ones(inner),
             block + "ssm_out.weight": random(N_EMBD, inner),
         }
-    _add_tokenizer(writer)
+    add_tokenizer(writer)
     _finish(writer, tensors)
     return path

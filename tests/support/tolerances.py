@@ -19,8 +19,24 @@ it is as small as 0.002 if the model ignores a token.
 
 from __future__ import annotations
 
-ON_CPU = {"toy": 1e-12, "embedded": 3e-2, "streams": 3e-2, "random": 3e-2, "mamba": 1e-2}
-ON_GPU = {"toy": 1e-12, "embedded": 0.25, "streams": 0.25, "random": 0.1, "mamba": 5e-2}
+ON_CPU = {
+    "toy": 1e-12,
+    "embedded": 3e-2,
+    "streams": 3e-2,
+    "random": 3e-2,
+    "mamba": 1e-2,
+    "hybrid": 1e-2,
+    "window": 3e-2,
+}
+ON_GPU = {
+    "toy": 1e-12,
+    "embedded": 0.25,
+    "streams": 0.25,
+    "random": 0.1,
+    "mamba": 5e-2,
+    "hybrid": 0.1,
+    "window": 0.1,
+}
 
 LAWS_ON_GPU = 0.1
 """Relative tolerance for the squared probability of a completion of three tokens, computed by prefills and
