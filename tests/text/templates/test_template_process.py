@@ -42,6 +42,14 @@ TOO_LONG = {
     "a power": "{{ (7 ** 5000000) | string | length }}{{ (7 ** 99999999) % 7 }}",
     "compiling": "{{ 1 }}" * 200_000,
 }
+SLOW_TO_READ = {
+    "openings in a comment": "{{ messages[0].content }}{# " + "{{" * 100_000 + " #}",
+    "openings at the end": "{{ messages[0].content }}" + "{%" * 100_000,
+    "comments at the end": "{{ messages[0].content }}" + "{#" * 100_000,
+    "quotes in a string": "{{ '" + r"\'" * 100_000 + " }}",
+    "quotes in another string": '{{ "' + r"\"" * 100_000 + " }}",
+    "words": "{{ messages[0].content }}{# {{" + "thinking_" * 100_000 + "}} #}",
+}
 TOO_DEEP = {
     "recursion": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     "a loop": "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
@@ -63,6 +71,13 @@ def test_time_is_bounded(source):
         ChatTemplate(source).render(TALK)
     assert time.monotonic() - began < 15
     assert ChatTemplate("{{ messages[0].content }}").render(TALK) == "x"
+
+
+@pytest.mark.parametrize("source", SLOW_TO_READ.values(), ids=SLOW_TO_READ)
+def test_the_switches_of_a_template_are_read_in_linear_time(source):
+    began = time.process_time()
+    assert not ChatTemplate(source).has_thinking_switch
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("source", TOO_DEEP.values(), ids=TOO_DEEP)
