@@ -10,8 +10,9 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from localsmc.results import StepInfo
+from localsmc.system.printable import printable
 from localsmc.text import reasoning
-from localsmc_cli.ui.live_panel import TAIL, Panel, figures, printable
+from localsmc_cli.ui.live_panel import TAIL, Panel, figures
 
 if TYPE_CHECKING:
     from localsmc.engine.solve import Generation
@@ -40,12 +41,16 @@ def styled(text: str, closing: str, *, hides_thought: bool) -> Text:
     found = Text()
     for part in reasoning.parts(text, closing):
         if not part.is_thought:
-            found.append(printable(part.text))
+            found.append(_visible(part.text))
         elif hides_thought:
             found.append("…\n", style=THOUGHT)
         else:
-            found.append(printable(part.text), style=THOUGHT)
+            found.append(_visible(part.text), style=THOUGHT)
     return found
+
+
+def _visible(text: str) -> str:
+    return printable(text, keep="\n", instead=" ")
 
 
 def show(text: str, closing: str, *, hides_thought: bool) -> None:

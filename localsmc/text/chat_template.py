@@ -258,9 +258,7 @@ def prepare(source: object) -> None:
 _OPENING = re.compile(r"\{[{%#]")
 _CLOSINGS = {"{{": "}}", "{%": "%}", "{#": "#}"}
 # A string without its end goes to the end: else each quote in it would be tried as a beginning.
-_STRING = re.compile(
-    r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\Z)|\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\Z)", re.DOTALL
-)
+_STRING = re.compile(r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\Z)|\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\Z)", re.DOTALL)
 _WORD = re.compile(r"(?<![\w.])[a-z_]+")
 
 

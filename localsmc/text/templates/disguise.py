@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from localsmc.errors import PromptError
+from localsmc.system.printable import escape
 
 Part = tuple[str, bool]
 """A text, and whether the names of control tokens in it become these tokens."""
@@ -49,7 +50,7 @@ class Disguise:
         self._masked = dict(zip(sorted(characters), masks, strict=True))
         self._shown = {mask: char for char, mask in self._masked.items()}
         # A template that writes JSON or Python's own form of a text escapes the characters.
-        spelled = {_escape(mask): char for mask, char in self._shown.items() if ord(mask) <= _ESCAPABLE}
+        spelled = {escape(mask): char for mask, char in self._shown.items() if ord(mask) <= _ESCAPABLE}
         self._spelled = {**self._shown, **spelled}
         self._mask = re.compile("|".join(map(re.escape, self._spelled)) or "(?!)")
 
@@ -112,7 +113,7 @@ def _unused(n: int, text: str) -> list[str]:
     for code in (code for block in _PRIVATE for code in block):
         if len(found) == n:
             break
-        if chr(code) not in taken and not (code <= _ESCAPABLE and _escape(chr(code)) in text):
+        if chr(code) not in taken and not (code <= _ESCAPABLE and escape(chr(code)) in text):
             found.append(chr(code))
     if len(found) < n:
         raise PromptError(
@@ -120,7 +121,3 @@ def _unused(n: int, text: str) -> list[str]:
             hint="remove the private-use characters",
         )
     return found
-
-
-def _escape(char: str) -> str:
-    return f"\\u{ord(char):04x}"

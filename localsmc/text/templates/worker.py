@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 
 from localsmc.system.child_process import Replies
+from localsmc.system.printable import one_line
 from localsmc.text.templates import environment
 
 CPU_SECONDS = 1.0
@@ -64,8 +65,7 @@ def _done(source: str, variables: dict[str, Any] | None = None) -> dict[str, Any
 
 def _short(message: str) -> str:
     """A message of a template in one line of printable characters."""
-    message = "".join(char if char.isprintable() else " " for char in message[: 2 * LONGEST_ERROR])
-    message = " ".join(message.split())
+    message = one_line(message[: 2 * LONGEST_ERROR])
     return message if len(message) <= LONGEST_ERROR else f"{message[:LONGEST_ERROR]}…"
 
 
