@@ -35,13 +35,15 @@ _SWITCHES: Mapping[str, tuple[Any, Any]] = {
 }
 """Variables by which templates turn reasoning on or off, and their values for off and on."""
 
+_NO_PROCESS = "check the limits on processes and memory"
+
 _PROBE: tuple[Message, Message] = (
     {"role": "system", "content": "ABACUS"},
     {"role": "user", "content": "BAROMETER"},
 )
 
 
-class Form(NamedTuple):
+class MessageForm(NamedTuple):
     """How a template takes messages."""
 
     takes_system: bool = True
@@ -53,7 +55,7 @@ class Form(NamedTuple):
 
 
 class TemplateAtLimit(PromptError):
-    """A template was ended because it needed too much of something."""
+    """A template was ended because it needed too much of something, or no process could be had for it."""
 
 
 class Template(ABC):
@@ -73,7 +75,9 @@ class Template(ABC):
         return form_of(self).takes_system
 
     @abstractmethod
-    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+    def render_in(
+        self, form: MessageForm, messages: Sequence[Message], *, thinking: bool | None = None
+    ) -> str:
         """What the template makes of messages that are given in a form; see `render`."""
 
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
@@ -159,10 +163,10 @@ _FORMS = [
 
 
 @functools.lru_cache(maxsize=8)
-def form_of(template: Template) -> Form:
+def form_of(template: Template) -> MessageForm:
     """How a template takes messages, found by trying; as they are if it shows them in no way."""
     began = time.monotonic()
-    for form in map(Form._make, _FORMS):
+    for form in map(MessageForm._make, _FORMS):
         try:
             text = template.render_in(form, _PROBE)
         except TemplateAtLimit:
@@ -173,10 +177,10 @@ def form_of(template: Template) -> Form:
             continue
         if all(message["content"] in text for message in _PROBE):
             return form
-    return Form()
+    return MessageForm()
 
 
-def in_form(messages: Sequence[Message], form: Form) -> list[dict[str, Any]]:
+def in_form(messages: Sequence[Message], form: MessageForm) -> list[dict[str, Any]]:
     """The messages as a template takes them, as llama.cpp gives them to it."""
     said: list[dict[str, Any]] = [dict(message) for message in messages]
     if not form.takes_system and len(said) > 1 and said[0]["role"] == "system":
@@ -206,7 +210,9 @@ class ChatTemplate(Template):
         texts = [self.render([_PROBE[1]], thinking=thinking) for thinking in (False, True)]
         return texts[0] != texts[1]
 
-    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+    def render_in(
+        self, form: MessageForm, messages: Sequence[Message], *, thinking: bool | None = None
+    ) -> str:
         """See `Template.render_in`; the variables are those that Transformers gives to a template."""
         values: dict[str, Any] = {
             "messages": in_form(messages, form),
@@ -225,6 +231,8 @@ class ChatTemplate(Template):
 
     def _failure(self, error: TemplateFailed) -> PromptError:
         kind = TemplateAtLimit if error.is_at_limit else PromptError
+        if not error.is_tried:
+            return kind(f"no chat template can be rendered: {error}", hint=_NO_PROCESS)
         if self.is_given:
             return kind(
                 f"the given chat template failed: {error}", hint="correct or remove `--chat-template`"
@@ -287,7 +295,10 @@ def is_jinja(text: str) -> bool:
 
 
 def check_jinja(source: str, name: str) -> None:
-    """Raise ConfigError unless the text is a template that can be compiled."""
+    """Raise ConfigError unless the text is a template that can be compiled.
+
+    Raises PromptError if no process can be had to compile it.
+    """
     if not is_jinja(source) or source.lstrip().startswith('{"'):
         raise ConfigError(
             f"{name} is not a Jinja template",
@@ -299,10 +310,13 @@ def check_jinja(source: str, name: str) -> None:
     try:
         PROCESS.check(source)
     except TemplateFailed as error:
-        where = "" if error.line is None else f"line {error.line}: "
-        raise ConfigError(
-            f"{name} is not a Jinja template: {where}{str(error).rstrip('.')}", hint="correct the template"
-        ) from None
+        why = str(error).rstrip(".")
+        if not error.is_tried:
+            raise PromptError(f"{name} cannot be checked: {why}", hint=_NO_PROCESS) from None
+        message = (
+            "cannot be compiled" if error.line is None else f"is not a Jinja template: line {error.line}"
+        )
+        raise ConfigError(f"{name} {message}: {why}", hint="correct the template") from None
 
 
 _TAG = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>|</?[A-Za-z_:▁]{1,40}>")

@@ -23,7 +23,7 @@ MEMORY = 512 << 20
 """Bytes of memory for the process; Python and Jinja need about 100 MB of addresses."""
 
 MOST_CHARACTERS = 16_000_000
-"""Characters that a template may write: more than any context takes."""
+"""Characters that a template may write: many times what is tokenised."""
 
 LONGEST_ERROR = 300
 """Characters of a template's own error message that are passed on."""
@@ -69,7 +69,7 @@ def _short(message: str) -> str:
     return message if len(message) <= LONGEST_ERROR else f"{message[:LONGEST_ERROR]}…"
 
 
-if sys.platform == "win32":  # the parent's limit on time holds there
+if sys.platform == "win32":  # the parent's limits hold there
 
     def _limit_memory() -> None:
         return
