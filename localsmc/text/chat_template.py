@@ -10,13 +10,12 @@ import functools
 import re
 import time
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localsmc.errors import ConfigError, PromptError
-from localsmc.text.templates.disguise import Disguise, Part, can_make_name, pattern
+from localsmc.text.templates.disguise import Disguise, Part, can_make_name, finder
 from localsmc.text.templates.known import is_known
 from localsmc.text.templates.process import PROCESS, TemplateFailed
 from localsmc.text.thought_marks import TAGS
@@ -107,7 +106,7 @@ class Template(ABC):
         except PromptError:  # it wants to see something in the messages
             return disguise.parts(rendered)
         # A template that leaves out words, such as `/think`, can join what was around them to a name.
-        made = Counter(pattern(names).findall(rendered)) - Counter(pattern(names).findall(unseen))
+        made = finder(names).count(rendered) - finder(names).count(unseen)
         return whole.parts(unseen) if made.keys() - _THOUGHT else disguise.parts(rendered)
 
     def _rendered_in_disguise(
