@@ -35,7 +35,7 @@ STACK_PER_CHARACTER = 1 << 10
 _STACK = 1 << 20
 """Bytes of stack beside that."""
 
-_SHORTER = "shorten the text, or split a long run of the same kind of characters by newlines"
+_SHORTER = "shorten the text: long runs of one kind of character, or of lines, take some tokenizers long"
 
 
 class Tokenizer:
