@@ -92,7 +92,7 @@ class CompletionReader:
         n_kept = int(np.searchsorted(ends, len(shown), "right")) - 1
         # A stop string can begin within a token: the bytes before it are tokenised again.
         rest = shown[ends[n_kept] :].decode(errors="replace")
-        completing = form.marks.completing(form.marks.end(shown, form.begin))
+        completing = form.marks.completing(shown, form.begin)
         parts = [body[:n_kept], conclusion.request_tokens(self._model, completing)]
         if rest:
             parts.insert(1, self._llama.tokenize_on(rest))

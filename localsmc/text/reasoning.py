@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from localsmc.text.thought_marks import (
-    BEGUN,
-    HEADER,
+    AT_START,
     REPLY,
     TAGS,
     TEXT_MARKS,
     THOUGHT,
     WORDS,
     WRAPPINGS,
-    Segment,
     ThoughtMarks,
     ThoughtState,
     without_names,
@@ -29,7 +27,6 @@ CLOSINGS = {tag.closing: at for at, tag in enumerate(TAGS)}
 """The closing tags, and their places in the table."""
 
 _SHOWN = [tag for tag in TAGS[:WORDS] if tag.opening.isascii()]
-_WORDS = TAGS[WORDS].opening.encode()
 
 
 class TextPart(NamedTuple):
@@ -50,9 +47,6 @@ def split(
     An unclosed thought extends to the end. A closing tag without an opening one ends thought that began
     before it, unless it is quoted as code. The headers of messages are in no part.
     """
-    start = data.find(_WORDS) + len(_WORDS) if _begins_with_words(data, begin) else 0
-    if start:
-        begin, data = ThoughtState(THOUGHT, WORDS), data[start:]
     found: list[TextPart] = []
     for segment in marks.segments(data, begin):
         if segment.start == segment.end:
@@ -60,22 +54,10 @@ def split(
         text, kind = without_names(data[segment.start : segment.end]), segment.state.kind
         if not found and segment.start and kind == REPLY:
             text = text.lstrip()  # behind an empty thought
-        if text and (kind in (REPLY, THOUGHT) or not _is_header(segment, text, data, marks)):
+        if text and not marks.is_header(data, segment):
             is_thought = kind == THOUGHT or marks.ends_earlier(data, segment)
             found.append(TextPart(text.decode(errors=errors), is_thought))
     return found
-
-
-def _begins_with_words(data: bytes, begin: ThoughtState) -> bool:
-    return not begin.kind and _WORDS in data[: 2 * len(_WORDS)] and data.lstrip().startswith(_WORDS)
-
-
-def _is_header(segment: Segment, text: bytes, data: bytes, marks: ThoughtMarks) -> bool:
-    """Whether text before the first message is its header: else the model goes on without one."""
-    if segment.state.kind != BEGUN:
-        return segment.state.kind == HEADER
-    is_blank = not text.strip()
-    return is_blank or text.startswith(b" to=") or marks.is_body(data[segment.end : segment.mark_end])
 
 
 def spoken(parts: Sequence[TextPart]) -> str:
@@ -119,13 +101,7 @@ def shown_text(parts: Sequence[TextPart], *, is_open: bool, closing: str = "") -
 
 
 def _state(end_tag: str) -> ThoughtState:
-    return ThoughtState(THOUGHT, CLOSINGS[end_tag]) if end_tag in CLOSINGS else ThoughtState()
-
-
-def open_block(prompt: str) -> str:
-    """The closing tag of the thought that a prompt leaves open; empty if there is none."""
-    state = TEXT_MARKS.begin(prompt.encode(errors="surrogatepass"))
-    return TAGS[state.tag].closing if state.kind == THOUGHT else ""
+    return ThoughtState(THOUGHT, CLOSINGS[end_tag]) if end_tag in CLOSINGS else AT_START
 
 
 def parts(text: str, end_tag: str = "") -> list[TextPart]:
@@ -135,15 +111,6 @@ def parts(text: str, end_tag: str = "") -> list[TextPart]:
     """
     data = text.encode(errors="surrogatepass")
     return split(data, TEXT_MARKS, _state(end_tag), errors="surrogatepass")
-
-
-def unclosed(text: str, end_tag: str = "") -> str:
-    """The closing tag of the thought that a completion leaves open; empty if it leaves none open.
-
-    `end_tag` is as for `parts`.
-    """
-    state = TEXT_MARKS.end(text.encode(errors="surrogatepass"), _state(end_tag))
-    return TAGS[state.tag].closing if state.kind == THOUGHT else ""
 
 
 def reply(text: str, end_tag: str = "") -> str:
