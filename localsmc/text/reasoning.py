@@ -86,15 +86,25 @@ def shown_text(parts: Sequence[TextPart], *, is_open: bool, closing: str = "") -
     tag = next(free, pairs[0])
     # A thought that the prompt opened and the completion closed at once has no part.
     written = [f"{closing}\n\n"] if closing and parts and not parts[0].is_thought else []
-    for at, part in enumerate(parts):
+    for at, part in enumerate(set_apart(parts)):
         if not part.is_thought:
-            follows = at > 0 and parts[at - 1].is_thought
-            written.append("\n\n" + part.text.lstrip("\n") if follows else part.text)
+            written.append(part.text)
             continue
         is_last = is_open and at == len(parts) - 1
         opening = "" if closing and at == 0 else f"{tag.opening}\n"
-        written.append(opening + part.text.strip("\n") + ("" if is_last else f"\n{tag.closing}"))
+        written.append(opening + part.text + ("" if is_last else f"\n{tag.closing}"))
     return "".join(written)
+
+
+def set_apart(parts: Sequence[TextPart]) -> list[TextPart]:
+    """The parts as they are shown where marks are tokens: a blank line is between a thought and its reply."""
+    found: list[TextPart] = []
+    for part in parts:
+        text = part.text.strip("\n") if part.is_thought else part.text
+        if not part.is_thought and found and found[-1].is_thought:
+            text = "\n\n" + text.lstrip("\n")
+        found.append(TextPart(text, part.is_thought))
+    return found
 
 
 # --- texts that are shown ---

@@ -124,7 +124,7 @@ class StopRule:
     def _marked(
         self, hit: bool, tail: bytes, box: BoxScan, mark: bytes, n_said: int
     ) -> tuple[bool, bytes, BoxScan]:
-        """The conditions after a mark: it counts as a whole, and so does a name in it that is not said yet."""
+        """The conditions after a mark: it counts as a whole, and so does a name in it that is new."""
         if self._needles is None:
             return hit, tail, box
         hit = hit or self._needles.fullmatch(mark) is not None

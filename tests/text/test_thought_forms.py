@@ -231,14 +231,20 @@ def test_text_that_looks_like_tokens_is_text(name):
 
 
 @pytest.mark.parametrize("name", [name for name in THINKERS if FORMS[name].tokens])
-def test_what_is_shown_has_tags_that_are_read_alike(name):
+def test_what_is_shown_has_tags_around_its_thought(name):
     form = FORMS[name]
     for text, is_open in ((WORK + form.between + REPLY + form.after, False), (WORK, True)):
         found = split(form, form.before + text)
         shown = reasoning.shown_text(found, is_open=is_open)
         assert shown == f"<think>\n{WORK}" + ("" if is_open else f"\n</think>\n\n{REPLY}")
-        again = reasoning.parts(shown)
-        assert (thought(again), reasoning.spoken(again)) == (thought(found), reasoning.spoken(found))
+        shown = "".join(part.text for part in reasoning.set_apart(found))
+        assert shown == WORK + ("" if is_open else f"\n\n{REPLY}")
+
+
+def test_the_tags_that_are_shown_are_in_no_part():
+    parts = [reasoning.TextPart("a <think>", True), reasoning.TextPart("the </thinking> tag", False)]
+    shown = reasoning.shown_text(parts, is_open=False)
+    assert shown == "<thought>\na <think>\n</thought>\n\nthe </thinking> tag"
 
 
 def pieces(form, text):
