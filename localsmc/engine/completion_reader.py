@@ -12,8 +12,9 @@ from localsmc.lm.interface import TokenIds
 from localsmc.results import AnswerKind
 from localsmc.text import answers, reasoning
 from localsmc.text.answers import Answer
+from localsmc.text.named_bytes import has_names, without_names
 from localsmc.text.reasoning import TextPart
-from localsmc.text.thought_marks import SPOKEN, THOUGHT, has_names, without_names
+from localsmc.text.thought_marks import SPOKEN, THOUGHT
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from localsmc.text.named_bytes import without_names
 from localsmc.text.thought_marks import (
     AT_START,
     REPLY,
@@ -20,7 +21,6 @@ from localsmc.text.thought_marks import (
     WRAPPINGS,
     ThoughtMarks,
     ThoughtState,
-    without_names,
 )
 
 CLOSINGS = {tag.closing: at for at, tag in enumerate(TAGS)}

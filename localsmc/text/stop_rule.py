@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from localsmc.lm.interface import Pieces
 from localsmc.text.answers import BoxScan
+from localsmc.text.named_bytes import named, names_in
 from localsmc.text.thought_marks import (
     BEGUN,
     BLANK,
@@ -21,8 +22,6 @@ from localsmc.text.thought_marks import (
     THOUGHT,
     ThoughtMarks,
     ThoughtState,
-    named,
-    names_in,
 )
 
 

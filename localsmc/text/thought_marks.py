@@ -12,12 +12,11 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Collection, Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
-_BEFORE, _AFTER = b"\xfe", b"\xff"
-_NOT_TEXT = re.compile(rb"[\xf8-\xff]")
-_NAMED = re.compile(rb"\xfe[\xf8-\xfd]*\xff")
+from localsmc.text.named_bytes import BEFORE, named, without_names
+
 LONGEST_HEADER = 64
 """Bytes of a header that are read; a longer one is none of those in the table."""
 
@@ -127,33 +126,6 @@ def _name(opening: str) -> str:
     return opening.removesuffix("thought") if opening.startswith("<|channel>") else opening
 
 
-@lru_cache(maxsize=256)
-def named(name: str) -> bytes:
-    """A named token, as it is read: four digits of base 6 for each byte, as bytes that UTF-8 never has."""
-    digits = (byte // power % 6 for byte in name.encode() for power in (216, 36, 6, 1))
-    return _BEFORE + bytes(0xF8 + digit for digit in digits) + _AFTER
-
-
-def only_text(piece: bytes) -> bytes:
-    """A piece of text without the bytes of names: in UTF-8 each of them is an error, shown as U+FFFD."""
-    return _NOT_TEXT.sub("\ufffd".encode(), piece) if _NOT_TEXT.search(piece) else piece
-
-
-def has_names(data: bytes) -> bool:
-    """Whether there are named tokens in what is read."""
-    return _BEFORE in data
-
-
-def names_in(data: bytes, start: int = 0, end: int | None = None) -> Iterator[re.Match[bytes]]:
-    """The named tokens in what is read."""
-    return _NAMED.finditer(data, start, len(data) if end is None else end)
-
-
-def without_names(data: bytes) -> bytes:
-    """What is read, without the names of tokens."""
-    return _NAMED.sub(b"", data) if _BEFORE in data else data
-
-
 REPLY, THOUGHT, HEADER, BEGUN, BLANK = range(5)
 """What a text is part of. BEGUN is a header that the prompt begins: a completion that goes on with other text
 than a header is a reply. BLANK is a completion of nothing but blanks so far: ordinary words can open a
@@ -229,7 +201,7 @@ class ThoughtMarks:
         # A closing tag that is quoted as code does not end thought that began before it.
         marks += [b"`" + mark for mark in self._closings]
         first = sorted({re.escape(mark[:1]) for mark in marks})
-        self.begins = re.compile(b"[" + b"".join(first) + _BEFORE + b"]").search
+        self.begins = re.compile(b"[" + b"".join(first) + BEFORE + b"]").search
         """Finds where a mark may begin: without a match, a text has none and begins none."""
         self._prefixes = frozenset(mark[:n] for mark in marks for n in range(1, len(mark)))
         self._longest = max(map(len, marks))

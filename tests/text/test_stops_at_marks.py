@@ -3,8 +3,9 @@
 import pytest
 
 from localsmc.text import reasoning
+from localsmc.text.named_bytes import named
 from localsmc.text.stop_rule import StopRule
-from localsmc.text.thought_marks import AT_START, BEGUN, TEXT_MARKS, THOUGHT, ThoughtMarks, named
+from localsmc.text.thought_marks import AT_START, BEGUN, TEXT_MARKS, THOUGHT, ThoughtMarks
 
 HARMONY = ("<|start|>", "<|channel|>", "<|message|>", "<|end|>")
 IN_MESSAGES = ThoughtMarks(HARMONY, HARMONY)

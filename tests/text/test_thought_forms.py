@@ -12,8 +12,9 @@ from typing import NamedTuple
 import pytest
 
 from localsmc.text import answers, reasoning
+from localsmc.text.named_bytes import named
 from localsmc.text.stop_rule import StopRule
-from localsmc.text.thought_marks import TAGS, THOUGHT, ThoughtMarks, ThoughtState, named
+from localsmc.text.thought_marks import TAGS, THOUGHT, ThoughtMarks, ThoughtState
 
 
 class Form(NamedTuple):
