@@ -10,7 +10,8 @@ from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from localsmc.results import StepInfo
-from localsmc_cli.ui.live_panel import TAIL, Panel, figures, printable
+from localsmc.system.printable import printable
+from localsmc_cli.ui.live_panel import TAIL, Panel, figures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -42,12 +43,16 @@ def styled(parts: Iterable[TextPart], *, hides_thought: bool) -> Text:
     found = Text()
     for part in parts:
         if not part.is_thought:
-            found.append(printable(part.text))
+            found.append(_visible(part.text))
         elif hides_thought:
             found.append("…\n", style=THOUGHT)
         else:
-            found.append(printable(part.text), style=THOUGHT)
+            found.append(_visible(part.text), style=THOUGHT)
     return found
+
+
+def _visible(text: str) -> str:
+    return printable(text, keep="\n", instead=" ")
 
 
 def show(parts: Sequence[TextPart], *, hides_thought: bool) -> None:

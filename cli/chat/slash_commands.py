@@ -20,7 +20,7 @@ from localsmc.system.user_dirs import expand_user
 from localsmc.text.instructions import BOXED, NEUTRAL
 from localsmc_cli.chat.chat_session import ChatSession
 from localsmc_cli.options.choices import METHODS
-from localsmc_cli.ui.model_notices import BOXES_UNASKED, print_place_of_system
+from localsmc_cli.ui.model_notices import BOXES_UNASKED, print_missing_switch, print_place_of_system
 from localsmc_cli.ui.summary import share_lines
 from localsmc_cli.ui.trace_writer import TraceWriter
 
@@ -126,6 +126,7 @@ def _think(chat: ChatSession, text: str) -> None:
     elif text:
         word = _choice("think", text, ("on", "off", "show", "hide", "auto"))
         chat.settings = replace(chat.settings, thinking={"on": True, "off": False}.get(word))
+        print_missing_switch(chat.session.output, chat.model, chat.settings)
     switch = {True: "on", False: "off", None: "the template's default"}[chat.settings.thinking]
     shown = "hidden" if chat.hides_thought else "shown dimmed"
     chat.session.output.note(f"thinking: {switch}; reasoning is {shown}")

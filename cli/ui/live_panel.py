@@ -15,6 +15,7 @@ from rich.panel import Panel as Frame
 from rich.text import Text
 
 from localsmc.results import AnswerShare, StepInfo
+from localsmc.system.printable import printable
 from localsmc_cli.ui.summary import share_lines
 
 if TYPE_CHECKING:
@@ -78,7 +79,9 @@ class Panel:
         n_lines = max(1, min(6, self._console.height - ANSWERS - 6))
         lines = [
             Text(figures(step, solving), no_wrap=True, overflow="ellipsis"),
-            self._tail(Text(printable(completions[0].text[-TAIL:]), style="dim"), n_lines),
+            self._tail(
+                Text(printable(completions[0].text[-TAIL:], keep="\n", instead=" "), style="dim"), n_lines
+            ),
         ]
         shares = answer_shares(completions)
         if any(share.answer is not None for share in shares):
@@ -89,11 +92,6 @@ class Panel:
         """The last lines of the text, wrapped to the window."""
         wrapped = text.wrap(self._console, max(10, self._console.width - 4))
         return Text("\n").join(wrapped[-n_lines:])
-
-
-def printable(text: str) -> str:
-    """The text without control characters."""
-    return "".join(c if c.isprintable() or c == "\n" else " " for c in text)
 
 
 def figures(step: StepInfo, solving: Generation) -> str:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 BOXES_UNASKED = "this model states its answers without being asked: no instruction is added"
-NO_SWITCH = "`--reasoning` has no effect: the chat template has no switch for it"
+NO_SWITCH = "the chat template has no switch for reasoning: `--reasoning` and `/think` do not change it"
 
 
 MERGED = "the chat template has no system message: yours begins the user's first message"
@@ -29,10 +29,15 @@ def print_form(output: Output, model: Model, settings: Settings, base: str = FOR
         output.note(f"{model.source.path.name} is a base model: it has no chat template and {base}")
     if settings.box == "on" and model.source.defaults.boxes_unasked:
         output.note(BOXES_UNASKED)
+    print_missing_switch(output, model, settings)
+    print_place_of_system(output, model, settings)
+
+
+def print_missing_switch(output: Output, model: Model, settings: Settings) -> None:
+    """Print that the chat template cannot turn reasoning on or off, if that is asked for."""
     template = model.llama.chat_template
     if settings.thinking is not None and template is not None and not template.has_thinking_switch:
         output.note(NO_SWITCH)
-    print_place_of_system(output, model, settings)
 
 
 def print_place_of_system(output: Output, model: Model, settings: Settings) -> None:

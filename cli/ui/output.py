@@ -9,7 +9,6 @@ import contextlib
 import json
 import logging
 import os
-import re
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -18,14 +17,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from localsmc.errors import ConfigError, LocalSMCError
-from localsmc.system.printable import printable
+from localsmc.system.printable import escaped, printable
 
 if TYPE_CHECKING:
     from localsmc_cli.ui.live_panel import Panel
-
-
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""Control characters that JSON need not escape, bidirectional marks, and halves of surrogate pairs."""
 
 
 class Output:
@@ -49,7 +44,7 @@ class Output:
 
     def json(self, value: Any) -> None:
         """Write one JSON value on one line; what a terminal would take as a command is escaped."""
-        _write(_UNPRINTABLE.sub(_escape, json.dumps(value, ensure_ascii=False)) + "\n")
+        _write(escaped(json.dumps(value, ensure_ascii=False)) + "\n")
 
     # --- standard error ---
 
@@ -133,10 +128,6 @@ class _Handler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         self._output.detail(self.format(record))
-
-
-def _escape(match: re.Match[str]) -> str:
-    return f"\\u{ord(match[0]):04x}"
 
 
 def is_terminal(stream: Any) -> bool:

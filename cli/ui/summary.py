@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from localsmc.results import AnswerShare, Completion, Result
+from localsmc.system.printable import one_line
 from localsmc.text.answers import key
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def percent(share: float) -> str:
 
 def short(answer: str) -> str:
     """An answer on one line, cut at WIDTH."""
-    line = " ".join("".join(c if c.isprintable() else " " for c in answer).split())
+    line = one_line(answer)
     return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
 
 

@@ -23,11 +23,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from localsmc.engine.reply_form import marks_of
 from localsmc.engine.settings import Settings
+from localsmc.llama import LlamaModel
 from localsmc.lm.interface import LanguageModel, TokenIds, common_prefix
 from localsmc.lm.kv_slots import KVSlots
 from localsmc.methods import Method
@@ -72,8 +74,14 @@ def n_reserved(model: Model, settings: Settings) -> int:
     """Tokens that a completion needs in the context to be concluded: the request and its answer."""
     if settings.conclude != "on":
         return 0
-    requests = (request_tokens(model, completing) for completing in marks_of(model.llama).all_completing)
-    return max(map(len, requests)) + MAX_TOKENS
+    if model.llama not in _LONGEST_REQUEST:
+        requests = (request_tokens(model, completing) for completing in marks_of(model.llama).all_completing)
+        _LONGEST_REQUEST[model.llama] = max(map(len, requests))
+    return _LONGEST_REQUEST[model.llama] + MAX_TOKENS
+
+
+_LONGEST_REQUEST: WeakKeyDictionary[LlamaModel, int] = WeakKeyDictionary()
+"""Tokens of the longest closing request of each model: every context plan asks for them."""
 
 
 class UnansweredText(NamedTuple):

@@ -10,6 +10,7 @@ from localsmc.engine.settings import AS_MANY_AS_FIT, Settings
 from localsmc.errors import ConfigError, PromptTooLong
 from localsmc.llama import MAX_SEQUENCES, LlamaContext, open_context
 from localsmc.lm.cache_layout import CacheLayout
+from localsmc.lm.interface import LanguageModel
 from localsmc.memory import estimate, gpu_offload, host
 from localsmc.methods import Method
 from localsmc.methods.base import draft_kind
@@ -27,32 +28,50 @@ def models_of(model: Model, method: Method) -> tuple[Model, ...]:
     return (model,) if draft_kind(method) is None else (model, model.require_draft())
 
 
-def max_new_tokens(model: Model, method: Method, n_prompt: int, settings: Settings) -> int:
+def n_held(model: Model, method: Method, settings: Settings) -> int:
+    """The most tokens that the context holds for one sequence, the prompt included."""
+    trained = min(one.llama.n_ctx_train for one in models_of(model, method))
+    if settings.n_ctx and _has_streams(model, method):
+        return min(trained, settings.n_ctx // _n_streams(method))
+    return settings.n_ctx or trained
+
+
+def max_new_tokens(
+    model: Model, method: Method, n_prompt: int, settings: Settings, *, context: LanguageModel | None = None
+) -> int:
     """The token limit: what was asked for, or less if the context cannot hold the method's minimum.
 
-    Raises PromptTooLong if not one token fits.
+    Pass the `context` if it is open: it may have more sequences than the method asks for, and then its
+    streams are shorter. Raises PromptTooLong if not one token fits.
     """
     asked = settings.n_predict or model.source.defaults.n_predict
     trained, needed = min(one.llama.n_ctx_train for one in models_of(model, method)), method.kv_demand
-    length, n_held = trained, settings.n_ctx or trained
-    if settings.n_ctx and _has_streams(model, method):
-        length = n_held = min(length, settings.n_ctx // _n_streams(method))
+    length, held = trained, n_held(model, method, settings)
+    has_streams = _has_streams(model, method)
+    if has_streams:
+        length = held = held if context is None else min(held, context.n_length)
     elif settings.n_ctx:
         length = min(length, n_prompt + (settings.n_ctx - n_prompt) // needed.least)
     n_reserved = conclusion.n_reserved(model, settings)
-    if settings.n_ctx:
-        length = min(length, n_held - max(0, n_reserved - needed.beside))
+    if settings.n_ctx or has_streams:
+        length = min(length, held - max(0, n_reserved - needed.beside))
     room = min(length - n_prompt - needed.beside, trained - n_prompt - n_reserved)
     if room < 1:
         others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""
         others += f", plus {n_reserved} to conclude the completion" if n_reserved else ""
-        held = min(trained, n_held)
-        shorter = "shorten the problem" if settings.examples is None else "use fewer or shorter examples"
-        raise PromptTooLong(
-            f"the prompt has {n_prompt} tokens{others}, but the context holds {held}",
-            hint=f"{shorter}, or raise `--ctx-size`, up to the length the model was trained on",
-        )
+        raise prompt_too_long(f"{n_prompt} tokens{others}", held, trained, settings)
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
+
+
+def prompt_too_long(needed: str, held: int, trained: int, settings: Settings) -> PromptTooLong:
+    """The error for a prompt that has the tokens that are `needed`, where the context holds fewer."""
+    shorter = "shorten the problem" if settings.examples is None else "use fewer or shorter examples"
+    more = f", or raise `--ctx-size`, up to the {trained} tokens that the model was trained on"
+    most = f": the model was trained on texts of up to {trained} tokens"
+    return PromptTooLong(
+        f"the prompt has {needed}, but the context holds {min(trained, held)}",
+        hint=shorter + (more if held < trained else most),
+    )
 
 
 def n_ctx(

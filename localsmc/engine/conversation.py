@@ -113,7 +113,7 @@ class Conversation:
 
     def _fitting(self, text: str, method: Method, settings: Settings) -> tuple[Settings, Prompt]:
         """The settings with as many earlier messages as leave room for a reply, and the rendered prompt."""
-        length = self._length(settings)
+        length = self._length(method, settings)
         asked = settings.n_predict or self.model.source.defaults.n_predict
         enough = length // 4 if asked == AS_MANY_AS_FIT else min(asked, length // 4)
         for n_left_out in range(self.n_left_out, len(self.exchanges) + 1):
@@ -137,10 +137,9 @@ class Conversation:
         self.n_left_out = n_left_out
         return given, prompt
 
-    def _length(self, settings: Settings) -> int:
+    def _length(self, method: Method, settings: Settings) -> int:
         """The most tokens that a prompt and its reply can have together."""
-        trained = self.model.llama.n_ctx_train
-        return min(trained, settings.n_ctx or trained)
+        return min(self.model.llama.n_ctx_train, context_size.n_held(self.model, method, settings))
 
     def _messages(self, n_left_out: int) -> tuple[Message, ...]:
         messages: list[Message] = []
@@ -176,11 +175,10 @@ class Conversation:
         if held is not None:
             had = held.options
             is_same = needed == replace(had, n_ctx=needed.n_ctx, n_seq_max=needed.n_seq_max)
-            is_large = had.n_ctx >= needed.n_ctx and had.n_seq_max >= needed.n_seq_max
-            if held.is_open and is_same and is_large:
+            if held.is_open and is_same and had.is_as_large_as(needed):
                 return self._models[is_draft]
             held.close()
-        room = max(0, self._length(settings) - n_prompt - n_tokens)
+        room = max(0, self._length(method, settings) - n_prompt - n_tokens)
         roomy = n_prompt + min(max(n_prompt, HEADROOM), room)
         n_cells = context_size.n_ctx(self.model, method, roomy, n_tokens, settings)
         context = context_size.open_run_context(model, n_sequences, n_cells, settings, is_draft=is_draft)

@@ -11,6 +11,7 @@ from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
 from localsmc.text import chat_template
 from localsmc.text import examples as examples_form
+from localsmc.text.encoding import encoded
 from localsmc.text.examples import Examples, Pair
 from localsmc.text.templates.disguise import Part
 
@@ -109,6 +110,8 @@ def _parts(model: Model, problem: str, settings: Settings, instruction: str | No
         # A base model continues the text: not even a newline is added.
         return [("\n\n".join(message["content"] for message in messages), False)]
     messages = chat_template.conversation(problem, settings.system, instruction, settings.earlier, examples)
+    for message in messages:
+        encoded(message["content"])  # a template would write something else for what has no UTF-8
     return llama.chat_template.parts(messages, llama.control_texts, thinking=settings.thinking)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from localsmc.llama import LlamaModel
 from localsmc.llama.named_tokens import is_control, tokens_named
@@ -21,7 +22,18 @@ def marks_of(llama: LlamaModel) -> ThoughtMarks:
     return _named(llama)[0]
 
 
+_KNOWN: WeakKeyDictionary[LlamaModel, tuple[ThoughtMarks, dict[str, int]]] = WeakKeyDictionary()
+"""What was found for each model: it takes as long as the decode of a token, and every prompt asks."""
+
+
 def _named(llama: LlamaModel) -> tuple[ThoughtMarks, dict[str, int]]:
+    if llama not in _KNOWN:
+        _KNOWN[llama] = _found(llama)
+    marks, tokens = _KNOWN[llama]
+    return marks, dict(tokens)
+
+
+def _found(llama: LlamaModel) -> tuple[ThoughtMarks, dict[str, int]]:
     tokens = tokens_named(llama, token_names())
     # An end token ends the completion, whatever it is named.
     tokens = {name: token for name, token in tokens.items() if not llama.is_eog[token]}

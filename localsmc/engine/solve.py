@@ -73,7 +73,9 @@ class Generation:
         self._grammar = self._restriction()
         prompt = prompt or prompting.build_prompt(model, problem, settings)
         self.prompt_text, self.prompt, self.instruction = prompt
-        self.n_tokens = context_size.max_new_tokens(model, self.method, len(self.prompt), settings)
+        self.n_tokens = context_size.max_new_tokens(
+            model, self.method, len(self.prompt), settings, context=context
+        )
         asked, least = settings.n_predict or model.source.defaults.n_predict, self.method.kv_demand.least
         if self.n_tokens < asked:
             texts = "the prompt and the completion" if least == 1 else f"the prompt and {least} completions"

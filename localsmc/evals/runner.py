@@ -263,12 +263,10 @@ class _TaskSession:
     def _require_room_for_examples(self) -> None:
         n_shown = max(len(shared.of_model) for shared in self._beginnings.values())
         trained = self._model.llama.n_ctx_train
-        held = min(trained, self._settings.n_ctx or trained)
-        if self._settings.examples is not None and n_shown >= held:
-            raise PromptTooLong(
-                f"the prompt has {n_shown} tokens before the problem, but the context holds {held}",
-                hint="use fewer or shorter examples, or raise `--ctx-size`, up to the length the model was"
-                " trained on",
+        held = self._settings.n_ctx or trained
+        if self._settings.examples is not None and n_shown >= min(trained, held):
+            raise context_size.prompt_too_long(
+                f"{n_shown} tokens before the problem", held, trained, self._settings
             )
 
     def _open(self) -> tuple[HeldBeginning, HeldBeginning | None]:

@@ -10,7 +10,8 @@ from difflib import get_close_matches
 
 from localsmc.errors import ConfigError, PromptError
 from localsmc.llama.binding import C
-from localsmc.text.chat_template import Form, Message, Template, check_jinja, in_form, is_jinja
+from localsmc.text.chat_template import Message, MessageForm, Template, check_jinja, in_form, is_jinja
+from localsmc.text.encoding import encoded
 
 
 @functools.cache
@@ -43,14 +44,16 @@ class BuiltInTemplate(Template):
     source: str = ""
     has_thinking_switch = False
 
-    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+    def render_in(
+        self, form: MessageForm, messages: Sequence[Message], *, thinking: bool | None = None
+    ) -> str:
         """See `Template.render_in`; llama.cpp itself takes messages in any form."""
         messages = in_form(messages, form._replace(takes_text=True))
         if any("\0" in message["content"] for message in messages):
             raise PromptError("a message contains a zero character", hint="remove it")
         chat = (C.llama_chat_message * len(messages))()
         for one, message in zip(chat, messages, strict=True):
-            one.role, one.content = message["role"].encode(), message["content"].encode()
+            one.role, one.content = message["role"].encode(), encoded(message["content"])
         size = 2 * sum(len(one.content) for one in chat) + 256
         while True:
             buffer = ctypes.create_string_buffer(size)

@@ -88,3 +88,10 @@ class ContextOptions:
             )
         if self.n_ubatch < 1 or self.n_ctx < 1 or self.n_threads < 0:
             raise ConfigError("`ubatch-size`, `ctx-size` and `threads` must be positive")
+
+    def is_as_large_as(self, needed: ContextOptions) -> bool:
+        """Whether this context has the sequences that are needed, and for each as many tokens."""
+        is_large = self.n_ctx >= needed.n_ctx and self.n_seq_max >= needed.n_seq_max
+        if self.layout.is_unified:
+            return is_large
+        return is_large and self.n_ctx // self.n_seq_max >= needed.n_ctx // needed.n_seq_max

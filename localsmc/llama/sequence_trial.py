@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from localsmc.errors import ContextError, DecodeFailed, ModelLoadFailed
+from localsmc.errors import ContextError, ModelLoadFailed
 from localsmc.llama.context import LlamaContext, open_context
 from localsmc.llama.load_options import ContextOptions
 from localsmc.llama.weights import CORRUPT_HINT, LlamaModel
@@ -42,7 +42,7 @@ def supports(model: LlamaModel, layout: CacheLayout) -> bool:
     try:
         with closing(open_context(model, _options(layout))) as context:
             return _is_right(context)
-    except (ContextError, DecodeFailed):
+    except ContextError:
         if layout is CacheLayout.SINGLE:
             raise
         return False

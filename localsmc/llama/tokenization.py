@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from localsmc.errors import ConfigError, ContextError, PromptTooLong
+from localsmc.errors import ContextError, PromptTooLong
 from localsmc.llama.binding import C
 from localsmc.lm.interface import TokenIds
 from localsmc.system.roomy_call import NoRoom, RoomyCalls
+from localsmc.text.encoding import encoded
 
 SHORT = 1_000
 """Characters that any thread's stack is enough for."""
 
 LONGEST = 1_000_000
-"""Characters of the longest text that is tokenised: more than any model's context holds."""
+"""Characters of the longest text that is tokenised: its stack takes 1 GB of addresses."""
 
 SECONDS = 60.0
 """The longest that a text may take; a million characters of prose take one."""
@@ -34,7 +35,7 @@ STACK_PER_CHARACTER = 1 << 10
 _STACK = 1 << 20
 """Bytes of stack beside that."""
 
-_SHORTER = "shorten the text, or split a long run of the same kind of characters by newlines"
+_SHORTER = "shorten the text: long runs of one kind of character, or of lines, take some tokenizers long"
 
 
 class Tokenizer:
@@ -55,7 +56,7 @@ class Tokenizer:
         text. Raises ConfigError for a text that is no Unicode, PromptTooLong for one that is too long or
         takes too long, and ContextError if the stack for it cannot be had.
         """
-        data = _bytes(text)
+        data = encoded(text)
         if len(text) <= SHORT:
             return _tokens(vocab, data, special=special, add_bos=add_bos)
         if len(text) > LONGEST:
@@ -79,17 +80,6 @@ class Tokenizer:
                 " does not give to a thread",
                 hint="shorten the text, or raise the limits that `ulimit -v` and `ulimit -u` show",
             ) from None
-
-
-def _bytes(text: str) -> bytes:
-    try:
-        return text.encode()
-    except UnicodeEncodeError as error:
-        wrong = ord(text[error.start])
-        raise ConfigError(
-            f"character {error.start + 1:,} of a text is U+{wrong:04X}, half of a surrogate pair",
-            hint="remove it: it is no Unicode character",
-        ) from None
 
 
 def _tokens(vocab: Any, data: bytes, *, special: bool, add_bos: bool) -> TokenIds:

@@ -36,6 +36,9 @@ _KNOWN_TOKENS = ("bos", "eos", "eot", "pad", "sep", "nl", "fim_pad", "fim_rep", 
 _STRIPS_RIGHT = 1 << 8
 """LLAMA_TOKEN_ATTR_RSTRIP: the token takes the blanks that follow it."""
 
+_SPACES = " \t\n\v\f\r"
+"""What isspace of C takes for blanks."""
+
 CORRUPT_HINT = "the file may be damaged or newer than this llama.cpp: compare its checksum, download it again"
 
 
@@ -200,7 +203,7 @@ class LlamaModel:
         strips = False
         for text, special in parts:
             # Some control tokens take the blanks after them: there, these must not begin the next part.
-            text = text.lstrip() if strips else text
+            text = text.lstrip(_SPACES) if strips else text
             if text:
                 tokens.append(self.tokenize(text, special=special))
                 last = tokens[-1][-1:]

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from localsmc.system.printable import one_line
+
 NOTHING = "–"
 PLACES = ("run", "task", "model")
 """Columns that are hidden if they have the same value in every row."""
@@ -17,7 +19,7 @@ Show = Callable[[Any], str]
 
 def text(value: Any) -> str:
     """Any value as text, on one line and without control characters."""
-    return " ".join("".join(c if c.isprintable() else " " for c in str(value)).split())
+    return one_line(str(value))
 
 
 def percent(value: float) -> str:

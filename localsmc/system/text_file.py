@@ -7,6 +7,9 @@ from pathlib import Path
 from localsmc.errors import ConfigError
 from localsmc.system.user_dirs import expand_user
 
+LARGEST = 64 << 20
+"""Bytes of the largest file that is read: any context holds less."""
+
 
 def read_text(file: str | Path, what: str, option: str) -> str:
     """The text of a file with `what` that an option names; raises ConfigError if it is not a text file."""
@@ -14,7 +17,8 @@ def read_text(file: str | Path, what: str, option: str) -> str:
         raise ConfigError(f"the name of the file with {what} is empty", hint=f"`{option}` takes a text file")
     path = Path(file)
     try:
-        return decoded(expand_user(path).read_bytes(), f"`{path}`", what)
+        with expand_user(path).open("rb") as opened:
+            data = opened.read(LARGEST + 1)  # a device can have no end
     except IsADirectoryError:
         raise ConfigError(
             f"`{path}` is a folder, not a file", hint=f"give the file that holds {what}"
@@ -24,6 +28,11 @@ def read_text(file: str | Path, what: str, option: str) -> str:
         raise ConfigError(
             f"the file `{path}` cannot be read: {why}", hint=f"`{option}` takes a text file"
         ) from error
+    if len(data) > LARGEST:
+        raise ConfigError(
+            f"`{path}` is larger than {LARGEST >> 20} MiB", hint=f"give a shorter file with {what}"
+        )
+    return decoded(data, f"`{path}`", what)
 
 
 def decoded(data: bytes, name: str, what: str) -> str:

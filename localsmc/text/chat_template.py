@@ -10,13 +10,12 @@ import functools
 import re
 import time
 from abc import ABC, abstractmethod
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localsmc.errors import ConfigError, PromptError
-from localsmc.text.templates.disguise import Disguise, Part, can_make_name, pattern
+from localsmc.text.templates.disguise import Disguise, Part, can_make_name, finder
 from localsmc.text.templates.known import is_known
 from localsmc.text.templates.process import PROCESS, TemplateFailed
 from localsmc.text.thought_marks import TAGS
@@ -35,13 +34,15 @@ _SWITCHES: Mapping[str, tuple[Any, Any]] = {
 }
 """Variables by which templates turn reasoning on or off, and their values for off and on."""
 
+_NO_PROCESS = "check the limits on processes and memory"
+
 _PROBE: tuple[Message, Message] = (
     {"role": "system", "content": "ABACUS"},
     {"role": "user", "content": "BAROMETER"},
 )
 
 
-class Form(NamedTuple):
+class MessageForm(NamedTuple):
     """How a template takes messages."""
 
     takes_system: bool = True
@@ -53,7 +54,7 @@ class Form(NamedTuple):
 
 
 class TemplateAtLimit(PromptError):
-    """A template was ended because it needed too much of something."""
+    """A template was ended because it needed too much of something, or no process could be had for it."""
 
 
 class Template(ABC):
@@ -73,7 +74,9 @@ class Template(ABC):
         return form_of(self).takes_system
 
     @abstractmethod
-    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+    def render_in(
+        self, form: MessageForm, messages: Sequence[Message], *, thinking: bool | None = None
+    ) -> str:
         """What the template makes of messages that are given in a form; see `render`."""
 
     def render(self, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
@@ -103,7 +106,7 @@ class Template(ABC):
         except PromptError:  # it wants to see something in the messages
             return disguise.parts(rendered)
         # A template that leaves out words, such as `/think`, can join what was around them to a name.
-        made = Counter(pattern(names).findall(rendered)) - Counter(pattern(names).findall(unseen))
+        made = finder(names).count(rendered) - finder(names).count(unseen)
         return whole.parts(unseen) if made.keys() - _THOUGHT else disguise.parts(rendered)
 
     def _rendered_in_disguise(
@@ -159,10 +162,10 @@ _FORMS = [
 
 
 @functools.lru_cache(maxsize=8)
-def form_of(template: Template) -> Form:
+def form_of(template: Template) -> MessageForm:
     """How a template takes messages, found by trying; as they are if it shows them in no way."""
     began = time.monotonic()
-    for form in map(Form._make, _FORMS):
+    for form in map(MessageForm._make, _FORMS):
         try:
             text = template.render_in(form, _PROBE)
         except TemplateAtLimit:
@@ -173,10 +176,10 @@ def form_of(template: Template) -> Form:
             continue
         if all(message["content"] in text for message in _PROBE):
             return form
-    return Form()
+    return MessageForm()
 
 
-def in_form(messages: Sequence[Message], form: Form) -> list[dict[str, Any]]:
+def in_form(messages: Sequence[Message], form: MessageForm) -> list[dict[str, Any]]:
     """The messages as a template takes them, as llama.cpp gives them to it."""
     said: list[dict[str, Any]] = [dict(message) for message in messages]
     if not form.takes_system and len(said) > 1 and said[0]["role"] == "system":
@@ -206,7 +209,9 @@ class ChatTemplate(Template):
         texts = [self.render([_PROBE[1]], thinking=thinking) for thinking in (False, True)]
         return texts[0] != texts[1]
 
-    def render_in(self, form: Form, messages: Sequence[Message], *, thinking: bool | None = None) -> str:
+    def render_in(
+        self, form: MessageForm, messages: Sequence[Message], *, thinking: bool | None = None
+    ) -> str:
         """See `Template.render_in`; the variables are those that Transformers gives to a template."""
         values: dict[str, Any] = {
             "messages": in_form(messages, form),
@@ -225,6 +230,8 @@ class ChatTemplate(Template):
 
     def _failure(self, error: TemplateFailed) -> PromptError:
         kind = TemplateAtLimit if error.is_at_limit else PromptError
+        if not error.is_tried:
+            return kind(f"no chat template can be rendered: {error}", hint=_NO_PROCESS)
         if self.is_given:
             return kind(
                 f"the given chat template failed: {error}", hint="correct or remove `--chat-template`"
@@ -255,16 +262,30 @@ def prepare(source: object) -> None:
         PROCESS.prepare()
 
 
-_CODE = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
-_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_OPENING = re.compile(r"\{[{%#]")
+_CLOSINGS = {"{{": "}}", "{%": "%}", "{#": "#}"}
+# A string without its end goes to the end: else each quote in it would be tried as a beginning.
+_STRING = re.compile(r"'[^'\\]*(?:\\.[^'\\]*)*(?:'|\Z)|\"[^\"\\]*(?:\\.[^\"\\]*)*(?:\"|\Z)", re.DOTALL)
 _WORD = re.compile(r"(?<![\w.])[a-z_]+")
 
 
 @functools.lru_cache(maxsize=8)
 def _switches(source: str) -> tuple[str, ...]:
     """The switches for reasoning that a template mentions as variables."""
-    words = {word for code in _CODE.findall(source) for word in _WORD.findall(_STRING.sub("''", code))}
+    words = {word for code in _code(source) for word in _WORD.findall(_STRING.sub("''", code))}
     return tuple(name for name in _SWITCHES if name in words)
+
+
+def _code(source: str) -> Iterator[str]:
+    """The code of a template without its comments, in linear time: here, no limit ends what takes long."""
+    end = 0
+    while start := _OPENING.search(source, end):
+        stop = source.find(_CLOSINGS[start[0]], start.end())
+        if stop < 0:
+            return
+        end = stop + 2
+        if start[0] != "{#":
+            yield source[start.start() : end]
 
 
 def is_jinja(text: str) -> bool:
@@ -273,7 +294,10 @@ def is_jinja(text: str) -> bool:
 
 
 def check_jinja(source: str, name: str) -> None:
-    """Raise ConfigError unless the text is a template that can be compiled."""
+    """Raise ConfigError unless the text is a template that can be compiled.
+
+    Raises PromptError if no process can be had to compile it.
+    """
     if not is_jinja(source) or source.lstrip().startswith('{"'):
         raise ConfigError(
             f"{name} is not a Jinja template",
@@ -285,10 +309,13 @@ def check_jinja(source: str, name: str) -> None:
     try:
         PROCESS.check(source)
     except TemplateFailed as error:
-        where = "" if error.line is None else f"line {error.line}: "
-        raise ConfigError(
-            f"{name} is not a Jinja template: {where}{str(error).rstrip('.')}", hint="correct the template"
-        ) from None
+        why = str(error).rstrip(".")
+        if not error.is_tried:
+            raise PromptError(f"{name} cannot be checked: {why}", hint=_NO_PROCESS) from None
+        message = (
+            "cannot be compiled" if error.line is None else f"is not a Jinja template: line {error.line}"
+        )
+        raise ConfigError(f"{name} {message}: {why}", hint="correct the template") from None
 
 
 _TAG = re.compile(r"<[|｜][^<>|｜\s]{1,40}[|｜]>|</?[A-Za-z_:▁]{1,40}>")

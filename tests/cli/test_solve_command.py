@@ -275,7 +275,8 @@ MISTAKES = [
     (["x", "-m", "/no/such model.gguf"], 3, "no model at `/no/such model.gguf`"),
     (["x", "-m", "{folder}"], 3, "is a directory, not a GGUF file"),
     (["x", "-m", "{problem}"], 3, "is not a GGUF file"),
-    (["x", "-c", "5"], 4, "the context holds 5"),
+    (["x", "-c", "5"], 4, "the context holds 5", "raise `--ctx-size`, up to the 1024 tokens"),
+    (["1 + " * 900, "-c", "4096"], 4, "the context holds 1024", "texts of up to 1024 tokens"),
     (
         ["x", "--method", "ssr:pool=nix"],
         2,
@@ -1126,7 +1127,7 @@ def test_a_wrong_chat_template_of_the_environment_is_named_as_such(cli, monkeypa
 
 def test_a_chat_template_whose_tokens_the_model_lacks_is_a_warning(cli, random_llama):
     _, _, err = cli("solve", "x", "-m", random_llama, *SMALL, "--chat-template", "chatml", "-rea", "on")
-    assert "`--reasoning` has no effect: the chat template has no switch for it" in err
+    assert "the chat template has no switch for reasoning" in err
     assert "has no <|im_start|>, <|im_end|>: the model reads these parts of the chat template as plain" in err
     assert "Warning" not in cli("solve", "x", *SMALL, "--chat-template", "chatml")[2]
 

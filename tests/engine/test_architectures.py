@@ -6,6 +6,7 @@ some another draw of the same architecture.
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 
 import numpy as np
@@ -15,6 +16,7 @@ from random_models import ARCHITECTURES, write_random
 import localsmc
 from localsmc import METHODS, Settings
 from localsmc.engine.conversation import Conversation
+from localsmc.engine.solve import Generation
 from localsmc.errors import ConfigError, LocalSMCError
 from localsmc.llama import ContextOptions, open_context
 from localsmc.lm.cache_layout import CacheLayout
@@ -214,3 +216,33 @@ def test_methods_in_other_layouts(name, layout, model, monkeypatch):
     monkeypatch.setattr(model, "layout", layout)
     monkeypatch.setattr(model.require_draft(), "layout", layout)
     test_a_method_runs_with_the_models_own_law_or_says_why_not(name, model)
+
+
+@pytest.mark.parametrize("architecture", ["qwen35", "gemma3"], indirect=True)
+def test_conclusions_and_chats_in_streams(architecture, model, monkeypatch):
+    monkeypatch.setattr(model, "layout", CacheLayout.STREAMS)
+    test_a_grammar_and_a_conclusion("power-smc", {"conclude": "on"}, model)
+    test_a_chat_of_three_turns_says_what_its_prompts_alone_say(model)
+
+
+@pytest.mark.parametrize("architecture", ["gemma3"], indirect=True)
+def test_a_text_is_no_longer_than_its_stream_in_a_context_for_other_methods(architecture, model, monkeypatch):
+    monkeypatch.setattr(model, "layout", CacheLayout.STREAMS)
+    settings = replace(SETTINGS, n_ctx=4 * 256, n_predict=500)
+    options = ContextOptions(n_ctx=settings.n_ctx, n_seq_max=4, n_threads=1, layout=model.layout)
+    with closing(open_context(model.llama, options)) as context:
+        assert context.n_length == 256
+        solving = Generation(model, TEXT, model.method("greedy"), settings, context=context)
+        with solving:
+            for _ in solving:
+                pass
+            assert solving.n_tokens == 256 - len(solving.prompt)
+
+
+def test_streams_are_as_large_as_needed_only_if_each_of_them_is():
+    had = ContextOptions(n_ctx=32 * 1024, n_seq_max=32, layout=CacheLayout.STREAMS)
+    few = ContextOptions(n_ctx=2 * 3072, n_seq_max=2, layout=CacheLayout.STREAMS)
+    assert not had.is_as_large_as(few)
+    assert had.is_as_large_as(replace(few, n_ctx=2 * 1024))
+    assert replace(had, layout=CacheLayout.UNIFIED).is_as_large_as(few)
+    assert not replace(had, n_seq_max=1).is_as_large_as(few)

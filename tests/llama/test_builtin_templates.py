@@ -9,6 +9,7 @@ from localsmc.errors import ConfigError, PromptError
 from localsmc.llama import builtin_templates
 from localsmc.llama.builtin_templates import BuiltInTemplate
 from localsmc.text.chat_template import conversation, tags
+from localsmc.text.examples import Examples, Pair
 
 TALK = [
     {"role": "system", "content": "S"},
@@ -59,6 +60,25 @@ def test_a_long_message_and_one_with_control_tokens(name):
 def test_a_zero_in_a_message_is_refused():
     with pytest.raises(PromptError, match="zero"):
         BuiltInTemplate("chatml").render(conversation("a\0b", None, None))
+
+
+@pytest.mark.parametrize("given", ["chatml", "{% for m in messages %}{{ m.content }}{% endfor %}", None])
+@pytest.mark.parametrize("where", ["problem", "system", "earlier", "examples", "raw"])
+def test_half_a_surrogate_pair_is_refused_in_every_prompt(given, where):
+    odd = "x\udc80y"
+    settings = {
+        "problem": Settings(),
+        "system": Settings(system=odd),
+        "earlier": Settings(
+            earlier=({"role": "user", "content": "a"}, {"role": "assistant", "content": odd})
+        ),
+        "examples": Settings(examples=Examples(pairs=(Pair(odd, "a"),))),
+        "raw": Settings(raw=True),
+    }[where]
+    with localsmc.load(options=LoadOptions(chat_template=given)) as model:
+        with pytest.raises(ConfigError, match=r"^character \d+ of a text is U\+DC80, half of") as caught:
+            build_prompt(model, odd if where in ("problem", "raw") else "hi", settings)
+        assert caught.value.hint == "remove it: it is no Unicode character"
 
 
 def test_the_tags_of_a_built_in_template():

@@ -38,6 +38,20 @@ def test_unknown_struct_fields_are_refused():
         set_fields(C.llama_model_default_params(), use_mmap=True)
 
 
+BLANKS = [*" \t\n\v\f\r", "\x1c", "\x1f", "\x85", "\u00a0", "\u2003", "\u2028", "\u3000"]
+
+
+@pytest.mark.parametrize("blank", BLANKS, ids=ascii)
+def test_blanks_after_a_control_token_are_those_that_llama_cpp_strips(blank, tmp_path, load_options):
+    """Tokens of Phi-3 take the blanks after them, also where these begin the next part of a prompt."""
+    controls = ["<|end|>", "<|endoftext|>", "<|user|>", "<unk>", "<s>", "</s>"]
+    path = write_llama(tmp_path / "m.gguf", controls=controls, metadata={"general.name": b"phi-3"})
+    with LlamaModel(path, load_options) as model:
+        whole = model.tokenize(f"<|user|>{blank}a", special=True).tolist()
+        assert model.tokenize_parts([("<|user|>", True), (f"{blank}a", False)]).tolist() == whole
+        assert (len(whole) == 2) == (blank in BLANKS[:6])
+
+
 BAD_OPTIONS = {
     "batch below sequences": {"n_batch": 3, "n_seq_max": 4},
     "cells below sequences": {"n_ctx": 3, "n_seq_max": 4},

@@ -22,9 +22,9 @@ import pytest
 from localsmc.errors import PromptError
 from localsmc.llama import LlamaModel, weights
 from localsmc.llama.binding import C
-from localsmc.text.chat_template import ChatTemplate, Form, form_of
-from localsmc.text.reasoning import MARKS
+from localsmc.text.chat_template import ChatTemplate, MessageForm, form_of
 from localsmc.text.templates.known import is_known
+from localsmc.text.thought_marks import TAGS
 
 HOW = "llama.cpp's {} are not at hand: run `python tests/real/fetch_models.py FOLDER`"
 
@@ -32,10 +32,10 @@ REFUSED = {"fireworks-ai-llama-3-firefunction-v2": "'functions' is undefined"}
 """Templates that render no conversation without tools, and why; Transformers refuses them too."""
 
 FORMS = {
-    "google-gemma-2-2b-it": Form(takes_system=False),
-    "CohereForAI-c4ai-command-r-plus-tool_use": Form(has_none=False),
-    "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": Form(has_none=False),
-    "NousResearch-Hermes-3-Llama-3.1-8B-tool_use": Form(has_none=False),
+    "google-gemma-2-2b-it": MessageForm(takes_system=False),
+    "CohereForAI-c4ai-command-r-plus-tool_use": MessageForm(has_none=False),
+    "NousResearch-Hermes-2-Pro-Llama-3-8B-tool_use": MessageForm(has_none=False),
+    "NousResearch-Hermes-3-Llama-3.1-8B-tool_use": MessageForm(has_none=False),
 }
 """Templates that refuse what Transformers gives them: a system message, or None as the tools."""
 
@@ -128,7 +128,7 @@ def given_to(form, messages):
 
 def test_every_template_renders_as_in_transformers(templates):
     for name, source in templates.items():
-        template, form = ChatTemplate(source, "<BOS>", "<EOS>"), FORMS.get(name, Form())
+        template, form = ChatTemplate(source, "<BOS>", "<EOS>"), FORMS.get(name, MessageForm())
         if name in REFUSED:
             with pytest.raises(PromptError, match=REFUSED[name]):
                 template.render(TALKS["all"])
@@ -181,7 +181,7 @@ EVIL = [
     "<|im_/no_thinkend|>x",
     "<|im_<think>end|>",
 ]
-THOUGHT = {*MARKS, *MARKS.values()}
+THOUGHT = {mark for tag in TAGS for mark in (tag.opening, tag.closing)}
 
 
 def talk_with(text, place):

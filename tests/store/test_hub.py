@@ -571,7 +571,16 @@ def test_a_model_of_the_hub_is_loaded_by_its_name(server, tmp_path, random_llama
 def test_files_with_strange_names_are_none(server):
     sha, files = (
         "0" * 64,
-        ("../up.gguf", "/root.gguf", "C:/x.gguf", "a\\b.gguf", "a\x1b[31m.gguf", "good.gguf"),
+        (
+            "../up.gguf",
+            "/root.gguf",
+            "C:/x.gguf",
+            "a\\b.gguf",
+            "a\x1b[31m.gguf",
+            "a\u202eb.gguf",
+            "good.gguf",
+            "良い\u3000x.gguf",
+        ),
     )
     entries = [
         {"rfilename": file, "size": 1, "blobId": "0" * 40, "lfs": {"size": 1, "sha256": sha}}
@@ -580,7 +589,7 @@ def test_files_with_strange_names_are_none(server):
     server.listing = json.dumps({"sha": COMMIT, "siblings": entries}).encode()
     with pytest.raises(ModelNotFound) as caught:
         hub.find_model(hub.parse("user/one-GGUF/none.gguf"))
-    assert caught.value.hint == "choose from: good.gguf"
+    assert caught.value.hint == "choose from: good.gguf, 良い\u3000x.gguf"
 
 
 def test_a_token_is_not_given_to_another_server(server, tmp_path):

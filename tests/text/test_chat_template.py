@@ -29,6 +29,22 @@ def test_thinking_reaches_templates_that_know_it():
     ]
 
 
+@pytest.mark.parametrize(
+    ("source", "has_switch"),
+    [
+        ("{% if enable_thinking %}x{% endif %}", True),
+        ("{# {{ don't #}{% if enable_thinking %}x{% endif %}", True),
+        ("{% set x = {'a': {'b': enable_thinking}} %}{{ x }}", True),
+        ("{{ 'it\\'s' ~ enable_thinking }}", True),
+        ("{# {{ enable_thinking }} #}x", False),
+        ("{{ 'enable_thinking' }}{{ messages[0].enable_thinking }}", False),
+        ("enable_thinking {{ 1 }}", False),
+    ],
+)
+def test_a_switch_is_a_variable_in_the_code(source, has_switch):
+    assert ChatTemplate(source).has_thinking_switch == has_switch
+
+
 def test_bos_and_eos_texts():
     assert ChatTemplate("{{ bos_token }}x{{ eos_token }}", "<s>", "</s>").render([]) == "<s>x</s>"
 

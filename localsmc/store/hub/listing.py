@@ -10,6 +10,7 @@ from localsmc.errors import DownloadFailed
 from localsmc.store.hub.access import Access, endpoint, shown_endpoint
 from localsmc.store.hub.failure_messages import in_words
 from localsmc.store.hub.repository import Repository
+from localsmc.system.printable import printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def _parsed(repository: Repository, answer: dict[str, Any]) -> Listing:
     for entry in answer["siblings"]:
         path, lfs = str(entry["rfilename"]), entry.get("lfs") or {}
         # Skip paths that lead outside the snapshot or contain terminal control characters.
-        if not _is_inside(path) or not path.isprintable():
+        if not _is_inside(path) or printable(path) != path:
             continue
         files[path] = RemoteFile(
             path=path,

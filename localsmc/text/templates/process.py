@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import subprocess
-import sys
 import threading
 import time
 from typing import Any
@@ -21,7 +19,7 @@ SECONDS = 10.0
 """Time for a template on a machine that is busy with other things; see `worker.CPU_SECONDS`."""
 
 MEMORY = 1 << 30
-"""Bytes at which the child is ended where the system itself sets no limit."""
+"""Bytes at which the child is ended, on macOS and Windows: elsewhere the system keeps `worker.MEMORY`."""
 
 _GLANCE = 0.1
 """Seconds between two looks at the child's memory."""
@@ -32,12 +30,15 @@ _CODE = "from localsmc.text.templates.worker import run; run(replies)"
 class TemplateFailed(Exception):
     """A template did not render; the message says why, as half a sentence. `line` is that of a syntax error.
 
-    `is_at_limit` says that it was ended: it need not be tried in another way.
+    `is_at_limit` says that it was ended, or that no process could be had for it, and then `is_tried` is
+    False: it need not be tried in another way.
     """
 
-    def __init__(self, why: str, line: int | None = None, *, is_at_limit: bool = False) -> None:
+    def __init__(
+        self, why: str, line: int | None = None, *, is_at_limit: bool = False, is_tried: bool = True
+    ) -> None:
         super().__init__(why)
-        self.line, self.is_at_limit = line, is_at_limit
+        self.line, self.is_at_limit, self.is_tried = line, is_at_limit, is_tried
 
 
 class TemplateProcess:
@@ -81,7 +82,9 @@ class TemplateProcess:
                 child.send(request)
                 reply = _received(child)
             except OSError as error:
-                raise TemplateFailed(f"its process cannot be started: {error.strerror}") from None
+                raise TemplateFailed(
+                    f"its process cannot be started: {error.strerror}", is_at_limit=True, is_tried=False
+                ) from None
             except BaseException:  # its reply would be taken for that to the next request
                 self.stop()
                 raise
@@ -103,16 +106,17 @@ def _received(child: ChildProcess) -> dict[str, Any] | None:
             return child.receive(timeout=_GLANCE)
         if time.monotonic() > deadline:
             raise TemplateFailed(f"it needs more than {SECONDS:g} s", is_at_limit=True)
-        if sys.platform == "darwin" and resident_bytes(child.pid) > MEMORY:
+        if resident_bytes(child.pid) > MEMORY:
             raise TemplateFailed(f"it needs more than {MEMORY >> 20} MB of memory", is_at_limit=True)
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory that a process occupies, on Unix; 0 if that is unknown."""
+    """The memory that a process occupies; 0 if it has ended."""
+    import psutil  # most templates have answered before this is needed
+
     try:
-        said = subprocess.run(["/bin/ps", "-o", "rss=", "-p", str(pid)], capture_output=True, check=False)
-        return int(said.stdout) * 1024
-    except (OSError, ValueError):
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
         return 0
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from jinja2 import TemplateSyntaxError
 
 from localsmc.system.child_process import Replies
+from localsmc.system.printable import one_line
 from localsmc.text.templates import environment
 
 CPU_SECONDS = 1.0
@@ -22,7 +23,7 @@ MEMORY = 512 << 20
 """Bytes of memory for the process; Python and Jinja need about 100 MB of addresses."""
 
 MOST_CHARACTERS = 16_000_000
-"""Characters that a template may write: more than any context takes."""
+"""Characters that a template may write: many times what is tokenised."""
 
 LONGEST_ERROR = 300
 """Characters of a template's own error message that are passed on."""
@@ -64,12 +65,11 @@ def _done(source: str, variables: dict[str, Any] | None = None) -> dict[str, Any
 
 def _short(message: str) -> str:
     """A message of a template in one line of printable characters."""
-    message = "".join(char if char.isprintable() else " " for char in message[: 2 * LONGEST_ERROR])
-    message = " ".join(message.split())
+    message = one_line(message[: 2 * LONGEST_ERROR])
     return message if len(message) <= LONGEST_ERROR else f"{message[:LONGEST_ERROR]}…"
 
 
-if sys.platform == "win32":  # the parent's limit on time holds there
+if sys.platform == "win32":  # the parent's limits hold there
 
     def _limit_memory() -> None:
         return

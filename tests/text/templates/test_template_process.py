@@ -1,5 +1,6 @@
 """Templates of others end at limits, whatever they do, and leave the process usable."""
 
+import os
 import signal
 import sys
 import time
@@ -7,9 +8,9 @@ import time
 import pytest
 
 import localsmc_models
-from localsmc.errors import PromptError
+from localsmc.errors import ConfigError, PromptError
 from localsmc.gguf.reader import read_header
-from localsmc.text.chat_template import ChatTemplate, TemplateAtLimit
+from localsmc.text.chat_template import ChatTemplate, MessageForm, TemplateAtLimit, check_jinja, form_of
 from localsmc.text.templates import process
 from localsmc.text.templates.known import is_known
 from localsmc.text.templates.process import PROCESS, TemplateFailed, resident_bytes
@@ -17,6 +18,8 @@ from localsmc.text.templates.process import PROCESS, TemplateFailed, resident_by
 TALK = [{"role": "user", "content": "x"}]
 GROWN = "{%% set n = namespace(l=[1], m=[1]) %%}{%% for i in range(60) %%}%s{%% endfor %%}"
 NESTED = GROWN % "{% set n.l = [n.l, n.l] %}{% set n.m = [n.m, n.m] %}"
+
+NO_SYSTEM = "{% for m in messages %}{{ m.content if m.role != 'system' }}{% endfor %}"
 
 TOO_LARGE = {
     "percent": '{{ "%9999999999d" % 1 }}',
@@ -42,6 +45,14 @@ TOO_LONG = {
     "a power": "{{ (7 ** 5000000) | string | length }}{{ (7 ** 99999999) % 7 }}",
     "compiling": "{{ 1 }}" * 200_000,
 }
+SLOW_TO_READ = {
+    "openings in a comment": "{{ messages[0].content }}{# " + "{{" * 100_000 + " #}",
+    "openings at the end": "{{ messages[0].content }}" + "{%" * 100_000,
+    "comments at the end": "{{ messages[0].content }}" + "{#" * 100_000,
+    "quotes in a string": "{{ '" + r"\'" * 100_000 + " }}",
+    "quotes in another string": '{{ "' + r"\"" * 100_000 + " }}",
+    "words": "{{ messages[0].content }}{# {{" + "thinking_" * 100_000 + "}} #}",
+}
 TOO_DEEP = {
     "recursion": "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
     "a loop": "{% for x in [1] recursive %}{{ loop([1]) }}{% endfor %}",
@@ -63,6 +74,13 @@ def test_time_is_bounded(source):
         ChatTemplate(source).render(TALK)
     assert time.monotonic() - began < 15
     assert ChatTemplate("{{ messages[0].content }}").render(TALK) == "x"
+
+
+@pytest.mark.parametrize("source", SLOW_TO_READ.values(), ids=SLOW_TO_READ)
+def test_the_switches_of_a_template_are_read_in_linear_time(source):
+    began = time.process_time()
+    assert not ChatTemplate(source).has_thinking_switch
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize("source", TOO_DEEP.values(), ids=TOO_DEEP)
@@ -88,15 +106,11 @@ def test_a_template_that_waits_is_ended(monkeypatch):
 def test_memory_is_watched_where_the_system_sets_no_limit(monkeypatch):
     monkeypatch.setattr(process, "MEMORY", 1)
     monkeypatch.setattr(process, "_GLANCE", 0.01)
-    monkeypatch.setattr(process.sys, "platform", "darwin")
     with pytest.raises(TemplateFailed, match="memory$"):
         PROCESS.render(TOO_LONG["loops"], {})
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no ps")
 def test_the_memory_of_a_process():
-    import os
-
     assert resident_bytes(os.getpid()) > 10_000_000
     assert resident_bytes(2**22 + 1) == 0
 
@@ -133,8 +147,30 @@ def test_a_process_that_cannot_be_started_is_one_sentence(monkeypatch):
 
     monkeypatch.setattr(process, "ChildProcess", refuse)
     PROCESS.prepare()
-    with pytest.raises(PromptError, match="failed: its process cannot be started: Resource temporarily"):
-        ChatTemplate("{{ 1 }}").render(TALK)
+    why = "its process cannot be started: Resource temporarily unavailable$"
+    for is_given in (False, True):
+        template = ChatTemplate(NO_SYSTEM, is_given=is_given)
+        with pytest.raises(PromptError, match=f"^no chat template can be rendered: {why}") as caught:
+            template.render(TALK)
+        assert "limits on processes" in caught.value.hint
+    with pytest.raises(PromptError, match=f"^`x` cannot be checked: {why}") as caught:
+        check_jinja("{{ 1 }}", "`x`")
+    assert "limits on processes" in caught.value.hint
+    # Once there is a process, nothing is left of the failure.
+    monkeypatch.undo()
+    assert form_of(template) == MessageForm(takes_system=False)
+
+
+def test_only_what_jinja_cannot_parse_is_no_template():
+    with pytest.raises(ConfigError, match="^`x` is not a Jinja template: line 2: ") as caught:
+        check_jinja("a\n{% for %}", "`x`")
+    assert caught.value.hint == "correct the template"
+    with pytest.raises(ConfigError, match="^`x` cannot be compiled: it nests too deeply$"):
+        check_jinja(TOO_DEEP["brackets"], "`x`")
+    with pytest.raises(
+        ConfigError, match="^`x` cannot be compiled: it needs (too much time|more than 10 s)$"
+    ):
+        check_jinja(TOO_LONG["compiling"], "`x`")
 
 
 @pytest.mark.parametrize(
