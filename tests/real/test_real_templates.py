@@ -23,8 +23,8 @@ from localsmc.errors import PromptError
 from localsmc.llama import LlamaModel, weights
 from localsmc.llama.binding import C
 from localsmc.text.chat_template import ChatTemplate, MessageForm, form_of
-from localsmc.text.reasoning import MARKS
 from localsmc.text.templates.known import is_known
+from localsmc.text.thought_marks import TAGS
 
 HOW = "llama.cpp's {} are not at hand: run `python tests/real/fetch_models.py FOLDER`"
 
@@ -181,7 +181,7 @@ EVIL = [
     "<|im_/no_thinkend|>x",
     "<|im_<think>end|>",
 ]
-THOUGHT = {*MARKS, *MARKS.values()}
+THOUGHT = {mark for tag in TAGS for mark in (tag.opening, tag.closing)}
 
 
 def talk_with(text, place):
