@@ -171,10 +171,10 @@ class ChatSession:
         if is_terminal(sys.stdout):
             from localsmc_cli.chat.panel import show
 
-            show(result.text, solving.closing, hides_thought=self.hides_thought)
+            show(solving.parts(result.text), hides_thought=self.hides_thought)
         else:
             is_bare = self.hides_thought
-            output.text(reasoning.reply(result.text, solving.closing) if is_bare else result.text)
+            output.text(reasoning.spoken(solving.parts(result.text)) if is_bare else result.text)
         output.note(figures_line(result, fills_context=solving.fills_context))
         print_timings(output, result)
         if outcome == "decided":

@@ -12,8 +12,9 @@ from localsmc.lm.interface import TokenIds
 from localsmc.results import AnswerKind
 from localsmc.text import answers, reasoning
 from localsmc.text.answers import Answer
+from localsmc.text.named_bytes import has_names, without_names
 from localsmc.text.reasoning import TextPart
-from localsmc.text.thought_marks import SPOKEN, THOUGHT, has_names, without_names
+from localsmc.text.thought_marks import SPOKEN, THOUGHT
 
 if TYPE_CHECKING:
     from localsmc.engine.load import Model
@@ -70,14 +71,31 @@ class CompletionReader:
         if self._settings.json_schema is not None:  # in JSON, tags have no meaning
             text = _whole_characters(without_names(shown).decode(errors="replace"))
             return text, text, is_whole
+        parts = self._split(shown)
+        text = (
+            _whole_characters(shown.decode(errors="replace"))
+            if self._is_text(shown)
+            else self._shown_text(shown, parts)
+        )
+        return text, reasoning.spoken(parts), is_whole
+
+    def parts(self, tokens: TokenIds) -> list[TextPart]:
+        """The text in parts of thought and reply, for a display that tells them apart."""
+        shown, _ = self._shown(tokens)
+        if self._settings.json_schema is not None:
+            return [TextPart(self._texts(tokens)[0], is_thought=False)]
+        parts = self._split(shown)
+        return parts if self._is_text(shown) else reasoning.set_apart(parts)
+
+    def _split(self, shown: bytes) -> list[TextPart]:
         parts = reasoning.split(shown, self._form.marks, self._form.begin)
         if parts:
             parts[-1] = parts[-1]._replace(text=_whole_characters(parts[-1].text))
-        is_text = not has_names(shown) and (self._form.begin.kind in SPOKEN or self._form.closing)
-        text = (
-            _whole_characters(shown.decode(errors="replace")) if is_text else self._shown_text(shown, parts)
-        )
-        return text, reasoning.spoken(parts), is_whole
+        return parts
+
+    def _is_text(self, shown: bytes) -> bool:
+        """Whether all marks of a completion are text."""
+        return not has_names(shown) and bool(self._form.begin.kind in SPOKEN or self._form.closing)
 
     def _shown_text(self, shown: bytes, parts: list[TextPart]) -> str:
         """The text of a completion with marks that are tokens."""
@@ -92,7 +110,7 @@ class CompletionReader:
         n_kept = int(np.searchsorted(ends, len(shown), "right")) - 1
         # A stop string can begin within a token: the bytes before it are tokenised again.
         rest = shown[ends[n_kept] :].decode(errors="replace")
-        completing = form.marks.completing(form.marks.end(shown, form.begin))
+        completing = form.marks.completing(shown, form.begin)
         parts = [body[:n_kept], conclusion.request_tokens(self._model, completing)]
         if rest:
             parts.insert(1, self._llama.tokenize_on(rest))

@@ -32,9 +32,11 @@ HEADROOM = 1024
 
 def exchange(solving: Generation, result: Result) -> Exchange:
     """The message and its reply, for a transcript."""
+    reply = reasoning.spoken(solving.parts(result.text))
     return Exchange(
         user=solving.problem,
         text=result.text,
+        reply=reply if reply != reasoning.reply(result.text, solving.closing) else None,
         instruction=solving.instruction,
         closing=solving.closing,
         about=about(result),
@@ -151,10 +153,10 @@ class Conversation:
     def _remembered(self, exchange: Exchange) -> str:
         """A reply for the template: with its thought if that is in tags that the template handles."""
         template = self.model.llama.chat_template
-        has_tags = not marks_of(self.model.llama).names
-        if has_tags and template is not None and reasoning.is_known_to(template.source):
+        marks_are_text = not marks_of(self.model.llama).names
+        if marks_are_text and template is not None and reasoning.is_known_to(template.source):
             return exchange.text
-        return reasoning.reply(exchange.text, exchange.closing)
+        return exchange.said
 
     # --- contexts ---
 

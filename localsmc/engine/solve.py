@@ -32,6 +32,7 @@ from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
 from localsmc.selection import BY_VOTE, answer_shares, choose, confidence
 from localsmc.text import answers
+from localsmc.text.reasoning import TextPart
 from localsmc.version import __version__
 
 
@@ -274,6 +275,14 @@ class Generation:
     def completions(self) -> list[Completion]:
         """Every distinct completion so far, the heaviest first."""
         return [self._completion(ending) for ending in self.endings()]
+
+    def parts(self, completion: str) -> list[TextPart]:
+        """The parts of thought and reply in the text of a completion; read from its tokens, since text can
+        look like the marks of a thought. Empty if no completion has that text.
+        """  # noqa: D205
+        tokens = (one.tokens for one in self.endings())
+        found = next((one for one in tokens if self.reader.read(one)[0] == completion), None)
+        return [] if found is None else self.reader.parts(found)
 
     def endings(self) -> list[WeightedText]:
         """The same as tokens; worked out once per step."""

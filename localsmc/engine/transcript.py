@@ -20,6 +20,7 @@ from typing import Any
 from localsmc.errors import ConfigError, RunError
 from localsmc.results import Result
 from localsmc.system.atomic_write import write_whole
+from localsmc.text import reasoning
 from localsmc.text.chat_template import instructed
 
 HEAD = {"localsmc": "chat", "version": 1}
@@ -35,7 +36,14 @@ class Exchange:
     """The instruction that was added below the message."""
     closing: str = ""
     """The tag that ends the reasoning, if the prompt opened it."""
+    reply: str | None = None
+    """The text without its reasoning, if the marks of the reasoning do not tell it: some may be mere text."""
     about: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def said(self) -> str:
+        """The text without its reasoning."""
+        return reasoning.reply(self.text, self.closing) if self.reply is None else self.reply
 
     @property
     def sent(self) -> str:
@@ -98,7 +106,12 @@ def _lines(transcript: Transcript) -> Iterator[dict[str, Any]]:
         yield {"role": "system", "content": transcript.system}
     for exchange in transcript.exchanges:
         user = {"role": "user", "content": exchange.user, "instruction": exchange.instruction}
-        reply = {"role": "assistant", "content": exchange.text, "closing": exchange.closing or None}
+        reply = {
+            "role": "assistant",
+            "content": exchange.text,
+            "closing": exchange.closing or None,
+            "reply": exchange.reply,
+        }
         yield {key: value for key, value in user.items() if value is not None}
         yield {key: value for key, value in reply.items() if value is not None} | exchange.about
 
@@ -122,8 +135,11 @@ def read(path: Path) -> Transcript:
             user = content, line.get("instruction")
         elif user is not None:
             closing = str(line.pop("closing", None) or "")
+            reply = line.pop("reply") if isinstance(line.get("reply"), str) else None
             exchanges.append(
-                Exchange(user=user[0], instruction=user[1], text=content, closing=closing, about=line)
+                Exchange(
+                    user=user[0], instruction=user[1], text=content, closing=closing, reply=reply, about=line
+                )
             )
             user = None
     return Transcript(exchanges=tuple(exchanges), system=system, model=model)

@@ -10,6 +10,7 @@ import functools
 import re
 import time
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,9 +37,12 @@ _SWITCHES: Mapping[str, tuple[Any, Any]] = {
 
 _NO_PROCESS = "check the limits on processes and memory"
 
+_WORDS = ("ABACUS", "BAROMETER", "THERMOMETER")
+"""Contents of messages that show what a template does with them."""
+
 _PROBE: tuple[Message, Message] = (
-    {"role": "system", "content": "ABACUS"},
-    {"role": "user", "content": "BAROMETER"},
+    {"role": "system", "content": _WORDS[0]},
+    {"role": "user", "content": _WORDS[1]},
 )
 
 
@@ -62,6 +66,9 @@ class Template(ABC):
 
     source: str
     """The text of a Jinja template; empty if it is a program."""
+
+    other = "give another with `--chat-template NAME|FILE`, or use `--raw` to send the text unchanged"
+    """What to type if the template is of no use."""
 
     @property
     @abstractmethod
@@ -92,12 +99,19 @@ class Template(ABC):
         """The rendered prompt in parts: (text, whether to parse control tokens in it).
 
         Usually a single part. The name of a control token in a message becomes part of a text in which none
-        is parsed, so that a message cannot end its own turn, whatever the template does with it.
+        is parsed, so that a message cannot end its own turn, whatever the template does with it. Raises
+        PromptError for a template that fails, or shows nothing of the messages.
         """
+        if _leaves_out_user(self):
+            raise PromptError("the chat template leaves out what the user says", hint=self.other)
         contents = [message["content"] for message in messages]
         names = tuple(control_texts)
         if not can_make_name(names, contents):
-            return [(self.render(messages, thinking=thinking), True)]
+            text = self.render(messages, thinking=thinking)
+            roles = tuple(message["role"] for message in messages)
+            # A template can also make a name of other characters: in lower case, or by joining messages.
+            if finder(names).count(text) <= _count_in_frame(self, names, roles, thinking):
+                return [(text, True)]
         disguise = Disguise(contents, names, [self.source])
         rendered = self._rendered_in_disguise(messages, disguise, thinking)
         whole = Disguise(contents, names, [self.source], hides_all=True)
@@ -142,6 +156,18 @@ class Template(ABC):
         return texts
 
 
+@functools.lru_cache(maxsize=32)
+def _count_in_frame(
+    template: Template, names: tuple[str, ...], roles: tuple[str, ...], thinking: bool | None
+) -> Counter[str]:
+    """How often a template writes each control token around messages of these roles."""
+    messages = [{"role": role, "content": _WORDS[i % len(_WORDS)]} for i, role in enumerate(roles)]
+    try:
+        return finder(names).count(template.render(messages, thinking=thinking))
+    except PromptError:  # it wants to see something in the messages
+        return Counter()
+
+
 _THOUGHT = frozenset(mark for tag in TAGS for mark in (tag.opening, tag.closing))
 _NONE: frozenset[str] = frozenset()
 
@@ -174,9 +200,19 @@ def form_of(template: Template) -> MessageForm:
             if time.monotonic() - began > _PATIENCE:
                 raise
             continue
-        if all(message["content"] in text for message in _PROBE):
+        if all(message["content"].casefold() in text.casefold() for message in _PROBE):
             return form
     return MessageForm()
+
+
+@functools.lru_cache(maxsize=8)
+def _leaves_out_user(template: Template) -> bool:
+    """Whether the template writes the same whatever the user says."""
+    try:
+        texts = {template.render([{"role": "user", "content": word}]) for word in _WORDS[1:]}
+    except PromptError:  # the messages of the prompt may do
+        return False
+    return len(texts) == 1
 
 
 def in_form(messages: Sequence[Message], form: MessageForm) -> list[dict[str, Any]]:
@@ -238,7 +274,7 @@ class ChatTemplate(Template):
             )
         return kind(
             f"the model's chat template failed: {error}",
-            hint="give another with `--chat-template NAME|FILE`, or use `--raw` to send the text unchanged",
+            hint=self.other,
         )
 
 

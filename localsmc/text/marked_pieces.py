@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from localsmc.lm.interface import Pieces
-from localsmc.text.thought_marks import named, only_text
+from localsmc.text.named_bytes import named, only_text
 
 
 class MarkedPieces:

@@ -10,26 +10,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from localsmc.text.named_bytes import without_names
 from localsmc.text.thought_marks import (
-    BEGUN,
-    HEADER,
+    AT_START,
     REPLY,
     TAGS,
     TEXT_MARKS,
     THOUGHT,
     WORDS,
     WRAPPINGS,
-    Segment,
     ThoughtMarks,
     ThoughtState,
-    without_names,
 )
 
 CLOSINGS = {tag.closing: at for at, tag in enumerate(TAGS)}
 """The closing tags, and their places in the table."""
 
 _SHOWN = [tag for tag in TAGS[:WORDS] if tag.opening.isascii()]
-_WORDS = TAGS[WORDS].opening.encode()
 
 
 class TextPart(NamedTuple):
@@ -50,9 +47,6 @@ def split(
     An unclosed thought extends to the end. A closing tag without an opening one ends thought that began
     before it, unless it is quoted as code. The headers of messages are in no part.
     """
-    start = data.find(_WORDS) + len(_WORDS) if _begins_with_words(data, begin) else 0
-    if start:
-        begin, data = ThoughtState(THOUGHT, WORDS), data[start:]
     found: list[TextPart] = []
     for segment in marks.segments(data, begin):
         if segment.start == segment.end:
@@ -60,22 +54,10 @@ def split(
         text, kind = without_names(data[segment.start : segment.end]), segment.state.kind
         if not found and segment.start and kind == REPLY:
             text = text.lstrip()  # behind an empty thought
-        if text and (kind in (REPLY, THOUGHT) or not _is_header(segment, text, data, marks)):
+        if text and not marks.is_header(data, segment):
             is_thought = kind == THOUGHT or marks.ends_earlier(data, segment)
             found.append(TextPart(text.decode(errors=errors), is_thought))
     return found
-
-
-def _begins_with_words(data: bytes, begin: ThoughtState) -> bool:
-    return not begin.kind and _WORDS in data[: 2 * len(_WORDS)] and data.lstrip().startswith(_WORDS)
-
-
-def _is_header(segment: Segment, text: bytes, data: bytes, marks: ThoughtMarks) -> bool:
-    """Whether text before the first message is its header: else the model goes on without one."""
-    if segment.state.kind != BEGUN:
-        return segment.state.kind == HEADER
-    is_blank = not text.strip()
-    return is_blank or text.startswith(b" to=") or marks.is_body(data[segment.end : segment.mark_end])
 
 
 def spoken(parts: Sequence[TextPart]) -> str:
@@ -104,28 +86,32 @@ def shown_text(parts: Sequence[TextPart], *, is_open: bool, closing: str = "") -
     tag = next(free, pairs[0])
     # A thought that the prompt opened and the completion closed at once has no part.
     written = [f"{closing}\n\n"] if closing and parts and not parts[0].is_thought else []
-    for at, part in enumerate(parts):
+    for at, part in enumerate(set_apart(parts)):
         if not part.is_thought:
-            follows = at > 0 and parts[at - 1].is_thought
-            written.append("\n\n" + part.text.lstrip("\n") if follows else part.text)
+            written.append(part.text)
             continue
         is_last = is_open and at == len(parts) - 1
         opening = "" if closing and at == 0 else f"{tag.opening}\n"
-        written.append(opening + part.text.strip("\n") + ("" if is_last else f"\n{tag.closing}"))
+        written.append(opening + part.text + ("" if is_last else f"\n{tag.closing}"))
     return "".join(written)
+
+
+def set_apart(parts: Sequence[TextPart]) -> list[TextPart]:
+    """The parts as they are shown where marks are tokens: a blank line is between a thought and its reply."""
+    found: list[TextPart] = []
+    for part in parts:
+        text = part.text.strip("\n") if part.is_thought else part.text
+        if not part.is_thought and found and found[-1].is_thought:
+            text = "\n\n" + text.lstrip("\n")
+        found.append(TextPart(text, part.is_thought))
+    return found
 
 
 # --- texts that are shown ---
 
 
 def _state(end_tag: str) -> ThoughtState:
-    return ThoughtState(THOUGHT, CLOSINGS[end_tag]) if end_tag in CLOSINGS else ThoughtState()
-
-
-def open_block(prompt: str) -> str:
-    """The closing tag of the thought that a prompt leaves open; empty if there is none."""
-    state = TEXT_MARKS.begin(prompt.encode(errors="surrogatepass"))
-    return TAGS[state.tag].closing if state.kind == THOUGHT else ""
+    return ThoughtState(THOUGHT, CLOSINGS[end_tag]) if end_tag in CLOSINGS else AT_START
 
 
 def parts(text: str, end_tag: str = "") -> list[TextPart]:
@@ -135,15 +121,6 @@ def parts(text: str, end_tag: str = "") -> list[TextPart]:
     """
     data = text.encode(errors="surrogatepass")
     return split(data, TEXT_MARKS, _state(end_tag), errors="surrogatepass")
-
-
-def unclosed(text: str, end_tag: str = "") -> str:
-    """The closing tag of the thought that a completion leaves open; empty if it leaves none open.
-
-    `end_tag` is as for `parts`.
-    """
-    state = TEXT_MARKS.end(text.encode(errors="surrogatepass"), _state(end_tag))
-    return TAGS[state.tag].closing if state.kind == THOUGHT else ""
 
 
 def reply(text: str, end_tag: str = "") -> str:

@@ -12,17 +12,16 @@ from dataclasses import dataclass, field
 
 from localsmc.lm.interface import Pieces
 from localsmc.text.answers import BoxScan
+from localsmc.text.named_bytes import named, names_in
 from localsmc.text.thought_marks import (
     BEGUN,
+    BLANK,
     HEADER,
     SPOKEN,
     TEXT_MARKS,
     THOUGHT,
     ThoughtMarks,
     ThoughtState,
-    has_names,
-    named,
-    names_in,
 )
 
 
@@ -41,8 +40,9 @@ class StopState:
 class StopRule:
     r"""Stops a history at the first stop string, or at the first complete ``\boxed{...}``.
 
-    Neither counts within a thought. The name of a token in a stop string means that token, or the same text;
-    a stop string that is the name of a token alone stops within a thought as well.
+    Neither counts within a thought, and a stop string counts in no part of a mark. The name of a token in a
+    stop string means that token, or the same text. A stop string that is a whole mark, or the name of a token
+    alone, stops within a thought as well.
     """
 
     pieces: Pieces
@@ -86,7 +86,7 @@ class StopRule:
         """The state after one more token; states are immutable, so forks can share them."""
         piece = self.pieces[token]
         thought = state.thought
-        if not thought.pending and not self.marks.begins(piece):
+        if not thought.pending and thought.kind != BLANK and not self.marks.begins(piece):
             if thought.kind == THOUGHT:
                 return state
             hit, tail, box = state.hit, state.tail, state.box
@@ -103,23 +103,40 @@ class StopRule:
     def _advance_at_mark(self, state: StopState, piece: bytes) -> StopState:
         """The state after a piece in which a mark of a thought begins, goes on or ends."""
         thought, hit, tail, box = state.thought, state.hit, state.tail, state.box
-        data, at, last = thought.pending + piece, len(thought.pending), 0
+        data, at = thought.pending + piece, len(thought.pending) - _n_held(thought)
         for part in self.marks.segments(data, thought):
-            thought, end, last = part.state, part.mark_end, part.start
-            if end == len(data) == part.end:
-                break
-            if thought.kind in SPOKEN:
+            start, end, mark_end, before, thought = part
+            if is_last := end == mark_end:
+                thought = self.marks.waiting(before, data[start:])
+                end -= _n_held(thought)
+            if before.kind in SPOKEN:
                 hit, tail, box = self._said(hit, tail, box, data[at:end])
-            elif self._needles is not None:
-                hit = hit or self._needles.search(data[part.end : end]) is not None
-            if part.after.kind not in SPOKEN:
-                tail, box = b"", (box if box.complete else BoxScan())
-            at = end
-        if thought.kind in SPOKEN:
-            hit, tail, box = self._said(hit, tail, box, data[at:])
-        elif self._needles is not None and has_names(data[at:]):
-            hit = hit or self._needles.search(data[at:]) is not None
-        return StopState(hit, tail, box, self.marks.waiting(thought, data[last:]))
+            else:
+                hit = hit or self._named(data, at, end) is not None
+            if not is_last:
+                hit, tail, box = self._marked(hit, tail, box, data[end:mark_end], max(0, at - end))
+                if thought.kind not in SPOKEN:
+                    tail, box = b"", (box if box.complete else BoxScan())
+            at = mark_end
+        return StopState(hit, tail, box, thought)
+
+    def _marked(
+        self, hit: bool, tail: bytes, box: BoxScan, mark: bytes, n_said: int
+    ) -> tuple[bool, bytes, BoxScan]:
+        """The conditions after a mark: it counts as a whole, and so does a name in it that is new."""
+        if self._needles is None:
+            return hit, tail, box
+        hit = hit or self._needles.fullmatch(mark) is not None
+        names = mark[n_said : _names_end(mark, 0, len(mark))]
+        return self._said(hit, tail, box, names) if names else (hit, b"", box)
+
+    def _named(self, data: bytes, start: int, end: int) -> re.Match[bytes] | None:
+        """The first name of a token within a thought that is a stop string."""
+        needles = self._needles
+        if needles is None:
+            return None
+        names = (needles.fullmatch(data, *name.span()) for name in names_in(data, start, end))
+        return next((name for name in names if name is not None), None)
 
     def _said(self, hit: bool, tail: bytes, box: BoxScan, text: bytes) -> tuple[bool, bytes, BoxScan]:
         """The conditions after more text of the reply."""
@@ -137,19 +154,32 @@ class StopRule:
         needles = self._needles
         if needles is None or needles.search(text) is None:
             return text
-        start = None
-        for part in self.marks.segments(text, self.begin):
-            if part.state.kind in SPOKEN:
-                start = part.start if start is None else start
-                found = needles.search(text, start, part.mark_end)
+        said: int | None = None  # where the text begins that can hold a stop string
+        for start, end, mark_end, before, _ in self.marks.segments(text, self.begin):
+            if before.kind in SPOKEN:
+                said = start if said is None else said
+                names_end = _names_end(text, end, mark_end)
+                found = needles.search(text, said, names_end)
+                said = None if end == names_end else said
             else:
-                start = None
-                names = (needles.search(name[0]) and name for name in names_in(text, part.start, part.end))
-                found = next((name for name in names if name), None)
-                found = found or needles.search(text, part.end, part.mark_end)
+                said, found = None, self._named(text, start, end)
+            found = found or needles.fullmatch(text, end, mark_end)
             if found is not None:
                 return text[: found.start()]
         return text
+
+
+def _n_held(thought: ThoughtState) -> int:
+    """The bytes at the end of a reply that are not said yet, since a mark may begin there."""
+    if not thought.pending or thought.kind not in SPOKEN:
+        return 0
+    held = thought.pending.lstrip(b"`")
+    return len(held) - _names_end(held, 0, len(held))
+
+
+def _names_end(data: bytes, start: int, end: int) -> int:
+    """Where the names of tokens in a mark end; its start if it is text."""
+    return max((name.end() for name in names_in(data, start, end)), default=start)
 
 
 def _needle(text: str, names: Collection[str]) -> bytes:
@@ -165,7 +195,7 @@ def _needle(text: str, names: Collection[str]) -> bytes:
 
 def _length(text: str, names: Collection[str]) -> int:
     """The most bytes that a stop string has where it is read."""
-    return len(text.encode()) + sum(len(named(name)) for name in names if name in text)
+    return len(text.encode()) + sum(text.count(name) * len(named(name)) for name in names)
 
 
 def _names(text: str, names: Collection[str]) -> str:

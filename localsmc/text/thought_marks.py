@@ -12,18 +12,17 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Collection, Iterator
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
-_BEFORE, _AFTER = b"\xfe", b"\xff"
-_NOT_TEXT = re.compile(rb"[\xf8-\xff]")
-_NAMED = re.compile(rb"\xfe[\xf8-\xfd]*\xff")
+from localsmc.text.named_bytes import BEFORE, named, without_names
+
 LONGEST_HEADER = 64
 """Bytes of a header that are read; a longer one is none of those in the table."""
 
 
 class Tag(NamedTuple):
-    """The marks of a thought: before it, after it, and what can open the reply behind it."""
+    """The marks of a thought: before it, and after it."""
 
     opening: str
     closing: str
@@ -51,6 +50,8 @@ TAGS = (
 
 WORDS = len(TAGS) - 1
 """The tag whose opening is ordinary words."""
+_WORDS = TAGS[WORDS].opening.encode()
+_OPENED_BY_WORDS = re.compile(rb"\s*(" + re.escape(_WORDS) + rb")")
 
 REPLY_OPENINGS = ("<|START_RESPONSE|>", "<|START_TEXT|>")
 _REPLY_CLOSINGS = ("<|END_RESPONSE|>", "<|END_TEXT|>")
@@ -125,38 +126,12 @@ def _name(opening: str) -> str:
     return opening.removesuffix("thought") if opening.startswith("<|channel>") else opening
 
 
-@lru_cache(maxsize=256)
-def named(name: str) -> bytes:
-    """A named token, as it is read: four digits of base 6 for each byte, as bytes that UTF-8 never has."""
-    digits = (byte // power % 6 for byte in name.encode() for power in (216, 36, 6, 1))
-    return _BEFORE + bytes(0xF8 + digit for digit in digits) + _AFTER
-
-
-def only_text(piece: bytes) -> bytes:
-    """A piece of text without the bytes of names: in UTF-8 each of them is an error, shown as U+FFFD."""
-    return _NOT_TEXT.sub("\ufffd".encode(), piece) if _NOT_TEXT.search(piece) else piece
-
-
-def has_names(data: bytes) -> bool:
-    """Whether there are named tokens in what is read."""
-    return _BEFORE in data
-
-
-def names_in(data: bytes, start: int = 0, end: int | None = None) -> Iterator[re.Match[bytes]]:
-    """The named tokens in what is read."""
-    return _NAMED.finditer(data, start, len(data) if end is None else end)
-
-
-def without_names(data: bytes) -> bytes:
-    """What is read, without the names of tokens."""
-    return _NAMED.sub(b"", data) if _BEFORE in data else data
-
-
-REPLY, THOUGHT, HEADER, BEGUN = range(4)
+REPLY, THOUGHT, HEADER, BEGUN, BLANK = range(5)
 """What a text is part of. BEGUN is a header that the prompt begins: a completion that goes on with other text
-than a header is a reply."""
+than a header is a reply. BLANK is a completion of nothing but blanks so far: ordinary words can open a
+thought there."""
 
-SPOKEN = (REPLY, BEGUN)
+SPOKEN = (REPLY, BEGUN, BLANK)
 
 
 class ThoughtState(NamedTuple):
@@ -172,6 +147,8 @@ class ThoughtState(NamedTuple):
 
 
 _IN_REPLY = ThoughtState()
+AT_START = ThoughtState(BLANK)
+"""The state at the end of a prompt that opens nothing."""
 
 
 class Segment(NamedTuple):
@@ -224,7 +201,7 @@ class ThoughtMarks:
         # A closing tag that is quoted as code does not end thought that began before it.
         marks += [b"`" + mark for mark in self._closings]
         first = sorted({re.escape(mark[:1]) for mark in marks})
-        self.begins = re.compile(b"[" + b"".join(first) + _BEFORE + b"]").search
+        self.begins = re.compile(b"[" + b"".join(first) + BEFORE + b"]").search
         """Finds where a mark may begin: without a match, a text has none and begins none."""
         self._prefixes = frozenset(mark[:n] for mark in marks for n in range(1, len(mark)))
         self._longest = max(map(len, marks))
@@ -243,7 +220,7 @@ class ThoughtMarks:
                 return state._replace(kind=BEGUN) if state.kind == HEADER else state
         end = prompt.rstrip()
         opened = [at for at, mark in enumerate(self._openings) if end.endswith(mark)]
-        return ThoughtState(THOUGHT, opened[0]) if opened else ThoughtState()
+        return ThoughtState(THOUGHT, opened[0]) if opened else AT_START
 
     # --- what a mark does ---
 
@@ -284,22 +261,37 @@ class ThoughtMarks:
     def segments(self, data: bytes, state: ThoughtState) -> Iterator[Segment]:
         """The parts of a text, in order; `state` is that before it. The last part has no mark behind it."""
         start, known = 0, self._rules
+        if state.kind == BLANK and (opened := _OPENED_BY_WORDS.match(data)):
+            at, start = opened.span(1)
+            yield Segment(0, at, start, state, state := ThoughtState(THOUGHT, WORDS))
+        elif state.kind == BLANK and not _WORDS.startswith(data.lstrip()):
+            state = _IN_REPLY
         rules = self.rules(state)
         while (found := rules.search(data, start)) is not None:
             at, end = found.span()
             after = rules.after[found[0]]
             if after is None:
-                after = self._body(state.header + data[start : min(at, start + LONGEST_HEADER)], state)
+                after = self._body(_longer(state.header, data, start, at), state)
             yield _segment((start, at, end, state, after))
             start = end
             if after is not state:
                 state, rules = after, known.get(after[:2]) or self.rules(after)
         yield Segment(start, len(data), len(data), state, state)
 
-    def end(self, data: bytes, state: ThoughtState | None = None) -> ThoughtState:
+    def end(self, data: bytes, state: ThoughtState = _IN_REPLY) -> ThoughtState:
         """The state at the end of a text."""
-        last = deque(self.segments(data, ThoughtState() if state is None else state), maxlen=1)[0]
-        return self.waiting(last.state, data[last.start :])._replace(pending=b"")
+        last = self._last(data, state)
+        return self._after(last.state, data[last.start :])
+
+    def _last(self, data: bytes, state: ThoughtState) -> Segment:
+        return deque(self.segments(data, state), maxlen=1)[0]
+
+    @staticmethod
+    def _after(state: ThoughtState, data: bytes, pending: bytes = b"") -> ThoughtState:
+        """The state after text without marks, and before text in which one may begin."""
+        kind, tag, header, _ = state
+        header = _longer(header, data, 0, len(data)) if kind in (HEADER, BEGUN) else header
+        return ThoughtState(kind, tag, header, pending)
 
     def ends_earlier(self, data: bytes, segment: Segment) -> bool:
         """Whether the mark behind a part is a closing tag without an opening one: the part was thought."""
@@ -307,9 +299,13 @@ class ThoughtMarks:
             return False
         return data[segment.end : segment.mark_end] in self._closings
 
-    def is_body(self, mark: bytes) -> bool:
-        """Whether a mark ends a header, and a body follows."""
-        return self.messages is not None and mark in map(named, self.messages.body)
+    def is_header(self, data: bytes, segment: Segment) -> bool:
+        """Whether a part is a header; text behind one that the prompt begins can be a reply."""
+        if segment.state.kind != BEGUN or self.messages is None:
+            return segment.state.kind == HEADER
+        text = without_names(data[segment.start : segment.end])
+        mark = data[segment.end : segment.mark_end]
+        return not text.strip() or text.startswith(b" to=") or mark in map(named, self.messages.body)
 
     # --- token by token ---
 
@@ -318,20 +314,31 @@ class ThoughtMarks:
 
         The next piece may complete such a mark.
         """
+        if state.kind == BLANK:
+            text = data.lstrip()
+            if _WORDS.startswith(text):
+                return state._replace(pending=text)
+            state = _IN_REPLY
         first = max(0, len(data) - self._longest + 1)
         ends = (data[at:] for at in range(first, len(data)))
         pending = next((end for end in ends if end in self._prefixes), b"")
-        header = state.header
-        if state.kind in (HEADER, BEGUN) and len(header) < LONGEST_HEADER:
-            header += data[: len(data) - len(pending)][:LONGEST_HEADER]
-        return ThoughtState(state.kind, state.tag, header, pending)
+        return self._after(state, data[: len(data) - len(pending)], pending)
 
     # --- to end a thought ---
 
-    def completing(self, state: ThoughtState) -> str:
-        """The text after which the final reply goes on: it closes a thought, and opens the reply."""
+    def completing(self, data: bytes, state: ThoughtState) -> str:
+        """The text after which the final reply goes on: it closes a thought, and opens the reply.
+
+        `data` is the completion as it is read, and `state` that at the end of the prompt.
+        """
+        last = self._last(data, state)
+        if last.state.kind == BEGUN and not self.is_header(data, last):
+            return ""
+        return self._completing(self._after(last.state, data[last.start :]))
+
+    def _completing(self, state: ThoughtState) -> str:
         form = self.messages
-        if state.kind == REPLY:
+        if state.kind in (REPLY, BLANK):
             return ""
         if state.tag >= 0:
             closing = TAGS[state.tag].closing
@@ -355,7 +362,12 @@ class ThoughtMarks:
         tags = [ThoughtState(THOUGHT, at) for at in range(len(TAGS))]
         headers = [ThoughtState(HEADER, header=text) for text in (b"", b"assistant", b"<|channel|>x")]
         states = (ThoughtState(), *tags, ThoughtState(THOUGHT), *headers)
-        return tuple(dict.fromkeys(map(self.completing, states)))
+        return tuple(dict.fromkeys(map(self._completing, states)))
+
+
+def _longer(header: bytes, data: bytes, start: int, end: int) -> bytes:
+    """A header and more text of it, as far as it is read."""
+    return header + data[start : min(end, start + max(0, LONGEST_HEADER - len(header)))]
 
 
 def _any_of(texts: Collection[bytes]) -> bytes:

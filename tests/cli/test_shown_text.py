@@ -10,6 +10,7 @@ from program import PROGRAM
 from tiny_gguf import write_llama
 
 from localsmc.report import table
+from localsmc.text.reasoning import TextPart
 from localsmc_cli.chat.panel import styled
 from localsmc_cli.ui.columns import columns
 from localsmc_cli.ui.summary import short
@@ -26,12 +27,12 @@ def run(*arguments):
 def test_what_people_write_is_shown_as_it_is(text):
     assert short(text) == table.text(text) == text
     assert text in columns((), [[text, "x"]])
-    assert styled(text, "", hides_thought=False).plain == text
+    assert styled([TextPart(text, is_thought=False)], hides_thought=False).plain == text
 
 
 def test_control_characters_become_blanks():
     assert short("a\x1b[31m\nb") == table.text("a\x1b[31m\nb") == "a [31m b"
-    assert styled("a\x1b[31m\nb", "", hides_thought=False).plain == "a [31m\nb"
+    assert styled([TextPart("a\x1b[31m\nb", is_thought=False)], hides_thought=False).plain == "a [31m\nb"
 
 
 def test_a_path_is_named_as_it_was_typed(tmp_path):

@@ -18,6 +18,7 @@ from localsmc.lm.toy import ToyModel
 from localsmc.methods import BestOfN, Greedy, PowerMH, PowerSMC, Sample, SelfConsistency
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.text import reasoning
+from localsmc.text.thought_marks import AT_START, TEXT_MARKS, THOUGHT, ThoughtState
 
 PROBLEM = "Ada buys 4 pens at 17 coins each and 3 books at 15 coins each. How many coins is that?"
 
@@ -56,7 +57,8 @@ def test_the_answer_ends_with_its_brace_or_its_line(written, content):
     ],
 )
 def test_a_thought_that_a_text_leaves_open_is_closed_first(text, end_tag, closing):
-    assert reasoning.unclosed(text, end_tag) == closing
+    begin = ThoughtState(THOUGHT, reasoning.CLOSINGS[end_tag]) if end_tag else AT_START
+    assert TEXT_MARKS.completing(text.encode(), begin) == (f"\n{closing}" if closing else "")
 
 
 # --- on the toy model: token 0 ends, 1 closes the box, others are letters ----------------------------------

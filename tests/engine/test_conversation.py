@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import tiny_gguf
 
+import localsmc
 from localsmc.engine.conversation import Conversation
 from localsmc.engine.settings import Settings
 from localsmc.engine.transcript import Exchange
@@ -13,10 +15,11 @@ from localsmc.llama import LlamaContext
 from localsmc.lm.interface import common_prefix
 from localsmc.lm.prefix_cache import PrefixCache
 from localsmc.lm.toy import ToyModel
-from localsmc.methods import PowerSMC, Request
+from localsmc.methods import PowerSMC, Request, WeightedText
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.text.chat_template import ChatTemplate
 from localsmc.text.instructions import BOXED, NEUTRAL
+from localsmc.text.reasoning import spoken
 from localsmc.text.stop_rule import StopRule
 
 BRIEF = Settings(seed=1, n_threads=1, n_predict=24)
@@ -235,6 +238,34 @@ def test_templates_decide_what_becomes_of_thought(embedded, monkeypatch, templat
     with Conversation(embedded, said) as conversation, conversation.ask("r", settings=BRIEF) as solving:
         assert solving.prompt_text == shown
         assert solving.closing == ("</think>" if template == STRIPS else "")
+
+
+QUOTING = "Use the <think> tag to mark thought. The answer is 4."
+
+
+@pytest.mark.parametrize("thinks", [True, False])
+def test_text_that_looks_like_a_mark_is_remembered_as_text(tmp_path, monkeypatch, thinks):
+    """The mark of this model is a control token; its reply has the letters of that mark."""
+    path = tiny_gguf.write_llama(
+        tmp_path / "tiny.gguf", controls=("<|im_end|>", "<|x|>", "<think>", "</think>")
+    )
+    with localsmc.load(path) as model, Conversation(model) as conversation:
+        monkeypatch.setattr(model.llama, "chat_template", ChatTemplate(KEEPS))
+        quoting = model.llama.tokenize(QUOTING, special=False)
+        thought = model.llama.tokenize("<think>hm</think>" if thinks else "", special=True)
+        ending = WeightedText(
+            tokens=np.concatenate((thought, quoting)), count=1, weight=1.0, logp=0.0, finish_reason="stop"
+        )
+        method = model.method("greedy")
+        with conversation.ask("q", method=method, settings=BRIEF) as solving:
+            monkeypatch.setattr(solving, "endings", lambda: [ending])
+            result = solving.result()
+            assert "<think> tag" in result.text
+            assert spoken(solving.parts(result.text)) == QUOTING
+            conversation.keep(solving, result)
+        assert conversation.exchanges[0].said == QUOTING
+        with conversation.ask("r", method=method, settings=BRIEF) as solving:
+            assert solving.prompt_text == f"<user>q<assistant>{QUOTING}<user>r<assistant>"
 
 
 def read(solving, tokens):

@@ -96,6 +96,9 @@ def test_text_that_looks_like_control_tokens_is_text(opened):
     text, answer = reader(family, model).read(whole)
     assert f"{alike}\\boxed{{5}}" in text
     assert text.startswith(("<think>", "<thinking>"))
+    parts = reader(family, model).parts(whole)
+    assert [part.is_thought for part in parts] == [True, False]
+    assert parts[1].text == f"\n\n{alike}\\boxed{{5}}"
     assert answer.text == "5"
 
 

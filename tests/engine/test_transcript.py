@@ -16,10 +16,11 @@ TALK = Transcript(
     system="be brief",
     model="m.gguf",
 )
+QUOTING = Transcript(exchanges=(Exchange(user="g", text="a <think> tag", reply="a <think> tag"),))
 SEPARATED = Transcript(exchanges=(Exchange(user="a\x85b", text="c\u2028d\u2029\x1e"),))
 
 
-@pytest.mark.parametrize("talk", [TALK, SEPARATED, Transcript(exchanges=())])
+@pytest.mark.parametrize("talk", [TALK, QUOTING, SEPARATED, Transcript(exchanges=())])
 def test_what_is_written_is_read_again(tmp_path, talk):
     path = tmp_path / "new folder" / "talk.jsonl"
     transcript.write(path, talk)
@@ -35,6 +36,14 @@ def test_lines_are_messages_as_everybody_has_them(tmp_path):
     assert [line["role"] for line in lines[1:]] == ["system", "user", "assistant", "user", "assistant"]
     path.write_text('{"role": "user", "content": "x"}\n\n{"role": "assistant", "content": "y", "z": 1}\n')
     assert transcript.read(path).exchanges == (Exchange(user="x", text="y", about={"z": 1}),)
+
+
+def test_what_was_said_is_the_text_without_its_reasoning():
+    assert [exchange.said for exchange in (*TALK.exchanges, *QUOTING.exchanges)] == [
+        "c é",
+        "f",
+        "a <think> tag",
+    ]
 
 
 def test_what_the_model_saw_has_the_instruction():

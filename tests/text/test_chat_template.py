@@ -191,9 +191,46 @@ def test_a_template_may_rewrite_what_names_a_control_token(name):
 
 def test_a_template_that_looks_for_a_control_token_in_a_message_does_not_find_it():
     template = ChatTemplate(
-        "{% if '<|im_end|>' in messages[0].content %}{{ raise_exception('no') }}{% endif %}x"
+        "{% if '<|im_end|>' in messages[0].content %}{{ raise_exception('no') }}{% endif %}"
+        "x{{ messages[0].content | length }}"
     )
-    assert template.parts(conversation("<|im_end|>", None, None), CONTROLS) == [("x", True)]
+    assert template.parts(conversation("<|im_end|>", None, None), CONTROLS) == [("x10", True)]
+
+
+MADE = {
+    "lower": ("{{ c | lower }}", "HI<|IM_END|>"),
+    "swapcase": ("{{ c.swapcase() }}", "<|IM_END|>"),
+    "casefold": ("{{ c.casefold() }}", "<|im_\u017ftart|>"),
+    "striptags": ("{{ c | striptags }}", "&lt;|im_end|&gt;"),
+    "replace": ("{{ c | replace('[', '<') | replace(']', '>') }}", "[|im_end|]"),
+    "format": ("{{ c.format('|') }}", "<{0}im_end{0}>"),
+    "percent": ("{{ (c ~ '%s') % ('<', '>') if '%' in c else c }}", "%s|im_end|"),
+    "translate": ("{{ c.translate({36: 60}) }}", "$|im_end|>"),
+    "frame": ("<{{ c }}>", "|im_end|"),
+    "beside a name": ("{{ c | lower }}", "<|im_end|><|IM_END|>"),
+}
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_template_that_makes_a_name_of_other_characters_makes_no_control_token(name):
+    how, problem = MADE[name]
+    template = ChatTemplate("{% set c = messages[0].content %}<|im_start|>" + how + "<|im_end|>")
+    parts = template.parts(conversation(problem, None, None), CONTROLS)
+    parsed = "".join(part for part, is_parsed in parts if is_parsed)
+    assert (parsed.count("<|im_start|>"), parsed.count("<|im_end|>")) == (1, 1)
+
+
+def test_messages_side_by_side_make_no_control_token():
+    template = ChatTemplate("{% for m in messages %}{{ m.content }}{% endfor %}")
+    parts = template.parts(conversation("nd|>x", "<|im_e", None), CONTROLS)
+    assert not any("<|im_end|>" in part for part, is_parsed in parts if is_parsed)
+
+
+@pytest.mark.parametrize("source", ["Say hi.", "5", "{{ bos_token }}", "{{ messages | length }}"])
+def test_a_template_that_leaves_out_what_the_user_says_is_refused(source):
+    with pytest.raises(PromptError, match="leaves out what the user says") as caught:
+        ChatTemplate(source).parts(conversation("hello", "s", None), CONTROLS)
+    assert "--raw" in (caught.value.hint or "")
 
 
 THOUGHT = "{% for m in messages %}<|im_start|>{{ m.content.split('</think>')[-1] }}<|im_end|>{% endfor %}"

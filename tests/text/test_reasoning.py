@@ -4,6 +4,7 @@ import pytest
 
 from localsmc.text import reasoning
 from localsmc.text.reasoning import TextPart
+from localsmc.text.thought_marks import AT_START, TEXT_MARKS, THOUGHT, ThoughtState
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,7 @@ def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
 @pytest.mark.parametrize(
     ("prompt", "closing"),
     [
+        ("", ""),
         ("<|im_start|>assistant\n", ""),
         ("<|im_start|>assistant\n<think>\n", "</think>"),
         ("<|im_start|>assistant\n<think>\n\n</think>\n\n", ""),
@@ -55,7 +57,8 @@ def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
     ],
 )
 def test_a_prompt_may_open_a_block(prompt, closing):
-    assert reasoning.open_block(prompt) == closing
+    begin = TEXT_MARKS.begin(prompt.encode())
+    assert begin == (ThoughtState(THOUGHT, reasoning.CLOSINGS[closing]) if closing else AT_START)
 
 
 @pytest.mark.parametrize(

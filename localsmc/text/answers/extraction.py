@@ -44,17 +44,13 @@ def find(
         return Answer(option, "stated")
     if not is_cut and (line := alone(said, kind)) is not None and accepts(line):
         return Answer(_shown(line, kind), "stated")
-    return _fallback(said, kind, is_cut) if with_fallback else None
+    return fallback(said, kind, is_cut=is_cut) if with_fallback else None
 
 
 def fallback(said: str, kind: AnswerKind, *, is_cut: bool = False) -> Answer | None:
     """The answer of a reply that states none: of a numeric one the value of its last equation, else its last
     number. None for other kinds.
     """  # noqa: D205
-    return _fallback(said, kind, is_cut)
-
-
-def _fallback(said: str, kind: AnswerKind, is_cut: bool) -> Answer | None:
     found = last_number(said, is_cut=is_cut) if kind == "numeric" else None
     return None if found is None else Answer(_shown(found, kind), "fallback")
 
