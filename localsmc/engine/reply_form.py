@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -11,10 +11,13 @@ from localsmc.llama.named_tokens import is_control, tokens_named
 from localsmc.lm.interface import TokenIds
 from localsmc.text.marked_pieces import MarkedPieces
 from localsmc.text.stop_rule import StopRule
-from localsmc.text.thought_marks import TAGS, THOUGHT, ThoughtMarks, ThoughtState, token_names
+from localsmc.text.thought_marks import AT_START, TAGS, THOUGHT, ThoughtMarks, ThoughtState, token_names
 
 _LAST = 32
 """The tokens at the end of a prompt that can open a thought or begin a header."""
+
+_LONGEST_OPENING = 1024
+"""The tokens at the end of a prompt in which its part of the reply, such as a thought, is looked for."""
 
 
 def marks_of(llama: LlamaModel) -> ThoughtMarks:
@@ -60,10 +63,14 @@ class ReplyForm:
         With a grammar there is no thought, unless the prompt opens one with a tag that the grammar closes.
         """
         marks, tokens = _named(llama)
+        in_reply = frozenset(tokens.values())
         named = {name for name in llama.control_texts if any(name in stop for stop in stops)}
         tokens |= tokens_named(llama, named)
         pieces = MarkedPieces(llama.pieces, {token: name for name, token in tokens.items()})
         begin = marks.begin(b"".join(pieces[token] for token in prompt[-_LAST:].tolist()))
+        if begin == AT_START:
+            so_far = marks.end(b"".join(pieces[token] for token in _reply_so_far(llama, prompt, in_reply)))
+            begin = so_far if so_far.kind == THOUGHT else begin
         if grammar is not None and not _can_close(grammar, marks, begin):
             begin = ThoughtState()
         names = frozenset(name for name in tokens if any(name in stop for stop in stops))
@@ -78,6 +85,18 @@ class ReplyForm:
     def stop_rule(self, stops: Sequence[str], *, at_box: bool) -> StopRule:
         """The rule that ends completions."""
         return StopRule(self.pieces, tuple(stops), at_box, self.marks, self.begin, self.stop_names)
+
+
+def _reply_so_far(llama: LlamaModel, prompt: TokenIds, in_reply: Collection[int]) -> list[int]:
+    """The tokens of the reply that are in the prompt: those behind its last control token, if it has one.
+
+    Those of `in_reply` are marks, which a reply can have.
+    """
+    tokens = prompt[-_LONGEST_OPENING:].tolist()
+    for at in reversed(range(len(tokens))):
+        if is_control(llama, tokens[at]) and tokens[at] not in in_reply:
+            return tokens[at + 1 :]
+    return []
 
 
 def _can_close(grammar: str, marks: ThoughtMarks, begin: ThoughtState) -> bool:

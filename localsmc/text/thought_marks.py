@@ -198,8 +198,9 @@ class ThoughtMarks:
         self._closings = [self.read(tag.closing) for tag in TAGS]
         self._rules: dict[tuple[int, int], _Rules] = {}
         marks = [*self._openings[:WORDS], *self._closings, *map(named, self.names)]
-        # A closing tag that is quoted as code does not end thought that began before it.
-        marks += [b"`" + mark for mark in self._closings]
+        # A tag that is quoted as code opens no thought, and ends none that began before it.
+        self._quoted = {*self._closings, *(one for one in self._openings[:WORDS] if one[:1] != BEFORE)}
+        marks += [b"`" + mark for mark in self._quoted]
         first = sorted({re.escape(mark[:1]) for mark in marks})
         self.begins = re.compile(b"[" + b"".join(first) + BEFORE + b"]").search
         """Finds where a mark may begin: without a match, a text has none and begins none."""
@@ -234,7 +235,7 @@ class ThoughtMarks:
                 found |= {named(name): _IN_REPLY for name in REPLY_OPENINGS if name in self.names}
             elif state.kind in SPOKEN:
                 found |= self._marks_in_reply()
-            self._rules[key] = _Rules(found, quoted=frozenset(self._closings) if state.kind in SPOKEN else ())
+            self._rules[key] = _Rules(found, quoted=self._quoted if state.kind in SPOKEN else ())
         return self._rules[key]
 
     def _marks_in_reply(self) -> dict[bytes, ThoughtState | None]:

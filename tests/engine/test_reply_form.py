@@ -10,6 +10,7 @@ import localsmc
 from localsmc.engine.completion_reader import CompletionReader
 from localsmc.engine.reply_form import ReplyForm
 from localsmc.engine.settings import Settings
+from localsmc.text.thought_marks import THOUGHT
 
 ENDS = ("<|im_end|>", "<|other_end|>")
 
@@ -166,3 +167,21 @@ def test_watching_thought_changes_no_run(tmp_path, method):
             result = localsmc.solve(model, "hello", method=model.method(method), settings=settings)
             texts.append([(one.text, one.logp) for one in result.completions])
         assert texts[0] == texts[1]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_open"),
+    [
+        ("<|im_start|>assistant\n<think>\nI will put \\boxed{41} here. ", True),
+        ("<|im_start|>assistant\n<think>\nI see.</think>\nSo ", False),
+        ("<|im_start|>user\nWhat is <think>?<|im_end|>\n<|im_start|>assistant\n", False),
+        ("What is <think>? ", False),
+    ],
+)
+@pytest.mark.parametrize("stops", [(), ("<|im_start|>",)])
+def test_words_may_follow_the_mark_with_which_the_prompt_opens_a_thought(prompt, is_open, stops, tmp_path):
+    path = tiny_gguf.write_llama(tmp_path / "tiny.gguf", controls=(*ENDS, "<|im_start|>"))
+    with localsmc.load(path) as model:
+        form = ReplyForm.of(model.llama, model.llama.tokenize(prompt, special=True), stops)
+    assert (form.begin.kind == THOUGHT) is is_open
+    assert form.closing == ("</think>" if is_open else "")

@@ -25,6 +25,8 @@ from localsmc.text.thought_marks import AT_START, TEXT_MARKS, THOUGHT, ThoughtSt
          [("so ", False), ("a", True), (" then ", False), ("b", True), (" 4", False)]),
         ("<think>a[/THINK]b</think>4", "", [("a[/THINK]b", True), ("4", False)]),
         ("1 < 2 and <thin", "", [("1 < 2 and <thin", False)]),
+        ("Write `<think>` first. 4", "", [("Write `<think>` first. 4", False)]),
+        ("`<think>` and `</think>` are tags. 4", "", [("`<think>` and `</think>` are tags. 4", False)]),
     ],
 )  # fmt: skip
 def test_parts(text, closing, found):
@@ -39,6 +41,9 @@ def test_parts(text, closing, found):
         ("\\boxed{3}", "</think>", ""),
         ("<think>\\boxed{3}", "", ""),
         ("  4 <think>x</think> 5", "", "  4  5"),
+        ("<think>x</think><answer>5</answer>", "", "5"),
+        ("<think>x</think><answer>5", "", "5"),
+        ("<think>x</think><answer>5</answer> Done.", "", "<answer>5</answer> Done."),
     ],
 )
 def test_the_reply_is_what_is_said_beside_thought(text, closing, said):
