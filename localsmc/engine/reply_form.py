@@ -92,7 +92,7 @@ def _reply_so_far(llama: LlamaModel, prompt: TokenIds, in_reply: Collection[int]
 
     Those of `in_reply` are marks, which a reply can have.
     """
-    tokens = prompt[-_LONGEST_OPENING:].tolist()
+    tokens: list[int] = prompt[-_LONGEST_OPENING:].tolist()
     for at in reversed(range(len(tokens))):
         if is_control(llama, tokens[at]) and tokens[at] not in in_reply:
             return tokens[at + 1 :]

@@ -68,6 +68,10 @@ def _check_layout(cursor: Cursor, tensors: tuple[TensorInfo, ...], alignment: in
             raise refused(path, what, AGAIN)
 
 
+_LONGEST_NAME = 64
+"""Characters: three times as many as the longest name that llama.cpp knows."""
+
+
 def _check_model(header: Header) -> None:
     """Check that the file contains a language model: an architecture, weights and a vocabulary."""
     path, metadata = header.path, header.metadata
@@ -81,6 +85,8 @@ def _check_model(header: Header) -> None:
         text = metadata[key]
         if isinstance(text, str) and "\0" in text:  # llama.cpp's C strings would end there
             raise damaged(path, f"{key} contains a NUL character")
+    if len(architecture) > _LONGEST_NAME:
+        raise damaged(path, f"general.architecture has {len(architecture):,} characters")
     if not architecture.isprintable():
         raise damaged(path, f"general.architecture is {architecture!r}")
     tokens = metadata.get("tokenizer.ggml.tokens")

@@ -10,6 +10,10 @@ from localsmc.gguf.tensor_types import FILE_TYPES, GUESSED
 from localsmc.system.printable import printable
 
 
+_LONGEST_NAME = 200
+"""Characters of a name that are shown."""
+
+
 @dataclass(frozen=True, slots=True)
 class ArrayInfo:
     """A metadata array, described by the type and number of its elements.
@@ -56,9 +60,10 @@ class Header:
 
     @property
     def name(self) -> str:
-        """The name in the metadata, or else the title or the file's stem; always printable."""
-        name = self.metadata.get("general.name")
-        return printable(name if isinstance(name, str) and name else self.title or self.path.stem)
+        """The name in the metadata, or else the title or the file's stem; always printable, and not long."""
+        given = self.metadata.get("general.name")
+        name = printable(given if isinstance(given, str) and given else self.title or self.path.stem)
+        return name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
 
     @property
     def file_type(self) -> str:

@@ -107,3 +107,12 @@ def test_token_texts_of_any_bytes(tmp_path):
     assert code in (0, 3), errors
     assert is_clean(output)
     assert is_clean(errors)
+
+
+def test_names_of_any_length_are_cut(tmp_path):
+    long = b"x" * 100_000
+    named = write_llama(tmp_path / "named.gguf", metadata={"general.name": long})
+    assert read_header(named).name == "x" * 200 + "…"
+    path = write_llama(tmp_path / "m.gguf", metadata={"general.architecture": long})
+    with pytest.raises(ModelLoadFailed, match="general.architecture has 100,000 characters"):
+        read_header(path)
