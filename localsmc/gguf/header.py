@@ -9,7 +9,6 @@ from pathlib import Path
 from localsmc.gguf.tensor_types import FILE_TYPES, GUESSED
 from localsmc.system.printable import printable
 
-
 _LONGEST_NAME = 200
 """Characters of a name that are shown."""
 
