@@ -78,6 +78,20 @@ def _check_model(header: Header) -> None:
     for key, value in _NOT_MODELS:
         if metadata.get(key) == value:
             raise refused(path, f"is {_NOT_MODELS[key, value]}, not a language model", NO_MODEL)
+    architecture = _checked_architecture(path, metadata)
+    tokens = metadata.get("tokenizer.ggml.tokens")
+    if not header.tensors:
+        content = "a vocabulary but no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
+        raise refused(path, f"contains {content}", NO_MODEL)
+    if not isinstance(metadata.get("tokenizer.ggml.model"), str) or tokens is None:
+        raise refused(path, "has no tokenizer", NO_MODEL)
+    length = metadata.get(f"{architecture}.context_length", 1)
+    if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp would read it as 0 or negative
+        raise damaged(path, f"{architecture}.context_length is {length!r}")
+    _check_vocabulary(path, metadata)
+
+
+def _checked_architecture(path: Path, metadata: dict[str, object]) -> str:
     architecture = metadata.get("general.architecture")
     if not isinstance(architecture, str) or not architecture:
         raise refused(path, "does not name its architecture", AGAIN)
@@ -89,16 +103,7 @@ def _check_model(header: Header) -> None:
         raise damaged(path, f"general.architecture has {len(architecture):,} characters")
     if not architecture.isprintable():
         raise damaged(path, f"general.architecture is {architecture!r}")
-    tokens = metadata.get("tokenizer.ggml.tokens")
-    if not header.tensors:
-        content = "a vocabulary but no weights" if isinstance(tokens, ArrayInfo) else "no tensors"
-        raise refused(path, f"contains {content}", NO_MODEL)
-    if not isinstance(metadata.get("tokenizer.ggml.model"), str) or tokens is None:
-        raise refused(path, "has no tokenizer", NO_MODEL)
-    length = metadata.get(f"{architecture}.context_length", 1)
-    if not isinstance(length, int) or not 0 < length < 1 << 31:  # llama.cpp would read it as 0 or negative
-        raise damaged(path, f"{architecture}.context_length is {length!r}")
-    _check_vocabulary(path, metadata)
+    return architecture
 
 
 def _is_read_by_llama_cpp(key: str) -> bool:
