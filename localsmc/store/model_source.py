@@ -31,7 +31,7 @@ class ModelDefaults:
     """Defaults of `solve` for a model: exponent, ramp, token limit, form of answers, strategies."""
 
     alpha: float = 2.0
-    ramp: int = 100
+    ramp: int = 50
     n_predict: int = 1024
     boxes_unasked: bool = False
     """Whether the model was trained to end with a box, so that no instruction is ever added."""

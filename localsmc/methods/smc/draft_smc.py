@@ -63,7 +63,7 @@ class DraftSMC:
 
     particles: int = 16
     alpha: float = 2.0
-    ramp: int = 100
+    ramp: int = 50
     n_max: int = 8
     p_min: float = 0.98
     sharpening: float = 1.0

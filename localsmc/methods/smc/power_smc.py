@@ -86,7 +86,7 @@ class PowerSMC:
 
     particles: int = 16
     alpha: float = 2.0
-    ramp: int = 100
+    ramp: int = 50
     ramp_ess: float = 0.0
     ess_threshold: float = 0.5
     resampling: str = FEARNHEAD_CLIFFORD
