@@ -1,0 +1,51 @@
+"""A hundred questions that a newcomer types, written by hand before the corpus had templates for them.
+
+They are never used for training. 70 have an answer, 30 are none of arithmetic's business.
+"""
+
+import itertools
+import json
+import random
+import re
+from pathlib import Path
+
+from localsmc.text import answers
+from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS
+
+HUNDRED = Path(__file__).parent.parent / "first_hundred.jsonl"
+N_DRAWS = 300
+SHARED_WORDS = 8
+
+
+def questions():
+    return [json.loads(line) for line in HUNDRED.read_text(encoding="utf-8").splitlines()]
+
+
+def runs_of_words(text):
+    words = re.findall(r"\w+", text.lower())
+    return {tuple(words[at : at + SHARED_WORDS]) for at in range(len(words) - SHARED_WORDS + 1)}
+
+
+def test_seventy_have_a_number_as_their_answer_and_thirty_have_none():
+    asked = questions()
+    assert len({one["question"] for one in asked}) == 100
+    given = [one["answer"] for one in asked if one["answer"] is not None]
+    assert len(given) == 70
+    assert all(answers.key(answer, "numeric") == str(int(answer)) for answer in given)
+
+
+def test_calculations_that_are_nothing_else_have_the_right_answer():
+    bare = [one for one in questions() if re.fullmatch(r"[\d\s+*/()=?x-]+", one["question"])]
+    assert len(bare) >= 10
+    for one in bare:
+        expression = one["question"].rstrip("=? ").replace("x", "*")
+        assert eval(expression, {}) == int(one["answer"]), one  # noqa: S307 - the test's own file
+
+
+def test_no_question_shares_eight_words_with_the_corpus():
+    held = set().union(*(runs_of_words(one["question"]) for one in questions()))
+    for (name, family), level in itertools.product(FAMILIES.items(), TRAINED_LEVELS):
+        draws = random.Random(f"{name} {level}")
+        for _ in range(N_DRAWS):
+            question = family(draws, level).question
+            assert not held & runs_of_words(question), question
