@@ -59,18 +59,18 @@ def max_new_tokens(
     if room < 1:
         others = f", plus {needed.beside} for each of {needed.least} completions" if needed.beside else ""
         others += f", plus {n_reserved} to conclude the completion" if n_reserved else ""
-        raise prompt_too_long(f"{n_prompt} tokens{others}", held, trained, settings)
+        raise prompt_too_long(n_prompt, f" tokens{others}", held, trained, settings)
     return room if asked == AS_MANY_AS_FIT else min(asked, room)
 
 
-def prompt_too_long(needed: str, held: int, trained: int, settings: Settings) -> PromptTooLong:
-    """The error for a prompt that has the tokens that are `needed`, where the context holds fewer."""
+def prompt_too_long(n_prompt: int, what: str, held: int, trained: int, settings: Settings) -> PromptTooLong:
+    """The error for a prompt of so many tokens, and `what` comes to them, where the context holds fewer."""
     shorter = "shorten the problem" if settings.examples is None else "use fewer or shorter examples"
     more = f", or raise `--ctx-size`, up to the {trained} tokens that the model was trained on"
     most = f": the model was trained on texts of up to {trained} tokens"
     return PromptTooLong(
-        f"the prompt has {needed}, but the context holds {min(trained, held)}",
-        hint=shorter + (more if held < trained else most),
+        f"the prompt has {n_prompt}{what}, but the context holds {min(trained, held)}",
+        hint=shorter + (more if max(held, n_prompt) < trained else most),
     )
 
 

@@ -6,8 +6,10 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from localsmc.llama import LlamaModel
-from localsmc.llama.named_tokens import is_control, tokens_named
+from localsmc.llama.named_tokens import is_bos, is_control, tokens_named
 from localsmc.lm.interface import TokenIds
 from localsmc.text.marked_pieces import MarkedPieces
 from localsmc.text.stop_rule import StopRule
@@ -16,7 +18,7 @@ from localsmc.text.thought_marks import AT_START, TAGS, THOUGHT, ThoughtMarks, T
 _LAST = 32
 """The tokens at the end of a prompt that can open a thought or begin a header."""
 
-_LONGEST_OPENING = 1024
+_LONGEST_OPENING = 8192
 """The tokens at the end of a prompt in which its part of the reply, such as a thought, is looked for."""
 
 
@@ -90,12 +92,16 @@ class ReplyForm:
 def _reply_so_far(llama: LlamaModel, prompt: TokenIds, in_reply: Collection[int]) -> list[int]:
     """The tokens of the reply that are in the prompt: those behind its last control token, if it has one.
 
-    Those of `in_reply` are marks, which a reply can have.
+    Those of `in_reply` are marks, which a reply can have. Where only the tokens that begin and end a text are
+    control tokens, roles are words, and nothing says where the reply begins.
     """
     tokens: list[int] = prompt[-_LONGEST_OPENING:].tolist()
     for at in reversed(range(len(tokens))):
-        if is_control(llama, tokens[at]) and tokens[at] not in in_reply:
-            return tokens[at + 1 :]
+        if not is_control(llama, tokens[at]) or tokens[at] in in_reply:
+            continue
+        said = tokens[at + 1 :]
+        is_of_texts = is_bos(llama, tokens[at]) or bool(llama.is_eog[tokens[at]])
+        return [] if is_of_texts and not llama.text(np.array(said)).startswith(b"assistant") else said
     return []
 
 

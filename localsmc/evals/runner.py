@@ -266,7 +266,7 @@ class _TaskSession:
         held = self._settings.n_ctx or trained
         if self._settings.examples is not None and n_shown >= min(trained, held):
             raise context_size.prompt_too_long(
-                f"{n_shown} tokens before the problem", held, trained, self._settings
+                n_shown, " tokens before the problem", held, trained, self._settings
             )
 
     def _open(self) -> tuple[HeldBeginning, HeldBeginning | None]:

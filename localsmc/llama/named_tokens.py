@@ -25,3 +25,8 @@ def tokens_named(model: LlamaModel, names: Iterable[str]) -> dict[str, int]:
 def is_control(model: LlamaModel, token: int) -> bool:
     """Whether it is a control token, which has no text."""
     return bool(C.llama_vocab_is_control(model.vocab, token))
+
+
+def is_bos(model: LlamaModel, token: int) -> bool:
+    """Whether it is the token that begins a text."""
+    return token == int(C.llama_vocab_bos(model.vocab))

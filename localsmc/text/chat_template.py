@@ -121,7 +121,9 @@ class Template(ABC):
             return disguise.parts(rendered)
         # A template that leaves out words, such as `/think`, can join what was around them to a name.
         made = finder(names).count(rendered) - finder(names).count(unseen)
-        return whole.parts(unseen) if made.keys() - _THOUGHT else disguise.parts(rendered)
+        replies = [message["content"] for message in messages if message["role"] == "assistant"]
+        seen = {mark for mark in _THOUGHT if any(mark in reply for reply in replies)}
+        return whole.parts(unseen) if made.keys() - seen else disguise.parts(rendered)
 
     def _rendered_in_disguise(
         self, messages: Sequence[Message], disguise: Disguise, thinking: bool | None

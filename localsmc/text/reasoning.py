@@ -69,7 +69,7 @@ def spoken(parts: Sequence[TextPart]) -> str:
     # The blank lines between the thought and the reply belong to neither.
     said = said.lstrip()
     for before, after in WRAPPINGS:
-        is_whole = said.rstrip().endswith(after)
+        is_whole = said.rstrip().endswith(after) and (not before or said.count(before) == 1)
         if said.startswith(before) and (is_whole or (before and after not in said)):
             said = said.removeprefix(before).strip().removesuffix(after).rstrip()
     return said

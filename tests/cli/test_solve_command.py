@@ -277,6 +277,7 @@ MISTAKES = [
     (["x", "-m", "{problem}"], 3, "is not a GGUF file"),
     (["x", "-c", "5"], 4, "the context holds 5", "raise `--ctx-size`, up to the 1024 tokens"),
     (["1 + " * 900, "-c", "4096"], 4, "the context holds 1024", "texts of up to 1024 tokens"),
+    (["1 + " * 900, "-c", "100"], 4, "the context holds 100", "texts of up to 1024 tokens"),
     (
         ["x", "--method", "ssr:pool=nix"],
         2,

@@ -185,3 +185,19 @@ def test_words_may_follow_the_mark_with_which_the_prompt_opens_a_thought(prompt,
         form = ReplyForm.of(model.llama, model.llama.tokenize(prompt, special=True), stops)
     assert (form.begin.kind == THOUGHT) is is_open
     assert form.closing == ("</think>" if is_open else "")
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "<s>[INST] What does <think> mean? [/INST]",
+        "<s>[INST] a [/INST] b</s>[INST] What does <think> mean? [/INST]",
+        "<s>USER: What does <think> mean? ASSISTANT:",
+        "<s>The tag <think> is",
+    ],
+)
+def test_what_the_user_says_opens_no_thought_where_roles_are_words(prompt, tmp_path):
+    path = tiny_gguf.write_llama(tmp_path / "tiny.gguf", sentencepiece=True)
+    with localsmc.load(path) as model:
+        form = ReplyForm.of(model.llama, model.llama.tokenize(prompt, special=True), ())
+    assert form.begin.kind != THOUGHT

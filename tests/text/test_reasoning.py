@@ -43,6 +43,11 @@ def test_parts(text, closing, found):
         ("  4 <think>x</think> 5", "", "  4  5"),
         ("<think>x</think><answer>5</answer>", "", "5"),
         ("<think>x</think><answer>5", "", "5"),
+        (
+            "<think>x</think><answer>a</answer> and <answer>b</answer>",
+            "",
+            "<answer>a</answer> and <answer>b</answer>",
+        ),
         ("<think>x</think><answer>5</answer> Done.", "", "<answer>5</answer> Done."),
     ],
 )
