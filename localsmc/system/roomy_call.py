@@ -7,12 +7,16 @@ call that takes too long goes on in its thread, without anybody who waits for it
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
 _PAGE = 1 << 20
 """Stacks are multiples of this, in bytes: some systems take whole pages only."""
+
+_GLANCE = 0.1
+"""Seconds between two looks for signals."""
 
 _starting = threading.Lock()
 """`threading.stack_size` holds for all threads that start meanwhile, so one at a time changes it."""
@@ -45,8 +49,10 @@ class RoomyCalls:
         self._threads.add(thread)
         try:
             _start(thread, stack)
-            # A wait with a limit hears signals on every system.
-            thread.join(seconds)
+            deadline = time.monotonic() + seconds
+            # A signal that reaches another thread is heard between two waits only.
+            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                thread.join(min(left, _GLANCE))
         finally:
             if not thread.is_alive():
                 self._threads.discard(thread)

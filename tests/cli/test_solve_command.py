@@ -1202,7 +1202,7 @@ def test_the_choices_and_defaults_written_out_are_the_librarys():
     assert choices.SELECT == tuple(selection.SELECTORS)
     assert set(choices.KV_TYPES) == set(llama.KV_TYPES)
     assert choices.SPLIT_MODES == tuple(llama.SPLIT_MODES)
-    assert (ModelDefaults().alpha, ModelDefaults().ramp, ModelDefaults().n_predict) == (2, 100, 1024)
+    assert (ModelDefaults().alpha, ModelDefaults().ramp, ModelDefaults().n_predict) == (2, 50, 1024)
     smc, sample = methods.PowerSMC(), methods.Sample()
     assert (smc.particles, smc.ess_threshold, smc.resampling) == (16, 0.5, "fearnhead-clifford")
     assert (sample.particles, sample.temperature, sample.top_k, sample.top_p, sample.min_p) == (1, 1, 0, 1, 0)
