@@ -62,7 +62,7 @@ class ReplyForm:
     ) -> ReplyForm:
         """The form of the completions of a prompt.
 
-        With a grammar there is no thought, unless the prompt opens one with a tag that the grammar closes.
+        With a grammar, a thought that the prompt opens counts only if the grammar can close its tag.
         """
         marks, tokens = _named(llama)
         in_reply = frozenset(tokens.values())

@@ -33,9 +33,6 @@ _NAMED_TOKENS = ("bos", "eos", "eot", "eom", "padding", "fim_pad", "fim_rep", "f
 _KNOWN_TOKENS = ("bos", "eos", "eot", "pad", "sep", "nl", "fim_pad", "fim_rep", "fim_sep")
 """Tokens whose ids llama.cpp gives, -1 if the vocabulary has none."""
 
-_STRIPS_RIGHT = 1 << 8
-"""LLAMA_TOKEN_ATTR_RSTRIP: the token takes the blanks that follow it."""
-
 _SPACES = " \t\n\v\f\r"
 """What isspace of C takes for blanks."""
 
@@ -207,11 +204,11 @@ class LlamaModel:
             if text:
                 tokens.append(self.tokenize(text, special=special))
                 last = tokens[-1][-1:]
-                strips = special and bool(len(last)) and bool(self._attributes(int(last[0])) & _STRIPS_RIGHT)
+                strips = special and bool(len(last)) and self._takes_blanks(int(last[0]))
         return np.concatenate(tokens)
 
-    def _attributes(self, token: int) -> int:
-        return int(C.llama_vocab_get_attr(self.vocab, token))
+    def _takes_blanks(self, token: int) -> bool:
+        return bool(C.llama_vocab_get_attr(self.vocab, token) & C.LLAMA_TOKEN_ATTR_RSTRIP)
 
     @cached_property
     def control_tokens(self) -> list[int]:

@@ -24,7 +24,7 @@ def one_line(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    """The text with `\\\\uXXXX` for each control character, as in JSON."""
+    """The text with `\\uXXXX` for each control character, as in JSON."""
     return _CONTROLS.sub(lambda found: escape(found[0]), text)
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import gguf
 import numpy as np
 from llama_cpp._ctypes_extensions import load_shared_library
-from tiny_gguf import N_EMBD, N_VOCAB, add_tokenizer
+from tiny_gguf import N_EMBD, N_VOCAB, add_tokenizer, finish
 
 from localsmc.llama.binding import C
 
@@ -141,12 +141,7 @@ def _write(path: Path, architecture: str, n_ctx: int, tensors: Mapping[str, np.n
         else:
             writer.add_uint32(name, value)
     add_tokenizer(writer)
-    for name, values in tensors.items():
-        writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer, tensors)
 
 
 class _Tensor(ctypes.Structure):

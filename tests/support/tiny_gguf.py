@@ -53,7 +53,8 @@ def _add_sentencepiece(writer: gguf.GGUFWriter) -> None:
     writer.add_add_bos_token(True)
 
 
-def _finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
+def finish(writer: gguf.GGUFWriter, tensors: dict[str, np.ndarray]) -> None:
+    """Write the tensors as F32, and close the file."""
     for name, values in tensors.items():
         writer.add_tensor(name, np.ascontiguousarray(values, dtype=np.float32))
     writer.write_header_to_file()
@@ -107,7 +108,7 @@ def write_llama(
         writer.kv_data[0][key] = gguf.GGUFValue(
             value, *((kinds.STRING,) if isinstance(value, bytes) else (kinds.ARRAY, kinds.STRING))
         )
-    _finish(writer, tensors)
+    finish(writer, tensors)
     return path
 
 
@@ -143,5 +144,5 @@ def write_mamba(path: Path) -> Path:
             block + "ssm_out.weight": random(N_EMBD, inner),
         }
     add_tokenizer(writer)
-    _finish(writer, tensors)
+    finish(writer, tensors)
     return path
