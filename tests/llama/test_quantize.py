@@ -159,10 +159,10 @@ def test_pure_and_leave_output_tensor(cli, tmp_path, monkeypatch, copies):
     assert {t.type for t in read_header(tmp_path / "pure.gguf").tensors} == {"F32", "Q4_K"}
     assert {t.type for t in read_header(copies["Q4_K_M"]).tensors} == {"F32", "Q4_K", "Q6_K"}
 
-    finish = tiny_gguf._finish
+    finish = tiny_gguf.finish
     monkeypatch.setattr(
         tiny_gguf,
-        "_finish",
+        "finish",
         lambda writer, tensors: finish(
             writer, {**tensors, "output.weight": np.ones((tiny_gguf.N_VOCAB, tiny_gguf.N_EMBD))}
         ),
@@ -364,13 +364,13 @@ def test_a_write_that_failed_without_a_word_is_found_out(cli, tmp_path, monkeypa
 
 
 def test_an_alignment_that_llama_cpp_would_break(cli, tmp_path, monkeypatch):
-    finish = tiny_gguf._finish
+    finish = tiny_gguf.finish
 
     def aligned(writer, tensors):
         writer.add_custom_alignment(64)
         finish(writer, tensors)
 
-    monkeypatch.setattr(tiny_gguf, "_finish", aligned)
+    monkeypatch.setattr(tiny_gguf, "finish", aligned)
     code, _, err = cli(tiny_gguf.write_llama(tmp_path / "model.gguf"), tmp_path, "Q8_0")
     assert code == 3
     assert "aligns tensors to 64 bytes" in err
