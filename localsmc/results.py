@@ -66,7 +66,8 @@ class Completion:
 
     `logp` is its log-probability under the model at temperature 1, None if the method does not compute it.
     `score` is the mean rating of its steps, 0 to 9, None if they were not rated. `source` says how the answer
-    was found, None without an answer.
+    was found, None without an answer. A completion that `is_refused` says that the model cannot answer (see
+    `text.refusal`), and has none.
     """
 
     text: str
@@ -78,15 +79,20 @@ class Completion:
     count: int
     score: float | None = None
     source: AnswerSource | None = None
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerShare:
-    """An answer, its share of the weight and its number of particles; None if no answer was found."""
+    """An answer, its share of the weight and its number of particles; None if no answer was found.
+
+    The share of all refusals together has no answer either, and `is_refused`.
+    """
 
     answer: str | None
     weight: float
     count: int
+    is_refused: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +200,7 @@ class Result:
     """The result of `solve`: the selected completion, the distribution over answers, and the cost.
 
     `source` says how the answer was found, None without an answer. `answer_kind` is the type by which answers
-    were compared.
+    were compared. `is_refused` says that the selected completion is a refusal, which has no answer.
 
     `ess` is the number of independent completions that the weighted ones are worth. `confidence` says how
     sure the answer is (see `selection.confidence`); None if it cannot be computed.
@@ -215,6 +221,7 @@ class Result:
     usage: Usage
     source: AnswerSource | None = None
     answer_kind: AnswerKind = "any"
+    is_refused: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """The result as a dictionary for `json.dumps`."""

@@ -2,6 +2,7 @@
 
 Used with all methods. Pure functions of completions; `draw` takes a separate generator, so selecting
 twice gives the same completion. Ties go to the completion with the best rating, then to the most probable.
+In a vote all refusals count as one more answer.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import numpy as np
 
 from localsmc.results import AnswerKind, AnswerShare, Completion, Confidence
 from localsmc.text import answers
+from localsmc.text.refusal import candidate
 
 ROUND_OFF = 12
 """Weights are compared after rounding to this many decimals, so that sums of equal shares are equal."""
@@ -35,7 +37,9 @@ def finished(completions: Sequence[Completion]) -> list[Completion]:
 
 
 def answer_shares(completions: Sequence[Completion], kind: AnswerKind = "any") -> tuple[AnswerShare, ...]:
-    """The distribution over answers, highest weight first; answers that are the same count as one."""
+    """The distribution over answers, highest weight first; answers that are the same count as one, and so do
+    all refusals.
+    """  # noqa: D205
     groups = sorted(
         _by_answer(completions, kind), key=lambda group: _rank(group, _weight(group)), reverse=True
     )
@@ -45,6 +49,7 @@ def answer_shares(completions: Sequence[Completion], kind: AnswerKind = "any") -
             answer=max(group, key=lambda completion: completion.weight).answer,
             weight=_weight(group),
             count=sum(completion.count for completion in group),
+            is_refused=group[0].is_refused,
         )
         for group in groups
     )
@@ -78,8 +83,7 @@ def confidence(
 def _by_answer(completions: Sequence[Completion], kind: AnswerKind) -> list[list[Completion]]:
     groups: dict[str | None, list[Completion]] = {}
     for completion in completions:
-        key = None if completion.answer is None else answers.key(completion.answer, kind)
-        groups.setdefault(key, []).append(completion)
+        groups.setdefault(candidate(completion, kind), []).append(completion)
     return list(groups.values())
 
 
@@ -112,7 +116,9 @@ def by_argmax(
 def by_majority(
     completions: Sequence[Completion], rng: np.random.Generator, kind: AnswerKind = "any"
 ) -> Completion:
-    """The heaviest completion of the heaviest answer; if no completion has an answer, the heaviest of all."""
+    """The heaviest completion of the heaviest answer, or of the refusals together; without both, the heaviest
+    of all.
+    """  # noqa: D205
     return _elected(completions, _weight, rng, kind)
 
 
@@ -129,10 +135,10 @@ def _elected(
     rng: np.random.Generator,
     kind: AnswerKind,
 ) -> Completion:
-    answered = [group for group in _by_answer(completions, kind) if group[0].answer is not None]
-    if not answered:
+    groups = [group for group in _by_answer(completions, kind) if candidate(group[0], kind) is not None]
+    if not groups:
         return by_argmax(completions, rng, kind)
-    return by_argmax(max(answered, key=lambda group: _rank(group, votes(group))), rng, kind)
+    return by_argmax(max(groups, key=lambda group: _rank(group, votes(group))), rng, kind)
 
 
 def by_probability(

@@ -23,6 +23,8 @@ class Card:
     alpha: float
     ramp: int
     n_predict: int
+    refusals: tuple[str, ...]
+    """The openings of the sentences with which it refuses what it cannot do."""
     sha256: str
 
 
@@ -44,7 +46,8 @@ def path(name: str) -> Path:
 
 def card(name: str) -> Card:
     """The recommended settings of an embedded model; raises LookupError for an unknown name."""
-    return Card(**json.loads(_file(name, "card.json").read_text(encoding="utf-8")))
+    values = json.loads(_file(name, "card.json").read_text(encoding="utf-8"))
+    return Card(**values | {"refusals": tuple(values["refusals"])})
 
 
 def _file(name: str, file: str) -> Path:

@@ -24,7 +24,7 @@ from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.model_notices import FOR_CHAT, print_form, print_offload
 from localsmc_cli.ui.output import is_terminal
-from localsmc_cli.ui.summary import decided_line, figures_line
+from localsmc_cli.ui.summary import REFUSAL_HINT_IN_CHAT, decided_line, figures_line
 from localsmc_cli.ui.trace_writer import TraceWriter
 
 if TYPE_CHECKING:
@@ -177,6 +177,9 @@ class ChatSession:
             output.text(reasoning.spoken(solving.parts(result.text)) if is_bare else result.text)
         output.note(figures_line(result, fills_context=solving.fills_context))
         print_timings(output, result)
+        if result.is_refused and REFUSAL_HINT_IN_CHAT not in self._told:
+            self._told.add(REFUSAL_HINT_IN_CHAT)
+            output.note(REFUSAL_HINT_IN_CHAT)
         if outcome == "decided":
             output.note(decided_line(result))
         if outcome in ("budget", "interrupted"):

@@ -145,7 +145,7 @@ def _answers(chat: ChatSession, _: str) -> None:
     shares = [AnswerShare(**share) for share in exchanges[-1].about.get("answers", ())] if exchanges else []
     if not shares:
         raise ConfigError("there is no reply with answers yet", hint="write a message first")
-    if all(share.answer is None for share in shares):
+    if all(share.answer is None and not share.is_refused for share in shares):
         hint = "; `/box on` asks for answers in a box" if chat.settings.box == "off" else ""
         chat.session.output.note(f"no completion states an answer{hint}")
     else:

@@ -20,7 +20,13 @@ from localsmc_cli.inputs.problem_text import read_problem
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
 from localsmc_cli.ui.command_session import CommandSession
-from localsmc_cli.ui.comparison import Attempt, comparison_json, comparison_table, concluded_note
+from localsmc_cli.ui.comparison import (
+    Attempt,
+    comparison_json,
+    comparison_table,
+    concluded_note,
+    refusal_note,
+)
 from localsmc_cli.ui.follow_run import follow, partial_result, print_setup, print_timings
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.model_notices import print_form, print_offload, warn_idle_gpus
@@ -311,6 +317,8 @@ def _print_all(session: CommandSession, attempts: list[Attempt], job: _Job, *, a
         if concluded := concluded_note(attempts):
             output.note(concluded)
         output.note(f"seed {job.settings.seed}")
+    if refused := refusal_note(attempts):
+        output.note(refused)
     left_out = [spec.label for spec in job.methods[len(attempts) :]]
     if left_out:
         output.note(f"interrupted: not run: {', '.join(left_out)}")

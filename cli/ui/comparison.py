@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from localsmc.errors import LocalSMCError
 from localsmc.results import Result
-from localsmc.text.answers import key
+from localsmc.text.refusal import candidate
 from localsmc_cli.ui.columns import columns
-from localsmc_cli.ui.summary import is_partial, percent, short
+from localsmc_cli.ui.summary import REFUSAL_HINT, answer_name, is_partial, percent
 
 if TYPE_CHECKING:
     from localsmc.engine.transcript import Exchange
@@ -68,6 +68,12 @@ def concluded_note(attempts: Sequence[Attempt]) -> str | None:
     return f"concluded for {', '.join(labels)}: the text states no answer, so the model was asked for one"
 
 
+def refusal_note(attempts: Sequence[Attempt]) -> str | None:
+    """A hint if a method selected a refusal."""
+    is_any = any(attempt.result is not None and attempt.result.is_refused for attempt in attempts)
+    return REFUSAL_HINT if is_any else None
+
+
 def comparison_json(problem: str, attempts: Sequence[Attempt]) -> dict[str, Any]:
     """The problem, and for each method its result or error message."""
     return {"problem": problem, "results": [_entry(attempt) for attempt in attempts]}
@@ -85,7 +91,7 @@ def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
     seconds = _seconds(result)
     return (
         attempt.label,
-        "none found" if result.answer is None else short(result.answer),
+        answer_name(result),
         NOTHING if is_partial(result) else percent(_share(result)),
         f"{result.ess:.1f}",
         f"{result.usage.rows:,}",
@@ -98,12 +104,8 @@ def _row(attempt: Attempt, first: float) -> tuple[str, ...]:
 def _share(result: Result) -> float:
     """The weight of the answer, over all its spellings."""
     kind = result.answer_kind
-    chosen = None if result.answer is None else key(result.answer, kind)
-    return sum(
-        share.weight
-        for share in result.answers
-        if (None if share.answer is None else key(share.answer, kind)) == chosen
-    )
+    chosen = candidate(result, kind)
+    return sum(share.weight for share in result.answers if candidate(share, kind) == chosen)
 
 
 def _seconds(result: Result) -> float:

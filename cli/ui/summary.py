@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from localsmc.results import AnswerShare, Completion, Result
 from localsmc.system.printable import one_line
-from localsmc.text.answers import key
+from localsmc.text.refusal import candidate
 
 if TYPE_CHECKING:
     from localsmc.engine.solve import Generation
@@ -16,15 +16,39 @@ if TYPE_CHECKING:
 WIDTH = 48
 """Maximum number of characters shown of an answer."""
 
+REFUSAL = "refusal"
+"""What is shown in place of an answer."""
+
+_REFUSED = (
+    "hint: the embedded model only does arithmetic; for anything else take a real model: {}"
+    " (`localsmc models recommended` lists some)"
+)
+REFUSAL_HINT = _REFUSED.format('localsmc solve -m model.gguf "..."')
+REFUSAL_HINT_IN_CHAT = _REFUSED.format("/model model.gguf")
+
 
 def share_lines(shares: Sequence[AnswerShare], limit: int, *, none: str = "no answer") -> list[str]:
     """The distribution over answers, one per line: "632  83 %"; answers beyond `limit` are summed."""
-    rows = [(short(none if share.answer is None else share.answer), share.weight) for share in shares]
+    rows = [(share_name(share, none=none), share.weight) for share in shares]
     if len(rows) > limit:
         rest = rows[limit - 1 :]
         rows[limit - 1 :] = [(f"{len(rest)} others", sum(weight for _, weight in rest))]
     width = max((len(name) for name, _ in rows), default=0)
     return [f"{name:<{width}}  {percent(weight):>5}" for name, weight in rows]
+
+
+def share_name(share: AnswerShare, *, none: str = "no answer") -> str:
+    """An answer on one line, or what stands in its place."""
+    if share.is_refused:
+        return REFUSAL
+    return none if share.answer is None else short(share.answer)
+
+
+def answer_name(result: Result) -> str:
+    """The answer of a result on one line, or what stands in its place."""
+    if result.is_refused:
+        return f"none ({REFUSAL})"
+    return "none found" if result.answer is None else short(result.answer)
 
 
 def percent(share: float) -> str:
@@ -47,7 +71,7 @@ def summary(result: Result, *, expects_answer: bool) -> str:
     if not expects_answer and all(share.answer is None for share in result.answers):
         return f"\n{_account(result)}"
     confidence = f" (confidence: {result.confidence})" if result.confidence else ""
-    lines = [f"\nAnswer: {'none found' if result.answer is None else short(result.answer)}{confidence}"]
+    lines = [f"\nAnswer: {answer_name(result)}{confidence}"]
     n_texts = sum(share.count for share in result.answers)
     if n_texts > 1:
         whole = [] if not is_partial(result) else [f"of the {n_texts} completions that were not abandoned:"]
@@ -73,7 +97,8 @@ def figures_line(result: Result, *, fills_context: bool) -> str:
 
 def remarks(result: Result, *, fills_context: bool) -> list[str]:
     """What to know of the printed text, and what to type: whether it was cut, and whose answer is shown."""
-    lines = cut_line(result, fills_context=fills_context), concluded_line(result), drawn_line(result)
+    cut = cut_line(result, fills_context=fills_context)
+    lines = cut, concluded_line(result), drawn_line(result), refusal_line(result)
     return [line for line in lines if line]
 
 
@@ -101,15 +126,20 @@ def drawn_line(result: Result) -> str | None:
     """A line if the printed text was drawn by weight, and another answer has more weight than its own."""
     if result.method.config.get("select") != "draw":
         return None
-    own = None if result.answer is None else key(result.answer)
-    weights = {None if one.answer is None else key(one.answer): one.weight for one in result.answers}
-    leading = next((one for one in result.answers if one.answer is not None), None)
-    if leading is None or leading.answer is None or leading.weight <= weights.get(own, 0.0):
+    weights = {candidate(one): one.weight for one in result.answers}
+    leading = next((one for one in result.answers if candidate(one) is not None), None)
+    if leading is None or leading.weight <= weights.get(candidate(result), 0.0):
         return None
+    name = f"{'a ' if leading.is_refused else ''}{share_name(leading)}"
     return (
-        f"this text was drawn by weight; the leading answer is {short(leading.answer)}"
+        f"this text was drawn by weight; the leading answer is {name}"
         f" ({percent(leading.weight)}): add `--select majority` to print it"
     )
+
+
+def refusal_line(result: Result) -> str | None:
+    """A hint if the printed text is a refusal, of the embedded model or a copy of it."""
+    return REFUSAL_HINT if result.is_refused else None
 
 
 def _cut(result: Result, fills_context: bool) -> str:

@@ -2,7 +2,7 @@
 
     {"event": "start", "version", "seed", "method", "model", "draft", "prompt", "prompt_tokens"}
     {"event": "step", ...the fields of StepInfo..., "population": [...HistoryInfo...]}
-    {"event": "end", "outcome", "answer", "text", "answers", "log_z"}
+    {"event": "end", "outcome", "answer", "is_refused", "text", "answers", "log_z"}
 
 The outcome is "done", "decided", "budget" or "interrupted".
 
@@ -85,6 +85,7 @@ class TraceWriter:
                 event="end",
                 outcome=outcome,
                 answer=result.answer,
+                is_refused=result.is_refused,
                 text=result.text,
                 answers=[asdict(share) for share in result.answers],
                 log_z=result.log_z,

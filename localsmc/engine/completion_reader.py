@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from localsmc.engine import conclusion, output_format
 from localsmc.engine.conclusion import Conclusions
 from localsmc.lm.interface import TokenIds
 from localsmc.results import AnswerKind
-from localsmc.text import answers, reasoning
+from localsmc.text import answers, reasoning, refusal
 from localsmc.text.answers import Answer
 from localsmc.text.named_bytes import has_names, without_names
 from localsmc.text.reasoning import TextPart
@@ -21,6 +21,14 @@ if TYPE_CHECKING:
     from localsmc.engine.reply_form import ReplyForm
     from localsmc.engine.settings import Settings
     from localsmc.text.stop_rule import StopRule
+
+
+class ReadCompletion(NamedTuple):
+    """A completion as it is read: a refusal has no answer."""
+
+    text: str
+    answer: Answer | None
+    is_refused: bool = False
 
 
 class CompletionReader:
@@ -37,21 +45,28 @@ class CompletionReader:
         self._stop, self._form, self.kind = stop, form, kind
         self.conclusions = Conclusions()
 
-    def read(self, tokens: TokenIds) -> tuple[str, Answer | None]:
-        """The text, without its end token and stop string, and its answer.
+    def read(self, tokens: TokenIds) -> ReadCompletion:
+        """The text, without its end token and stop string, and its answer, unless it is a refusal.
 
         That is the one that the text states, else the one that was asked for, else the fallback of its kind.
         """
         text, said, is_whole = self._texts(tokens)
+        if self._is_refused(said):
+            return ReadCompletion(text, None, is_refused=True)
         found = self._stated(said, is_whole=is_whole) or self._concluded(tokens)
         if found is None and not self._settings.is_restricted:
             found = answers.fallback(said, self.kind, is_cut=not is_whole)
-        return text, found
+        return ReadCompletion(text, found)
 
-    def stated(self, tokens: TokenIds) -> Answer | None:
-        """The answer that the text states; None if it states none. A cut text states what it finished."""
-        _, said, is_whole = self._texts(tokens)
-        return self._stated(said, is_whole=is_whole)
+    def read_stated(self, tokens: TokenIds) -> ReadCompletion:
+        """The same with no answer but one that the text states. A cut text states what it finished."""
+        text, said, is_whole = self._texts(tokens)
+        if self._is_refused(said):
+            return ReadCompletion(text, None, is_refused=True)
+        return ReadCompletion(text, self._stated(said, is_whole=is_whole))
+
+    def _is_refused(self, said: str) -> bool:
+        return refusal.is_refused(said, self._model.source.defaults.refusals)
 
     def _stated(self, said: str, *, is_whole: bool) -> Answer | None:
         return output_format.answer_of(said, self._settings, self.kind, is_whole=is_whole)

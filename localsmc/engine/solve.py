@@ -31,7 +31,7 @@ from localsmc.methods.base import COMPLETIONS, TOKENS, checked_for, draft_kind, 
 from localsmc.numerics.categorical import RandomSampler
 from localsmc.results import AnswerKind, Completion, HistoryInfo, MethodInfo, Result, StepInfo, Usage
 from localsmc.selection import BY_VOTE, answer_shares, choose, confidence
-from localsmc.text import answers
+from localsmc.text import answers, refusal
 from localsmc.text.reasoning import TextPart
 from localsmc.version import __version__
 
@@ -159,7 +159,7 @@ class Generation:
             stop=self.stop,
             draw=RandomSampler(np.random.default_rng(streams[0])),
             check=self._check,
-            answer=self._answer,
+            answer=self._candidate,
             n_concluding=conclusion.n_reserved(self.model, self.settings),
             draft=self._draft_model(),
             prompts=ModelPrompts(self.model, self.problem, self.settings),
@@ -224,7 +224,7 @@ class Generation:
         unanswered = [
             UnansweredText(ending.tokens, self.reader.request(ending.tokens))
             for ending in self.endings()
-            if ending.finish_reason != "cancelled" and self.reader.stated(ending.tokens) is None
+            if ending.finish_reason != "cancelled" and self._candidate(ending.tokens) is None
         ]
         began, decoding_before = time.perf_counter(), self.run.decode_seconds
         try:
@@ -281,7 +281,7 @@ class Generation:
         look like the marks of a thought. Empty if no completion has that text.
         """  # noqa: D205
         tokens = (one.tokens for one in self.endings())
-        found = next((one for one in tokens if self.reader.read(one)[0] == completion), None)
+        found = next((one for one in tokens if self.reader.read(one).text == completion), None)
         return [] if found is None else self.reader.parts(found)
 
     def endings(self) -> list[WeightedText]:
@@ -292,14 +292,16 @@ class Generation:
             self._endings = self.run.steps, self.run.endings()
         return self._endings[1]
 
-    def _answer(self, tokens: TokenIds) -> str | None:
-        """The key of a finished completion's answer; one that is to be concluded has none yet."""
+    def _candidate(self, tokens: TokenIds) -> str | None:
+        """The key of a completion's answer, or of a refusal; one that is to be concluded has none yet."""
         is_to_come = self.settings.conclude == "on"
-        found = self.reader.stated(tokens) if is_to_come else self.reader.read(tokens)[1]
-        return None if found is None else answers.key(found.text, self.reader.kind)
+        found = self.reader.read_stated(tokens) if is_to_come else self.reader.read(tokens)
+        if found.is_refused:
+            return refusal.KEY
+        return None if found.answer is None else answers.key(found.answer.text, self.reader.kind)
 
     def _completion(self, ending: WeightedText) -> Completion:
-        text, answer = self.reader.read(ending.tokens)
+        text, answer, is_refused = self.reader.read(ending.tokens)
         return Completion(
             text=text,
             answer=None if answer is None else answer.text,
@@ -310,6 +312,7 @@ class Generation:
             count=ending.count,
             score=ending.score,
             source=None if answer is None else answer.source,
+            is_refused=is_refused,
         )
 
     def result(self) -> Result:
@@ -338,6 +341,7 @@ class Generation:
             usage=self._usage(completions),
             source=None if chosen is None else chosen.source,
             answer_kind=kind,
+            is_refused=chosen is not None and chosen.is_refused,
         )
 
     @property

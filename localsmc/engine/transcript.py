@@ -64,6 +64,7 @@ def about(result: Result) -> dict[str, Any]:
     """What a transcript keeps of a result, apart from its text."""
     return {
         "answer": result.answer,
+        "is_refused": result.is_refused,
         "confidence": result.confidence,
         "answers": [asdict(share) for share in result.answers],
         "method": asdict(result.method),

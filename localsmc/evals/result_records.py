@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import get_args
 
@@ -77,6 +78,8 @@ class Generated:
     confidence: str | None = None
     source: AnswerSource | None = None
     kind: AnswerKind = "any"
+    is_refused: bool = False
+    """Whether the selected completion is a refusal."""
 
     @property
     def completions(self) -> list[Completion]:
@@ -122,6 +125,10 @@ class ResultRecord:
             return TRUNCATED if finish_reason == "length" else NO_ANSWER
         return self.verdicts.get(answer, GRADER_FAILED)
 
+    def verdict_of_completion(self, one: Completion) -> str:
+        """The verdict on a completion; a refusal has no answer, even if it was cut."""
+        return self.verdict_of(one.answer, "stop" if one.is_refused else one.finish_reason)
+
     def outcome(self, selector: str) -> dict[str, float]:
         """The probability of each verdict under a selector.
 
@@ -134,25 +141,31 @@ class ResultRecord:
         if selector == "draw":
             return self._expected(drawn)
         chosen = choose(selector, drawn.completions, np.random.default_rng(0), drawn.kind)
-        return {} if chosen is None else {self.verdict_of(chosen.answer, chosen.finish_reason): 1.0}
+        return {} if chosen is None else {self.verdict_of_completion(chosen): 1.0}
 
     def fallback(self, selector: str) -> float:
         """The probability that the answer under a selector is a fallback; as for `outcome`."""
+        return self._probability(selector, lambda one: one.source == "fallback")
+
+    def refused(self, selector: str) -> float:
+        """The probability that the completion under a selector is a refusal; as for `outcome`."""
+        return self._probability(selector, lambda one: one.is_refused)
+
+    def _probability(self, selector: str, has: Callable[[Completion | Generated], bool]) -> float:
         drawn = self.drawn
         if drawn is None:
             return 0.0
         if selector == drawn.select or drawn.total <= 0:
-            return float(drawn.source == "fallback")
+            return float(has(drawn))
         if selector == "draw":
-            weights = (one.weight for one in drawn.completions if one.source == "fallback")
-            return sum(weights) / drawn.total
+            return sum(one.weight for one in drawn.completions if has(one)) / drawn.total
         chosen = choose(selector, drawn.completions, np.random.default_rng(0), drawn.kind)
-        return float(chosen is not None and chosen.source == "fallback")
+        return float(chosen is not None and has(chosen))
 
     def _expected(self, drawn: Generated) -> dict[str, float]:
         found: dict[str, float] = {}
         for completion in drawn.completions:
-            verdict = self.verdict_of(completion.answer, completion.finish_reason)
+            verdict = self.verdict_of_completion(completion)
             found[verdict] = found.get(verdict, 0.0) + completion.weight / drawn.total
         # Rounding must not make a certain outcome uncertain.
         return found if len(found) > 1 else dict.fromkeys(found, 1.0)
@@ -204,6 +217,7 @@ def _drawn(result: JsonReader) -> Generated:
         confidence=result.text_or_none("confidence"),
         source=_source(result),
         kind=_kind(result),
+        is_refused=_is_refused(result),
         is_partial=bool(config.flag_or_none("early")) if "early" in config.values else False,
     )
 
@@ -211,7 +225,10 @@ def _drawn(result: JsonReader) -> Generated:
 def share_of(fields: JsonReader) -> AnswerShare:
     """Parse an answer's share."""
     return AnswerShare(
-        answer=fields.text_or_none("answer"), weight=fields.number("weight"), count=fields.integer("count")
+        answer=fields.text_or_none("answer"),
+        weight=fields.number("weight"),
+        count=fields.integer("count"),
+        is_refused=_is_refused(fields),
     )
 
 
@@ -228,6 +245,7 @@ def _history(fields: JsonReader) -> History:
         count=fields.integer("count"),
         score=fields.number_or_none("score"),
         source=_source(fields),
+        is_refused=_is_refused(fields),
     )
     return History(completion=completion, tokens=np.array(fields.integers("tokens"), dtype=np.int32))
 
@@ -237,6 +255,11 @@ def _source(fields: JsonReader) -> AnswerSource | None:
         return None
     sources: tuple[AnswerSource, ...] = get_args(AnswerSource)
     return sources[sources.index(fields.one_of("source", sources))]
+
+
+def _is_refused(fields: JsonReader) -> bool:
+    """False in runs from versions that did not record it."""
+    return bool(fields.flag_or_none("is_refused"))
 
 
 def _kind(fields: JsonReader) -> AnswerKind:

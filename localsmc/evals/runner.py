@@ -367,6 +367,8 @@ def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
         return verdicts[result.answer]
     if not result.completions:
         return "truncated"  # the budget ended during the prompt
+    if result.is_refused:
+        return "no-answer"  # even if it was cut
     return "no-answer" if _chosen(result).finish_reason == "stop" else "truncated"
 
 

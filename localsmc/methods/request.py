@@ -79,7 +79,8 @@ class Request:
     check: Callable[[], None] = no_check
     """Called between chunks of the prompt; may raise to stop early."""
     answer: Callable[[TokenIds], str | None] = no_answer
-    """The answer in a finished completion, equal for equal answers; None if it has none."""
+    """The answer in a finished completion, equal for equal answers; None if it has none. All refusals have
+    the same one, `refusal.KEY`, so they are a candidate in a vote."""
     n_concluding: int = 0
     """Above 0 if finished completions without an answer are asked for one after the run
     (`engine.conclusion`), which takes up to so many tokens: until then their weight is undecided."""

@@ -22,6 +22,7 @@ COLUMNS = (
     Column("accuracy", "right", table.percent),
     Column("interval", "95 % interval", table.interval),
     Column("no_answer", "no answer", table.percent_or_none),
+    Column("refused", "refused", table.percent_or_none),
     Column("truncated", "truncated", table.percent_or_none),
     Column("grader_failed", "grader failed", table.percent_or_none),
     Column("failed", "failed", table.percent_or_none),
@@ -32,7 +33,8 @@ COLUMNS = (
 NOTE = (
     "The unit is the problem. Intervals are Wilson's for one seed; for several seeds and for expected draws,"
     " they come from 2,000 bootstrap resamples of the problem means. Everything that is not right counts as"
-    " wrong; the columns from no answer to failed give the reasons. A fallback is the last"
+    " wrong; the columns from no answer to failed give the reasons. Refused ones are among those without an"
+    " answer: the text says that the model cannot answer. A fallback is the last"
     " number of a text that states no answer, which numeric tasks take for one. An expected draw is the total"
     " weight of the right answers; it is shown if the run used another selector."
 )
@@ -53,13 +55,15 @@ def accuracy(groups: Sequence[ResultGroup], costs: Costs) -> Table | None:
 
 def _row(scored: ScoredGroup, costs: Costs) -> tuple[Any, ...]:
     estimate, group = scored.accuracy, scored.group
-    verdicts = [scored.share(verdict) for verdict in (NO_ANSWER, TRUNCATED, GRADER_FAILED, FAILED)]
+    verdicts = [scored.share(verdict) for verdict in (TRUNCATED, GRADER_FAILED, FAILED)]
     return (
         *where(group),
         scored.label,
         len(scored.means),
         None if estimate is None else estimate[0],
         None if estimate is None else estimate[1:],
+        scored.share(NO_ANSWER),
+        scored.refused,
         *verdicts,
         scored.fallback,
         costs.ratio(group, "seconds"),

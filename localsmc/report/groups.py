@@ -90,7 +90,11 @@ class ResultGroup:
         outcomes = {(line.problem, line.seed): line.outcome(selector) for line in self.graded}
         is_numeric = any(line.drawn is not None and line.drawn.kind == "numeric" for line in self.graded)
         fallback = float(np.mean([line.fallback(selector) for line in self.graded])) if is_numeric else None
-        return ScoredGroup(group=self, selector=selector, outcomes=outcomes, fallback=fallback)
+        can_refuse = any(one.is_refused for line in self.graded if line.drawn for one in line.drawn.shares)
+        refused = float(np.mean([line.refused(selector) for line in self.graded])) if can_refuse else None
+        return ScoredGroup(
+            group=self, selector=selector, outcomes=outcomes, fallback=fallback, refused=refused
+        )
 
     def by_selector(self) -> Iterator[ScoredGroup]:
         """The group under each of its selectors."""
@@ -101,13 +105,15 @@ class ResultGroup:
 class ScoredGroup:
     """A group under a selector: the probability of each verdict, by problem and seed.
 
-    `fallback` is the share of answers that are fallbacks; None if the task has none.
+    `fallback` is the share of answers that are fallbacks; None if the task has none. `refused` is the share
+    of refusals, which are among those without an answer; None if no completion is one.
     """
 
     group: ResultGroup
     selector: str
     outcomes: dict[tuple[str, int], dict[str, float]]
     fallback: float | None = None
+    refused: float | None = None
 
     @property
     def label(self) -> str:

@@ -28,13 +28,15 @@ with this value, 32 % with 0.75, and 52 % with 0.9, which keeps half as many of 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelDefaults:
-    """Defaults of `solve` for a model: exponent, ramp, token limit, form of answers, strategies."""
+    """Defaults of `solve` for a model: exponent, ramp, token limit, form of answers, refusals, strategies."""
 
     alpha: float = 2.0
     ramp: int = 50
     n_predict: int = 1024
     boxes_unasked: bool = False
     """Whether the model was trained to end with a box, so that no instruction is ever added."""
+    refusals: tuple[str, ...] = ()
+    """The openings of the replies with which the model was trained to refuse, see `text.refusal`."""
     pool: str | None = None
     """Name of the strategy pool, and of the prompt wording, that the model was trained on."""
     sure: float | None = None
@@ -230,6 +232,7 @@ def _from(card: localsmc_models.Card) -> ModelDefaults:
         ramp=card.ramp,
         n_predict=card.n_predict,
         boxes_unasked=True,
+        refusals=card.refusals,
         pool=EMBEDDED,
         sure=EMBEDDED_SURE,
     )

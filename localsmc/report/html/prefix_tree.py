@@ -52,7 +52,7 @@ def _leaf(line: ResultRecord, history: History) -> _Leaf:
         "w": round(one.weight, 5),
         "c": one.count,
         "a": one.answer,
-        "v": line.verdict_of(one.answer, one.finish_reason),
+        "v": line.verdict_of_completion(one),
         "f": one.finish_reason,
     }
     return _Leaf(tokens, one.text, tree)
