@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from localsmc.results import AnswerShare, Completion, Result
 from localsmc.system.printable import one_line
+from localsmc.text import refusal
 from localsmc.text.refusal import candidate
 
 if TYPE_CHECKING:
@@ -15,9 +16,6 @@ if TYPE_CHECKING:
 
 WIDTH = 48
 """Maximum number of characters shown of an answer."""
-
-REFUSAL = "refusal"
-"""What is shown in place of an answer."""
 
 _REFUSED = (
     "hint: the embedded model only does arithmetic; for anything else take a real model: {}"
@@ -40,14 +38,14 @@ def share_lines(shares: Sequence[AnswerShare], limit: int, *, none: str = "no an
 def share_name(share: AnswerShare, *, none: str = "no answer") -> str:
     """An answer on one line, or what stands in its place."""
     if share.is_refused:
-        return REFUSAL
+        return refusal.NAME
     return none if share.answer is None else short(share.answer)
 
 
 def answer_name(result: Result) -> str:
     """The answer of a result on one line, or what stands in its place."""
     if result.is_refused:
-        return f"none ({REFUSAL})"
+        return f"none ({refusal.NAME})"
     return "none found" if result.answer is None else short(result.answer)
 
 
@@ -288,7 +286,6 @@ def decided_line(result: Result) -> str:
 
 
 def _decided_by_tracks(result: Result) -> str:
-    enough = (
-        "two finished tracks agree" if result.method.config["fast"] == 2 else "a finished track has an answer"
-    )
+    own = "refuses" if result.is_refused else "has an answer"
+    enough = "two finished tracks agree" if result.method.config["fast"] == 2 else f"a finished track {own}"
     return f"decided after {result.usage.steps} steps: {enough}; the other tracks are not finished"

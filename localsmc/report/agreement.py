@@ -14,7 +14,8 @@ from localsmc.report import table
 from localsmc.report.accuracy import WHERE, where
 from localsmc.report.groups import ResultGroup
 from localsmc.report.table import Column, Table
-from localsmc.text import answers
+from localsmc.results import AnswerShare
+from localsmc.text import answers, refusal
 
 
 def completeness(run: RunRecord) -> str:
@@ -145,6 +146,10 @@ def distributions(groups: Sequence[ResultGroup]) -> Table | None:
 def _shown(line: ResultRecord) -> str:
     if line.drawn is None:
         return f"failed: {line.error or 'no reason given'}"
-    shown = [f"{share.answer or 'no answer'} {share.weight:.0%}" for share in line.drawn.shares]
+    shown = [f"{_named(share)} {share.weight:.0%}" for share in line.drawn.shares]
     more = [f"{len(shown) - N_SHOWN} others"] if len(shown) > N_SHOWN else []
     return " · ".join([*shown[:N_SHOWN], *more])
+
+
+def _named(share: AnswerShare) -> str:
+    return refusal.NAME if share.is_refused else share.answer or "no answer"

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from localsmc.results import AnswerKind, AnswerShare, Completion, Result
 from localsmc.text import answers
 
-KEY = "\nrefusal"
+NAME = "refusal"
+"""What is shown in place of an answer."""
+
+KEY = f"\n{NAME}"
 """The key of all refusals among the keys of answers (`answers.key`), none of which begins with a blank."""
 
 

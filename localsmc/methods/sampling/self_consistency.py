@@ -1,7 +1,8 @@
 """Self-consistency: independent samples vote, and the answer with the most votes wins.
 
-Target    the most frequent answer of N independent draws from q; completions without an answer have no
-          vote, and ties go to the answer with the most probable completion.
+Target    the most frequent answer of N independent draws from q; refusals count as one more answer,
+          completions without an answer have no vote, and ties go to the answer with the most probable
+          completion.
 Proposal  q(v|h) ∝ p(v|h)^(1/temperature) on the tokens that top-k, top-p and min-p keep.
 Weight    equal; the selector is `majority`.
 Stops     with `early`, when the leading answer is ahead of the second by more than the votes still to come:

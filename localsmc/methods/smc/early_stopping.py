@@ -7,7 +7,8 @@ Bound     Let b(h) = w(h)·p(h)^(α − α_t), with w(h) the weight of all parti
           answer's share of the final weight, completions without an answer included, is at least F / B, with
           F the sum of b over the finished histories with this answer, and B the sum over all histories. F
           never falls and B never rises, so the bound never falls. Completions that are concluded after the
-          run are in B only: whatever they answer, the share is no lower.
+          run are in B only: whatever they answer, the share is no lower. Refusals count as one more answer,
+          as in the vote, so they can lead.
 Not       With later resampling or thinning the final weights are random, and these totals hold in expectation
           only; the bound is then that of a run without resampling. It is certain with `ess_threshold` 0, and
           for `fearnhead-clifford` if nothing is thinned later.

@@ -29,7 +29,7 @@ const tone = (verdict) => (verdict === "right" || verdict === "wrong" ? verdict 
 const sign = (verdict) => SIGNS[verdict] || "";
 function named(answer, verdict) {
   if (answer === false) return "others";
-  return answer === null || answer === undefined ? (verdict === "truncated" ? "truncated" : "no answer") : answer;
+  return answer === null || answer === undefined ? (verdict === "truncated" || verdict === "refusal" ? verdict : "no answer") : answer;
 }
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 

@@ -15,6 +15,7 @@ from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.report import Report
 from localsmc.report.trace_file import RecordedTrace
 from localsmc.results import AnswerShare
+from localsmc.text import refusal
 
 MOST_DETAIL = 8_000_000
 """Maximum total characters of trees and curves; later lines have answers only, to keep the page fast."""
@@ -96,13 +97,18 @@ def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[st
 
 
 def _shares(shares: Sequence[AnswerShare], line: ResultRecord | None) -> list[list[Any]]:
-    """Answer, weight and verdict, heaviest first; the remaining ones are summed under the answer False."""
+    """Answer, weight and verdict (or `refusal`), heaviest first; the rest is summed under the answer False."""
     found: list[list[Any]] = [
-        [share.answer, round(share.weight, 5), line.verdict_of(share.answer) if line else ""]
-        for share in shares[:MOST_ANSWERS]
+        [share.answer, round(share.weight, 5), _verdict(share, line)] for share in shares[:MOST_ANSWERS]
     ]
     rest = shares[MOST_ANSWERS:]
     return [*found, [False, round(sum(share.weight for share in rest), 5), ""]] if rest else found
+
+
+def _verdict(share: AnswerShare, line: ResultRecord | None) -> str:
+    if share.is_refused:
+        return refusal.NAME
+    return line.verdict_of(share.answer) if line else ""
 
 
 def _curves(line: ResultRecord) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 A node is a dictionary with short keys, since a page has thousands of nodes: `t` text of the edge to it,
 `n` number of its tokens, `w` weight, `c` particles, `k` children, `s` last step seen (in traces), `d` 1 if
-it died out; a leaf has its answer `a`, verdict `v` and finish reason `f`.
+it died out; a leaf has its answer `a`, verdict `v` (or `refusal`) and finish reason `f`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from localsmc.evals.result_records import History, ResultRecord
 from localsmc.report.trace_file import Node, RecordedTrace
-from localsmc.text import answers
+from localsmc.text import answers, refusal
 
 Tree = dict[str, Any]
 
@@ -52,7 +52,7 @@ def _leaf(line: ResultRecord, history: History) -> _Leaf:
         "w": round(one.weight, 5),
         "c": one.count,
         "a": one.answer,
-        "v": line.verdict_of_completion(one),
+        "v": refusal.NAME if one.is_refused else line.verdict_of_completion(one),
         "f": one.finish_reason,
     }
     return _Leaf(tokens, one.text, tree)
