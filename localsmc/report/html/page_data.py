@@ -97,7 +97,7 @@ def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[st
 
 
 def _shares(shares: Sequence[AnswerShare], line: ResultRecord | None) -> list[list[Any]]:
-    """Answer, weight and verdict (or `refusal`), heaviest first; the rest is summed under the answer False."""
+    """Answer, weight and verdict (or `refusal`), heaviest first; the rest is summed under False."""
     found: list[list[Any]] = [
         [share.answer, round(share.weight, 5), _verdict(share, line)] for share in shares[:MOST_ANSWERS]
     ]
