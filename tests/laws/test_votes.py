@@ -17,6 +17,7 @@ from localsmc.methods import BestOfN, Sample, SelfConsistency
 from localsmc.methods.base import checked_for
 from localsmc.results import Completion
 from localsmc.selection import choose
+from localsmc.text import refusal
 
 ANSWERS = {0: None, 1: "a", 2: "b"}
 """What a text answers, by its first token."""
@@ -30,11 +31,16 @@ def answer(tokens):
     return ANSWERS[int(tokens[0])]
 
 
+def is_refusal(tokens):
+    return answer(tokens) == refusal.KEY
+
+
 def completions(run):
     return [
         Completion(
             text=str(ending.tokens.tolist()),
-            answer=answer(ending.tokens),
+            answer=None if is_refusal(ending.tokens) else answer(ending.tokens),
+            is_refused=is_refusal(ending.tokens),
             n_tokens=len(ending.tokens),
             **{name: getattr(ending, name) for name in ("logp", "weight", "finish_reason", "count")},
         )
@@ -102,12 +108,14 @@ def winner(drawn):
     return max(named, key=lambda one: (votes[one], best[one])) if named else None
 
 
+@pytest.mark.parametrize("one", ["a", refusal.KEY], ids=["answers", "refusals"])
 @pytest.mark.parametrize("early", [True, False], ids=["early", "to the end"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_vote_of_n_samples(shape, early):
+def test_the_vote_of_n_samples(shape, early, one, monkeypatch):
+    monkeypatch.setitem(ANSWERS, 1, one)
     model, n = toy(**SHAPES[shape]), 4
     method = SelfConsistency(particles=n, early=early)
-    law, _ = law_of(method, model, 2, lambda chosen: chosen.answer)
+    law, _ = law_of(method, model, 2, refusal.candidate)
     expected = defaultdict(float)
     texts = list(samples(model, 2, 1.0))
     for drawn in itertools.combinations_with_replacement(texts, n):

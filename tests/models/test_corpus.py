@@ -17,7 +17,8 @@ from fractions import Fraction
 
 import pytest
 
-from localsmc_models.corpus import FAMILIES, STYLES, TRAINED_LEVELS, Problem, problems, solution
+import localsmc_models
+from localsmc_models.corpus import FAMILIES, STYLES, TRAINED_LEVELS, Problem, problems, refusals, solution
 from localsmc_models.corpus.calculation import Work
 from localsmc_models.corpus.ratings import RATINGS, rated_step
 from localsmc_models.corpus.solutions import answer_line, any_order, work_lines
@@ -426,6 +427,13 @@ def test_slips_are_false_and_not_only_foreign():
                 assert not holds(step.line, problem.question), (problem.question, step)
                 n_false += 1
     assert n_false > 300
+
+
+def test_the_models_refuse_in_24_wordings_whose_openings_are_on_their_cards():
+    assert len(set(refusals.REFUSALS)) == 24
+    assert all("localsmc solve -m model.gguf" in text for text in refusals.REFUSALS)
+    for name in localsmc_models.names():
+        assert localsmc_models.card(name).refusals == refusals.OPENINGS
 
 
 def test_every_family_has_a_strategy_that_fits():
