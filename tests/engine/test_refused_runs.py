@@ -89,16 +89,16 @@ def run(model, question, method, settings, kind):
     with Generation(model, question, method, settings, answer_kind=kind) as solving:
         for _ in solving:
             pass
-        return solving.result(), solving.run.is_decided
+        return solving.result()
 
 
 @pytest.mark.parametrize("conclude", ["on", "off"])
 def test_neither_the_last_number_nor_a_closing_request_is_the_answer_of_a_refusal(refusing, conclude):
     settings = replace(SETTINGS, n_predict=10, conclude=conclude)
-    before, _ = run(refusing(), QUESTION, SAMPLE, settings, "numeric")
+    before = run(refusing(), QUESTION, SAMPLE, settings, "numeric")
     source = "concluded" if conclude == "on" else "fallback"
     openings = [one.text for one in before.completions if one.source == source][:2]
-    after, _ = run(refusing(*openings), QUESTION, SAMPLE, settings, "numeric")
+    after = run(refusing(*openings), QUESTION, SAMPLE, settings, "numeric")
     refused = [one for one in after.completions if one.is_refused]
     assert [one.text for one in refused] == openings != []
     assert all(one.answer is None and one.source is None for one in refused)
@@ -139,9 +139,8 @@ def test_every_method_returns_a_refusal_as_one(refusing, name):
 def test_what_stops_early_takes_refusals_for_one_answer(refusing, method, conclude):
     settings = replace(SETTINGS, conclude=conclude, select="majority")
     question = "What is 487 * 39 + 128 * 46?"  # its solutions differ in length and in what they give
-    whole, _ = run(refusing(), question, method, settings, "numeric")
-    result, is_decided = run(refusing(""), question, method, settings, "numeric")
+    whole = run(refusing(), question, method, settings, "numeric")
+    result = run(refusing(""), question, method, settings, "numeric")
     assert result.usage.rows < whole.usage.rows
-    assert is_decided
     assert result.is_refused
     assert result.usage.concluded is None or not result.usage.concluded.texts

@@ -108,11 +108,19 @@ def winner(drawn):
     return max(named, key=lambda one: (votes[one], best[one])) if named else None
 
 
-@pytest.mark.parametrize("one", ["a", refusal.KEY], ids=["answers", "refusals"])
 @pytest.mark.parametrize("early", [True, False], ids=["early", "to the end"])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_the_vote_of_n_samples(shape, early, one, monkeypatch):
-    monkeypatch.setitem(ANSWERS, 1, one)
+def test_the_vote_of_n_samples(shape, early):
+    assert_voted(shape, early)
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["early", "to the end"])
+def test_refusals_have_votes_like_an_answer(early, monkeypatch):
+    monkeypatch.setitem(ANSWERS, 1, refusal.KEY)
+    assert_voted("all at once", early)
+
+
+def assert_voted(shape, early):
     model, n = toy(**SHAPES[shape]), 4
     method = SelfConsistency(particles=n, early=early)
     law, _ = law_of(method, model, 2, refusal.candidate)
