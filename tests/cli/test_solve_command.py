@@ -403,6 +403,12 @@ def test_a_cut_text_is_called_cut_with_what_to_type(cli, form):
 
 
 ANSWERS = (("7", 0.5), ("8", 0.3), (None, 0.2))
+REFUSED = object()
+"""What stands for a refusal among answers."""
+
+
+def told(answer):
+    return {"answer": None if answer is REFUSED else answer, "is_refused": answer is REFUSED}
 
 
 @pytest.mark.parametrize(
@@ -417,12 +423,17 @@ ANSWERS = (("7", 0.5), ("8", 0.3), (None, 0.2))
         ("draw", ((None, 0.8), ("7", 0.15), ("8", 0.05)), "8", "7 (15 %)"),
         ("draw", (("7", 0.5), ("8", 0.5)), "8", None),
         ("draw", ((None, 1.0),), None, None),
+        ("draw", ((REFUSED, 0.6), ("7", 0.4)), "7", "a refusal (60 %)"),
+        ("draw", ((REFUSED, 0.6), ("7", 0.4)), REFUSED, None),
+        ("draw", (("7", 0.6), (REFUSED, 0.4)), REFUSED, "7 (60 %)"),
+        ("draw", ((None, 0.5), (REFUSED, 0.3), ("7", 0.2)), REFUSED, None),
+        ("draw", ((None, 0.5), (REFUSED, 0.3), ("7", 0.2)), None, None),
     ],
 )
 def test_a_drawn_text_beside_a_heavier_answer_says_so(select, answers, own, leading):
     config = {"select": select}
-    shares = tuple(AnswerShare(answer=answer, weight=weight, count=1) for answer, weight in answers)
-    result = SimpleNamespace(answer=own, answers=shares, method=SimpleNamespace(config=config))
+    shares = tuple(AnswerShare(**told(answer), weight=weight, count=1) for answer, weight in answers)
+    result = SimpleNamespace(**told(own), answers=shares, method=SimpleNamespace(config=config))
     line = drawn_line(result)
     expected = f"this text was drawn by weight; the leading answer is {leading}: add `--select majority`"
     assert line is None if leading is None else line.startswith(expected)

@@ -270,7 +270,7 @@ def test_text_that_looks_like_a_mark_is_remembered_as_text(tmp_path, monkeypatch
 
 def read(solving, tokens):
     """A completion's text and the text of its answer."""
-    text, answer = solving.reader.read(tokens)
+    text, answer, _ = solving.reader.read(tokens)
     return text, None if answer is None else answer.text
 
 

@@ -184,6 +184,44 @@ def test_each_spelling_has_the_verdict_of_its_own():
     assert line.outcome("draw") == pytest.approx({"right": 0.3, "wrong": 0.7})
 
 
+def refused_line(**changes):
+    """A line with two refusals, one of them cut, that have 0.6 of the weight together, and a wrong answer."""
+    line = one_line(answer=None, verdict="no-answer", verdicts={"9": "wrong"}, **changes)
+    refusals = [
+        {**run_folder.completion(None, [text], weight, 1, finish), "is_refused": True}
+        for text, weight, finish in (("b", 0.35, "stop"), ("c", 0.25, "length"))
+    ]
+    line["result"]["completions"] = [run_folder.completion("9", ["a"], 0.4, 2), *refusals]
+    line["result"]["answers"] = [
+        {"answer": None, "weight": 0.6, "count": 2, "is_refused": True},
+        {"answer": "9", "weight": 0.4, "count": 2},
+    ]
+    line["result"]["is_refused"] = True
+    return line
+
+
+def test_refusals_are_one_candidate_without_an_answer_under_every_selector():
+    line = result_record(JsonReader(refused_line(), "here", "hint"))
+    assert line.outcome("majority") == {"no-answer": 1.0}
+    assert line.outcome("argmax") == {"wrong": 1.0}
+    assert line.outcome("draw") == pytest.approx({"wrong": 0.4, "no-answer": 0.6})
+    assert [line.refused(name) for name in ("majority", "argmax", "draw")] == pytest.approx([1.0, 0.0, 0.6])
+
+
+def test_refusals_have_a_column_where_there_are_any(tmp_path):
+    about = run_folder.manifest(n_problems=4, seeds=(0,))
+    made = [(refused_line if k else one_line)(problem_id=f"p{k}") for k in range(4)]
+    found = report([run_folder.write(tmp_path / "some", made, about)])
+    shares = {row["select"]: (row["no_answer"], row["refused"]) for row in rows(found, "accuracy")}
+    assert shares["majority"] == (0.75, 0.75)
+    assert shares["argmax"] == (0.0, 0.0)
+    assert shares["draw, expected"] == pytest.approx((0.45, 0.45))
+    assert '"refusal"' in page(found)
+    made = [one_line(problem_id=f"p{k}") for k in range(4)]
+    plain = report([run_folder.write(tmp_path / "none", made, about)])
+    assert {row["refused"] for row in rows(plain, "accuracy")} == {None}
+
+
 def test_a_method_that_gives_up_losers_has_its_own_selector_only(tmp_path):
     """What is left of its samples is no sample of its texts: the short ones finish first."""
     made = [one_line(problem_id=f"p{k}") for k in range(4)]
