@@ -73,6 +73,8 @@ def _numbers(pattern: Pattern, level: int, rng: random.Random) -> dict[str, int]
         first = rng.randint(1, 10)
         last = rng.randint(first + 1, 12)
         return {"a": first, "b": last - first} if pattern.fixed == "later" else {"a": last, "b": first}
+    if pattern.fixed == "noon":
+        return {"b": rng.randint(6, 11), "a": rng.randint(1, 9)}
     fixed = {name: int(value) for name, _, value in [pattern.fixed.partition("=")] if value}
     letters = sorted(set(re.findall("[a-z]", pattern.formula)) - set(fixed))
     while True:
@@ -117,7 +119,7 @@ def _slots(numbers: dict[str, int], rng: random.Random) -> dict[str, object]:
         "lost": rng.choice(words.LOST), "gain": rng.choice(words.GAIN), "lose": rng.choice(words.LOSE), "go": "go",
         "km": rng.choice(("km", "miles", "kilometers")), "kg": rng.choice(("kg", "pounds", "kilos")), "week": week,
         "weeks": f"{week}s", "litres": rng.choice(("liters", "gallons", "litres")),
-        "metres": rng.choice(("m", "feet", "meters")),
+        "pm": rng.choice(("", " pm", " o'clock", ":00", "pm", " am")), "metres": rng.choice(("m", "feet", "meters")),
     } | ({"g": goods[0][0]} if rng.random() < 0.5 else {})  # fmt: skip
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from collections.abc import Callable
+from fractions import Fraction
 
 from localsmc_models.corpus.calculation import Work, shown_quotient
 from localsmc_models.corpus.expressions import calculated, parts
@@ -97,6 +98,10 @@ def calculation(rng: random.Random, level: int) -> Problem:
         return _named_multiple(rng, level, work)
     if drawn < 0.19:
         return _below_zero(rng, level, work)
+    if drawn < 0.22:
+        return _with_decimals(rng, level, work)
+    if drawn < 0.24:
+        return _remainder(rng, level, work)
     sign = rng.choice("++--**/")
     a, b = _operands(sign, level, rng)
     if sign == "/" and rng.random() < 0.08:
@@ -136,6 +141,32 @@ def _below_zero(rng: random.Random, level: int, work: Work) -> Problem:
     written = rng.choice(SPELLINGS[sign][:4]).format(a=f"-{a}", b=b)
     question = filled(rng.choice(FRAMES), {"e": written}, rng)
     return Problem("calculation", level, typed(question, rng), str(int(value)), tuple(work.steps))
+
+
+def _with_decimals(rng: random.Random, level: int, work: Work) -> Problem:
+    """Sums, differences and multiples of numbers with one decimal place."""
+    tenths, more = rng.randint(1, 100 * level), rng.randint(1, 100 * level)
+    sign = rng.choice("+-*")
+    if sign == "*":
+        more = 10 * rng.randint(2, 10)
+    first, second = max(tenths, more), min(tenths, more)
+    a, b = shown_quotient(Fraction(first, 10)), shown_quotient(Fraction(second, 10))
+    values = {"+": Fraction(first + second, 10), "-": Fraction(first - second, 10), "*": Fraction(first * second, 100)}
+    answer = shown_quotient(values[sign])
+    work.note([f"{a} {sign} {b} = {answer}"])
+    written = rng.choice(SPELLINGS[sign][:4]).format(a=a, b=b)
+    question = filled(rng.choice(FRAMES), {"e": written}, rng)
+    return Problem("calculation", level, typed(question, rng), answer, tuple(work.steps))
+
+
+def _remainder(rng: random.Random, level: int, work: Work) -> Problem:
+    """What is left of a division."""
+    by = rng.randint(2, 9 + 3 * level)
+    whole = by * rng.randint(1, 8 * level) + rng.randint(0, by - 1)
+    written = rng.choice(("{a} mod {b}", "[the |]remainder of {a} / {b}", "[the |]remainder of {a} divided by {b}",
+                          "{a} modulo {b}", "the rest of {a} divided by {b}"))  # fmt: skip
+    question = filled(rng.choice(FRAMES), {"e": filled(written, {"a": whole, "b": by}, rng)}, rng)
+    return Problem("calculation", level, typed(question, rng), str(int(work.remainder(whole, by))), tuple(work.steps))
 
 
 MULTIPLES = (
@@ -236,6 +267,8 @@ def draw_numbers(shape: str, level: int, rng: random.Random, least: int = 0) -> 
 def expression(rng: random.Random, level: int) -> Problem:
     """Two or three operations, with and without brackets, in signs or in words."""
     work = Work()
+    if rng.random() < 0.03:
+        return _fractions(rng, level, work)
     least = -(20**level) if rng.random() < 0.05 else 0
     if rng.random() < 0.35:
         shape, wordings = rng.choice(TOLD)
@@ -248,6 +281,15 @@ def expression(rng: random.Random, level: int) -> Problem:
     value = calculated(shape.format_map(slots), work)
     question = filled(rng.choice(FRAMES), {"e": written}, rng)
     return Problem("expression", level, typed(question, rng), str(int(value)), tuple(work.steps))
+
+
+def _fractions(rng: random.Random, level: int, work: Work) -> Problem:
+    left, right = (Fraction(rng.randint(1, n - 1), n) for n in (rng.randint(2, 4 + 2 * level) for _ in range(2)))
+    sign = "+" if left <= right or rng.random() < 0.6 else "-"
+    value = work.fractions(left, right, sign)
+    written = f"{left} {sign} {right}" if rng.random() < 0.6 else f"{left}{sign}{right}"
+    question = filled(rng.choice(FRAMES), {"e": written}, rng)
+    return Problem("expression", level, typed(question, rng), str(value), tuple(work.steps))
 
 
 def _spelled(written: str, rng: random.Random) -> str:
@@ -329,6 +371,7 @@ def comparison(rng: random.Random, level: int) -> Problem:
         asks = ("Is {a} [even|an even number]?", "Is {a} [odd|an odd number]?", "Is {a} divisible by {n}?", "Can {a} be divided by {n}?")
         ask = rng.choice(asks)
         divisor = by if "{n}" in ask else 2
+        a = max(a, divisor)
         rest = work.remainder(a, divisor)
         answer = "yes" if (rest == 0) != ("odd" in ask) else "no"
         question = filled(ask, {"a": a, "n": by}, rng)
@@ -339,12 +382,12 @@ OF = (
     "{p}% of {w}", "{p}% of {w}", "{p} % of {w}", "{p} percent of {w}", "{p} per cent of {w}", "{p}% from {w}", "{p}pct of {w}",
 )  # fmt: skip
 OFF = (
-    "[A|The|One] {g} costs {cw}[.| and] It is {p}% [off|cheaper|reduced][ today| now|]. [What is the new price|What does it cost now|How much is it now|What do I pay]?",
+    "[A|The|One] {g} costs {cw}[.| and] It is {p}% [off|cheaper|reduced][ today| now|]. [What is the price then|What does it cost now|How much is it now|What do I pay]?",
     "A {g} for {cw} is {p}% off. How much [is it|does it cost][ now|]?", "{cw} minus {p}%", "{w} - {p}%", "{p}% off {cw}",
     "{p}% off [of |]{w}", "How much is {cw} with {p}% off?", "What is {w} reduced by {p}%?", "What is {w} decreased by {p} percent?",
     "There is a {p}% discount on a {g} that costs {cw}. What [is the final price|do you pay]?", "{w} minus {p} percent",
     "What is the sale price of a {cw} {g} with a {p}% discount?", "I get {p}% off a {cw} {g}. What do I pay?",
-    "Price {cw}, discount {p}%. New price?", "{w} less {p}%",
+    "Price {cw}, discount {p}%. What is the price then?", "{w} less {p}%",
 )  # fmt: skip
 SAVED = (
     "How much do I save with {p}% off {cw}?", "A {g} costs {cw}. [How much is|What is] a {p}% discount?",
@@ -367,6 +410,8 @@ WHICH = (
 def share(rng: random.Random, level: int) -> Problem:
     """Percentages and simple parts: of a number, off a price, on top of it, and which percentage."""
     work = Work()
+    if rng.random() < 0.1:
+        return _simple_part(rng, level, work)
     percent = rng.choice((10, 20, 25, 50, 75, 100, 5, 30, 40) if level == 1 else (*range(5, 100, 5), 10, 50, 25, 1, 2, 12, 15))
     unit = 100 // math.gcd(100, percent)
     whole = unit * rng.randint(1, max(6, 100 * level // unit))
@@ -386,6 +431,25 @@ def share(rng: random.Random, level: int) -> Problem:
     question = filled(rng.choice(patterns), slots, rng)
     if shape == "of":
         question = filled(rng.choice(FRAMES), {"e": question}, rng)
+    return Problem("share", level, typed(question, rng), str(int(value)), tuple(work.steps))
+
+
+SIMPLE_PARTS = (
+    (3, 4, ("three quarters of {a}", "3/4 of {a}", "three fourths of {a}")),
+    (2, 3, ("two thirds of {a}", "2/3 of {a}")),
+    (2, 5, ("two fifths of {a}", "2/5 of {a}")),
+    (3, 5, ("three fifths of {a}", "3/5 of {a}")),
+    (3, 10, ("three tenths of {a}", "3/10 of {a}")),
+)
+
+
+def _simple_part(rng: random.Random, level: int, work: Work) -> Problem:
+    """Three quarters of a number, two thirds of it."""
+    top, bottom, wordings = rng.choice(SIMPLE_PARTS)
+    whole = bottom * rng.randint(1, 12 * level)
+    value = work.times(work.divided(whole, bottom), top)
+    written = rng.choice(wordings).format(a=whole)
+    question = filled(rng.choice(FRAMES), {"e": written}, rng)
     return Problem("share", level, typed(question, rng), str(int(value)), tuple(work.steps))
 
 
