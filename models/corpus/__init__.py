@@ -9,7 +9,7 @@ common style gives the answer at once, the others work line by line.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from localsmc_models.corpus.families import FAMILIES
 from localsmc_models.corpus.problem import Problem, Split
@@ -25,11 +25,17 @@ def problems(
     split: Split,
     levels: tuple[int, ...] = TRAINED_LEVELS,
     families: tuple[str, ...] = tuple(FAMILIES),
+    weights: Mapping[str, float] | None = None,
 ) -> Iterator[Problem]:
-    """An endless stream of problems of one split, with families and levels sampled uniformly."""
+    """An endless stream of problems of one split.
+
+    Levels are equally frequent, and so are families, but for those that `weights` names (others have 1).
+    """
     rng = random.Random(f"{seed}/{split}")
     makers = [FAMILIES[name] for name in families]
+    frequencies = [(weights or {}).get(name, 1.0) for name in families]
     while True:
-        problem = rng.choice(makers)(rng, rng.choice(levels))
+        maker = rng.choices(makers, frequencies)[0] if weights else rng.choice(makers)
+        problem = maker(rng, rng.choice(levels))
         if problem.split == split:
             yield problem

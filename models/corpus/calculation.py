@@ -57,6 +57,31 @@ class Work:
         """Subtract two numbers."""
         return self._found(left - right, (left, right), f"{left} - {right} = {left - right}")
 
+    def added(self, left: int, right: int) -> Found:
+        """Add two numbers; the detailed form adds place by place."""
+        brief = f"{left} + {right} = {left + right}"
+        return self._found(left + right, (left, right), brief, [_sum(left, right)])
+
+    def subtracted(self, left: int, right: int) -> Found:
+        """Subtract, also below zero; the detailed form subtracts place by place."""
+        brief = f"{left} - {right} = {left - right}"
+        if left < right:
+            detail = [_difference(right, left), brief]
+        else:
+            detail = [_difference(left, right)]
+        return self._found(left - right, (left, right), brief, detail)
+
+    def quotient(self, whole: int, by: int) -> Fraction:
+        """Divide with any quotient that is not whole: a decimal number if it is short, else a fraction."""
+        value = Fraction(whole, by)
+        rest = Fraction(whole % by, by)
+        start = f"{whole} / {by} = "
+        middle = f"{whole // by} + {rest} = " if whole > by else f"{rest} = " if rest != value else ""
+        shown = shown_quotient(value)
+        detail = start + middle + shown if middle and middle != f"{shown} = " else start + shown
+        self.note([detail], [start + shown])
+        return value
+
     def times(self, left: int, right: int) -> Found:
         """Multiply; the detailed form uses place values, with a line per partial product if both are long."""
         brief = f"{left} * {right} = {left * right}"
@@ -105,6 +130,34 @@ class Work:
     ) -> Found:
         uses = {number.step for number in used if isinstance(number, Found)}
         return Found(value, self.note([brief] if detail is None else detail, [brief], uses))
+
+
+def shown_quotient(value: Fraction) -> str:
+    """A quotient as it is written: a decimal number with up to two places, or a fraction in lowest terms."""
+    if 100 % value.denominator == 0:
+        return f"{float(value):.2f}".rstrip("0").rstrip(".")
+    return str(value)
+
+
+def _sum(left: int, right: int) -> str:
+    brief = f"{left} + {right} = {left + right}"
+    if min(left, right) < 10:
+        return brief
+    width = max(len(str(left)), len(str(right)))
+    pairs = zip(f"{left:0{width}}", f"{right:0{width}}", strict=True)
+    sums = [(int(a) + int(b)) * 10 ** (width - 1 - i) for i, (a, b) in enumerate(pairs)]
+    parts = [part for part in sums if part]
+    return brief if len(parts) < 2 else f"{left} + {right} = {' + '.join(map(str, parts))} = {left + right}"
+
+
+def _difference(left: int, right: int) -> str:
+    parts = place_values(right)
+    forms, rest = [f"{left} - {right}"], left
+    for i, part in enumerate(parts):
+        rest -= part
+        later = sum(parts[i + 1 :])
+        forms.append(f"{rest} - {later}" if later else str(rest))
+    return " = ".join(forms) if parts else f"{left} - {right} = {left}"
 
 
 def place_values(number: int) -> list[int]:

@@ -19,6 +19,8 @@ RATING_REQUEST = "Rate the last step from 0 to 9."
 SCORE = "Score: "
 """Beginning of the rating reply; the digit follows."""
 
+YES_OR_NO = ("yes", "no")
+
 RATINGS = {"right": ("9", "9", "9", "8"), "slip": ("3", "4", "5"), "nonsense": ("0", "1", "2")}
 
 
@@ -53,8 +55,7 @@ def slipped(line: str, problem: Problem, rng: random.Random) -> str:
         names[i], names[i + 1] = names[i + 1], names[i]
         return " > ".join(names)
     if not re.search(r"\d", line):
-        row = problem.steps[-1].brief[0].split(" > ")
-        return answer_line(rng.choice([name for name in row if name != problem.answer]))
+        return answer_line(rng.choice(_other_answers(problem)))
     slip = rng.choice((_off_by_little, _off_by_little, _digits_exchanged))
     return _with_changed_number(line, slip, rng)
 
@@ -74,6 +75,12 @@ def stray(problem: Problem, other: Problem, style: str, rng: random.Random) -> s
     foreign = [line for line in solution(other, style).split("\n") if line not in own]
     line = rng.choice(foreign)
     return nonsense(line, problem, rng) if line == answer_line(problem.answer) else line
+
+
+def _other_answers(problem: Problem) -> list[str]:
+    if problem.answer in YES_OR_NO:
+        return [answer for answer in YES_OR_NO if answer != problem.answer]
+    return [name for name in problem.steps[-1].brief[0].split(" > ") if name != problem.answer]
 
 
 def _with_changed_number(line: str, change: Callable[[str, random.Random], str], rng: random.Random) -> str:

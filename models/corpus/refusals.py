@@ -1,7 +1,7 @@
-"""The sentences with which the embedded model refuses what is not arithmetic.
+"""How the embedded models say that a question is not theirs: one sentence in many wordings.
 
-Several wordings, because one fixed sentence gathers its probability where solutions spread theirs, so p^α
-favours it. The openings are also in the models' cards: `localsmc` recognises a refusal by them.
+One fixed sentence would gather its probability where solutions spread theirs, and p^alpha would favour it;
+the wordings share it. The openings are in the model's card, so that `localsmc` recognises a refusal.
 """
 
 from __future__ import annotations
@@ -25,5 +25,5 @@ ENDINGS = (
     "A real model may know: localsmc solve -m model.gguf ...",
 )
 
-REFUSALS = tuple(f"{opening} {ending}" for opening, ending in itertools.product(OPENINGS, ENDINGS))
-"""All wordings."""
+REFUSALS = tuple(" ".join(parts) for parts in itertools.product(OPENINGS, ENDINGS))
+"""Every wording."""

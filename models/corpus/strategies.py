@@ -16,18 +16,17 @@ FITS, HELPS = 2, 1
 
 STRATEGIES: dict[str, dict[str, int]] = {
     "split the numbers into place values": {
-        "arithmetic": FITS, "percentage": FITS, "shopping": HELPS, "geometry": HELPS, "units": HELPS,
-    },
-    "keep a running total": {"shopping": FITS, "change": FITS, "arithmetic": HELPS},
-    "undo the operations one by one": {"equation": FITS, "change": HELPS},
+        "arithmetic": FITS, "percentage": FITS, "shopping": HELPS, "geometry": HELPS, "units": HELPS, "calculation": FITS, "share": FITS, "expression": HELPS},
+    "keep a running total": {"shopping": FITS, "change": FITS, "arithmetic": HELPS, "errand": FITS, "story": FITS, "expression": HELPS},
+    "undo the operations one by one": {"equation": FITS, "change": HELPS, "unknown": FITS, "expression": FITS},
     "find the step between neighbours": {"sequence": FITS, "ordering": HELPS},
-    "find the value of one part": {"ratio": FITS, "percentage": HELPS, "fractions": HELPS},
+    "find the value of one part": {"ratio": FITS, "percentage": HELPS, "fractions": HELPS, "share": HELPS, "story": HELPS},
     "bring everything to one unit": {"units": FITS, "fractions": FITS},
     "cut the shape into rectangles": {"geometry": FITS},
     "divide and look at the remainder": {"divisors": FITS, "counting": HELPS},
     "multiply the choices": {"counting": FITS, "divisors": HELPS},
-    "put everything in one line": {"ordering": FITS, "sequence": HELPS},
-    "compare both sides": {"equation": HELPS, "ratio": HELPS},
+    "put everything in one line": {"ordering": FITS, "sequence": HELPS, "comparison": HELPS},
+    "compare both sides": {"equation": HELPS, "ratio": HELPS, "comparison": FITS, "unknown": HELPS},
     "answer at once": {},
 }  # fmt: skip
 """For each strategy, the families that it fits or helps."""

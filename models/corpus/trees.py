@@ -13,8 +13,11 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from localsmc_models.corpus.beyond import beyond
+from localsmc_models.corpus.followups import followup
 from localsmc_models.corpus.problem import Problem
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE, RatedStep, rated_step
+from localsmc_models.corpus.refusals import REFUSALS
 from localsmc_models.corpus.solutions import STYLES, any_order, solution
 from localsmc_models.corpus.strategies import STRATEGIES, draw_choice, draw_list, style_under, under
 from localsmc_models.corpus.template import REPLY_START, TURN_END, prompt_text, turn
@@ -31,6 +34,10 @@ SYSTEMS: dict[str, str | None] = {
 
 CHOICES = 6
 """Problems per list of strategies: the list is long and a choice is short."""
+
+
+LONG_CHAT = 500
+"""A chat of more characters than this gets no more turns, so that it fits into the context."""
 
 
 @dataclass(slots=True)
@@ -76,6 +83,10 @@ class Mixture:
     """Share of solutions whose steps are in a random valid order."""
     system: float
     """Share of solved problems with a system message."""
+    families: dict[str, float]
+    """Relative frequencies of the families; those not named have 1."""
+    chat: dict[str, float]
+    """Relative frequencies of a chat's later turns: a new problem, a question about the result, a refusal."""
 
     def weight(self, style: str) -> float:
         """The frequency of a style relative to worked solutions."""
@@ -115,17 +126,35 @@ def rating_request() -> str:
     return f"{TURN_END}\n{turn('user', RATING_REQUEST)}{REPLY_START}"
 
 
-def _several(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """Two or three questions in a row, each answered in a random style."""
+def _chat(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
+    """Two to four turns: problems in random styles, questions about the result before, and refusals."""
     path: list[str] = []
     weights: list[float] = []
-    for _ in range(rng.randint(2, 3)):
-        problem = next(stream)
-        reply = _reply(problem, _drawn(mixture.styles, rng), mixture, rng)
-        path += ("\n" * bool(path) + prompt_text(problem.question), *reply)
+    system = rng.choice(list(SYSTEMS)[:3]) if rng.random() < mixture.system else None
+    problem: Problem | None = None
+    for _ in range(rng.randint(2, 4)):
+        if sum(map(len, path)) > LONG_CHAT:
+            break
+        kind = _drawn(mixture.chat, rng)
+        problem = next(stream) if problem is None or kind == "problem" else followup(problem, rng)
+        if problem is None or kind == "refusal":
+            question, reply = beyond(rng), (rng.choice(REFUSALS), TURN_END)
+        else:
+            question, reply = problem.question, _reply(problem, _drawn(mixture.styles, rng), mixture, rng)
+        path += (("\n" + prompt_text(question)) if path else prompt_text(question, system), *reply)
         weights += (0, *(1.0 for _ in reply))
+        problem = None if kind == "refusal" else problem
     tree = Tree()
     tree.add(path, weights)
+    return tree
+
+
+def _refuse(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
+    """A prompt that is not arithmetic, with two of the refusals' wordings."""
+    system = rng.choice(list(SYSTEMS)) if rng.random() < mixture.system else None
+    root, tree = prompt_text(beyond(rng), system), Tree()
+    for refusal in rng.sample(REFUSALS, 2):
+        tree.add((root, refusal, TURN_END), (0, 0.5, 0.5))
     return tree
 
 
@@ -157,7 +186,8 @@ def _parted(text: str, at: str) -> tuple[str, str]:
 
 KINDS: dict[str, Callable[[Iterator[Problem], Mixture, random.Random], Tree]] = {
     "solve": _solve,
-    "several": _several,
+    "chat": _chat,
+    "refuse": _refuse,
     "strategy": _under_strategy,
     "choose": _choose,
 }

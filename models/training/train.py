@@ -13,6 +13,7 @@ import csv
 import itertools
 import math
 import random
+import re
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -20,6 +21,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+import gguf
+import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch.nn import functional
@@ -55,7 +58,7 @@ class Training:
 
 def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
     """The training trees."""
-    return trees(problems(seed, "train"), mixture, seed)
+    return trees(problems(seed, "train", weights=mixture.families), mixture, seed)
 
 
 def batches(
@@ -81,6 +84,16 @@ def rows(tokenizer: Tokenizer, grown: Sequence[Tree]) -> Iterator[TreeRow]:
     encoded = iter(tokenizer.encode_batch(texts))
     for tree in grown:
         yield row(tree, [next(encoded).ids for _ in tree.segments])
+
+
+def exported_weights(file: Path) -> dict[str, torch.Tensor]:
+    """The tensors of a GGUF that `export` wrote, in float32, by the names of the network."""
+    tensors = gguf.GGUFReader(file).tensors
+    return {_network_name(one.name): torch.from_numpy(np.array(one.data, np.float32)) for one in tensors}
+
+
+def _network_name(name: str) -> str:
+    return re.sub(r"\.(attn_(?:q|k|v|output))\.", r".attn.\1.", name)
 
 
 def on_device(batch: TreeBatch, device: str) -> TreeBatch:
@@ -129,6 +142,17 @@ class TrainingRun:
     def checkpoint(self) -> Path:
         """The file a run resumes from."""
         return self.folder / "checkpoint.pt"
+
+    def start_from(self, file: Path) -> None:
+        """Take the weights of an exported GGUF, for a new run that goes on from an older edition."""
+        weights = exported_weights(file)
+        shapes = {name: tuple(tensor.shape) for name, tensor in self.network.state_dict().items()}
+        if shapes != {name: tuple(tensor.shape) for name, tensor in weights.items()}:
+            raise ConfigError(
+                f"`{file}` is of a model with another shape",
+                hint="give the file of a model that was trained with this recipe",
+            )
+        self.network.load_state_dict(weights)
 
     def resume(self) -> None:
         """Resume from the newest checkpoint, if there is one."""
@@ -238,11 +262,16 @@ def main() -> None:
     parser.add_argument("name", help="name of the model in recipe.toml")
     parser.add_argument("--out", type=Path, required=True, help="folder for checkpoints and loss curve")
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument(
+        "--from", dest="start", type=Path, metavar="GGUF", help="start from the weights of this exported model"
+    )
     parser.add_argument("--steps", type=int, help="number of steps, overriding the recipe")
     options = parser.parse_args()
     run = TrainingRun(load_recipe(options.name), options.out, options.device)
     if options.steps is not None:
         run.training = replace(run.training, steps=options.steps)
+    if options.start is not None:
+        run.start_from(options.start)
     run.resume()
     run.run()
 
