@@ -13,7 +13,7 @@ from pathlib import Path
 
 from localsmc_models.corpus import words
 from localsmc_models.corpus.calculation import Work
-from localsmc_models.corpus.expressions import calculated, parts
+from localsmc_models.corpus.formulas import calculated, parts
 from localsmc_models.corpus.problem import Problem
 from localsmc_models.corpus.wording import filled, in_words, typed
 

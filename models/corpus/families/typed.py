@@ -8,7 +8,7 @@ from collections.abc import Callable
 from fractions import Fraction
 
 from localsmc_models.corpus.calculation import Work, shown_quotient
-from localsmc_models.corpus.expressions import calculated, parts
+from localsmc_models.corpus.formulas import calculated, parts
 from localsmc_models.corpus.problem import Problem
 from localsmc_models.corpus.wording import chosen, filled, in_words, typed
 
