@@ -52,7 +52,9 @@ def _mash(rng: random.Random) -> str:
 
 def _sentence(rng: random.Random) -> str:
     determiner, noun = rng.choice(("the", "my", "a", "this", "our")), rng.choice(lists.NOUNS)
-    return f"{determiner} {noun} {rng.choice(('is', 'was', 'looks', 'will be'))} {rng.choice(lists.ADJECTIVES)}"
+    return (
+        f"{determiner} {noun} {rng.choice(('is', 'was', 'looks', 'will be'))} {rng.choice(lists.ADJECTIVES)}"
+    )
 
 
 def _slots(rng: random.Random) -> dict[str, str]:

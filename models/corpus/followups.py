@@ -71,4 +71,10 @@ def followup(before: Problem, rng: random.Random) -> Problem | None:
         k = rng.choice(percents)
         found = work.divided(work.times(value, k), 100)
     question = filled(rng.choice(FOLLOWUPS[kind]), {"k": k}, rng)
-    return Problem("followup", before.level, typed(question[:1].upper() + question[1:], rng), str(int(found)), tuple(work.steps))
+    return Problem(
+        "followup",
+        before.level,
+        typed(question[:1].upper() + question[1:], rng),
+        str(int(found)),
+        tuple(work.steps),
+    )

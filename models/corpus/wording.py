@@ -18,7 +18,19 @@ BEGINNINGS = (
     "Question: ", "Q: ", "math: ", "help: ", "I need help: ", "please help, ", "can you solve this? ", "well, ",
     "Solve this: ", "Next: ", "Here is my problem. ", "My homework: ", "hmm, ", "Can you help? ",
 )  # fmt: skip
-ENDINGS = (" please", " thanks", ", please", " pls", " Thanks!", "??", " ?", "!", "...", " Thank you.", ", ok?")
+ENDINGS = (
+    " please",
+    " thanks",
+    ", please",
+    " pls",
+    " Thanks!",
+    "??",
+    " ?",
+    "!",
+    "...",
+    " Thank you.",
+    ", ok?",
+)
 
 
 def chosen(pattern: str, rng: random.Random) -> str:

@@ -62,6 +62,14 @@ PEOPLE = tuple(
     ).split()
 )
 
+ANIMALS = tuple(
+    tuple(pair.split("/"))
+    for pair in (
+        "dog/dogs cat/cats bird/birds duck/ducks cow/cows pig/pigs horse/horses goat/goats rabbit/rabbits "
+        "hen/hens sheep/sheep monkey/monkeys lion/lions zebra/zebras turtle/turtles pigeon/pigeons crow/crows"
+    ).split()
+)
+
 HOLDERS = tuple(
     tuple(pair.split("/"))
     for pair in (
