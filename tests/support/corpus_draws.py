@@ -97,6 +97,7 @@ SMALL = (
 TENS = dict(
     zip("twenty thirty forty fifty sixty seventy eighty ninety".split(), range(20, 100, 10), strict=True)
 )
+WORD = "|".join((*TENS, *SMALL[::-1]))
 NUMBER_WORD = re.compile(
     rf"\b(?:({'|'.join(TENS)})(?:-({'|'.join(SMALL[1:10])}))?|({'|'.join(SMALL[::-1])}))(s?)\b"
 )
@@ -113,6 +114,7 @@ def read(question: str) -> str:
     for sign, plain in SIGNS.items():
         text = text.replace(sign, plain)
     text = re.sub(r"(?<=\w)pm\b", " pm", text)
+    text = re.sub(rf"({WORD})x(?={WORD})", r"\1 x ", text)
     text = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", text)
     text = NUMBER_WORD.sub(_as_digits, text)
     return re.sub(r"(?<=[\d)])( ?)x( ?)(?=[\d(])", r"\1*\2", text)
