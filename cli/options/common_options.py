@@ -184,7 +184,7 @@ method_options = together(
         metavar="N",
         rare=True,
         help="power-smc: number of tokens over which the exponent rises from 1 to alpha."
-        "  [default: 40 with the embedded model, else 100]",
+        "  [default: 40 with the embedded model, else 50]",
     ),
     _method(
         "--ess-threshold",
