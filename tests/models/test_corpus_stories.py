@@ -57,6 +57,28 @@ def test_each_choice_of_a_wording_tells_the_numbers_of_its_formula(file):
                 assert re.search(SAID_IN_WORDS[int(number)], wording, re.IGNORECASE), (wording, number)
 
 
+CUES = {
+    r"in all|altogether|together|in total|both": "+*",
+    r"left|remains?|change|get back|stay|still|fewer|older|younger|missing|taller|longer|difference|profit": "-",
+}
+"""Words of the sentence that asks, and the signs of which the formula has one."""
+
+
+@EACH_FILE
+def test_what_is_asked_suits_the_formula(file):
+    n_cues = 0
+    for pattern in patterns(file):
+        # Where half of it goes away, the other half is as much.
+        signs = pattern.formula.replace("a / n", "a - n") if pattern.fixed == "n=2" else pattern.formula
+        for wording in expanded(pattern.wording):
+            asking = re.split(r"[.,] (?=[A-Z{]|how|what)", wording)[-1]
+            for cue, some in CUES.items():
+                if re.search(rf"\b(?:{cue})\b", asking):
+                    n_cues += 1
+                    assert set(some) & set(signs), (pattern.formula, wording)
+    assert n_cues > 100
+
+
 def test_every_slot_is_filled_and_every_word_is_used():
     known = set(everyday._slots(dict.fromkeys("abcdnmk", 1), random.Random(1)))
     used = {slot for file in FAMILY for pattern in patterns(file) for slot in SLOT.findall(pattern.wording)}

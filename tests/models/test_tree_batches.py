@@ -1,6 +1,7 @@
 """Training trees and their rows: each token attends only to its own conversation."""
 
 import collections
+import hashlib
 import itertools
 import random
 import re
@@ -235,6 +236,13 @@ def test_trees_follow_their_seed():
         return [[segment.text for segment in tree.segments] for tree in itertools.islice(stream, 50)]
 
     assert first(1) == first(1) != first(2)
+
+
+def test_the_trees_are_those_the_embedded_model_was_trained_on():
+    # Their words are in many lists and patterns: a word more or less changes every tree after it.
+    stream = trees(problems(1, "train", weights=MIXTURE.families), MIXTURE, 1)
+    segments = [(s.text, s.parent, s.weight) for tree in itertools.islice(stream, 300) for s in tree.segments]
+    assert hashlib.sha256(repr(segments).encode()).hexdigest()[:16] == "f70db5733cf21b16"
 
 
 def test_a_problem_is_solved_under_strategies_that_fit_and_others():

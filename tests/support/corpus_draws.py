@@ -13,7 +13,7 @@ import pytest
 from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, Problem
 
 LEVELS = (*TRAINED_LEVELS, 4, 5)
-N_DRAWS = 200
+N_DRAWS = 120
 
 EACH = pytest.mark.parametrize(
     ("family", "level"), [pytest.param(f, n, id=f"{f}-{n}") for f, n in itertools.product(FAMILIES, LEVELS)]
