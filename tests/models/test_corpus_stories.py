@@ -59,7 +59,7 @@ def test_each_choice_of_a_wording_tells_the_numbers_of_its_formula(file):
 
 CUES = {
     r"in all|altogether|together|in total|both": "+*",
-    r"left|remains?|change|get back|stay|still|fewer|older|younger|missing|taller|longer|difference|profit": "-",
+    r"left|remains?|change|get back|stay|fewer|older|younger|missing|taller|longer|difference|profit": "-",
 }
 """Words of the sentence that asks, and the signs of which the formula has one."""
 
