@@ -22,7 +22,7 @@ TIMES = ("{a}*{b}", "{a} * {b}", "{a} x {b}", "{a}x{b}", "{a} \N{MULTIPLICATION 
 OVER = ("{a}/{b}", "{a} / {b}", "{a} / {b}", "{a} \N{DIVISION SIGN} {b}", "{a} divided by {b}", "{a} : {b}",
         "{a}\N{DIVISION SIGN}{b}", "{a} over {b}")  # fmt: skip
 SPELLINGS = {"+": PLUS, "-": MINUS, "*": TIMES, "/": OVER}
-FEWEST = {sign: spellings[:4] for sign, spellings in SPELLINGS.items()}
+PLAIN = {sign: spellings[:4] for sign, spellings in SPELLINGS.items()}
 """Spellings that suit negative numbers and decimals."""
 
 IN_WORDS = {sign: (spellings[3], spellings[5]) for sign, spellings in SPELLINGS.items()}
@@ -169,7 +169,7 @@ def _below_zero(rng: random.Random, level: int, work: Work) -> Asked:
     else:
         value = -(work.added(a, b) if sign == "-" else work.times(a, b))
         work.note([f"-{a} {sign} {b} = {value}"], uses=[0])
-    written = rng.choice(FEWEST[sign]).format(a=f"-{a}", b=b)
+    written = rng.choice(PLAIN[sign]).format(a=f"-{a}", b=b)
     return framed(written, rng), str(int(value))
 
 
@@ -184,7 +184,7 @@ def _with_decimals(rng: random.Random, level: int, work: Work) -> Asked:
     values = {"+": left + right, "-": left - right, "*": left * right}
     answer = shown_quotient(values[sign])
     work.note([f"{a} {sign} {b} = {answer}"])
-    return framed(rng.choice(FEWEST[sign]).format(a=a, b=b), rng), answer
+    return framed(rng.choice(PLAIN[sign]).format(a=a, b=b), rng), answer
 
 
 def _remainder(rng: random.Random, level: int, work: Work) -> Asked:
