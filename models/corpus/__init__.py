@@ -1,4 +1,9 @@
-"""Seeded problems with checked solutions: the training data and the held-out problems.
+"""Seeded problems with checked solutions, and prompts to decline: training data and held-out problems.
+
+`families/` draws problems: textbook ones (`numbers`, `stories`) and what people type (`calculations`,
+`expressions`, `comparisons`, `shares`, `unknowns`, `everyday`). `wording` puts words from `words` into
+patterns, and spells them as people do. `followups` asks on about a result, `beyond` has prompts that are not
+arithmetic, `refusals` how they are declined; `trees` joins all of them to training texts.
 
 Training and held-out problems cannot overlap: `Problem.split` is a hash of the calculation
 that solves the problem, so the same numbers in another wording are in the same split, and each

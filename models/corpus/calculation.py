@@ -2,7 +2,7 @@
 
 Each step has a detailed form (products and quotients by place values) and a brief form, and records
 the steps whose results it uses, so that steps can be written in any order that respects these.
-Lines have the form `expression = value = value`, or `name > name` for orderings;
+Lines have the form `expression = value = value`, or `name > name` and `number > number` for orderings;
 `tests/models/test_corpus.py` evaluates them independently. This module does not use problems or styles.
 """
 

@@ -16,11 +16,16 @@ FITS, HELPS = 2, 1
 
 STRATEGIES: dict[str, dict[str, int]] = {
     "split the numbers into place values": {
-        "arithmetic": FITS, "percentage": FITS, "shopping": HELPS, "geometry": HELPS, "units": HELPS, "calculation": FITS, "share": FITS, "expression": HELPS},
-    "keep a running total": {"shopping": FITS, "change": FITS, "arithmetic": HELPS, "errand": FITS, "story": FITS, "expression": HELPS},
-    "undo the operations one by one": {"equation": FITS, "change": HELPS, "unknown": FITS, "expression": FITS},
+        "arithmetic": FITS, "percentage": FITS, "calculation": FITS, "share": FITS, "shopping": HELPS,
+        "geometry": HELPS, "units": HELPS, "expression": HELPS},
+    "keep a running total": {
+        "shopping": FITS, "change": FITS, "story": FITS, "errand": FITS, "arithmetic": HELPS,
+        "expression": HELPS},
+    "undo the operations one by one": {
+        "equation": FITS, "unknown": FITS, "expression": FITS, "change": HELPS},
     "find the step between neighbours": {"sequence": FITS, "ordering": HELPS},
-    "find the value of one part": {"ratio": FITS, "percentage": HELPS, "fractions": HELPS, "share": HELPS, "story": HELPS},
+    "find the value of one part": {
+        "ratio": FITS, "percentage": HELPS, "fractions": HELPS, "share": HELPS, "story": HELPS},
     "bring everything to one unit": {"units": FITS, "fractions": FITS},
     "cut the shape into rectangles": {"geometry": FITS},
     "divide and look at the remainder": {"divisors": FITS, "counting": HELPS},

@@ -2,8 +2,9 @@
 
 A question appears once, with its solutions in all styles as branches, and ratings of right or corrupted
 lines as branches of these. The weight of a branch is the frequency of its style, so the loss of a tree
-equals the expected loss of single texts sampled with these frequencies, at half the tokens. The recipe
-sets the amounts (`Mixture`). This module does not use a tokenizer.
+equals the expected loss of single texts sampled with these frequencies, at half the tokens. Chats of several
+turns and prompts to decline are trees too. The recipe sets the amounts (`Mixture`). This module does not use
+a tokenizer.
 """
 
 from __future__ import annotations
@@ -34,7 +35,6 @@ SYSTEMS: dict[str, str | None] = {
 
 CHOICES = 6
 """Problems per list of strategies: the list is long and a choice is short."""
-
 
 LONG_CHAT = 500
 """A chat of more characters than this gets no more turns, so that it fits into the context."""

@@ -15,10 +15,12 @@ CHOICE = re.compile(r"\[([^\[\]]*)\]")
 
 BEGINNINGS = (
     "hi, ", "hey ", "Hello! ", "please ", "quick question: ", "ok, ", "so ", "Hi there. ", "and ", "now ",
-    "Question: ", "Q: ", "math: ", "help: ", "I need help: ", "please help, ", "can you solve this? ", "well, ",
-    "Solve this: ", "Next: ", "Here is my problem. ", "My homework: ", "hmm, ", "Can you help? ",
+    "Question: ", "Q: ", "math: ", "help: ", "I need help: ", "please help, ", "can you solve this? ",
+    "well, ", "Solve this: ", "Next: ", "Here is my problem. ", "My homework: ", "hmm, ", "Can you help? ",
 )  # fmt: skip
-ENDINGS = (" please", " thanks", ", please", " pls", " Thanks!", "??", " ?", "!", "...", " Thank you.", ", ok?")
+ENDINGS = (
+    " please", " thanks", ", please", " pls", " Thanks!", "??", " ?", "!", "...", " Thank you.", ", ok?",
+)  # fmt: skip
 
 
 def chosen(pattern: str, rng: random.Random) -> str:

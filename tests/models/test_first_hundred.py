@@ -10,10 +10,15 @@ import re
 from pathlib import Path
 
 from localsmc.text import answers
-from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS
+from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, problems
+from localsmc_models.corpus.beyond import beyond
+from localsmc_models.corpus.followups import followup
+from localsmc_models.corpus.trees import KINDS, Mixture
+from localsmc_models.training.recipe import load_recipe
 
 HUNDRED = Path(__file__).parent.parent / "first_hundred.jsonl"
 N_DRAWS = 300
+N_PROMPTS = 5_000
 SHARED_WORDS = 8
 
 
@@ -42,10 +47,26 @@ def test_calculations_that_are_nothing_else_have_the_right_answer():
         assert eval(expression, {}) == int(one["answer"]), one  # noqa: S307 - the test's own file
 
 
-def test_no_question_shares_eight_words_with_the_corpus():
+def shared(prompts):
     held = set().union(*(runs_of_words(one["question"]) for one in questions()))
+    return [prompt for prompt in prompts if held & runs_of_words(prompt)]
+
+
+def test_no_question_shares_eight_words_with_the_problems_of_the_corpus():
     for (name, family), level in itertools.product(FAMILIES.items(), TRAINED_LEVELS):
         draws = random.Random(f"{name} {level}")
-        for _ in range(N_DRAWS):
-            question = family(draws, level).question
-            assert not held & runs_of_words(question), question
+        assert shared(family(draws, level).question for _ in range(N_DRAWS)) == []
+
+
+def test_no_question_shares_eight_words_with_prompts_to_decline():
+    draws = random.Random(1)
+    assert shared(beyond(draws) for _ in range(N_PROMPTS)) == []
+
+
+def test_no_question_shares_eight_words_with_followups_and_chats():
+    draws, stream = random.Random(1), problems(1, "train")
+    following = (followup(problem, draws) for problem in itertools.islice(stream, N_DRAWS))
+    assert shared(problem.question for problem in following if problem is not None) == []
+    mixture = Mixture(**load_recipe("tiny")["corpus"])
+    chats = [KINDS["chat"](stream, mixture, draws) for _ in range(N_DRAWS)]
+    assert shared(segment.text for chat in chats for segment in chat.segments) == []

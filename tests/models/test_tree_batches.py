@@ -1,6 +1,7 @@
 """Training trees and their rows: each token attends only to its own conversation."""
 
 import collections
+import hashlib
 import itertools
 import random
 import re
@@ -10,8 +11,11 @@ import jinja2
 import numpy as np
 import pytest
 
-from localsmc_models.corpus import STYLES, TRAINED_LEVELS, problems, solution
+from localsmc_models.corpus import STYLES, TRAINED_LEVELS, Problem, beyond, problems, solution
+from localsmc_models.corpus import trees as corpus_trees
+from localsmc_models.corpus.followups import followup
 from localsmc_models.corpus.ratings import RATING_REQUEST
+from localsmc_models.corpus.refusals import REFUSALS
 from localsmc_models.corpus.strategies import STRATEGIES
 from localsmc_models.corpus.template import CHAT_TEMPLATE, TURN_END, TURN_START, prompt_text
 from localsmc_models.corpus.trees import (
@@ -145,8 +149,85 @@ def test_kinds_are_as_frequent_as_the_recipe_says():
         text = texts(tree)[0]
         drawn["strategy"] += "\nStrategy: " in text
         drawn["choose"] += "\nStrategies:" in text
-    for kind in ("strategy", "choose"):
+        drawn["refuse"] += text.count(TURN_START + "user") == 1 and replies(text)[0][1] in REFUSALS
+        drawn["chat"] += text.count(TURN_START + "user") > 1 and RATING_REQUEST not in text
+    assert set(MIXTURE.kinds) == set(KINDS) == {"solve", *drawn}
+    for kind in drawn:
         assert drawn[kind] / 2000 == pytest.approx(MIXTURE.kinds[kind], abs=0.03)
+
+
+def replies(text: str) -> list[tuple[str, str]]:
+    said = [turn["content"] for turn in messages(text) if turn["role"] != "system"]
+    return list(zip(said[::2], said[1::2], strict=True))
+
+
+@pytest.fixture
+def beyond_prompts(monkeypatch):
+    """The prompts beyond arithmetic that the trees got, in the order in which they got them."""
+    given: list[str] = []
+
+    def recorded(rng: random.Random) -> str:
+        given.append(beyond.beyond(rng))
+        return given[-1]
+
+    monkeypatch.setattr(corpus_trees, "beyond", recorded)
+    return given
+
+
+@pytest.fixture
+def followups(monkeypatch):
+    """The answers to the questions about results that the trees got, by the answer before and question."""
+    given: dict[tuple[str, str], str] = {}
+
+    def recorded(before: Problem, rng: random.Random) -> Problem | None:
+        after = followup(before, rng)
+        if after is not None:
+            given[before.answer, after.question] = after.answer
+        return after
+
+    monkeypatch.setattr(corpus_trees, "followup", recorded)
+    return given
+
+
+def test_chats_refuse_what_is_beyond_and_follow_up_on_the_turn_before(beyond_prompts, followups):
+    n_turns, refused, n_following = collections.Counter(), [], 0
+    for [text] in map(texts, grown("chat", 500)):
+        turns, before = replies(text), ""
+        n_turns[len(turns)] += 1
+        for question, reply in turns:
+            if reply in REFUSALS:
+                refused.append(question)
+                before = ""
+                continue
+            found = re.findall(r"^Answer: \\boxed\{(.*)\}$", reply, re.MULTILINE)
+            if (before, question) in followups:
+                n_following += 1
+                assert found == [followups[before, question]]
+            [before] = found
+    assert refused == beyond_prompts, "nothing else is refused, and all of it"
+    assert set(n_turns) == {2, 3, 4}
+    assert n_following > 200
+
+
+def test_chats_fit_into_the_context():
+    context = load_recipe("tiny")["shape"]["n_ctx"]
+    # A token is at least one byte.
+    assert max(len(text.encode()) for tree in grown("chat", 1000) for text in texts(tree)) <= context
+
+
+def test_refusals_share_the_weight_of_a_prompt(beyond_prompts):
+    wordings, systems = collections.Counter(), set()
+    for tree in grown("refuse", 600):
+        first = [segment for segment in tree.segments if segment.parent == 0]
+        assert sum(segment.weight for segment in first) == 1
+        assert len(first) == 2
+        wordings.update({segment.text: segment.weight for segment in first})
+        [(question, _)] = replies(texts(tree)[0])
+        assert question in beyond_prompts
+        systems.add(messages(texts(tree)[0])[0]["role"])
+    assert set(wordings) == set(REFUSALS)
+    assert max(wordings.values()) < 2 * min(wordings.values()), "no wording gathers the weight"
+    assert systems == {"system", "user"}
 
 
 def test_trees_follow_their_seed():
@@ -155,6 +236,13 @@ def test_trees_follow_their_seed():
         return [[segment.text for segment in tree.segments] for tree in itertools.islice(stream, 50)]
 
     assert first(1) == first(1) != first(2)
+
+
+def test_the_trees_are_those_the_embedded_model_was_trained_on():
+    # Their words are in many lists and patterns: a word more or less changes every tree after it.
+    stream = trees(problems(1, "train", weights=MIXTURE.families), MIXTURE, 1)
+    segments = [(s.text, s.parent, s.weight) for tree in itertools.islice(stream, 300) for s in tree.segments]
+    assert hashlib.sha256(repr(segments).encode()).hexdigest()[:16] == "f70db5733cf21b16"
 
 
 def test_a_problem_is_solved_under_strategies_that_fit_and_others():

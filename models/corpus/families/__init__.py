@@ -3,7 +3,16 @@
 Levels 1 to 3 are trained; a higher level only makes the numbers larger or the work longer.
 """
 
-from localsmc_models.corpus.families import everyday, numbers, stories, typed
+from localsmc_models.corpus.families import (
+    calculations,
+    comparisons,
+    everyday,
+    expressions,
+    numbers,
+    shares,
+    stories,
+    unknowns,
+)
 from localsmc_models.corpus.problem import Family
 
 __all__ = ["FAMILIES"]
@@ -24,11 +33,11 @@ FAMILIES: dict[str, Family] = {
         stories.geometry,
         stories.counting,
         stories.ordering,
-        typed.calculation,
-        typed.expression,
-        typed.comparison,
-        typed.share,
-        typed.unknown,
+        calculations.calculation,
+        expressions.expression,
+        comparisons.comparison,
+        shares.share,
+        unknowns.unknown,
         everyday.story,
         everyday.errand,
     )

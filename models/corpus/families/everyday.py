@@ -13,7 +13,7 @@ from pathlib import Path
 
 from localsmc_models.corpus import words
 from localsmc_models.corpus.calculation import Work
-from localsmc_models.corpus.expressions import calculated, parts
+from localsmc_models.corpus.formulas import calculated, parts
 from localsmc_models.corpus.problem import Problem
 from localsmc_models.corpus.wording import filled, in_words, typed
 
@@ -99,34 +99,26 @@ def _slots(numbers: dict[str, int], rng: random.Random) -> dict[str, object]:
     holders = rng.sample(words.HOLDERS, 2)
     days = rng.sample(words.DAYS, 2)
     dearer = rng.sample(words.DEARER, 3)
-    animals = rng.sample(ANIMALS, 2)
+    animals = rng.sample(words.ANIMALS, 2)
     week = rng.choice(("hour", "day", "week", "month"))
     spelled = rng.random() < 0.08
-    slots: dict[str, object] = {
-        name: in_words(value) if spelled and value < 21 else value for name, value in numbers.items()
-    }
-    slots |= {f"c{name}": money.format(value) for name, value in numbers.items()}
-    return slots | {
-        "S": subject, "he": he, "He": he.capitalize(), "his": {"he": "his", "she": "her"}[he],
+    shown = {name: in_words(value) if spelled and value < 21 else value for name, value in numbers.items()}
+    prices = {f"c{name}": money.format(value) for name, value in numbers.items()}
+    return {
+        **shown, **prices, "S": subject, "he": he, "He": he.capitalize(),
+        "his": {"he": "his", "she": "her"}[he],
         "T": rng.choice([name for kind in ("he", "she") for name in words.NAMES[kind] if name != subject]),
-        "things": things[0][1], "thing": things[0][0], "things2": things[1][1], "thing2": things[1][0],
-        "things3": things[2][1], "g": dearer[0], "g2": dearer[1], "g3": dearer[2],
-        "u": goods[0][0], "gs": goods[0][1], "gs2": goods[1][1], "holder": holders[0][0], "holders": holders[0][1],
+        "thing": things[0][0], "things": things[0][1], "thing2": things[1][0], "things2": things[1][1],
+        "things3": things[2][1], "g": dearer[0], "g2": dearer[1], "g3": dearer[2], "u": goods[0][0],
+        "gs": goods[0][1], "gs2": goods[1][1], "holder": holders[0][0], "holders": holders[0][1],
         "holders2": holders[1][1], "people": rng.choice(words.PEOPLE)[1], "place": rng.choice(words.PLACES),
         "day": days[0], "day2": days[1], "animal": animals[0][0], "animal2": animals[1][0],
-        "animals": animals[0][1], "animals2": animals[1][1], "color": rng.choice(("so", "like that")),
-        "gains": rng.choice(words.GAINS), "loses": rng.choice(words.LOSSES), "gained": rng.choice(words.GAINED),
-        "lost": rng.choice(words.LOST), "gain": rng.choice(words.GAIN), "lose": rng.choice(words.LOSE), "go": "go",
-        "km": rng.choice(("km", "miles", "kilometers")), "kg": rng.choice(("kg", "pounds", "kilos")), "week": week,
-        "weeks": f"{week}s", "litres": rng.choice(("liters", "gallons", "litres")),
-        "pm": rng.choice(("", " pm", " o'clock", ":00", "pm", " am")), "metres": rng.choice(("m", "feet", "meters")),
+        "animals": animals[0][1], "animals2": animals[1][1], "so": rng.choice(("so", "like that")),
+        "gains": rng.choice(words.GAINS), "loses": rng.choice(words.LOSSES),
+        "gained": rng.choice(words.GAINED), "lost": rng.choice(words.LOST), "gain": rng.choice(words.GAIN),
+        "lose": rng.choice(words.LOSE), "km": rng.choice(("km", "miles", "kilometers")),
+        "kg": rng.choice(("kg", "pounds", "kilos")), "week": week, "weeks": f"{week}s",
+        "litres": rng.choice(("liters", "gallons", "litres")),
+        "pm": rng.choice(("", " pm", " o'clock", ":00", "pm", " am")),
+        "metres": rng.choice(("m", "feet", "meters")),
     } | ({"g": goods[0][0]} if rng.random() < 0.5 else {})  # fmt: skip
-
-
-ANIMALS = tuple(
-    tuple(pair.split("/"))
-    for pair in (
-        "dog/dogs cat/cats bird/birds duck/ducks cow/cows pig/pigs horse/horses goat/goats rabbit/rabbits hen/hens "
-        "sheep/sheep monkey/monkeys lion/lions zebra/zebras turtle/turtles pigeon/pigeons crow/crows"
-    ).split()
-)

@@ -8,12 +8,11 @@ from fractions import Fraction
 from localsmc_models.corpus.calculation import Work
 
 
-class NotWhole(Exception):
-    """A quotient of the expression is not a whole number."""
-
-
 def calculated(expression: str, work: Work) -> int:
-    """The value of an expression with + - * / and brackets; records its steps; raises NotWhole."""
+    """The value of an expression with + - * / and brackets; records its steps.
+
+    Raises ValueError if a quotient is not whole.
+    """
     return _value(ast.parse(expression, mode="eval").body, work)
 
 
@@ -56,5 +55,5 @@ def _value(node: ast.expr, work: Work) -> int:
     if isinstance(node.op, ast.Mult):
         return work.times(left, right)
     if left % right:
-        raise NotWhole(ast.unparse(node))
+        raise ValueError(f"`{ast.unparse(node)}` is not a whole number")
     return work.divided(left, right)
