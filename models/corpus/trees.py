@@ -150,11 +150,10 @@ def _chat(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tr
 
 
 def _refuse(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """A prompt that is not arithmetic, with two of the refusals' wordings."""
+    """A prompt that is not arithmetic, with one of the refusals' wordings."""
     system = rng.choice(list(SYSTEMS)) if rng.random() < mixture.system else None
-    root, tree = prompt_text(beyond(rng), system), Tree()
-    for refusal in rng.sample(REFUSALS, 2):
-        tree.add((root, refusal, TURN_END), (0, 0.5, 0.5))
+    tree = Tree()
+    tree.add((prompt_text(beyond(rng), system), rng.choice(REFUSALS), TURN_END), (0, 0.5, 0.5))
     return tree
 
 
