@@ -6,7 +6,7 @@ Levels 1 to 3 are trained; a higher level only makes the numbers larger or the w
 from localsmc_models.corpus.families import everyday, numbers, stories, typed
 from localsmc_models.corpus.problem import Family
 
-__all__ = ["FAMILIES"]
+__all__ = ["FAMILIES", "TYPED_FAMILIES"]
 
 FAMILIES: dict[str, Family] = {
     family.__name__: family
@@ -33,3 +33,6 @@ FAMILIES: dict[str, Family] = {
         everyday.errand,
     )
 }
+
+TYPED_FAMILIES = ("calculation", "expression", "comparison", "share", "unknown", "story", "errand")
+"""Families in many spellings, as people type them; the others have a few fixed forms."""
