@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from localsmc_models.corpus.beyond import beyond
+from localsmc_models.corpus.families import TYPED_FAMILIES
 from localsmc_models.corpus.followups import followup
 from localsmc_models.corpus.problem import Problem
 from localsmc_models.corpus.ratings import RATING_REQUEST, SCORE, RatedStep, rated_step
@@ -32,6 +33,9 @@ SYSTEMS: dict[str, str | None] = {
     "Show all your work.": "worked",
 }
 """System messages, with the style that they request, if any."""
+
+TYPED = frozenset((*TYPED_FAMILIES, "followup"))
+"""Families of what people type, and the questions about a result."""
 
 CHOICES = 6
 """Problems per list of strategies: the list is long and a choice is short."""
@@ -74,6 +78,8 @@ class Mixture:
 
     kinds: dict[str, float]
     styles: dict[str, float]
+    typed_styles: dict[str, float]
+    """The same for the families of what people type, which are to be reliable."""
     rated_styles: dict[str, float]
     ratings: int
     """Maximum number of ratings per question; every number from 0 to it is equally frequent."""
@@ -88,9 +94,14 @@ class Mixture:
     chat: dict[str, float]
     """Relative frequencies of a chat's later turns: a new problem, a question about the result, a refusal."""
 
-    def weight(self, style: str) -> float:
+    def styles_of(self, family: str) -> dict[str, float]:
+        """The frequencies of the styles in this family's solutions."""
+        return self.typed_styles if family in TYPED else self.styles
+
+    def weight(self, family: str, style: str) -> float:
         """The frequency of a style relative to worked solutions."""
-        return self.styles[style] / self.styles["worked"]
+        styles = self.styles_of(family)
+        return styles[style] / styles["worked"]
 
 
 def trees(stream: Iterator[Problem], mixture: Mixture, seed: int) -> Iterator[Tree]:
@@ -108,7 +119,7 @@ def _solve(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> T
     root, tree = prompt_text(problem.question, system), Tree()
     for style in STYLES if asked_style is None else (asked_style,):
         reply = _reply(problem, style, mixture, rng)
-        weight = mixture.weight(style) if asked_style is None else 1.0
+        weight = mixture.weight(problem.family, style) if asked_style is None else 1.0
         tree.add((root, *reply), (0, *(weight for _ in reply)))
     for _ in range(rng.randint(0, mixture.ratings)):
         step = rated_step(problem, _drawn(mixture.rated_styles, rng), next(stream), rng)
@@ -140,7 +151,7 @@ def _chat(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tr
         if problem is None or kind == "refusal":
             question, reply = beyond(rng), (rng.choice(REFUSALS), TURN_END)
         else:
-            question, reply = problem.question, _reply(problem, _drawn(mixture.styles, rng), mixture, rng)
+            question, reply = problem.question, _reply(problem, _drawn(mixture.styles_of(problem.family), rng), mixture, rng)
         path += (("\n" + prompt_text(question)) if path else prompt_text(question, system), *reply)
         weights += (0, *(1.0 for _ in reply))
         problem = None if kind == "refusal" else problem
@@ -150,11 +161,10 @@ def _chat(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tr
 
 
 def _refuse(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tree:
-    """A prompt that is not arithmetic, with two of the refusals' wordings."""
+    """A prompt that is not arithmetic, with one of the refusals' wordings."""
     system = rng.choice(list(SYSTEMS)) if rng.random() < mixture.system else None
-    root, tree = prompt_text(beyond(rng), system), Tree()
-    for refusal in rng.sample(REFUSALS, 2):
-        tree.add((root, refusal, TURN_END), (0, 0.5, 0.5))
+    tree = Tree()
+    tree.add((prompt_text(beyond(rng), system), rng.choice(REFUSALS), TURN_END), (0, 0.5, 0.5))
     return tree
 
 

@@ -15,7 +15,7 @@ from localsmc_models.corpus.families import (
 )
 from localsmc_models.corpus.problem import Family
 
-__all__ = ["FAMILIES"]
+__all__ = ["FAMILIES", "TYPED_FAMILIES"]
 
 FAMILIES: dict[str, Family] = {
     family.__name__: family
@@ -42,3 +42,6 @@ FAMILIES: dict[str, Family] = {
         everyday.errand,
     )
 }
+
+TYPED_FAMILIES = ("calculation", "expression", "comparison", "share", "unknown", "story", "errand")
+"""Families in many spellings, as people type them; the others have a few fixed forms."""
