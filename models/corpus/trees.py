@@ -151,7 +151,10 @@ def _chat(stream: Iterator[Problem], mixture: Mixture, rng: random.Random) -> Tr
         if problem is None or kind == "refusal":
             question, reply = beyond(rng), (rng.choice(REFUSALS), TURN_END)
         else:
-            question, reply = problem.question, _reply(problem, _drawn(mixture.styles_of(problem.family), rng), mixture, rng)
+            question, reply = (
+                problem.question,
+                _reply(problem, _drawn(mixture.styles_of(problem.family), rng), mixture, rng),
+            )
         path += (("\n" + prompt_text(question)) if path else prompt_text(question, system), *reply)
         weights += (0, *(1.0 for _ in reply))
         problem = None if kind == "refusal" else problem

@@ -55,7 +55,7 @@ def typed(text: str, rng: random.Random) -> str:
         text = text.rstrip(".") + rng.choice(ENDINGS)
     if rng.random() < 0.03:
         text = text.upper()
-    return text
+    return text.strip()
 
 
 def in_words(number: int) -> str:

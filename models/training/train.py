@@ -54,8 +54,31 @@ class Training:
     weight_decay: float
     pool: int
     checkpoint_steps: int
+    basics_steps: int
+    """Number of first steps whose data are the recipe's `basics`."""
     rating_steps: int
     """Number of final steps whose data include rated steps: earlier, the model cannot learn to rate yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Curriculum:
+    """What the training data are made of in the first steps, and later; the last steps add ratings."""
+
+    basics: Mixture
+    mixture: Mixture
+
+    @classmethod
+    def of(cls, recipe: dict[str, Any]) -> Curriculum:
+        """The tables `corpus` and `basics` of a recipe."""
+        mixture = Mixture(**recipe["corpus"])
+        return cls(basics=replace(mixture, **recipe["basics"], ratings=0), mixture=mixture)
+
+    def at(self, step: int, training: Training) -> Mixture:
+        """The mixture of a step."""
+        if step < training.basics_steps:
+            return self.basics
+        is_rated = step >= training.steps - training.rating_steps
+        return self.mixture if is_rated else replace(self.mixture, ratings=0)
 
 
 def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
@@ -64,14 +87,17 @@ def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
 
 
 def batches(
-    tokenizer: Tokenizer, training: Training, mixture: Mixture, step: int, seed: int
+    tokenizer: Tokenizer, training: Training, curriculum: Curriculum, step: int, seed: int
 ) -> Iterator[TreeBatch]:
     """An endless stream of batches, starting at a step; rows of similar length are batched together."""
     rng = random.Random(f"{seed}/batches")
-    plain, rated = (corpus(seed, some) for some in (replace(mixture, ratings=0), mixture))
     padding = tokenizer.token_to_id(END_OF_TEXT)
+    mixture: Mixture | None = None
+    stream: Iterator[Tree] = iter(())
     while True:
-        stream = rated if step >= training.steps - training.rating_steps else plain
+        wanted = curriculum.at(step, training)
+        if wanted != mixture:
+            mixture, stream = wanted, corpus(seed + step, wanted)
         pool = rows(tokenizer, list(itertools.islice(stream, training.pool)))
         mixed = list(groups(pool, training.tokens_per_step))
         rng.shuffle(mixed)
@@ -129,7 +155,7 @@ class TrainingRun:
 
     def __init__(self, recipe: dict[str, Any], folder: Path, device: str) -> None:
         self.seed = int(recipe["seed"])
-        self.mixture = Mixture(**recipe["corpus"])
+        self.curriculum = Curriculum.of(recipe)
         self.training = Training(**recipe["training"])
         self.folder, self.device = folder, device
         folder.mkdir(parents=True, exist_ok=True)
@@ -228,7 +254,7 @@ class TrainingRun:
     def _run(self) -> None:
         # A resumed run draws a new stream of problems: replaying the old one would take minutes.
         seed = self.seed + 1_000_003 * self.step
-        stream = batches(self.tokenizer, self.training, self.mixture, self.step, seed)
+        stream = batches(self.tokenizer, self.training, self.curriculum, self.step, seed)
         began, first = time.monotonic(), self.step
         for batch in stream:
             if self.step >= self.training.steps:

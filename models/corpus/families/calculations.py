@@ -25,7 +25,12 @@ SPELLINGS = {"+": PLUS, "-": MINUS, "*": TIMES, "/": OVER}
 PLAIN = {sign: spellings[:4] for sign, spellings in SPELLINGS.items()}
 """Spellings that suit negative numbers and decimals."""
 
-IN_WORDS = {sign: (spellings[3], spellings[5]) for sign, spellings in SPELLINGS.items()}
+IN_WORDS = {
+    "+": ("{a} plus {b}", "{a} and {b} added", "{a} + {b}"),
+    "-": ("{a} minus {b}", "{a} take away {b}", "{a} - {b}"),
+    "*": ("{a} times {b}", "{a} multiplied by {b}", "{a} x {b}"),
+    "/": ("{a} divided by {b}", "{a} over {b}", "{a} / {b}"),
+}
 """Spellings for numbers in words."""
 
 PHRASES = {

@@ -55,7 +55,7 @@ def _problem(family: str, file: str, rng: random.Random, level: int) -> Problem:
     numbers = _numbers(pattern, level, rng)
     work = Work()
     value = calculated(_with(pattern.formula, numbers), work)
-    question = filled(pattern.wording, _slots(numbers, rng), rng)
+    question = " ".join(filled(pattern.wording, _slots(numbers, rng), rng).split())
     return Problem(family, level, typed(_capital(question, pattern), rng), str(int(value)), tuple(work.steps))
 
 
@@ -71,7 +71,7 @@ def _numbers(pattern: Pattern, level: int, rng: random.Random) -> dict[str, int]
     """Numbers that make every part of the formula a whole number of at least 1."""
     if pattern.fixed in ("clock", "later"):
         first = rng.randint(1, 10)
-        last = rng.randint(first + 1, 12)
+        last = rng.randint(first + 1, 11)  # "12 pm" is read in two ways
         return {"a": first, "b": last - first} if pattern.fixed == "later" else {"a": last, "b": first}
     if pattern.fixed == "noon":
         return {"b": rng.randint(6, 11), "a": rng.randint(1, 9)}
@@ -119,6 +119,6 @@ def _slots(numbers: dict[str, int], rng: random.Random) -> dict[str, object]:
         "lose": rng.choice(words.LOSE), "km": rng.choice(("km", "miles", "kilometers")),
         "kg": rng.choice(("kg", "pounds", "kilos")), "week": week, "weeks": f"{week}s",
         "litres": rng.choice(("liters", "gallons", "litres")),
-        "pm": rng.choice(("", " pm", " o'clock", ":00", "pm", " am")),
+        "pm": rng.choice(("", " pm", " o'clock") if spelled else ("", " pm", " o'clock", ":00", "pm", " am")),
         "metres": rng.choice(("m", "feet", "meters")),
     } | ({"g": goods[0][0]} if rng.random() < 0.5 else {})  # fmt: skip
