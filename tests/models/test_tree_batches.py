@@ -10,9 +10,8 @@ from dataclasses import replace
 import jinja2
 import numpy as np
 import pytest
-from corpus_draws import ALL
 
-from localsmc_models.corpus import STYLES, TRAINED_LEVELS, Problem, beyond, problems, solution
+from localsmc_models.corpus import FAMILIES, STYLES, TRAINED_LEVELS, Problem, beyond, problems, solution
 from localsmc_models.corpus import trees as corpus_trees
 from localsmc_models.corpus.followups import followup
 from localsmc_models.corpus.ratings import RATING_REQUEST
@@ -36,7 +35,7 @@ MIXTURE = Mixture(**load_recipe("tiny")["corpus"])
 
 
 def grown(kind: str, n: int = 100, mixture: Mixture = MIXTURE) -> list[Tree]:
-    rng, stream = random.Random(kind), problems(5, "train", families=ALL)
+    rng, stream = random.Random(kind), problems(5, "train")
     return [KINDS[kind](stream, mixture, rng) for _ in range(n)]
 
 
@@ -104,7 +103,7 @@ def test_what_comes_into_a_segment_goes_on(kind):
 
 def test_styles_have_the_frequencies_of_the_recipe():
     mixture = replace(MIXTURE, ratings=0, any_order=0.0, system=0.0)
-    for family in ALL:
+    for family in FAMILIES:
         stream = problems(6, "train", families=(family,))
         for _ in range(10):
             tree = KINDS["solve"](stream, mixture, random.Random(1))
@@ -122,7 +121,7 @@ def test_styles_have_the_frequencies_of_the_recipe():
 
 def test_solutions_stand_in_the_tree_whole():
     mixture = replace(MIXTURE, ratings=0, any_order=0.0, system=0.0)
-    stream, again = problems(7, "train", families=ALL), problems(7, "train", families=ALL)
+    stream, again = problems(7, "train"), problems(7, "train")
     for problem in itertools.islice(again, 100):
         tree = KINDS["solve"](stream, mixture, random.Random(1))
         expected = {prompt_text(problem.question) + solution(problem, style) + TURN_END for style in STYLES}
@@ -148,7 +147,7 @@ def test_ratings_follow_the_step_that_they_rate():
 
 
 def test_kinds_are_as_frequent_as_the_recipe_says():
-    stream = trees(problems(8, "train", families=ALL), MIXTURE, 1)
+    stream = trees(problems(8, "train"), MIXTURE, 1)
     drawn = collections.Counter()
     for tree in itertools.islice(stream, 2000):
         text = texts(tree)[0]
@@ -236,7 +235,7 @@ def test_refusals_share_the_weight_of_a_prompt(beyond_prompts):
 
 def test_trees_follow_their_seed():
     def first(seed):
-        stream = trees(problems(1, "train", families=ALL), MIXTURE, seed)
+        stream = trees(problems(1, "train"), MIXTURE, seed)
         return [[segment.text for segment in tree.segments] for tree in itertools.islice(stream, 50)]
 
     assert first(1) == first(1) != first(2)
@@ -244,7 +243,7 @@ def test_trees_follow_their_seed():
 
 def test_the_trees_are_those_the_embedded_model_was_trained_on():
     # Their words are in many lists and patterns: a word more or less changes every tree after it.
-    stream = trees(problems(1, "train", families=ALL, weights=MIXTURE.families), MIXTURE, 1)
+    stream = trees(problems(1, "train", weights=MIXTURE.families), MIXTURE, 1)
     segments = [(s.text, s.parent, s.weight) for tree in itertools.islice(stream, 300) for s in tree.segments]
     assert hashlib.sha256(repr(segments).encode()).hexdigest()[:16] == "0402bfed9f27a4b6"
 
