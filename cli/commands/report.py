@@ -102,7 +102,7 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
             output.note(f"wrote {target}")
     if "-" not in targets.values():
         tables = [table for table in found.tables if options.all_tables or table.name in _MAIN]
-        output.text(_shown(tables))
+        output.text(shown(tables))
         if n_more := len(found.tables) - len(tables):
             output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}")
 
@@ -171,7 +171,7 @@ _MAIN = ("missing", "accuracy", "sources", "cost", "differences", "models", "ans
 """Tables that are shown without `--all`."""
 
 
-def _shown(tables: Sequence[Table]) -> str:
+def shown(tables: Sequence[Table]) -> str:
     """The tables: drawn on a terminal, else as Markdown."""
     if not is_terminal(sys.stdout):
         from localsmc.report.table import markdown

@@ -100,7 +100,7 @@ class Costs:
         return math.fsum(spent) / len(spent) if spent else None
 
     def _is_known(self, group: ResultGroup) -> bool:
-        return bool(self._spent[id(group)]["rows"])
+        return any(self._spent[id(group)]["rows"].values())  # graded texts of others cost nothing
 
     def _baseline(self, group: ResultGroup, groups: Sequence[ResultGroup]) -> ResultGroup | None:
         rivals = [one for one in groups if one.place == group.place and self._is_known(one)]

@@ -137,7 +137,7 @@ def load_task(
     row = STANDARD[name]
     path = data or fetch(row.repository, row.file, offline=offline)
     try:
-        items = _named_apart(_items(read_rows(path), row, path))
+        items = named_apart(_items(read_rows(path), row, path))
     except MissingField as error:
         error.hint = (
             f"this is not a copy of `{name}`; for your own problems, leave out `--task` and name the fields"
@@ -164,9 +164,9 @@ def user_task(
         answer=(answer,) if answer else ANSWER_FIELDS,
     )
     if answer is None and not any(field in row for row in rows for field in known.answer):
-        items = _named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
+        items = named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
     else:
-        items = _named_apart(_items(rows, known, data))
+        items = named_apart(_items(rows, known, data))
     return Task(name=data.stem, version=2, source=str(data), grader=grader, items=items)
 
 
@@ -186,13 +186,12 @@ def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None
     if not question:
         raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="fix or remove the row")
     family = row.get(known.family) if known.family else row.get("family")
-    level = str(row.get("level", ""))
     return Item(
-        problem_id=_identifier(row, i),
+        problem_id=identifier(row, i),
         question=question,
         gold=gold,
         family=None if family is None else str(family),
-        level=int(level) if level.isascii() and level.isdigit() else None,
+        level=level_of(row),
     )
 
 
@@ -213,11 +212,18 @@ def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
     )
 
 
-def _identifier(row: Row, i: int) -> str:
+def identifier(row: Row, i: int) -> str:
+    """The name of row i (from 0): its id, or its number from 1."""
     return next((str(row[name]) for name in ID_FIELDS if row.get(name) not in (None, "")), str(i + 1))
 
 
-def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
+def level_of(row: Row) -> int | None:
+    """The level of a row, also if it is written "Level 5"; None if it has none."""
+    level = str(row.get("level", "")).removeprefix("Level ")
+    return int(level) if level.isascii() and level.isdigit() else None
+
+
+def named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
     """The problems; if their ids are not unique, they are numbered from 1 instead."""
     found = tuple(items)
     if len({item.problem_id for item in found}) == len(found):
