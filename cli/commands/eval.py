@@ -26,7 +26,8 @@ from localsmc_cli.inputs.parsed_options import (
     SeveralModelsOptions,
 )
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
-from localsmc_cli.options import common_options, model_options
+from localsmc_cli.options import common_options
+from localsmc_cli.options.choices import GRADERS, model_options
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
@@ -75,7 +76,7 @@ problems_options = common_options.together(
     ),
     _problems(
         "--grader",
-        type=click.Choice(("math", "numeric", "exact", "choice")),
+        type=click.Choice(GRADERS),
         help="How to compare answers with those of --data.  [default: math]",
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),

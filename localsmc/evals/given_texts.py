@@ -17,7 +17,6 @@ from localsmc.engine.example_file import QUESTION_FIELDS
 from localsmc.errors import TaskError
 from localsmc.evals.tasks.registry import identifier, level_of, named_apart
 from localsmc.evals.tasks.task import Item
-from localsmc.results import AnswerKind
 from localsmc.system.row_files import Row
 from localsmc.text.answers.box_forms import last_box
 
@@ -83,11 +82,9 @@ def chosen_fields(
     )
 
 
-def given_texts(
-    rows: Sequence[Row], path: Path | str, fields: TextFields, kind: AnswerKind
-) -> tuple[GivenText, ...]:
+def given_texts(rows: Sequence[Row], path: Path | str, fields: TextFields) -> tuple[GivenText, ...]:
     """The rows in order; raises TaskError for a row that lacks a field, or has something else in it."""
-    items = named_apart(_items(rows, path, fields, kind))
+    items = named_apart(_items(rows, path, fields))
     option = "answer" if fields.are_answers else "completion"
     return tuple(
         GivenText(item=item, text=_text(row, fields.text, i, path, option), is_cut=_is_cut(row))
@@ -95,7 +92,7 @@ def given_texts(
     )
 
 
-def _items(rows: Sequence[Row], path: Path | str, fields: TextFields, kind: AnswerKind) -> Iterator[Item]:
+def _items(rows: Sequence[Row], path: Path | str, fields: TextFields) -> Iterator[Item]:
     for i, row in enumerate(rows):
         question = None if fields.question is None else _text(row, fields.question, i, path, "question")
         gold = _text(row, fields.gold, i, path, "gold")
@@ -103,7 +100,7 @@ def _items(rows: Sequence[Row], path: Path | str, fields: TextFields, kind: Answ
         yield Item(
             problem_id=identifier(row, i),
             question=question or "",
-            gold=gold if gold is None or kind == "reply" else _answer_of_solution(gold),
+            gold=None if gold is None else _answer_of_solution(gold),
             family=None if family is None else str(family),
             level=level_of(row),
         )

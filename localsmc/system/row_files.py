@@ -40,7 +40,7 @@ def read_rows(path: Path, option: str = "--data") -> list[Row]:
             hint="save it as UTF-8",
         ) from error
     if not rows:
-        what = "problem" if option == "--data" else "example"
+        what = {"--data": "problem", "FILE": "row"}.get(option, "example")
         raise TaskError(f"`{path}` has no rows", hint=f"pass a file with at least one {what}")
     return rows
 
