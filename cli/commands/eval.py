@@ -26,8 +26,8 @@ from localsmc_cli.inputs.parsed_options import (
     SeveralModelsOptions,
 )
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
-from localsmc_cli.options import common_options
-from localsmc_cli.options.choices import GRADERS, model_options
+from localsmc_cli.options import common_options, model_options
+from localsmc_cli.options.choices import GRADERS
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED

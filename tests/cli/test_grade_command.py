@@ -82,7 +82,7 @@ def test_a_run_folder_is_reported_and_resumed(samples, tmp_path):
     ("row", "options"),
     [
         ({"resps": [["The answer is 18"]], "doc": {"answer": "a #### 18"}}, ()),
-        ({"messages": [{"role": "user", "content": "9 + 9?"}, {"role": "assistant", "content": "The answer is 18"}],
+        ({"messages": [{"role": "user", "content": "9?"}, {"role": "assistant", "content": "So \\boxed{18}"}],
           "answer": 18}, ()),
         ({"r": {"choices": [{"message": {"role": "assistant", "content": "\\boxed{18}"}}]}, "gold": "18"},
          ("--completion", "r.choices.0.message.content")),
@@ -97,7 +97,7 @@ def test_shapes_of_other_tools(row, options):
 
 
 def test_an_answer_is_taken_as_it_is():
-    row = jsonl([{"text": "The answer is 4", "gold": "4"}])
+    row = jsonl([{"text": "I add them. The answer is 4. I like it.", "gold": "4"}])
     assert graded(row, "--answer", "text", "--grader", "exact")[0]["verdict"] == "wrong"
     assert graded(row, "--completion", "text", "--grader", "exact")[0]["verdict"] == "right"
 
@@ -120,7 +120,7 @@ def test_csv_from_standard_input():
             ("-", "--grader", "numeric"),
             '{"completion": "1", "gold": "red"}\n',
             6,
-            "row 1 of `standard input`",
+            "row 1 of `standard",
         ),
         (("-", "--completion", "a", "--answer", "b"), "{}", 2, "cannot be used together"),
         (("-", "--gold", ""), "{}", 2, "`--gold` is empty"),
