@@ -97,9 +97,11 @@ def test_shapes_of_other_tools(row, options):
 
 
 def test_an_answer_is_taken_as_it_is():
-    row = jsonl([{"text": "I add them. The answer is 4. I like it.", "gold": "4"}])
-    assert graded(row, "--answer", "text", "--grader", "exact")[0]["verdict"] == "wrong"
-    assert graded(row, "--completion", "text", "--grader", "exact")[0]["verdict"] == "right"
+    row = jsonl([{"text": "First 2, then 4", "gold": "4"}])
+    [whole] = graded(row, "--answer", "text", "--grader", "numeric")
+    assert (whole["answer"], whole["verdict"]) == ("First 2, then 4", "wrong")
+    [found] = graded(row, "--completion", "text", "--grader", "numeric")
+    assert (found["answer"], found["source"], found["verdict"]) == ("4", "fallback", "right")
 
 
 def test_csv_from_standard_input():

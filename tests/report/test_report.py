@@ -604,7 +604,7 @@ def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
 
     monkeypatch.setattr(command, "is_terminal", lambda _: True)
     monkeypatch.setenv("COLUMNS", str(width))
-    shown = command._shown(found.tables)
+    shown = command.shown(found.tables)
     first = shown.split("Cost per problem")[0]
     for column, value in (("interval", table.interval), ("times_seconds", table.figure)):
         for row in rows(found, "accuracy"):
