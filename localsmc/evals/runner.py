@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc.engine import conclusion, context_size, instruction, prompting
+from localsmc.engine import context_size, prompting
 from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
@@ -23,8 +23,10 @@ from localsmc.engine.solve import Generation
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evals.grading import GRADERS, Grade, Grader
 from localsmc.evals.model_specs import ModelSpec
+from localsmc.evals.problem_settings import messages_json, refuse_lost_messages, settings_of, task_settings
 from localsmc.evals.run_folder import Key, RunFolder, key_of
-from localsmc.evals.tasks import Item, Task
+from localsmc.evals.tasks import Gold, Item, Task
+from localsmc.evals.tasks.golds import all_of
 from localsmc.gguf import reader
 from localsmc.llama import LoadOptions, build_info, default_threads, devices
 from localsmc.lm.shared_beginning import HeldBeginning
@@ -36,6 +38,9 @@ from localsmc.text.examples import Examples
 from localsmc.version import __version__
 
 Line = dict[str, Any]
+
+_ORDER = ("wrong", "failed", "right")
+"""Verdicts: of those on several accepted answers, the last one counts."""
 
 GRADING_LIMIT = 10.0
 """Time limit per answer in seconds. Formulas take tenths of a second, but the machine is busy meanwhile."""
@@ -58,6 +63,7 @@ class Plan:
     def __post_init__(self) -> None:
         for task in self.tasks:
             task.refuse_shown(self.settings.examples)
+            refuse_lost_messages(task, self.settings)
 
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
@@ -192,7 +198,7 @@ class Evaluation:
 
     def _line(self, session: _TaskSession, key: Key, item: Item, method: MethodSpec) -> Line:
         head = {**key._asdict(), "family": item.family, "level": item.level}
-        head |= {"question": item.question, "gold": item.gold}
+        head |= {"messages": messages_json(item), "question": item.question, "gold": item.gold}
         try:
             return head | session.run(key, item, method, self._should_stop)
         except (_Cancelled, TaskError):  # no grader: the missing line is run again on resume
@@ -211,12 +217,7 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
-        settings = plan.settings
-        if task.examples is not None:
-            settings = replace(settings, examples=task.examples)
-        is_graded = any(item.gold is not None for item in task.items)
-        settings = conclusion.settings_of_task(settings, is_graded=is_graded)
-        self._settings = instruction.settings_of_task(model, settings)
+        self._settings = task_settings(model, task, plan.settings)
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
@@ -232,7 +233,7 @@ class _TaskSession:
         self._context, self._draft_context = self._open()
         self._closes.callback(self._close_contexts)
         self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
-        self._grades: dict[tuple[str, str], Grade] = {}
+        self._grades: dict[tuple[str, Gold], Grade] = {}
         self._n_shared_decoded = 0
 
     def __enter__(self) -> _TaskSession:
@@ -256,7 +257,8 @@ class _TaskSession:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.build_prompt(self._model, item.question, self._settings).tokens)
+            settings = settings_of(self._settings, item)
+            return len(prompting.build_prompt(self._model, item.question, settings).tokens)
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
@@ -307,7 +309,7 @@ class _TaskSession:
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """Run one problem with one method; the fields of its line."""
-        settings = replace(self._settings, seed=seed_of(key), select=spec.select)
+        settings = replace(settings_of(self._settings, item), seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
         self._hold(self._beginnings[spec.label])
         with Generation(
@@ -331,19 +333,22 @@ class _TaskSession:
         found = {"result": record, "steps": _columns(steps), "cells": self._n_cells}
         return self._graded(result, item.gold) | found
 
-    def _grade(self, answer: str, gold: str) -> Grade:
+    def _grade(self, answer: str, gold: Gold) -> Grade:
         # Methods often give the same answer, and grading one can take long.
         if (answer, gold) not in self._grades:
-            self._grades[answer, gold] = self._grader.grade(answer, gold)
+            grades = [self._grader.grade(answer, one) for one in all_of(gold)]
+            self._grades[answer, gold] = max(grades, key=lambda one: _ORDER.index(one.verdict))
         return self._grades[answer, gold]
 
-    def _graded(self, result: Result, gold: str | None) -> dict[str, Any]:
+    def _graded(self, result: Result, gold: Gold | None) -> dict[str, Any]:
         # Grade every spelling: answers of the same share may differ for a grader.
         found = {completion.answer for completion in result.completions} | {result.answer}
         verdicts: dict[str, str] = {}
         error = None
-        for answer in sorted(answer for answer in found if answer is not None) if gold is not None else ():
-            grade = self._grade(answer, str(gold))
+        for answer in sorted(answer for answer in found if answer is not None):
+            if gold is None:
+                break
+            grade = self._grade(answer, gold)
             verdicts[answer] = "grader-failed" if grade.verdict == "failed" else grade.verdict
             error = grade.reason if grade.verdict == "failed" and answer == result.answer else error
         verdict = _verdict(result, gold, verdicts)
@@ -360,7 +365,7 @@ def seed_of(key: Key) -> int:
     return int.from_bytes(hashlib.sha256(text.encode(errors="backslashreplace")).digest()[:4], "big")
 
 
-def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
+def _verdict(result: Result, gold: Gold | None, verdicts: dict[str, str]) -> str:
     if gold is None:
         return "ungraded"
     if result.answer is not None:
