@@ -1,4 +1,4 @@
-"""The settings for the problems of a task: its examples, and the messages that a problem has before its question."""
+"""The settings for the problems of a task: its examples, and the messages that come before a question."""
 
 from __future__ import annotations
 

@@ -12,9 +12,12 @@ import io
 import re
 import threading
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from localsmc.errors import TaskError
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 COMMON, RARE = ",;\t|", ":~^\x1f\x01"
 """Delimiters. The rare ones are tried where no common one splits the first line."""
@@ -176,7 +179,7 @@ def _trimmed(table: Table) -> Table:
     return Table(table.names[:width], [row[:width] for row in table.rows])
 
 
-def _reader(text: str, dialect: Dialect) -> csv._reader:
+def _reader(text: str, dialect: Dialect) -> Reader:
     return csv.reader(
         io.StringIO(text, newline=""),
         delimiter=dialect.delimiter,

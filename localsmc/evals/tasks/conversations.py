@@ -120,5 +120,6 @@ def _message(turn: Mapping[str, Any], i: int, path: Path, name: str) -> Message:
 
 def _joined(parts: Sequence[Any]) -> str | None:
     """The text of typed parts; None if one of them is not text."""
-    texts = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
-    return "".join(texts) if all(isinstance(text, str) for text in texts) else None
+    contents = [part.get("text") if isinstance(part, Mapping) else part for part in parts]
+    texts = [content for content in contents if isinstance(content, str)]
+    return "".join(texts) if len(texts) == len(contents) else None
