@@ -18,7 +18,8 @@ from localsmc.evals.grading.grader import Grader
 from localsmc.evals.grading.verdict import Verdict
 from localsmc.text import answers
 from localsmc.text.answers.latex import spelled, worded
-from localsmc.text.answers.units import quantity, value
+from localsmc.text.answers.numbers import value
+from localsmc.text.answers.units import quantity
 
 _STEPS = (1, 7, 61)
 """Distances, in problems, to the other problems whose answers are compared."""

@@ -17,10 +17,14 @@ from collections.abc import Sequence
 
 from localsmc.evals.grading.structure import Structure, shape
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
-from localsmc.text.answers.latex import lettered, spelled, worded
+from localsmc.text.answers.latex import lettered, letters_only, spelled, worded
 from localsmc.text.answers.normalise import normalise
-from localsmc.text.answers.numbers import plain
-from localsmc.text.answers.units import joined, quantity, value
+from localsmc.text.answers.number_words import whole_number
+from localsmc.text.answers.numbers import plain, value
+from localsmc.text.answers.options import option
+from localsmc.text.answers.separators import joined, with_points
+from localsmc.text.answers.times import time_of
+from localsmc.text.answers.units import quantity
 
 _LONGEST = 400
 """Maximum number of characters of an answer, beyond those of the gold answer."""
@@ -31,6 +35,7 @@ _NAME = re.compile(
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|lt|gt|ne|neq|in|setminus|mathbb|backslash)(?![a-zA-Z])")
 _EQUALS = re.compile(r"(?<![\\<>!])=")
+_EMPTY = r"\emptyset"
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -61,6 +66,11 @@ def grade(answer: str, gold: str) -> Grade:
 def _are_same(gold: str, answer: str) -> bool:
     if not answer:
         raise _Unread(NO_ANSWER)
+    if (known := _are_same_kind(gold, answer)) is not None:
+        return known
+    if _is_decimal(gold) and (pointed := with_points(answer)) != answer:
+        return _are_shaped_alike(gold, pointed)
+    gold, answer = whole_number(gold) or gold, whole_number(answer) or answer
     if _are_shaped_alike(joined(gold), joined(answer)):
         return True
     # 100,200,300 may also be a list.
@@ -70,12 +80,37 @@ def _are_same(gold: str, answer: str) -> bool:
     )
 
 
+def _are_same_kind(gold: str, answer: str) -> bool | None:
+    """Compare times of day, options and the empty set; None if the gold answer is none of them."""
+    if (time := time_of(gold)) and (other_time := time_of(answer)):
+        return time.allows(other_time)
+    if time and time.is_half_known and value(quantity(gold).core) is None:
+        return False
+    if (right := option(gold)) is not None:
+        chosen = option(answer)
+        if chosen is None:
+            return bool(right.text) and _are_shaped_alike(right.text, answer)
+        has_texts = bool(right.text and chosen.text)
+        return right.letter == chosen.letter and (
+            not has_texts or _are_shaped_alike(spelled(right.text), spelled(chosen.text))
+        )
+    if _EMPTY in (gold, answer):
+        return gold == answer
+    return None
+
+
+def _is_decimal(gold: str) -> bool:
+    """Whether the gold answer is a number with decimals: an answer of 3,5 is then no list."""
+    size = value(quantity(gold).core)
+    return size is not None and size.denominator != 1
+
+
 def _are_shaped_alike(gold: str, answer: str) -> bool:
     """Compare structure first, then part by part."""
     if plain(gold) == plain(answer):
         return True
     if (words := worded(gold)) is not None:
-        return words == worded(answer)
+        return words == letters_only(answer)
     if (rests := _unnamed(gold, answer)) is not None:
         return _are_shaped_alike(*rests)
     one, other = shape(gold), shape(answer)
