@@ -31,7 +31,8 @@ _LONGEST = 400
 
 _NAME = re.compile(
     r"(?:[a-zA-Z]|\\[a-zA-Z]+|\\text\{[a-zA-Z ]+\})(?:_\{?\w+\}?)?'?(?: ?\( ?[a-zA-Z](?: ?, ?[a-zA-Z])* ?\))?"
-    r"|\( ?[a-zA-Z](?: ?, ?[a-zA-Z])+ ?\)|[A-Z]{2,3}"
+    r"|\( ?[a-zA-Z](?: ?, ?[a-zA-Z])+ ?\)|[A-Z]{2,3}|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|\|[A-Z]{2}\|"
+    r"|[A-Z](?:_\{?\w+\}?)? ?: ?[A-Z](?:_\{?\w+\}?)?"
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|lt|gt|ne|neq|in|setminus|mathbb|backslash)(?![a-zA-Z])")
 _EQUALS = re.compile(r"(?<![\\<>!])=")
@@ -68,8 +69,8 @@ def _are_same(gold: str, answer: str) -> bool:
         raise _Unread(NO_ANSWER)
     if (known := _are_same_kind(gold, answer)) is not None:
         return known
-    if _is_decimal(gold) and (pointed := with_points(answer)) != answer:
-        return _are_shaped_alike(gold, pointed)
+    if _is_decimal(gold) or _is_decimal(answer):
+        gold, answer = with_points(gold), with_points(answer)
     gold, answer = whole_number(gold) or gold, whole_number(answer) or answer
     if _are_shaped_alike(joined(gold), joined(answer)):
         return True
@@ -99,9 +100,9 @@ def _are_same_kind(gold: str, answer: str) -> bool | None:
     return None
 
 
-def _is_decimal(gold: str) -> bool:
-    """Whether the gold answer is a number with decimals: an answer of 3,5 is then no list."""
-    size = value(quantity(gold).core)
+def _is_decimal(text: str) -> bool:
+    """Whether a side is a number with decimals: 3,5 on the other side is then no list."""
+    size = value(quantity(text).core)
     return size is not None and size.denominator != 1
 
 

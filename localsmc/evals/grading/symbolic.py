@@ -31,7 +31,7 @@ def are_equal(gold: str, answer: str) -> bool:
     """Whether two parseable formulas, sets or inequalities are equal."""
     if gold.count("'") != answer.count("'"):  # the parser drops primes: f'(x) is not f(x)
         return False
-    one, other = parsed(gold), parsed(answer)
+    one, other = (_elements(parsed(text)) for text in (gold, answer))
     if isinstance(one, sympy.Expr) and isinstance(other, sympy.Expr):
         return are_same_value(one, other)
     if isinstance(one, sympy.Expr) or isinstance(other, sympy.Expr):
@@ -62,6 +62,12 @@ def are_proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
     if not all(isinstance(side, sympy.Expr) for side in sides):
         return False
     return _are_multiples(sides[0] - sides[1], sides[2] - sides[3])
+
+
+def _elements(found: Any) -> Any:
+    r"""The set of `x \in [-2,7]`, which the parser reads as an equation."""
+    is_element = isinstance(found, sympy.Eq) and isinstance(found.lhs, sympy.Symbol)
+    return found.rhs if is_element and isinstance(found.rhs, sympy.Set) else found
 
 
 def _as_set(found: Any) -> Any:

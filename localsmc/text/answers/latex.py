@@ -31,8 +31,8 @@ _REWRITES = [
         (r"^(?:[:=→⇒∴]|=>|->|\\(?:approx|Rightarrow|implies|therefore|to)(?![a-zA-Z]))\s*", ""),  # = 5
         (r"\\(?:left|right|displaystyle|limits|[bB]igg?[lr]?)(?![a-zA-Z])", ""),
         (r"\\!\s*", ""),
-        (r"(?<!\\)\\[,;: ]|~|\\q?quad(?![a-zA-Z])|\s+", " "),
-        (r"\\(?:mbox|textrm|textbf|textit|mathrm|mathbf|mathit|operatorname)\s*\{", r"\\text{"),
+        (r"(?<!\\)\\[,;: ]|~|\\q?quad|\s+", " "),
+        (r"\\(?:mbox|textrm|textnormal|textbf|textit|mathrm|mathbf|mathit|operatorname)\s*\{", r"\\text{"),
         (r"\\text\s*\{\s*(?:and|or)\s*\}|(?<![a-zA-Z\\{])(?:and|or)(?![a-zA-Z])", ","),
         (r",\s*(?=,)", ""),  # 1, 2, and 3
         (r"\\[dtc]frac", r"\\frac"),
@@ -48,12 +48,14 @@ _REWRITES = [
         (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\(?:leq|leqslant)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant)(?![a-zA-Z])|>=", r"\\ge "),
+        (r"\\neq(?![a-zA-Z])|(?<=\s)!=", r"\\ne "),
         (r"\\(?:langle|lparen)(?![a-zA-Z])", "("),
         (r"\\(?:rangle|rparen)(?![a-zA-Z])", ")"),
         (r"\\lbrace(?![a-zA-Z])", r"\\{"),
         (r"\\rbrace(?![a-zA-Z])", r"\\}"),
         (r"(?<![\\a-zA-Z])(pi|infty|sin|cos|tan|cot|sec|csc|log|ln|exp)(?![a-zA-Z])", r"\\\1 "),
         (r"(?<![\\a-zA-Z])infinity(?![a-zA-Z])", r"\\infty "),
+        (r"^(\s*(?:[a-zA-Z]|\\[a-zA-Z]+)(?:_\{?\w+\}?)?\s*)\\approx(?=[^=]*$)", r"\1="),
         (r"\\approx.*", ""),  # x = 1/3 \approx 0.333
         (r"\\(?:varnothing|O|empty)(?![a-zA-Z])|^\s*\\?\{\s*\\?\}\s*$", r"\\emptyset "),
         (r"^(?:\\text\{)?\s*(?:the )?(?:empty|null) set\s*\}?$", r"\\emptyset "),
@@ -76,9 +78,15 @@ def unwrapped(text: str) -> str:
     return text.strip().rstrip(".").strip()
 
 
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}])")
+
+
 def spelled(text: str) -> str:
     """The normalised form of an answer."""
-    text = spelled_groups(ascii_written(unwrapped(text)).translate(_SYMBOLS))
+    text = unwrapped(text)
+    if "\\begin" not in text:
+        text = _DOUBLED.sub(r"\\", text)  # escaped once too often
+    text = spelled_groups(ascii_written(text).translate(_SYMBOLS))
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
     return text.strip()

@@ -28,7 +28,7 @@ _REWRITES = [
         (r"\\(?:text|mathrm|mathbf|textbf|mbox|textit)\{([^{}]*)\}", r"\1"),
         (r"\\[dt]frac", r"\\frac"),
         (r"\\frac ?(\d) ?(\d)(?!\d)", r"\\frac{\1}{\2}"),
-        (r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", ""),
+        (r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\(?:! ?|[,;: ])", ""),
         (r"−(?=[\d.\\$])", "-"),
         (r"^= ?(?=[^=\s])", ""),
     ]

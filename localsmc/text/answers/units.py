@@ -14,10 +14,10 @@ _ALIASES = {
     "yard": "yd", "mile": "mi", "gram": "g", "kilogram": "kg", "pound": "lb", "second": "s", "sec": "s",
     "minute": "min", "hour": "h", "hr": "h", "day": "day", "week": "week", "month": "month", "year": "year",
     "cent": "cent", "¢": "cent", "dollar": "dollar", "degree": "degree", "deg": "degree",
-    "radian": "radian", "rad": "radian", "percent": "percent",
+    "radian": "radian", "rad": "radian", "percent": "percent", "pct": "percent", "percentage": "percent",
 }  # fmt: skip
 _KNOWN = frozenset(_ALIASES.values())
-_SHORT = "cm|mm|km|in|ft|yd|mi|kg|lbs?|sec|min|hrs?|deg|rad|mph|kph"
+_SHORT = "cm|mm|km|in|ft|yd|mi|kg|lbs?|sec|min|hrs?|deg|rad|mph|kph|pct"
 _LETTERS = "m|g|s|h|l"
 _NO_UNIT = (
     "sqrt|frac|alpha|beta|gamma|delta|theta|infty|cdot|times|circ"
