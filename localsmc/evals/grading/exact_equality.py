@@ -86,9 +86,7 @@ def _compared(one: Any, other: Any, symbols: list[Any], precision: int) -> Itera
 
 def _points(symbols: list[Any], starts: list[tuple[float, float]]) -> Iterator[dict[Any, Any]]:
     for start, step in starts:
-        yield {
-            symbol: sympy.Rational(str(round(start + step * i, 6))) for i, symbol in enumerate(symbols)
-        }
+        yield {symbol: sympy.Rational(str(round(start + step * i, 6))) for i, symbol in enumerate(symbols)}
 
 
 def _precision(one: Any, other: Any) -> int:

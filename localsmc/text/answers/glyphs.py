@@ -15,14 +15,12 @@ _FULL_WIDTH = re.compile(r"[\uff01-\uff5e]")
 _SAME = str.maketrans(
     dict.fromkeys("−‒–—﹣➖", "-")
     | dict.fromkeys("⁄∕÷", "/")
-    | dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f", " ")
-    | dict.fromkeys("\u3000\u205f", " ")
+    | dict.fromkeys("\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009", " ")
+    | dict.fromkeys("\u200a\u202f\u205f\u3000", " ")
     | dict.fromkeys("\u200b\u2060\ufeff\u200e\u200f", "")
     | dict.fromkeys("’ʼ′", "'")
 )
-_FRACTIONS = {
-    char: tuple(unicodedata.normalize("NFKC", char).split("⁄")) for char in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"
-}
+_FRACTIONS = {char: tuple(unicodedata.normalize("NFKC", char).split("⁄")) for char in "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅐⅛⅜⅝⅞⅑⅒"}
 _FRACTION = re.compile(f"[{''.join(_FRACTIONS)}]")
 
 

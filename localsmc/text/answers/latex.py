@@ -114,8 +114,9 @@ def letters_only(text: str) -> str | None:
 
 
 _SHORT_WORDS = frozenset(
-    "no ok yes odd all any red one two six ten tie sun mon tue wed thu fri sat jan feb mar apr jun jul aug sep"
-    " oct nov dec tom bob amy sam joe ann dan ben kim lee new old few day not man men boy cat dog hot wet dry low big bad win her his she him you".split()
+    "no ok yes odd all any red one two six ten tie sun mon tue wed thu fri sat jan feb mar apr jun jul aug"
+    " sep oct nov dec tom bob amy sam joe ann dan ben kim lee new old few day not man men boy cat dog hot wet"
+    " dry low big bad win her his she him you".split()
 )
 
 

@@ -1,4 +1,4 @@
-r"""The values of numbers as they are written, exactly: `0.5`, `\frac{1}{2}`, `6.02e23`, `2^{10}`, `0.\overline{3}`.
+r"""The exact values of numbers as they are written: `0.5`, `\frac{1}{2}`, `6.02e23`, `2^{10}`.
 
 A decimal stands for its exact value: 0.333 is not 1/3.
 """
@@ -43,7 +43,8 @@ def plain(answer: str) -> str:
 def value(core: str) -> Fraction | None:
     r"""The exact value of an integer, fraction, decimal, power or mixed number; None for anything else.
 
-    `2\frac{1}{2}` and `2 1/2` are mixed numbers, not products. Takes text that `latex.spelled` has normalised.
+    `2\frac{1}{2}` and `2 1/2` are mixed numbers, not products.
+    Takes text that `latex.spelled` has normalised.
     """
     core = re.sub(r"^([+-]) ", r"\1", as_fractions(core.strip()))
     if MIXED.fullmatch(core):

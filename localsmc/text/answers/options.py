@@ -1,4 +1,4 @@
-r"""An option of a multiple-choice question, given by its letter, its text, or both: `(B) 12`, `\textbf{(B)}\ 12`."""
+r"""An option of a multiple-choice question, given by its letter, its text, or both: `\textbf{(B)}\ 12`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-r"""Recurring decimals: `0.\overline{3}`, `0.1\bar{6}`, `0.(3)`, `0.\dot{1}4\dot{2}`, `0.333...`, `0.3 recurring`."""
+r"""Recurring decimals: `0.\overline{3}`, `0.(3)`, `0.\dot{1}4\dot{2}`, `0.333...`, `0.3 recurring`."""
 
 from __future__ import annotations
 

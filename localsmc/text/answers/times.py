@@ -56,4 +56,5 @@ def _is_marked(text: str, half: str | None) -> bool:
 
 
 def _is_late(half: str, hour: int) -> bool:
-    return half.startswith("p") or half.endswith(("noon", "evening")) or (half == "at night" and 5 <= hour < 12)
+    is_night = half == "at night" and 5 <= hour < 12
+    return half.startswith("p") or half.endswith(("noon", "evening")) or is_night
