@@ -2,7 +2,8 @@ r"""The `math` grader: compares answers as in the MATH data set, first as text, 
 
 Conventions:
 
-* Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}.
+* Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}, unless the gold answer is rounded:
+  \approx 0.333 and \approx 10.8167.
 * A unit may be missing on one side, but cents are not dollars; 50% is 50, and is 0.5.
 * `x=5` equals 5, and 5 equals `x=5`, but y=5 is not x=5: it answers another question.
 * 52_8 may be written 52, since the question names the base; it is not 42, its decimal value.
@@ -16,12 +17,14 @@ import re
 from collections.abc import Sequence
 
 from localsmc.evals.grading.structure import Structure, shape
+from localsmc.evals.grading.tolerance import Tolerance, rounded
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.text.answers.latex import lettered, letters_only, spelled, worded
 from localsmc.text.answers.normalise import normalise
 from localsmc.text.answers.number_words import whole_number
 from localsmc.text.answers.numbers import plain, value
 from localsmc.text.answers.options import option
+from localsmc.text.answers.recurring import as_fractions
 from localsmc.text.answers.separators import joined, with_points
 from localsmc.text.answers.times import time_of
 from localsmc.text.answers.units import quantity
@@ -59,9 +62,30 @@ def grade(answer: str, gold: str) -> Grade:
     if len(answer) > _LONGEST + len(gold):
         return Grade("wrong", "the answer is too long")
     try:
-        return grade_of(_are_same(spelled(gold), spelled(answer)))
+        if (allowed := rounded(gold)) is not None:
+            return grade_of(_is_allowed(allowed, spelled(answer)))
+        return grade_of(_are_same(spelled(gold), _written(answer)))
     except _Unread as unread:
         return unread.grade
+
+
+def _written(answer: str) -> str:
+    """The normalised form of an answer, with what its last dots or its "and" say about a number."""
+    exact = as_fractions(answer) if answer.rstrip().endswith((".", "…", "dots", "dots$")) else answer
+    return whole_number(exact) or spelled(exact)
+
+
+def _is_allowed(allowed: Tolerance, answer: str) -> bool:
+    """Whether the value of an answer, also of a formula, is within the tolerance of the gold answer."""
+    links = _links(answer)
+    core = quantity(links[-1], letters=True).core
+    if (found := value(core)) is None:
+        from localsmc.evals.grading import symbolic
+
+        found = symbolic.approximated(core)
+    if found is None:
+        raise _Unread(UNREAD_ANSWER)
+    return allowed.allows(found)
 
 
 def _are_same(gold: str, answer: str) -> bool:

@@ -55,7 +55,7 @@ def _after_hashes(text: str) -> str:
 STANDARD: dict[str, StandardTask] = {
     "gsm8k": StandardTask(
         description="grade school mathematics, 1,319 word problems",
-        version=2,
+        version=3,
         repository="openai/gsm8k",
         file="main/test-00000-of-00001.parquet",
         training="main/train-00000-of-00001.parquet",
@@ -66,7 +66,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "math-500": StandardTask(
         description="500 problems of the MATH competition set",
-        version=2,
+        version=3,
         repository="HuggingFaceH4/MATH-500",
         file="test.jsonl",
         grader="math",
@@ -76,7 +76,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "aime-2024": StandardTask(
         description="30 problems of AIME 2024, answers are integers",
-        version=2,
+        version=3,
         repository="HuggingFaceH4/aime_2024",
         file="data/train-00000-of-00001.parquet",
         grader="numeric",
@@ -85,7 +85,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "aime-2025": StandardTask(
         description="30 problems of AIME 2025, answers are integers",
-        version=2,
+        version=3,
         repository="math-ai/aime25",
         file="test.jsonl",
         grader="numeric",
@@ -94,7 +94,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "gpqa": StandardTask(
         description="198 multiple-choice questions of GPQA Diamond (accept its terms on the hub first)",
-        version=2,
+        version=3,
         repository="Idavidrein/gpqa",
         file="gpqa_diamond.csv",
         grader="choice",
@@ -156,7 +156,7 @@ def user_task(
     rows = read_rows(data)
     known = StandardTask(
         description="",
-        version=2,
+        version=3,
         repository="",
         file="",
         grader=grader,
@@ -167,7 +167,7 @@ def user_task(
         items = _named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
     else:
         items = _named_apart(_items(rows, known, data))
-    return Task(name=data.stem, version=2, source=str(data), grader=grader, items=items)
+    return Task(name=data.stem, version=3, source=str(data), grader=grader, items=items)
 
 
 # --- rows of a file -----------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         )
         for i, one in enumerate(itertools.islice(wanted, n), start=1)
     )
-    return Task(name=spec, version=3, source="localsmc_models.corpus, held out", grader="math", items=items)
+    return Task(name=spec, version=4, source="localsmc_models.corpus, held out", grader="math", items=items)
 
 
 def _distinct(stream: Iterator[Any]) -> Iterator[Any]:

@@ -27,7 +27,7 @@ class Option:
 
 def option(text: str) -> Option | None:
     """The option that a text names; None if it names none or several."""
-    bare = _MARKED.sub(r" \1 ", text)
+    bare = _MARKED.sub(r" \1 ", re.sub(r"(?<=[.:)])(?:\*\*|__|\^)(?=\s)", "", text))  # **B.** twelve
     bare = re.sub(r"\\(?:quad|qquad|[,;:! ])|~|\\(?![a-zA-Z])", " ", bare).strip(" *$_`.")
     for form in _FORMS:
         if found := form.fullmatch(bare):

@@ -18,6 +18,7 @@ _GROUPS = tuple(
 )
 _COMMAS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 _ESCAPED = re.compile(r"(?<=\d)(?:\{,\}|,?\\[,;:! ]|~)\s?(?=\d{3}(?!\d))")
+_BRACKET = re.compile(r"[(\[]|\\\{|\\begin")
 _DECIMAL_COMMA = re.compile(
     r"(?<![\d.,])(0|[1-9]\d*),(?!\d{3}(?!\d))(\d{1,50})(?![\d.,])"
     r"|(?<![\d.,])(0|\d{4,}),(\d{3})(?![\d.,])"
@@ -29,7 +30,7 @@ def joined(text: str) -> str:
 
     A single 1.234 is a decimal, a single 1,234 is a thousand and more.
     """
-    if re.search(r"[(\[]|\\\{|\\begin", text):
+    if _BRACKET.search(text):
         return text
     for number in _GROUPS:
         text = number.sub(_ungrouped, text)
@@ -45,6 +46,8 @@ def _ungrouped(found: re.Match[str]) -> str:
 
 def with_points(text: str) -> str:
     """The text with decimal commas as points, for where a list cannot be meant: 3,5 and 0,125."""
+    if _BRACKET.search(text):
+        return text
     return _DECIMAL_COMMA.sub(lambda found: f"{found[1] or found[3]}.{found[2] or found[4]}", text)
 
 
