@@ -22,7 +22,7 @@ def is_vast(formula: Any) -> bool:
 def digits(formula: Any) -> float:
     """An upper bound of the number of digits of any number in the evaluated formula; infinite for a tower."""
     if isinstance(formula, sympy.Rational):
-        return (abs(formula.p).bit_length() + formula.q.bit_length()) * math.log10(2)
+        return float(abs(formula.p).bit_length() + formula.q.bit_length()) * math.log10(2)
     if not formula.args:
         return 1.0
     if isinstance(formula, (sympy.Pow, sympy.exp)):

@@ -138,7 +138,7 @@ def _are_same_relations(one: Any, other: Any) -> bool | None:
         return False
     is_symmetric = isinstance(one, (sympy.Eq, sympy.Ne))
     is_turned = not is_symmetric and sign_of_ratio(left, right) < 0
-    return one.func == (other.reversed.func if is_turned else other.func)
+    return bool(one.func == (other.reversed.func if is_turned else other.func))
 
 
 def _verified(one: Any, other: Any) -> bool:
