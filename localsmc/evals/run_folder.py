@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
@@ -53,12 +53,12 @@ class Key(NamedTuple):
 class RunFolder:
     """A run folder open for writing; `lines` are the existing lines. Close it, or use it in a `with`.
 
-    Raises RunError if it cannot be written, if another process writes to it, or if it was created with
+    `keys` are those of the run: a line with another one counts as damaged. None if they are not known. Raises RunError if it cannot be written, if another process writes to it, or if it was created with
     another configuration.
     """
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        self.path = path
+    def __init__(self, path: Path, manifest: dict[str, Any], keys: Iterable[Key] | None = None) -> None:
+        self.path, self._keys = path, None if keys is None else set(keys)
         self.lines: list[dict[str, Any]] = []
         self.n_cut = 0
         """Bytes removed from the end: an incomplete line, left by a kill."""
@@ -136,7 +136,7 @@ class RunFolder:
             if not text.strip():
                 continue
             try:
-                self.lines.append(_parsed_line(text, f"line {number} of `{self._results}`", manifest))
+                self.lines.append(self._parsed(text, f"line {number} of `{self._results}`", manifest))
                 whole.append(text)
             except RunError as error:
                 self.damaged.append(str(error))
@@ -145,6 +145,16 @@ class RunFolder:
             self._set_aside(damaged)
         if damaged or self.n_cut:
             self._replace(whole)
+
+    def _parsed(self, text: bytes, place: str, manifest: Manifest) -> dict[str, Any]:
+        """A line of the run; raises RunError if it is damaged, or of nothing that the run has."""
+        fields = read_json(text, place, REDO)
+        _check_names(result_record(fields), manifest, place)
+        if "cells" not in fields.values:
+            raise RunError(f"{place}: `cells` is missing", hint=REDO)
+        if self._keys is not None and key_of(fields.values) not in self._keys:
+            raise RunError(f"{place}: the run has no problem `{fields.text('problem_id')}`", hint=REDO)
+        return fields.values
 
     def _set_aside(self, damaged: list[bytes]) -> None:
         file = self._opened(self.path / DAMAGED, "ab")
@@ -199,15 +209,6 @@ class RunFolder:
 def _encoded(line: dict[str, Any]) -> bytes:
     # ASCII, so that names that are not valid Unicode survive a round trip.
     return json.dumps(line, allow_nan=False).encode()
-
-
-def _parsed_line(text: bytes, place: str, manifest: Manifest) -> dict[str, Any]:
-    """A line of a run; raises RunError if it is damaged, or of nothing that the manifest names."""
-    fields = read_json(text, place, REDO)
-    _check_names(result_record(fields), manifest, place)
-    if "cells" not in fields.values:
-        raise RunError(f"{place}: `cells` is missing", hint=REDO)
-    return fields.values
 
 
 def key_of(line: dict[str, Any]) -> Key:

@@ -26,7 +26,6 @@ from localsmc.evals.model_specs import ModelSpec
 from localsmc.evals.problem_settings import messages_json, refuse_lost_messages, settings_of, task_settings
 from localsmc.evals.run_folder import Key, RunFolder, key_of
 from localsmc.evals.tasks import Gold, Item, Task
-from localsmc.evals.tasks.golds import all_of
 from localsmc.gguf import reader
 from localsmc.llama import LoadOptions, build_info, default_threads, devices
 from localsmc.lm.shared_beginning import HeldBeginning
@@ -38,9 +37,6 @@ from localsmc.text.examples import Examples
 from localsmc.version import __version__
 
 Line = dict[str, Any]
-
-_ORDER = ("wrong", "failed", "right")
-"""Verdicts: of those on several accepted answers, the last one counts."""
 
 GRADING_LIMIT = 10.0
 """Time limit per answer in seconds. Formulas take tenths of a second, but the machine is busy meanwhile."""
@@ -68,6 +64,20 @@ class Plan:
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
+
+    def keys(self) -> Iterator[Key]:
+        """The key of every run."""
+        for model in self.models:
+            for task in self.tasks:
+                yield from (key for key, _, _ in self.runs(model, task))
+
+    def runs(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
+        """The runs of a model on a task."""
+        # Methods take turns within a problem, so that other load on the machine affects them equally.
+        for item in task.items:
+            for seed in self.seeds:
+                for method in self.methods:
+                    yield Key(task.name, item.problem_id, spec.name, method.label, seed), item, method
 
     def _draft_json(self) -> list[dict[str, Any]]:
         """The draft model if a method needs one: the given file, or the embedded draft."""
@@ -137,7 +147,7 @@ class Evaluation:
         on_load: Callable[[Model], None] = lambda _: None,
     ) -> None:
         self.plan, self._folder, self._should_stop, self._on_load = plan, folder, should_stop, on_load
-        self._done = {key_of(line) for line in folder.lines}
+        self._done = {key_of(line) for line in folder.lines} & set(plan.keys())
         self.n_shared_decoded = 0
         """Tokens decoded for what prompts begin with; the usage of each run counts them as cached."""
 
@@ -181,13 +191,9 @@ class Evaluation:
                         yield line
 
     def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
-        # Methods take turns within a problem, so that other load on the machine affects them equally.
-        for item in task.items:
-            for seed in self.plan.seeds:
-                for method in self.plan.methods:
-                    key = Key(task.name, item.problem_id, spec.name, method.label, seed)
-                    if key not in self._done:
-                        yield key, item, method
+        for run in self.plan.runs(spec, task):
+            if run[0] not in self._done:
+                yield run
 
     def _cells_before(self, spec: ModelSpec, task: Task) -> int:
         """The context size in existing lines, or 0: free memory may have changed since."""
@@ -336,8 +342,7 @@ class _TaskSession:
     def _grade(self, answer: str, gold: Gold) -> Grade:
         # Methods often give the same answer, and grading one can take long.
         if (answer, gold) not in self._grades:
-            grades = [self._grader.grade(answer, one) for one in all_of(gold)]
-            self._grades[answer, gold] = max(grades, key=lambda one: _ORDER.index(one.verdict))
+            self._grades[answer, gold] = self._grader.grade(answer, gold)
         return self._grades[answer, gold]
 
     def _graded(self, result: Result, gold: Gold | None) -> dict[str, Any]:

@@ -64,13 +64,18 @@ class MissingField(TaskError):
     """A row lacks a required field."""
 
 
-def value_of(row: Row, name: str) -> Any:
-    """The value of a field, MISSING if the row has none. `a.b` is the entry `b` of the object `a`."""
-    if name in row:
+def value_of(row: Any, name: str) -> Any:
+    """The value of a field, MISSING if the row has none; a name can be a path: `doc.answers.0`."""
+    if isinstance(row, Mapping) and name in row:
         return row[name]
     first, dot, rest = name.partition(".")
-    inner = row.get(first)
-    return value_of(inner, rest) if dot and isinstance(inner, Mapping) else MISSING
+    if isinstance(row, (list, tuple)) and first.isdecimal() and int(first) < len(row):
+        inner = row[int(first)]
+    elif isinstance(row, Mapping) and dot and first in row:
+        inner = row[first]
+    else:
+        return MISSING
+    return value_of(inner, rest) if dot else inner
 
 
 def is_missing(value: Any) -> bool:

@@ -41,7 +41,7 @@ def jsonl(rows):
 def test_standard_sets_from_a_file(tmp_path):
     task = load_task("gsm8k", data=written(tmp_path, "a set.jsonl", jsonl(GSM8K)))
     assert [(item.problem_id, item.gold) for item in task.items] == [("1", "1200"), ("2", "1198")]
-    assert (task.name, task.grader, task.version) == ("gsm8k", "numeric", 2)
+    assert (task.name, task.grader, task.version) == ("gsm8k", "numeric", 3)
     [item] = load_task("math-500", data=written(tmp_path, "math.json", MATH)).items
     assert (item.gold, item.family, item.level) == ("\\frac{5}{6}", "Algebra", 2)
     assert item.problem_id == "test/algebra/1.json"

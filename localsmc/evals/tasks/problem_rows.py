@@ -24,11 +24,16 @@ def identifier(row: Row, i: int) -> str:
     return next((str(row[name]) for name in ID_FIELDS if not is_missing(row.get(name))), str(i + 1))
 
 
+def level_of(row: Row) -> int | None:
+    """The level of a row, also if it is written "Level 5"; None if it has none."""
+    level = str(row.get("level", "")).strip().removeprefix("Level ")
+    return int(level) if level.isascii() and level.isdigit() and len(level) < 10 else None
+
+
 def groups(row: Row, family: str = "family") -> Groups:
     """The family, in a field with this name, and the level."""
-    found, level = row.get(family), str(row.get("level", "")).strip()
-    is_whole = level.isascii() and level.isdigit() and len(level) < 10
-    return Groups(None if is_missing(found) else str(found), int(level) if is_whole else None)
+    found = row.get(family)
+    return Groups(None if is_missing(found) else str(found), level_of(row))
 
 
 def named_apart(items: Iterable[Item]) -> tuple[Item, ...]:

@@ -54,7 +54,7 @@ def _after_hashes(text: str) -> str:
 STANDARD: dict[str, StandardTask] = {
     "gsm8k": StandardTask(
         description="grade school mathematics, 1,319 word problems",
-        version=2,
+        version=3,
         repository="openai/gsm8k",
         file="main/test-00000-of-00001.parquet",
         training="main/train-00000-of-00001.parquet",
@@ -65,7 +65,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "math-500": StandardTask(
         description="500 problems of the MATH competition set",
-        version=2,
+        version=3,
         repository="HuggingFaceH4/MATH-500",
         file="test.jsonl",
         grader="math",
@@ -75,7 +75,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "aime-2024": StandardTask(
         description="30 problems of AIME 2024, answers are integers",
-        version=2,
+        version=3,
         repository="HuggingFaceH4/aime_2024",
         file="data/train-00000-of-00001.parquet",
         grader="numeric",
@@ -84,7 +84,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "aime-2025": StandardTask(
         description="30 problems of AIME 2025, answers are integers",
-        version=2,
+        version=3,
         repository="math-ai/aime25",
         file="test.jsonl",
         grader="numeric",
@@ -93,7 +93,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "gpqa": StandardTask(
         description="198 multiple-choice questions of GPQA Diamond (accept its terms on the hub first)",
-        version=2,
+        version=3,
         repository="Idavidrein/gpqa",
         file="gpqa_diamond.csv",
         grader="choice",
@@ -202,7 +202,7 @@ def _options(spec: str, text: str) -> Mapping[str, str]:
 
 
 def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
-    from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, problems
+    from localsmc_models.corpus import FAMILIES, LEARNED_FAMILIES, TRAINED_LEVELS, problems
 
     levels = _levels(options["levels"]) if "levels" in options else TRAINED_LEVELS
     seed = _whole(options.get("seed", "1"), "seed")
@@ -211,7 +211,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         near = get_close_matches(family, FAMILIES, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"choose from: {', '.join(FAMILIES)}"
         raise ConfigError(f"the task `tiny` has no family `{family}`", hint=hint)
-    wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else tuple(FAMILIES)))
+    wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else LEARNED_FAMILIES))
     items = tuple(
         Item(
             # The id contains a hash of the question: another version of the generator makes other problems.
@@ -223,7 +223,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         )
         for i, one in enumerate(itertools.islice(wanted, n), start=1)
     )
-    return Task(name=spec, version=3, source="localsmc_models.corpus, held out", grader="math", items=items)
+    return Task(name=spec, version=4, source="localsmc_models.corpus, held out", grader="math", items=items)
 
 
 def _distinct(stream: Iterator[Any]) -> Iterator[Any]:

@@ -57,7 +57,7 @@ def user_task(
     rows = _Rows(read_rows(data), data, reading)
     return Task(
         name=data.with_suffix("").stem if data.suffix.lower() == ".gz" else data.stem,
-        version=3,
+        version=4,
         source=str(data),
         grader=rows.grader,
         items=named_apart(rows.items()),
