@@ -53,7 +53,8 @@ class Key(NamedTuple):
 class RunFolder:
     """A run folder open for writing; `lines` are the existing lines. Close it, or use it in a `with`.
 
-    `keys` are those of the run: a line with another one counts as damaged. None if they are not known. Raises RunError if it cannot be written, if another process writes to it, or if it was created with
+    `keys` are those of the run: a line with another one counts as damaged. None if they are not known.
+    Raises RunError if it cannot be written, if another process writes to it, or if it was created with
     another configuration.
     """
 
@@ -143,8 +144,9 @@ class RunFolder:
                 damaged.append(text)
         if damaged:
             self._set_aside(damaged)
-        if damaged or self.n_cut:
             self._replace(whole)
+        elif self.n_cut:
+            os.truncate(self._results, end)  # needs no space
 
     def _parsed(self, text: bytes, place: str, manifest: Manifest) -> dict[str, Any]:
         """A line of the run; raises RunError if it is damaged, or of nothing that the run has."""
