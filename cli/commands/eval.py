@@ -101,7 +101,7 @@ problems_options = common_options.together(
         type=CountType(1),
         metavar="N",
         each_time="it runs nothing",
-        help="Print the first N problems exactly as the model gets them, with gold answer and grader, and stop.",
+        help="Print the first N problems exactly as the model gets them, with gold and grader; run nothing.",
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),

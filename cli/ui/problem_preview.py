@@ -1,4 +1,4 @@
-"""What is said about problems before a run: how they were read, and the first of them as the model gets them."""
+"""What is said about problems before a run: how they were read, and the first ones as the model gets them."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def print_reading(output: Output, task: Task) -> None:
         named = ", ".join(f"`{item.problem_id}`" for item in missing[:_MOST_NAMED])
         others = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
         output.warn(
-            f"{len(missing)} of {len(task.items)} problems have no gold answer ({named}{others}): they run, and"
-            " are not graded"
+            f"{len(missing)} of {len(task.items)} problems have no gold answer ({named}{others}):"
+            " they run, and are not graded"
         )
 
 
