@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from io import FileIO
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -112,7 +113,9 @@ class RunFolder:
                 raise RunError(
                     f"`{self.path}` has results but no manifest", hint="choose another folder with `-o`"
                 )
-            write_whole(file, json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n", hint=RESUME)
+            started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+            content = {"format": FORMAT, "started": started, **manifest}
+            write_whole(file, json.dumps(content, indent=1) + "\n", hint=RESUME)
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
@@ -157,6 +160,14 @@ class RunFolder:
         if self._keys is not None and key_of(fields.values) not in self._keys:
             raise RunError(f"{place}: the run has no problem `{fields.text('problem_id')}`", hint=REDO)
         return fields.values
+
+    @property
+    def started(self) -> datetime | None:
+        """When the run was started first, in UTC; None if its manifest does not say so."""
+        try:
+            return datetime.strptime(str(read_manifest(self.path).get("started")), "%Y-%m-%dT%H:%M:%SZ")
+        except ValueError:
+            return None
 
     def _set_aside(self, damaged: list[bytes]) -> None:
         file = self._opened(self.path / DAMAGED, "ab")

@@ -1,8 +1,9 @@
 """Run every problem with every model, method and seed, and record the results.
 
 Every run starts from the same memory layout (one context per model and task, cleared) and from a seed
-derived from its key. So, without a time budget, its result does not depend on what ran before: a run that
-is killed and resumed ends with the same lines as an undisturbed one, timings aside.
+derived from its key, and templates get the date on which the evaluation began. So, without a time budget,
+its result does not depend on what ran before: an evaluation that is killed and resumed ends with the same
+lines as an undisturbed one, timings aside.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
 from localsmc.text.examples import Examples
+from localsmc.text.templates import today
 from localsmc.version import __version__
 
 Line = dict[str, Any]
@@ -158,11 +160,10 @@ class Evaluation:
 
     def __iter__(self) -> Iterator[Line]:
         """Run what is missing; each line is written to the folder before it is yielded."""
-        try:
+        # Some templates write today's date: a run that goes on tomorrow must have the same prompts.
+        with today.fixed(self._folder.started), contextlib.suppress(_Cancelled):
             for spec in self.plan.models:
                 yield from self._with_model(spec)
-        except _Cancelled:
-            return
 
     def _with_model(self, spec: ModelSpec) -> Iterator[Line]:
         missing = [task for task in self.plan.tasks if any(self._missing(spec, task))]

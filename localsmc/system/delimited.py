@@ -137,7 +137,7 @@ def _is_escaped(text: str, quote: str) -> bool:
 def _parsed(text: str, delimiter: str) -> Table:
     """The table of a delimiter with the first quotes that fit; raises the first _Misfit if none do.
 
-    Quotes that mean nothing can pair up and hide rows. So a table without quotes counts if it has more rows.
+    Quotes that mean nothing can pair up and hide rows. So it is no table either if it has more rows without.
     """
     misfits: list[_Misfit] = []
     found: Table | None = None
@@ -147,11 +147,23 @@ def _parsed(text: str, delimiter: str) -> Table:
         except _Misfit as misfit:
             misfits.append(misfit)
             continue
-        if found is None or (not dialect.quote and len(table.rows) > len(found.rows)):
-            found = table
+        has_more = found is not None and len(table.rows) > len(found.rows)
+        if has_more and not dialect.quote and delimiter != _NONE:
+            raise _Misfit(_first_open_quote(table), "begins with a quote that can hide the rows after it")
+        found = found or table
     if found is None:
         raise misfits[0]
     return found
+
+
+def _first_open_quote(table: Table) -> int:
+    """The line of a table without quotes, from 1, in which a field begins with a quote and goes on."""
+    opens = (
+        number
+        for number, row in enumerate((table.names, *table.rows), start=1)
+        if any(cell.strip()[:1] in ("'", '"') and cell.strip()[:1] != cell.strip()[-1:] for cell in row)
+    )
+    return next(opens, 1)
 
 
 def _in_dialect(text: str, dialect: Dialect) -> Table:

@@ -2,7 +2,8 @@
 
 Options are a list, an object with their texts and labels, an object from letters to texts, or columns such
 as A to D. A gold answer is a letter, a label, the text of an option, or a position. Which of these is one
-decision for all rows of a file: the one that every row allows. If two do and disagree, the file is refused.
+decision for all rows of a file: the one that every row allows. If two do and disagree, the file is refused,
+unless the data set has labels of its own, which come first.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ class Options(NamedTuple):
 
     texts: tuple[str, ...]
     labels: tuple[str, ...]
+
+    @property
+    def has_own_labels(self) -> bool:
+        """Whether the labels are others than the letters in order: then golds that are labels mean them."""
+        return "".join(self.labels) != ascii_uppercase[: len(self.labels)]
 
 
 def lettered_question(question: str, options: Sequence[str]) -> str:
@@ -187,6 +193,8 @@ def letters_of(rows: Sequence[tuple[int, Options, Gold | None]], path: Path) -> 
             found[meaning] = [place for place in places if place is not None]
     if not found:
         raise _unread(rows, path)
+    if "labels" in found and any(options.has_own_labels for _, options, _ in rows):
+        found = {"labels": found["labels"]}
     if any(places != next(iter(found.values())) for places in found.values()):
         raise TaskError(
             f"the gold answers of `{path}` can be {' or '.join(found)} of the options, which differ",
