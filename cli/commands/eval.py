@@ -341,7 +341,8 @@ def _print_state(output: Output, folder: RunFolder, retry_failed: bool) -> None:
         output.warn(f"{what}; the line is set aside in `damaged.jsonl`, and its problem runs again")
     if retry_failed:
         n = folder.take_failed()
-        output.note(f"{n} failed runs are repeated" if n else "no run has failed")
+        repeated = "1 failed run is repeated" if n == 1 else f"{n} failed runs are repeated"
+        output.note(repeated if n else "no run has failed")
 
 
 def _run(session: CommandSession, plan: Plan, path: Path, retry_failed: bool) -> tuple[int, bool]:
