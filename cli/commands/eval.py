@@ -70,19 +70,18 @@ problems_options = common_options.together(
     _problems(
         "--question",
         metavar="FIELD",
-        help="Field of the data with the problem, or with the messages of a conversation."
-        "  [default: question, problem, prompt or messages]",
+        help="Field with the problem, or messages.  [default: question]",
     ),
     _problems(
         "--answer",
         metavar="FIELD",
-        help="Field of the data with the right answer, or several; without it nothing is graded."
-        "  [default: answer, gold or target]",
+        help="Field with the right answer, or several.  [default: answer]",
     ),
     _problems(
         "--choices",
         metavar="FIELD",
-        help="Field of the data with the options, fields such as A,B,C,D, or none."
+        rare=True,
+        help="Field with the options of a multiple choice, fields such as A,B,C,D, or none."
         "  [default: choices, options, or columns A to D]",
     ),
     _problems(
@@ -94,14 +93,14 @@ problems_options = common_options.together(
     _problems(
         "--grader",
         type=click.Choice(("math", "numeric", "exact", "choice")),
-        help="How to compare answers with those of --data.  [default: math; choice with options]",
+        help="How answers compare.  [default: math]",
     ),
     _problems(
         "--show",
         type=CountType(1),
         metavar="N",
         each_time="it runs nothing",
-        help="Print the first N problems exactly as the model gets them, with gold and grader; run nothing.",
+        help="Print the first N problems as the model gets them, with gold and grader; run nothing.",
     ),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
@@ -151,6 +150,7 @@ runs_options = common_options.together(
         "--retry-failed",
         is_flag=True,
         default=False,
+        rare=True,
         each_time="it is for one run",
         help="When resuming, also repeat the runs that failed.",
     ),
