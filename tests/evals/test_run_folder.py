@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -16,7 +17,7 @@ from localsmc.errors import RunError
 from localsmc.evals.model_specs import parse_models
 from localsmc.evals.run_folder import RunFolder, key_of, read_run
 from localsmc.evals.runner import Evaluation, Plan
-from localsmc.evals.tasks import load_task
+from localsmc.evals.tasks import Item, Task, load_task
 from localsmc.methods.spec import parse_method
 from localsmc.text.templates import today
 
@@ -252,3 +253,31 @@ def test_failed_runs_are_repeated_when_asked(copy, undisturbed):
     assert outcomes(lines(copy)) == outcomes(lines(undisturbed))
     with RunFolder(copy, wanted.manifest(), wanted.keys()) as folder:
         assert folder.take_failed() == 0
+
+
+# --- messages before a question ---------------------------------------------------------------------------
+
+
+def test_messages_of_a_problem_do_not_depend_on_the_problems_before(tmp_path):
+    turns = ({"role": "user", "content": "Compute 2 + 3."}, {"role": "assistant", "content": "5"})
+    items = (
+        Item(problem_id="plain", question="Compute 7 + 8.", gold=("15", "fifteen")),
+        Item(problem_id="told", question="Compute 7 + 8.", gold="15", system="You are terse. " * 9),
+        Item(problem_id="talk", question="Compute 7 + 8.", gold="15", earlier=turns),
+        Item(problem_id="both", question="Compute 7 + 8.", system="You are kind. " * 9, earlier=turns),
+    )
+    found = []
+    for name, order in (("forward", items), ("backward", items[::-1])):
+        task = Task(name="mine", version=1, source="here", grader="math", items=order)
+        methods = tuple(map(parse_method, ("power-smc:N=3", "sample:N=2", "speculative")))
+        found.append(outcomes(run(tmp_path / name, replace(plan(), tasks=(task,), methods=methods))[0]))
+    assert found[0] == found[1]
+    sampled = [line for line in lines(tmp_path / "forward") if line["method"] == "sample:N=2"]
+    written = {line["problem_id"]: line for line in sampled}
+    assert written["plain"]["messages"] is None
+    assert written["both"]["messages"] == [{"role": "system", "content": "You are kind. " * 9}, *turns]
+    assert written["plain"]["gold"] == ["15", "fifteen"]
+    n_prompt = {name: line["result"]["usage"]["prompt_tokens"] for name, line in written.items()}
+    assert n_prompt["plain"] < n_prompt["talk"] < n_prompt["both"]
+    records = {line.problem: line for line in read_run(tmp_path / "forward").lines}
+    assert records["plain"].gold == "15 or fifteen"

@@ -94,6 +94,25 @@ def test_many_golds_that_cannot_be_read_are_counted(tmp_path):
         require_readable(task.items, "numeric", task.source)
 
 
+def test_what_is_read_and_what_is_not_is_said(tmp_path):
+    row = {"id": 7, "question": "Why?", "article": "Because.", "solution": "So."}
+    assert task_of(tmp_path, [row]).reading == (
+        "problems from `question`, gold answers none, grader math, not used: `article`, `solution`"
+    )
+    row = {
+        "doc": {"q": "?"},
+        "system": "Hi.",
+        "A": "1",
+        "B": "2",
+        "target": "A",
+        **{f"x{i}": i for i in range(9)},
+    }
+    assert task_of(tmp_path, [row], question="doc.q").reading == (
+        "problems from `doc.q`, system messages from `system`, options from `A` to `B`, gold answers from"
+        " `target`, grader choice, not used: `x0`, `x1`, `x2`, `x3`, `x4`, `x5`, 3 more"
+    )
+
+
 # --- conversations ----------------------------------------------------------------------------------
 
 TALK = [

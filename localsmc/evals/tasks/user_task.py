@@ -16,12 +16,18 @@ from localsmc.evals.grading import GRADERS
 from localsmc.evals.tasks.choices import NONE, ChoiceFields, Options, lettered_question, letters_of
 from localsmc.evals.tasks.conversations import CHAT_FIELDS, Conversation, Turns, conversation, turns_in
 from localsmc.evals.tasks.golds import gold_of
-from localsmc.evals.tasks.problem_rows import groups, identifier, named_apart
+from localsmc.evals.tasks.problem_rows import ID_FIELDS, groups, identifier, named_apart
 from localsmc.evals.tasks.task import Gold, Item, Task
 from localsmc.system.row_files import MISSING, Row, is_missing, missing_field, read_rows, text_of, value_of
 from localsmc.text import answers
 
-GOLD_FIELDS = (*ANSWER_FIELDS, "answers", "golds", "targets", "answerKey")
+GOLD_FIELDS = (
+    *ANSWER_FIELDS, "answers", "golds", "targets", "answerKey", "expected_answer", "correct_answer",
+    "final_answer", "ground_truth", "expected", "reference",
+)  # fmt: skip
+_MOST_NAMED = 6
+"""Fields that are named in a sentence."""
+
 SYSTEM_FIELDS = ("system", "system_prompt")
 
 
@@ -194,7 +200,21 @@ class _Rows:
             parts.append(f"options from {shown}")
         is_chat = self.answer is None and any(turns_in(value_of(row, self.question)) for row in self.rows)
         source = f"from `{self.answer}`" if self.answer else "from the replies" if is_chat else "none"
-        return ", ".join([*parts, f"gold answers {source}", f"grader {self.grader}"])
+        parts += [f"gold answers {source}", f"grader {self.grader}"]
+        return ", ".join([*parts, f"not used: {unused}"] if (unused := self._unused()) else parts)
+
+    def _unused(self) -> str:
+        """The names of the fields that nothing is read from: a passage that a question needs may be there."""
+        read = (
+            self.question,
+            self.answer or "",
+            self.system or "",
+            *(self.choices.names if self.choices else ()),
+        )
+        known = {*read, *(name.partition(".")[0] for name in read), *ID_FIELDS, "family", "level"}
+        names = [f"`{name}`" for name in self.names if name not in known]
+        more = [f"{len(names) - _MOST_NAMED} more"] if len(names) > _MOST_NAMED else []
+        return ", ".join([*names[:_MOST_NAMED], *more])
 
 
 def _with_options(item: Item, options: Options, gold: Gold | None) -> Item:
