@@ -15,10 +15,10 @@ from typing import Any
 
 from localsmc.engine.example_file import QUESTION_FIELDS
 from localsmc.errors import TaskError
-from localsmc.evals.tasks.registry import identifier, level_of, named_apart
+from localsmc.evals.tasks.golds import gold_of
+from localsmc.evals.tasks.problem_rows import groups, identifier, named_apart
 from localsmc.evals.tasks.task import Item
 from localsmc.system.row_files import Row
-from localsmc.text.answers.box_forms import last_box
 
 COMPLETION_FIELDS = (
     "completion", "response", "output", "generation", "generated_text", "prediction", "model_output", "reply",
@@ -95,22 +95,16 @@ def given_texts(rows: Sequence[Row], path: Path | str, fields: TextFields) -> tu
 def _items(rows: Sequence[Row], path: Path | str, fields: TextFields) -> Iterator[Item]:
     for i, row in enumerate(rows):
         question = None if fields.question is None else _text(row, fields.question, i, path, "question")
-        gold = _text(row, fields.gold, i, path, "gold")
-        family = row.get("family")
+        family, level = groups(row)
+        gold = _found(row, fields.gold, i, path, "gold")
         yield Item(
             problem_id=identifier(row, i),
             question=question or "",
-            gold=None if gold is None else _answer_of_solution(gold),
-            family=None if family is None else str(family),
-            level=level_of(row),
+            gold=gold_of(gold, i, Path(path), fields.gold),
+            family=family,
+            level=level,
+            row=i + 1,
         )
-
-
-def _answer_of_solution(gold: str) -> str:
-    """The answer of a worked solution as GSM8K and MATH write them; any other gold as it is."""
-    if "####" in gold:
-        return gold.rsplit("####", 1)[-1].strip()
-    return last_box(gold, bool) or gold.strip()
 
 
 # --- values ---------------------------------------------------------------------------------------
@@ -132,18 +126,25 @@ def _value(row: Any, field: str) -> Any:
     return _value(inner, rest) if dot else inner
 
 
-def _text(row: Row, field: str, i: int, path: Path | str, option: str) -> str | None:
-    """The text at a field, None if it is empty; raises TaskError."""
-    value, place = _value(row, field), f"row {i + 1} of `{path}`"
+def _found(row: Row, field: str, i: int, path: Path | str, option: str) -> Any:
+    """The value at a field; raises TaskError if the row has none."""
+    value = _value(row, field)
     if value is _ABSENT:
         near = get_close_matches(field, map(str, row), 1)
         first = f"did you mean `--{option} {near[0]}`? " if near else ""
-        raise TaskError(f"{place} has no field `{field}`", hint=first + _available(row))
+        raise TaskError(f"row {i + 1} of `{path}` has no field `{field}`", hint=first + _available(row))
+    return value
+
+
+def _text(row: Row, field: str, i: int, path: Path | str, option: str) -> str | None:
+    """The text at a field, None if it is empty; raises TaskError."""
+    value = _found(row, field, i, path, option)
     try:
         text = _said(value)
     except _NoText as error:
         raise TaskError(
-            f"`{field}` in {place} is {error}", hint=f"name the text in it, e.g. `--{option} {field}.0`"
+            f"`{field}` in row {i + 1} of `{path}` is {error}",
+            hint=f"name the text in it, e.g. `--{option} {field}.0`",
         ) from None
     if text is None or not text.strip():
         return None

@@ -12,6 +12,8 @@ from localsmc.errors import TaskError
 from localsmc.evals.given_texts import GivenText, TextFields
 from localsmc.evals.grading import GRADERS, Grade, Grader
 from localsmc.evals.run_folder import Key, RunFolder, key_of
+from localsmc.evals.tasks.golds import require_readable
+from localsmc.evals.tasks.task import Gold
 from localsmc.results import AnswerShare, Completion, MethodInfo, ModelInfo, Result, Seconds, Usage
 from localsmc.text import answers
 from localsmc.text.answers import Answer
@@ -43,19 +45,7 @@ class GradingPlan:
                 f"no row of `{self.source}` has a right answer in `{self.fields.gold}`",
                 hint="name the field with `--gold FIELD`",
             )
-        self._refuse_unread_golds()
-
-    def _refuse_unread_golds(self) -> None:
-        rule = GRADERS[self.grader]
-        if rule.is_slow:
-            return  # every text can be a formula
-        for row, text in enumerate(self.texts, start=1):
-            gold = text.item.gold
-            if gold is not None and (grade := rule.grade("", gold)).verdict == "failed":
-                raise TaskError(
-                    f"row {row} of `{self.source}`: {grade.reason}: `{_short(gold)}`",
-                    hint=f"choose another grader than {self.grader}, or another field with `--gold`",
-                )
+        require_readable([text.item for text in self.texts], self.grader, self.source)
 
     @property
     def n_without_gold(self) -> int:
@@ -112,7 +102,7 @@ class TextGrading:
         should_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         self._plan, self._folder, self._should_stop = plan, folder, should_stop
-        self._grades: dict[tuple[str, str], Grade] = {}
+        self._grades: dict[tuple[str, Gold], Grade] = {}
 
     def __iter__(self) -> Iterator[Line]:
         """Each line is written to the folder before it is yielded; fewer come if it is stopped."""
@@ -162,7 +152,7 @@ class TextGrading:
             return Answer(text.text.strip(), "stated")
         return answers.find(text.text, GRADERS[self._plan.grader].kind, is_cut=text.is_cut)
 
-    def _grade(self, grader: Grader, answer: str, gold: str) -> Grade:
+    def _grade(self, grader: Grader, answer: str, gold: Gold) -> Grade:
         if (answer, gold) not in self._grades:
             self._grades[answer, gold] = grader.grade(answer, gold)
         return self._grades[answer, gold]
@@ -218,8 +208,3 @@ def _verdict(text: GivenText, answer: Answer | None, grade: Grade | None) -> str
     if answer is None or grade is None:
         return "truncated" if text.is_cut else "no-answer"
     return "grader-failed" if grade.verdict == "failed" else grade.verdict
-
-
-def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return line if len(line) <= 60 else f"{line[:60]}…"  # noqa: PLR2004

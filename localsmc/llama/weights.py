@@ -246,6 +246,15 @@ class LlamaModel:
         """The text of a token sequence, as bytes; control tokens have none."""
         return b"".join(self.pieces[int(token)] for token in tokens)
 
+    def spelled(self, tokens: TokenIds) -> str:
+        """The text of a token sequence with the names of its control tokens, for a person to read."""
+        controls = set(self.control_tokens)
+        pieces = (
+            C.llama_vocab_get_text(self.vocab, token) if token in controls else self.pieces[token]
+            for token in map(int, tokens)
+        )
+        return b"".join(piece or b"" for piece in pieces).decode(errors="replace")
+
     @cached_property
     def chat_template(self) -> Template | None:
         """The chat template of the options, or that stored in the GGUF, or None."""

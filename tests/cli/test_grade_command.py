@@ -11,7 +11,7 @@ from program import PROGRAM
 
 ROWS = [
     {"id": "a", "problem": "2+2?", "completion": "So the answer is 4.", "answer": "4"},
-    {"id": "b", "problem": "2+3?", "completion": "The answer is \\boxed{6}", "answer": "2 + 3 #### 5"},
+    {"id": "b", "problem": "2+3?", "completion": "The answer is \\boxed{6}", "answer": "2 + 3\n#### 5"},
     {"id": "c", "problem": "2+4?", "completion": "I do not know", "answer": 6},
     {"id": "d", "problem": "x?", "completion": "The answer is 1", "answer": None},
     {"id": "e", "problem": "half?", "completion": "Thus the answer is 0.5", "answer": "So \\boxed{\\frac12}"},
@@ -87,6 +87,7 @@ def test_a_run_folder_is_reported_and_resumed(samples, tmp_path):
         ({"r": {"choices": [{"message": {"role": "assistant", "content": "\\boxed{18}"}}]}, "gold": "18"},
          ("--completion", "r.choices.0.message.content")),
         ({"answer": "18", "gold": "18"}, ()),
+        ({"completion": "The answer is four.", "gold": ["4", "four"]}, ()),
         ({"a": "(B)", "right": "b"}, ("--answer", "a", "--gold", "right", "--grader", "choice")),
         ({"a": "Paris.", "right": "paris"}, ("--answer", "a", "--gold", "right", "--grader", "exact")),
     ],
@@ -116,13 +117,14 @@ def test_csv_from_standard_input():
         (("-",), "", 6, "standard input has no rows"),
         (("-",), '{"a": 1}\n', 6, "available fields: `a`"),
         (("-", "--gold", "gold"), '{"completion": "1", "golds": 1}\n', 6, "did you mean `--gold golds`?"),
-        (("-",), '{"completion": "1", "gold": ["4", "5"]}\n', 6, "a list of 2 values"),
+        (("-",), '{"completion": ["1", "2"], "gold": "4"}\n', 6, "a list of 2 values"),
+        (("-",), '{"completion": "1", "gold": [["4", "5"]]}\n', 6, "is a list of lists"),
         (("-",), '{"completion": "1", "gold": ""}\n', 6, "has a right answer in `gold`"),
         (
             ("-", "--grader", "numeric"),
             '{"completion": "1", "gold": "red"}\n',
             6,
-            "row 1 of `standard",
+            "in row 1 (`red`)",
         ),
         (("-", "--completion", "a", "--answer", "b"), "{}", 2, "cannot be used together"),
         (("-", "--gold", ""), "{}", 2, "`--gold` is empty"),

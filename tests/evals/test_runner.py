@@ -261,10 +261,6 @@ def test_folders_that_are_not_runs(tmp_path):
     (tmp_path / "x" / "results.jsonl").write_text("{}\n")
     with pytest.raises(RunError, match="has results but no manifest"):
         RunFolder(tmp_path / "x", manifest)
-    RunFolder(tmp_path / "y", manifest).close()
-    (tmp_path / "y" / "results.jsonl").write_text('{"task": 1}\n')
-    with pytest.raises(RunError, match="line 1 of .* is malformed"):
-        RunFolder(tmp_path / "y", manifest)
 
 
 @pytest.mark.parametrize(

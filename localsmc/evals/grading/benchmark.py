@@ -7,6 +7,7 @@ sign or a bracket is changed, nor the gold answer of another problem.
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ from localsmc.evals.grading.grader import Grader
 from localsmc.evals.grading.verdict import Verdict
 from localsmc.text import answers
 from localsmc.text.answers.latex import spelled, worded
-from localsmc.text.answers.units import quantity, value
+from localsmc.text.answers.numbers import value
+from localsmc.text.answers.units import quantity
 
 _STEPS = (1, 7, 61)
 """Distances, in problems, to the other problems whose answers are compared."""
@@ -157,14 +159,36 @@ def measure(grader: Grader, gold_answers: list[str]) -> Iterator[CheckCount]:
         yield _count(grader, f"answer {step} problems later", "wrong", pairs)
 
 
+def measure_pairs(grader: Grader, gold_answers: list[str], n_pairs: int) -> CheckCount:
+    """Grade golds of different problems, drawn with a fixed seed: all that are called equal are failures.
+
+    Few of these are true equals that are written differently; who reads the list can tell them.
+    At most `n_pairs` pairs, fewer if there are not as many.
+    """
+    different, draw = sorted(set(gold_answers)), random.Random(0)
+    n_possible = len(different) * (len(different) - 1)
+    pairs: dict[tuple[str, str], None] = {}
+    while len(pairs) < min(n_pairs, n_possible):
+        first, second = draw.sample(different, 2)
+        pairs[first, second] = None
+    return _graded(grader, "pairs of different golds", "wrong", list(pairs))
+
+
 def _count(
     grader: Grader, name: str, expected: Verdict, pairs: list[tuple[str, str]], is_whole: bool = False
 ) -> CheckCount:
     """Grade the pairs that differ as text; pairs of equal value are skipped if `expected` is wrong."""
+    chosen = [
+        (gold, answer)
+        for gold, answer in (dict.fromkeys(pairs) if not is_whole else pairs)
+        if (gold != answer or is_whole) and not (expected == "wrong" and _are_same_text(gold, answer))
+    ]
+    return _graded(grader, name, expected, chosen)
+
+
+def _graded(grader: Grader, name: str, expected: Verdict, pairs: list[tuple[str, str]]) -> CheckCount:
     count = CheckCount(name, expected)
-    for gold, answer in dict.fromkeys(pairs) if not is_whole else pairs:
-        if (gold == answer and not is_whole) or (expected == "wrong" and _are_same_text(gold, answer)):
-            continue
+    for gold, answer in pairs:
         count.total += 1
         grade = grader.grade(answer, gold)
         if grade.verdict != expected:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from localsmc.evals.grading import math_equal
+from localsmc.evals.grading.tolerance import tolerance
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.results import AnswerKind
 from localsmc.text.answers.keys import folded
@@ -45,14 +46,18 @@ class GradingRule:
 
 
 def numeric(answer: str, gold: str) -> Grade:
-    """Whether the only number in the answer, units ignored, equals that of the gold answer exactly."""
-    expected = number(gold)
-    if expected is None:
+    """Whether the only number in the answer, units ignored, equals that of the gold answer exactly.
+
+    A gold answer such as `9.8 \\pm 0.1` or `\\approx 3.14` says how far an answer may be from it.
+    """
+    expected, allowed = number(gold), tolerance(gold)
+    if expected is None and allowed is None:
         return UNREAD_GOLD
     if not answer.strip():
         return NO_ANSWER
-    found = number(answer)
-    return UNREAD_ANSWER if found is None else grade_of(found == expected)
+    if (found := number(answer)) is None:
+        return UNREAD_ANSWER
+    return grade_of(found == expected if allowed is None else allowed.allows(found))
 
 
 def exact(answer: str, gold: str) -> Grade:
@@ -78,10 +83,10 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        GradingRule("math", 2, "math", math_equal.grade, is_slow=True, has_numbers=True),
-        GradingRule("numeric", 2, "numeric", numeric, has_numbers=True),
-        GradingRule("exact", 2, "text", exact),
-        GradingRule("choice", 2, "letter", choice),
+        GradingRule("math", 3, "math", math_equal.grade, is_slow=True, has_numbers=True),
+        GradingRule("numeric", 3, "numeric", numeric, has_numbers=True),
+        GradingRule("exact", 3, "text", exact),
+        GradingRule("choice", 3, "letter", choice),
     )
 }
 """Graders by name."""

@@ -34,7 +34,10 @@ def shape(text: str) -> Structure:
         return _matrix(found[2])
     if len(union := split(text, r"\cup")) > 1:
         return Structure("union", tuple(union))
-    if len(parts := split(text, ",", ";")) > 1:
+    for mark in (";", ","):  # a list of lists: p=5, q=2; p=7, q=2
+        if len(parts := split(text, mark)) > 1:
+            return Structure("list", _signed(parts))
+    if _is_grouped(text) and len(parts := split(text[1:-1], ",", ";")) > 1:
         return Structure("list", _signed(parts))
     if text.startswith(r"\{") and text.endswith(r"\}") and not re.search(r"\\mid|\||:", text):
         return Structure("list", _signed(split(text[2:-2], ",", ";")))
@@ -69,6 +72,15 @@ def _is_wrapped(text: str) -> bool:
     """Whether the first bracket is closed by the last character; (3,4] counts, (1)(2) does not."""
     if len(text) < 3 or text[0] not in "([" or text[-1] not in ")]":
         return False
+    return _closes_last(text)
+
+
+def _is_grouped(text: str) -> bool:
+    """Whether one pair of braces, which TeX does not print, is around the whole text."""
+    return text.startswith("{") and text.endswith("}") and _closes_last(text)
+
+
+def _closes_last(text: str) -> bool:
     depth = 0
     for i, char in enumerate(text):
         depth += (char in _OPEN) - (char in _CLOSE)

@@ -6,16 +6,17 @@ import hashlib
 import itertools
 import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from localsmc.engine.example_file import ANSWER_FIELDS, QUESTION_FIELDS
 from localsmc.errors import ConfigError, TaskError
+from localsmc.evals.tasks.choices import lettered_question
 from localsmc.evals.tasks.hub_datasets import fetch
+from localsmc.evals.tasks.problem_rows import groups, identifier, named_apart
 from localsmc.evals.tasks.task import Item, Task
 from localsmc.system.row_files import MissingField, Row, field_of, read_rows
 
@@ -24,8 +25,6 @@ DEFAULT_GENERATED = 300
 
 MAX_REPEATS = 1000
 """After this many repeats in a row, a family is assumed to have no further problems."""
-
-ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +54,7 @@ def _after_hashes(text: str) -> str:
 STANDARD: dict[str, StandardTask] = {
     "gsm8k": StandardTask(
         description="grade school mathematics, 1,319 word problems",
-        version=2,
+        version=3,
         repository="openai/gsm8k",
         file="main/test-00000-of-00001.parquet",
         training="main/train-00000-of-00001.parquet",
@@ -66,7 +65,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "math-500": StandardTask(
         description="500 problems of the MATH competition set",
-        version=2,
+        version=3,
         repository="HuggingFaceH4/MATH-500",
         file="test.jsonl",
         grader="math",
@@ -76,7 +75,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "aime-2024": StandardTask(
         description="30 problems of AIME 2024, answers are integers",
-        version=2,
+        version=3,
         repository="HuggingFaceH4/aime_2024",
         file="data/train-00000-of-00001.parquet",
         grader="numeric",
@@ -85,7 +84,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "aime-2025": StandardTask(
         description="30 problems of AIME 2025, answers are integers",
-        version=2,
+        version=3,
         repository="math-ai/aime25",
         file="test.jsonl",
         grader="numeric",
@@ -94,7 +93,7 @@ STANDARD: dict[str, StandardTask] = {
     ),
     "gpqa": StandardTask(
         description="198 multiple-choice questions of GPQA Diamond (accept its terms on the hub first)",
-        version=2,
+        version=3,
         repository="Idavidrein/gpqa",
         file="gpqa_diamond.csv",
         grader="choice",
@@ -149,27 +148,6 @@ def load_task(
     return task.first(limit)
 
 
-def user_task(
-    data: Path, *, question: str | None = None, answer: str | None = None, grader: str = "math"
-) -> Task:
-    """Load problems from a user's file; without answers they are not graded."""
-    rows = read_rows(data)
-    known = StandardTask(
-        description="",
-        version=2,
-        repository="",
-        file="",
-        grader=grader,
-        question=(question,) if question else QUESTION_FIELDS,
-        answer=(answer,) if answer else ANSWER_FIELDS,
-    )
-    if answer is None and not any(field in row for row in rows for field in known.answer):
-        items = named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
-    else:
-        items = named_apart(_items(rows, known, data))
-    return Task(name=data.stem, version=2, source=str(data), grader=grader, items=items)
-
-
 # --- rows of a file -----------------------------------------------------------------------------
 
 
@@ -181,17 +159,13 @@ def _items(rows: Sequence[Row], known: StandardTask, path: Path) -> Iterator[Ite
         yield _with_choices(row, i, known, path) if known.choices else _item(row, i, known, path, gold=gold)
 
 
-def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None) -> Item:
+def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str) -> Item:
     question = field_of(row, known.question, i, path, "question").strip()
     if not question:
         raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="fix or remove the row")
-    family = row.get(known.family) if known.family else row.get("family")
+    family, level = groups(row, known.family or "family")
     return Item(
-        problem_id=identifier(row, i),
-        question=question,
-        gold=gold,
-        family=None if family is None else str(family),
-        level=level_of(row),
+        problem_id=identifier(row, i), question=question, gold=gold, family=family, level=level, row=i + 1
     )
 
 
@@ -202,33 +176,12 @@ def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
     item = _item(row, i, known, path, gold=right)
     options = [right, *wrong]
     random.Random(f"{item.problem_id}/{item.question}").shuffle(options)
-    listed = "\n".join(f"{code}) {text}" for code, text in zip(ascii_uppercase, options, strict=False))
-    return Item(
-        problem_id=item.problem_id,
-        question=f"{item.question}\n\n{listed}\n\nAnswer with the letter of one option.",
+    return replace(
+        item,
+        question=lettered_question(item.question, options),
         gold=ascii_uppercase[options.index(right)],
-        family=item.family,
-        level=item.level,
+        options=tuple(options),
     )
-
-
-def identifier(row: Row, i: int) -> str:
-    """The name of row i (from 0): its id, or its number from 1."""
-    return next((str(row[name]) for name in ID_FIELDS if row.get(name) not in (None, "")), str(i + 1))
-
-
-def level_of(row: Row) -> int | None:
-    """The level of a row, also if it is written "Level 5"; None if it has none."""
-    level = str(row.get("level", "")).removeprefix("Level ")
-    return int(level) if level.isascii() and level.isdigit() else None
-
-
-def named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The problems; if their ids are not unique, they are numbered from 1 instead."""
-    found = tuple(items)
-    if len({item.problem_id for item in found}) == len(found):
-        return found
-    return tuple(replace(item, problem_id=str(i)) for i, item in enumerate(found, start=1))
 
 
 # --- generated problems -------------------------------------------------------------------------
@@ -270,7 +223,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         )
         for i, one in enumerate(itertools.islice(wanted, n), start=1)
     )
-    return Task(name=spec, version=3, source="localsmc_models.corpus, held out", grader="math", items=items)
+    return Task(name=spec, version=4, source="localsmc_models.corpus, held out", grader="math", items=items)
 
 
 def _distinct(stream: Iterator[Any]) -> Iterator[Any]:

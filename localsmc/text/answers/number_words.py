@@ -22,9 +22,24 @@ MAGNITUDES = {"hundred": 100, "dozen": 12, **_LARGE}
 _PARTS = {"half": Fraction(1, 2), "third": Fraction(1, 3), "quarter": Fraction(1, 4)}
 
 _EITHER = "|".join(sorted({*_SMALL, *_TENS, *_LARGE, "hundred"}, key=len, reverse=True))
+_AFTER_LARGE = "(?:" + "|".join(f"(?<={word})" for word in _LARGE) + ")"
 _RUN = re.compile(
     rf"(?<![\w-])(?:an? (?=hundred|thousand|million|billion|trillion))?(?:{_EITHER})"
-    rf"(?:(?:,? and |[ -])(?:{_EITHER})(?![\w])){{0,12}}(?!\w|-\w)"
+    rf"(?:(?:,? and |[ -]|{_AFTER_LARGE}, )(?:{_EITHER})(?![\w])){{0,16}}(?!\w|-\w)"
+)
+_SIGNED = re.compile(rf"(?P<sign>minus |negative )?(?P<run>{_RUN.pattern})(?P<unit> [a-z]{{3,20}})?")
+_NO_UNIT = frozenset(
+    " and but more less fewer than half halves third thirds quarter quarters fourth fourths point points way"
+    " dozen dozens score times over".split(" ")
+)
+_ORDINALS = "half third fourth fifth sixth seventh eighth ninth tenth".split()
+_SHARES = (
+    {word: i for i, word in enumerate(_ORDINALS, start=2)}
+    | {f"{word}s": i for i, word in enumerate(_ORDINALS, start=2)}
+    | {"halves": 2, "quarter": 4, "quarters": 4}
+)
+_SHARE = re.compile(
+    rf"(?P<sign>minus |negative )?(?P<top>an?|{'|'.join(_SMALL)})[ -](?P<part>{'|'.join(_SHARES)})"
 )
 _FRACTION_BEHIND = re.compile(r"[ -](?:half|halves|thirds?|quarters?|fourths?|\w+ths?|point|of)(?!\w)")
 _DIGITS = r"(?<![\w.,])(?P<number>\d{1,3}(?:,\d{3}){1,6}|\d{1,50})(?P<decimals>\.\d{1,50})?"
@@ -40,11 +55,29 @@ _AND_PART = re.compile(
 
 def in_digits(text: str) -> str:
     """The text with such numbers in digits. Number words count only in a text without digits."""
+    if (whole := whole_number(text)) is not None:
+        return whole
     lower = text.lower()
     if not any(char.isdigit() for char in text):
         text = lower = _RUN.sub(lambda found: _spelled(found, lower), lower)
     text = _AND_PART.sub(_with_part, text)
     return _MAGNITUDE.sub(_multiplied, text)
+
+
+def whole_number(text: str) -> str | None:
+    r"""The digits of a text that is a number in words and at most one word more: "18 apples", "-5", "2/3".
+
+    None for any other text.
+    """
+    bare = " ".join(re.sub(r"\\text ?\{([^{}]*)\}", r" \1 ", text).lower().split()).strip(" .!")
+    if found := _SHARE.fullmatch(bare):
+        top, part = _SMALL.get(found["top"], 1), found["part"]
+        if (top == 1) == (not part.endswith("s")):
+            return f"{'-' * bool(found['sign'])}{top}/{_SHARES[part]}"
+    if not (found := _SIGNED.fullmatch(bare)) or (found["unit"] or "").strip() in _NO_UNIT - {""}:
+        return None
+    value = _composed(found["run"])
+    return None if value is None else f"{'-' * bool(found['sign'])}{value}{found['unit'] or ''}"
 
 
 def _spelled(found: re.Match[str], lower: str) -> str:
@@ -64,7 +97,7 @@ def _composed(run: str) -> int | None:
                 return None
             total, group, last = total + group * _LARGE[word], 0, _LARGE[word]
         elif word == "hundred":
-            if not 0 < group < 10:
+            if not 0 < group < 100 or (group >= 10 and group % 10 == 0):  # twelve hundred
                 return None
             group *= 100
         elif word in ("a", "an"):

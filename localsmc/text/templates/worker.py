@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 from jinja2 import TemplateSyntaxError
 
 from localsmc.system.child_process import Replies
 from localsmc.system.printable import one_line
-from localsmc.text.templates import environment
+from localsmc.text.templates import environment, today
 
 CPU_SECONDS = 1.0
 """Time on the processor to compile a template, and again to render it: usually some milliseconds."""
@@ -50,13 +51,13 @@ def _answer(line: str) -> dict[str, Any]:
         return {"error": _short(str(error) or type(error).__name__)}
 
 
-def _done(source: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The template rendered, or only compiled if there are no variables."""
+def _done(source: str, variables: dict[str, Any] | None = None, when: str | None = None) -> dict[str, Any]:
+    """The template rendered, at a time in ISO format or now, or only compiled if there are no variables."""
     with _limited_time():
         environment.compiled(source)
     if variables is None:
         return {}
-    with _limited_time():
+    with _limited_time(), today.fixed(None if when is None else datetime.fromisoformat(when)):
         text = environment.render(source, variables)
     if len(text) > MOST_CHARACTERS:
         return {"error": f"it writes more than {MOST_CHARACTERS:,} characters", "is_at_limit": True}
