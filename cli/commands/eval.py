@@ -27,7 +27,8 @@ from localsmc_cli.inputs.parsed_options import (
 )
 from localsmc_cli.inputs.run_settings import draft_load_options, load_options, settings_of
 from localsmc_cli.options import common_options, model_options
-from localsmc_cli.options.choices import GRADERS
+from localsmc_cli.options.choices import CODE, GRADERS
+from localsmc_cli.options.code_option import check_run_code, run_code_option
 from localsmc_cli.options.param_types import CountType
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
@@ -49,6 +50,11 @@ Examples:
   localsmc eval --task tiny --limit 20 -o run
   localsmc eval --data problems.csv --question text --answer solution -o my-run
 
+Tasks of the hub are gsm8k, gsm-symbolic, svamp, math, math-500, aime-2024, aime-2025, gpqa, mmlu-pro,
+arc-easy, arc-challenge, humaneval, mbpp and ifeval. Some choose among their problems: tiny:levels=4-5,
+math:levels=5,family=Geometry, math-500:family=Algebra, mmlu-pro:family=law. gsm8k and svamp have training
+problems for --fewshot.
+
 Write a method with its options after a colon, as for solve: power-smc:N=16,alpha=4,select=majority. To
 resume a run that was stopped, run the same command again; finished problems are not repeated.
 """
@@ -60,8 +66,8 @@ problems_options = common_options.together(
         "tasks",
         multiple=True,
         metavar="NAME",
-        help="Problem set: tiny (for the embedded model, e.g. tiny:levels=4-5,family=shopping), or from the"
-        " hub gsm8k, math-500, aime-2024, aime-2025, gpqa. Can be repeated.",
+        help="Problem set: tiny (for the embedded model), or from the hub gsm8k, math-500, mmlu-pro and more"
+        " (--help-all lists them). Can be repeated.",
     ),
     _problems(
         "--data",
@@ -103,6 +109,7 @@ problems_options = common_options.together(
         each_time="it runs nothing",
         help="Print the first N problems as the model gets them, with gold and grader; run nothing.",
     ),
+    run_code_option(_problems, is_rare=True),
     _problems("--limit", type=CountType(1), metavar="N", help="Use only the first N problems."),
     common_options.system_option(_problems),
     common_options.examples_option(_problems),
@@ -110,7 +117,7 @@ problems_options = common_options.together(
         "--fewshot",
         type=CountType(1),
         metavar="K",
-        help="Show K examples first: training problems of the task (gsm8k), or rows of --fewshot-data.",
+        help="Show K examples first: training problems of the task, or rows of --fewshot-data.",
     ),
     _problems(
         "--fewshot-data",
@@ -173,6 +180,7 @@ class EvalOptions(
     choices: str | None
     turns: str | None
     grader: str | None
+    run_code: bool
     show: int | None
     limit: int | None
     fewshot: int | None
@@ -244,6 +252,7 @@ def _plan(session: CommandSession, options: EvalOptions) -> Plan:
         load=load_options(options),
         draft=draft,
         draft_load=draft_load_options(options, options),
+        run_code=options.run_code,
     )
 
 
@@ -305,6 +314,18 @@ def _check_problems(options: EvalOptions) -> None:
         names_fields = option in ("question", "answer") and options.fewshot_data is not None
         if getattr(options, option) is not None and (names or data is None) and not names_fields:
             raise ConfigError(f"`--{option}` works with `--data` without `--task` only", hint="remove it")
+    if options.show is None:
+        check_run_code(options.run_code, _code_runner(options))
+    elif options.run_code:
+        raise ConfigError("`--show` runs nothing, so `--run-code` has no effect", hint="remove one of them")
+
+
+def _code_runner(options: EvalOptions) -> str | None:
+    """What would run the code in completions: a task or a grader; None if nothing does."""
+    from localsmc.evals.tasks import runs_code
+
+    task = next((name for name in options.tasks if runs_code(name)), None)
+    return f"the task `{task}`" if task else "the grader `code`" if options.grader == CODE else None
 
 
 def _check_few_shot(options: EvalOptions) -> None:

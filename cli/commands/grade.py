@@ -17,7 +17,8 @@ from localsmc_cli.inputs.parsed_options import ModeOptions
 from localsmc_cli.inputs.problem_text import STDIN
 from localsmc_cli.inputs.row_source import read_given
 from localsmc_cli.options import common_options
-from localsmc_cli.options.choices import GRADERS
+from localsmc_cli.options.choices import CODE, GRADERS
+from localsmc_cli.options.code_option import check_run_code, run_code_option
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.interrupt import INTERRUPTED
 from localsmc_cli.ui.progress import status
@@ -58,6 +59,7 @@ grade_options = common_options.together(
         scope="grade",
         help="How to compare answers with the right ones, as in eval.  [default: math]",
     ),
+    run_code_option(_grades),
     _grades(
         "--json",
         "as_json",
@@ -85,6 +87,7 @@ class GradeOptions(ModeOptions):
     gold: str | None
     question: str | None
     grader: str | None
+    run_code: bool
     as_json: bool
     output: str | None
 
@@ -124,11 +127,13 @@ def _check(options: GradeOptions) -> None:
     for name in ("completion", "answer", "gold", "question", "output"):
         if getattr(options, name) == "":
             raise ConfigError(f"`--{name}` is empty", hint="give a name, or remove the option")
+    check_run_code(options.run_code, "the grader `code`" if options.grader == CODE else None)
 
 
 def _plan(session: CommandSession, options: GradeOptions, file: str) -> GradingPlan:
     from localsmc.evals.given_texts import chosen_fields, given_texts
     from localsmc.evals.grade_texts import GradingPlan
+    from localsmc.evals.grading import GRADERS as RULES
 
     output, grader = session.output, options.grader or "math"
     rows, name = read_given(file, output.note)
@@ -140,13 +145,14 @@ def _plan(session: CommandSession, options: GradeOptions, file: str) -> GradingP
         gold=options.gold,
         question=options.question,
     )
-    texts = given_texts(rows, name, fields)
+    texts = given_texts(rows, name, fields, RULES[grader].kind)
     plan = GradingPlan(
         name=name if file == STDIN else Path(name).stem,
         source=name,
         fields=fields,
         texts=texts,
         grader=grader,
+        run_code=options.run_code,
     )
     what = "answers" if fields.are_answers else "completions"
     output.note(f"{len(texts)} {what} in `{fields.text}`, right answers in `{fields.gold}`, grader {grader}")
@@ -190,7 +196,7 @@ def _folder(session: CommandSession, plan: GradingPlan, path: str | None) -> Ite
 
 
 def _row(line: dict[str, Any]) -> dict[str, Any]:
-    names = ("problem_id", "answer", "source", "gold", "verdict", "correct", "error")
+    names = ("problem_id", "answer", "source", "gold", "verdict", "correct", "error", "reason")
     return {name: line[name] for name in names}
 
 

@@ -7,7 +7,7 @@ can be a text, a number, a message, a list of messages, whose last reply counts,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,9 +15,10 @@ from typing import Any
 
 from localsmc.engine.example_file import QUESTION_FIELDS
 from localsmc.errors import TaskError
-from localsmc.evals.tasks.golds import gold_of
+from localsmc.evals.tasks.golds import gold_of, whole_gold_of
 from localsmc.evals.tasks.problem_rows import groups, identifier, named_apart
-from localsmc.evals.tasks.task import Item
+from localsmc.evals.tasks.task import Gold, Item
+from localsmc.results import AnswerKind
 from localsmc.system.row_files import Row
 
 COMPLETION_FIELDS = (
@@ -82,9 +83,11 @@ def chosen_fields(
     )
 
 
-def given_texts(rows: Sequence[Row], path: Path | str, fields: TextFields) -> tuple[GivenText, ...]:
+def given_texts(
+    rows: Sequence[Row], path: Path | str, fields: TextFields, kind: AnswerKind
+) -> tuple[GivenText, ...]:
     """The rows in order; raises TaskError for a row that lacks a field, or has something else in it."""
-    items = named_apart(_items(rows, path, fields))
+    items = named_apart(_items(rows, path, fields, whole_gold_of if kind == "reply" else gold_of))
     option = "answer" if fields.are_answers else "completion"
     return tuple(
         GivenText(item=item, text=_text(row, fields.text, i, path, option), is_cut=_is_cut(row))
@@ -92,7 +95,9 @@ def given_texts(rows: Sequence[Row], path: Path | str, fields: TextFields) -> tu
     )
 
 
-def _items(rows: Sequence[Row], path: Path | str, fields: TextFields) -> Iterator[Item]:
+def _items(
+    rows: Sequence[Row], path: Path | str, fields: TextFields, gold_in: Callable[..., Gold | None]
+) -> Iterator[Item]:
     for i, row in enumerate(rows):
         question = None if fields.question is None else _text(row, fields.question, i, path, "question")
         family, level = groups(row)
@@ -100,7 +105,7 @@ def _items(rows: Sequence[Row], path: Path | str, fields: TextFields) -> Iterato
         yield Item(
             problem_id=identifier(row, i),
             question=question or "",
-            gold=gold_of(gold, i, Path(path), fields.gold),
+            gold=gold_in(gold, i, Path(path), fields.gold),
             family=family,
             level=level,
             row=i + 1,

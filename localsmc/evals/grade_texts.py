@@ -37,6 +37,8 @@ class GradingPlan:
     fields: TextFields
     texts: tuple[GivenText, ...]
     grader: str
+    run_code: bool = False
+    """Whether the user allows running the code in completions."""
 
     def __post_init__(self) -> None:
         """Raise TaskError if nothing has a right answer, or one cannot be read."""
@@ -108,7 +110,7 @@ class TextGrading:
         """Each line is written to the folder before it is yielded; fewer come if it is stopped."""
         folder = self._folder
         done = {} if folder is None else {key_of(line): line for line in folder.lines}
-        with Grader(self._plan.grader, limit=LIMIT) as grader:
+        with Grader(self._plan.grader, limit=LIMIT, run_code=self._plan.run_code) as grader:
             for text in self._plan.texts:
                 if self._should_stop():
                     return
@@ -139,6 +141,7 @@ class TextGrading:
             "correct": None if verdict in ("ungraded", "grader-failed") else verdict == "right",
             "verdict": verdict,
             "error": grade.reason if grade is not None and grade.verdict == "failed" else None,
+            "reason": None if grade is None else grade.reason or None,
             "verdicts": {} if grade is None or answer is None else {answer.text: verdict},
             "result": self._result(text, answer),
             "steps": {"ess": [], "histories": [], "rows": []},
@@ -148,9 +151,11 @@ class TextGrading:
     def _answer(self, text: GivenText) -> Answer | None:
         if text.text is None:
             return None
+        kind = GRADERS[self._plan.grader].kind
         if self._plan.fields.are_answers:
-            return Answer(text.text.strip(), "stated")
-        return answers.find(text.text, GRADERS[self._plan.grader].kind, is_cut=text.is_cut)
+            # A program may begin with blanks that count.
+            return Answer(text.text.strip("\n") if kind == "reply" else text.text.strip(), "stated")
+        return answers.find(text.text, kind, is_cut=text.is_cut)
 
     def _grade(self, grader: Grader, answer: str, gold: Gold) -> Grade:
         if (answer, gold) not in self._grades:

@@ -46,6 +46,13 @@ def task_settings(model: Model, task: Task, settings: Settings) -> Settings:
         settings = replace(settings, system=systems.pop())
     if task.examples is not None:
         settings = replace(settings, examples=task.examples)
+    if task.kind == "reply":  # nothing to put in a box, or to ask for afterwards
+        box, conclude = settings.box, settings.conclude
+        settings = replace(
+            settings,
+            box="off" if box == "auto" else box,
+            conclude="off" if conclude == "auto" else conclude,
+        )
     is_graded = any(item.gold is not None for item in task.items)
     settings = conclusion.settings_of_task(settings, is_graded=is_graded)
     return instruction.settings_of_task(model, settings)

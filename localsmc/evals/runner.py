@@ -57,6 +57,8 @@ class Plan:
     draft: str | None = None
     """The draft model's file, for all models; used only if a method needs a draft model."""
     draft_load: LoadOptions = LoadOptions()
+    run_code: bool = False
+    """Whether the user allows running the code in completions, for tasks that test it."""
 
     def __post_init__(self) -> None:
         for task in self.tasks:
@@ -239,7 +241,9 @@ class _TaskSession:
         self._require_room_for_examples()
         self._context, self._draft_context = self._open()
         self._closes.callback(self._close_contexts)
-        self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
+        self._grader = self._closes.enter_context(
+            Grader(task.grader, limit=GRADING_LIMIT, run_code=plan.run_code)
+        )
         self._grades: dict[tuple[str, Gold], Grade] = {}
         self._n_shared_decoded = 0
 

@@ -1,4 +1,4 @@
-"""Grading: decide whether an answer equals the gold answer. Four graders run in a separate process.
+"""Grading: decide whether an answer equals the gold answer. Six graders run in a separate process.
 
     with Grader("math", limit=5.0) as grader:
         grade = grader.grade("0.5", "\\\\frac{1}{2}")  # Grade("right")

@@ -22,15 +22,21 @@ _START = 120.0
 class Grader:
     """Grades answers with one of GRADERS, each within `limit` seconds of wall time.
 
-    A context manager. `grade` is thread-safe; calls are serialised.
+    A context manager. `grade` is thread-safe; calls are serialised. Without `run_code`, a grader that runs
+    what a model wrote is refused.
     """
 
-    def __init__(self, name: str, limit: float = 5.0) -> None:
+    def __init__(self, name: str, limit: float = 5.0, *, run_code: bool = False) -> None:
         if name not in GRADERS:
             raise ConfigError(f"no grader is called `{name}`", hint=f"choose from: {', '.join(GRADERS)}")
         if not limit > 0:
             raise ConfigError(
                 f"a grader needs a time limit above 0 s, not {limit:g}", hint="5 is a usual value"
+            )
+        if GRADERS[name].runs_code and not run_code:
+            raise ConfigError(
+                f"the grader `{name}` runs code that a model wrote",
+                hint="pass run_code=True if you allow it",
             )
         self.limit = limit
         self._rule = GRADERS[name]

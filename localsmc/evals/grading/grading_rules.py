@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localsmc.evals.grading import math_equal
+from localsmc.evals.grading import code_tests, format_checks, math_equal
 from localsmc.evals.grading.tolerance import tolerance
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.results import AnswerKind
@@ -28,7 +28,8 @@ _WHOLE = re.compile(r"-?[0-9]{1,50}")
 class GradingRule:
     """A grader and the kind of answers that it compares.
 
-    `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value.
+    `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value. `runs_code`: it runs
+    what a model wrote.
     """
 
     name: str
@@ -37,6 +38,7 @@ class GradingRule:
     grade: Callable[[str, str], Grade]
     is_slow: bool = False
     has_numbers: bool = False
+    runs_code: bool = False
 
     def at_once(self, answer: str, gold: str) -> Grade | None:
         """The grade of two integers, which needs no worker; None for other answers."""
@@ -87,6 +89,8 @@ GRADERS = {
         GradingRule("numeric", 3, "numeric", numeric, has_numbers=True),
         GradingRule("exact", 3, "text", exact),
         GradingRule("choice", 3, "letter", choice),
+        GradingRule("format", 1, "reply", format_checks.format),
+        GradingRule("code", 1, "reply", code_tests.code, runs_code=True),
     )
 }
 """Graders by name."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from localsmc.engine.example_file import ANSWER_FIELDS, QUESTION_FIELDS, pairs_of
 from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.tasks.hub_datasets import fetch
-from localsmc.evals.tasks.registry import STANDARD
+from localsmc.evals.tasks.standard_tasks import STANDARD
 from localsmc.system.row_files import read_rows
 from localsmc.text.examples import Examples
 

@@ -8,8 +8,9 @@ Worked       of a worked solution, what follows `####` or stands in its last \bo
 from __future__ import annotations
 
 import ast
+import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,8 @@ _QUOTED = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
 _LIST = re.compile(rf"\[\s*(?:{_QUOTED})(?:(?:\s*,\s*|\s+)(?:{_QUOTED}))*\s*\]")
 """A list of quoted texts as JSON, Python and NumPy write it."""
 
-_PROBE = {"choice": "J", "numeric": "0", "math": "0", "exact": "0"}
-"""An answer for each grader: a gold that can be read is either it or not."""
+_PROBE = {"choice": "J", "numeric": "0", "math": "0", "exact": "0", "format": "", "code": ""}
+"""An answer for each grader: a gold that can be read is either it or not. No answer runs no code."""
 
 _LONGEST_SHOWN = 40
 _MOST_SHOWN = 3
@@ -39,6 +40,20 @@ def gold_of(value: Any, i: int, path: Path, name: str) -> Gold | None:
     """The gold answers in a field of row i (from 0) of a file; None if there is none. Raises TaskError."""
     texts = list(dict.fromkeys(_texts(value, i, path, name)))
     return None if not texts else texts[0] if len(texts) == 1 else tuple(texts)
+
+
+def whole_gold_of(value: Any, i: int, path: Path, name: str) -> str | None:
+    """The gold of a whole reply: a program's tests, or instructions about its form. None if there is none.
+
+    A text is taken as it is. An object becomes JSON, and texts in a list are lines. Raises TaskError.
+    """
+    if is_missing(value):
+        return None
+    if isinstance(value, Mapping):
+        return json.dumps(value)
+    if isinstance(value, (list, tuple)):
+        return "\n".join(text_of(part, i, path, name) for part in value) or None
+    return text_of(value, i, path, name)
 
 
 def _texts(value: Any, i: int, path: Path, name: str) -> Iterator[str]:
@@ -80,7 +95,7 @@ def require_readable(items: Sequence[Item], grader: str, source: str) -> None:
     """Raise TaskError, with their rows, if there are golds that the grader cannot read."""
     unread: list[str] = []
     known: dict[str, bool] = {}
-    with Grader(grader, limit=GRADING_LIMIT) as reading:
+    with Grader(grader, limit=GRADING_LIMIT, run_code=True) as reading:
         for item in items:
             for gold in all_of(item.gold):
                 if gold not in known:

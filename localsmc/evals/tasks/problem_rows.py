@@ -9,7 +9,7 @@ from typing import NamedTuple
 from localsmc.evals.tasks.task import Item
 from localsmc.system.row_files import Row, is_missing
 
-ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
+ID_FIELDS = ("problem_id", "unique_id", "task_id", "question_id", "id", "ID", "Record ID")
 
 
 class Groups(NamedTuple):

@@ -15,7 +15,7 @@ from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.grading import GRADERS
 from localsmc.evals.tasks.choices import NONE, ChoiceFields, Options, lettered_question, letters_of
 from localsmc.evals.tasks.conversations import CHAT_FIELDS, Conversation, Turns, conversation, turns_in
-from localsmc.evals.tasks.golds import gold_of
+from localsmc.evals.tasks.golds import gold_of, whole_gold_of
 from localsmc.evals.tasks.problem_rows import ID_FIELDS, groups, identifier, named_apart
 from localsmc.evals.tasks.task import Gold, Item, Task
 from localsmc.system.row_files import MISSING, Row, is_missing, missing_field, read_rows, text_of, value_of
@@ -171,8 +171,12 @@ class _Rows:
 
     def _gold(self, row: Row, i: int, talk: Conversation | None) -> Gold | None:
         if self.answer is None:
+            if GRADERS[self.grader].kind == "reply":
+                return None  # a reply is no test
             return None if talk is None or talk.reply is None else self._stated(talk.reply)
         value = value_of(row, self.answer)
+        if GRADERS[self.grader].kind == "reply":
+            return whole_gold_of(value, i, self.path, self.answer)
         turns = turns_in(value)
         if turns is not None:
             return self._stated(str(turns[-1].get("content", turns[-1].get("value", ""))))

@@ -31,10 +31,13 @@ def find(
     """The final answer of a text: its last box, its last statement, all of it if it is nothing but an answer,
     or the fallback of its kind.
 
-    None if it has none. A text that `is_cut` off states only what it finished: an answer that touches its
-    end is not one. A text that `is_reply` has no reasoning to leave out.
+    None if it has none. An answer of the kind `reply` is all of the reply. A text that `is_cut` off states
+    only what it finished: an answer that touches its end is not one. A text that `is_reply` has no reasoning
+    to leave out.
     """
     said = text if is_reply else reasoning.reply(text)
+    if kind == "reply":
+        return Answer(said.strip("\n"), "stated") if said.strip() else None
     accepts = _ACCEPTS[kind]
     if (boxed := last_box(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(boxed, kind), "boxed")

@@ -8,6 +8,7 @@ text     the same for words; numbers as they are written
 letter   the letter of `(B)`, `b)` or `B. Paris`
 numeric  the value of the only number: `42 apples`, `x = 42`, `$42.00`, `40 + 2 = 42`
 math     the value of a number, its unit and name left out; else words as above, and formulas without spaces
+reply    all of it, as it is
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from localsmc.text.answers.units import quantity
 @lru_cache(maxsize=4096)
 def key(answer: str, kind: AnswerKind = "any") -> str:
     """What must be equal for two answers to be the same."""
-    if len(answer) > LONGEST:
+    if len(answer) > LONGEST and kind != "reply":
         return " ".join(answer.split())
     return _KEYS[kind](answer)
 
@@ -124,4 +125,5 @@ def _math(answer: str) -> str:
 
 _KEYS: dict[AnswerKind, Callable[[str], str]] = {
     "any": _any, "text": folded, "letter": _letter, "numeric": _numeric, "math": _math,
+    "reply": str.strip,
 }  # fmt: skip

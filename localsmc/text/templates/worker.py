@@ -15,6 +15,7 @@ from jinja2 import TemplateSyntaxError
 
 from localsmc.system.child_process import Replies
 from localsmc.system.printable import one_line
+from localsmc.system.process_limits import limit_memory
 from localsmc.text.templates import environment, today
 
 CPU_SECONDS = 1.0
@@ -32,7 +33,7 @@ LONGEST_ERROR = 300
 
 def run(replies: Replies) -> None:
     """Answer requests until standard input ends."""
-    _limit_memory()
+    limit_memory(MEMORY)  # without the limit, the parent watches
     for line in sys.stdin:
         replies.send(**_answer(line))
 
@@ -72,22 +73,11 @@ def _short(message: str) -> str:
 
 if sys.platform == "win32":  # the parent's limits hold there
 
-    def _limit_memory() -> None:
-        return
-
     def _limited_time() -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
 else:
-    import resource
     import signal
-
-    def _limit_memory() -> None:
-        """Let an allocation beyond the limit fail; macOS accepts the limit and does not keep it."""
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        limit = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
-        with contextlib.suppress(ValueError, OSError):  # a system that does not have it: the parent watches
-            resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 
     @contextlib.contextmanager
     def _limited_time() -> Any:
