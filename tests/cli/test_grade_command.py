@@ -97,6 +97,32 @@ def test_shapes_of_other_tools(row, options):
     assert line["verdict"] == "right"
 
 
+CODE = {"completion": "```python\ndef f(x):\n    return x + 1\n```", "gold": "assert f(1) == 2\n#### f adds"}
+
+
+def test_code_runs_only_where_it_is_allowed(tmp_path):
+    rows = jsonl(
+        [CODE, {**CODE, "completion": "def f(x):\n    return x"}, {**CODE, "gold": ["assert f(2) == 3"]}]
+    )
+    code, out, err = run("grade", "-", "--grader", "code", stdin=rows)
+    assert (code, out) == (2, "")
+    assert "the grader `code` runs the code in completions" in err
+    assert "add `--run-code`" in err
+    lines = graded(rows, "--grader", "code", "--run-code")
+    assert [line["verdict"] for line in lines] == ["right", "wrong", "right"]
+    assert lines[1]["reason"] == "AssertionError"
+    code, out, err = run("grade", "-", "--run-code", stdin=rows)
+    assert (code, "`--run-code` has no effect" in err) == (2, True)
+
+
+def test_replies_are_graded_by_instructions_about_their_form():
+    gold = {"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{}]}
+    rows = [{"response": "a b", "gold": gold}, {"response": "a, b", "gold": json.dumps(gold)}]
+    lines = graded(jsonl(rows), "--grader", "format")
+    assert [line["verdict"] for line in lines] == ["right", "wrong"]
+    assert [line["reason"] for line in lines] == [None, "punctuation:no_comma is not followed"]
+
+
 def test_an_answer_is_taken_as_it_is():
     row = jsonl([{"text": "First 2, then 4", "gold": "4"}])
     [whole] = graded(row, "--answer", "text", "--grader", "numeric")

@@ -48,4 +48,4 @@ def _training_file(task: str | None, *, offline: bool) -> Path:
             f"{what} no training problems to show as examples",
             hint=f"pass some with `--fewshot-data FILE` (known for: {names})",
         )
-    return fetch(known.repository, known.training, offline=offline, option="--fewshot-data")
+    return fetch(known, known.training, offline=offline, option="--fewshot-data")

@@ -64,7 +64,7 @@ def load_task(
         raise ConfigError(f"the task `{name}` takes no options, got `{rest}`", hint=f"write `{name}`")
     options = _options(spec, rest, known.filters)
     levels = _levels(options["levels"]) if "levels" in options else None
-    paths = (data,) if data else [fetch(known.repository, file, offline=offline) for file in known.files]
+    paths = (data,) if data else [fetch(known, file, offline=offline) for file in known.files]
     try:
         found = [item for path in paths for item in items_of(read_rows(path), known, path)]
     except MissingField as error:
@@ -109,6 +109,10 @@ _OF_TINY = ("levels", "family", "seed")
 _EXAMPLES = {"levels": "levels=4-5", "family": "family=NAME", "seed": "seed=2"}
 
 
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
 def _options(spec: str, text: str, known: Sequence[str]) -> Mapping[str, str]:
     name_of_task = spec.partition(":")[0]
     pairs = [part.partition("=") for part in text.split(",") if part]
@@ -119,7 +123,7 @@ def _options(spec: str, text: str, known: Sequence[str]) -> Mapping[str, str]:
         if name not in known or not sign or not value:
             raise ConfigError(
                 f"`{name}{sign}{value}` is not an option of the task `{name_of_task}`",
-                hint=f"use {' and '.join(known)}, e.g."
+                hint=f"use {_listed(known)}, e.g."
                 f" {name_of_task}:{','.join(_EXAMPLES[option] for option in known)}",
             )
     return {name: value for name, _, value in pairs}
