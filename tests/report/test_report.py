@@ -491,7 +491,7 @@ MISTAKES = [
     (lambda folder: (folder / "manifest.json").write_text("[]"), 7, "is not a JSON object"),
     (lambda folder: (folder / "manifest.json").write_text('{"format": 2}'), 7, "has format 2", "pip install"),
     (lambda folder: (folder / "manifest.json").write_text('{"format": 1}'), 7, "`tasks` is missing"),
-    (lambda folder: broken(folder, 2, '{"task": '), 7, "line 2 of", "remove the line"),
+    (lambda folder: broken(folder, 2, '{"task": '), 7, "line 2 of", "sets the line aside"),
     (lambda folder: broken(folder, 2, "\x00\xff"), 7, "line 2 of"),
     (lambda folder: broken(folder, 2, "[" * 5000), 7, "line 2 of"),
     (lambda folder: broken(folder, 2, "3"), 7, "is not a JSON object"),
