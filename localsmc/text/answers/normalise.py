@@ -72,6 +72,8 @@ _CLOSING_MARKS = re.compile(r"(?<=[^\s^_{*])(?:\*{2,3}|__|`|(?<=[\d}).])\*)+$")
 def unmarked(answer: str) -> str:
     """The answer without marks of Markdown around it, of which one side may be lost: `73**`, `__73__`."""
     answer = answer.strip()
+    if len(answer) > LONGEST:
+        return answer
     if found := _OPENING_MARKS.match(answer):
         answer = answer[found.end() :]
     if re.fullmatch(r"([*_])(?=\S)([^*_]+)(?<=\S)\1", answer):
