@@ -10,7 +10,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from localsmc.errors import TaskError
 from localsmc.evals.grading import math_equal
+from localsmc.evals.grading.closeness import grade_close
+from localsmc.evals.grading.gold import Gold, read_gold
 from localsmc.evals.grading.tolerance import tolerance
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.results import AnswerKind
@@ -34,9 +37,25 @@ class GradingRule:
     name: str
     version: int
     kind: AnswerKind
-    grade: Callable[[str, str], Grade]
+    compare: Callable[[str, str], Grade]
     is_slow: bool = False
     has_numbers: bool = False
+
+    def grade(self, answer: str, gold: str) -> Grade:
+        """The grade of an answer; `gold` may stand for several answers, or one with a tolerance."""
+        try:
+            known = read_gold(gold)
+        except TaskError as error:
+            return Grade("failed", str(error))
+        if not known.is_exact and not self.has_numbers:
+            return Grade("failed", f"the grader `{self.name}` knows no tolerance")
+        grades = [self._graded(answer, text, known) for text in known.texts]
+        order = ("right", "wrong", "failed")
+        return min(grades, key=lambda grade: order.index(grade.verdict))
+
+    def _graded(self, answer: str, text: str, gold: Gold) -> Grade:
+        found = self.compare(answer, text)
+        return found if gold.is_exact or found.is_right else grade_close(answer, text, gold)
 
     def at_once(self, answer: str, gold: str) -> Grade | None:
         """The grade of two integers, which needs no worker; None for other answers."""

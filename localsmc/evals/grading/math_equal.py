@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from localsmc.evals.grading.structure import Structure, shape
+from localsmc.evals.grading.structure import Structure, shape, split
 from localsmc.evals.grading.tolerance import Tolerance, rounded
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.text.answers.latex import lettered, letters_only, spelled, worded
@@ -39,6 +39,7 @@ _NAME = re.compile(
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|lt|gt|ne|neq|in|setminus|mathbb|backslash)(?![a-zA-Z])")
 _EQUALS = re.compile(r"(?<![\\<>!])=")
+_LINK = "\0"
 _EMPTY = r"\emptyset"
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -199,7 +200,8 @@ def _values_of_names(found: Structure) -> Structure | None:
 
 def _links(text: str) -> list[str]:
     """The sides of a chain of equalities; a name on the right moves to the left: y = 2x for 2x = y."""
-    links = [link.strip() for link in _EQUALS.split(text)]
+    links = split(_EQUALS.sub(_LINK, text), _LINK)  # not in \sum_{k=0}
+    links = [link.replace(_LINK, "=") for link in links]
     if len(links) == 2 and _NAME.fullmatch(links[1]) and not _NAME.fullmatch(links[0]):
         links.reverse()
     return links
