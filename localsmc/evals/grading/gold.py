@@ -5,6 +5,8 @@ r"""Gold answers: one text, several accepted ones, or one with a tolerance.
     {"answer": "3.14", "tolerance": 0.01}     numbers from 3.13 to 3.15 are right
     {"answer": "350", "tolerance": "2%"}      numbers within 2 % of it are right
     {"answer": "\\pi", "places": 2}           roundings to two places or more are right: 3.14, 3.1416
+    \approx 3.14                              what rounds to it is right, from 3.135 to 3.145
+    9.8 \pm 0.1                               numbers from 9.7 to 9.9 are right; to `math` these are two values
 
 A list counts only if its elements are strings: [1, 2] is an interval.
 """
@@ -13,12 +15,14 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
 from localsmc.errors import TaskError
+from localsmc.text.answers.numeric import number
 
 _KEYS = ("answer", "tolerance", "places")
 _MOST_PLACES = 50
@@ -55,9 +59,19 @@ class Gold:
         return self.places is not None and places >= self.places and gap <= Fraction(1, 2 * 10**places)
 
 
-def read_gold(text: str) -> Gold:
-    """The gold answer that a text stands for. Raises TaskError if it is a form of this module with a mistake."""
+_ROUNDED = re.compile(r"\s*\$?\s*(?:≈|\\approx(?![a-zA-Z]))\s*(?P<shown>[^$]+?)\s*\$?\s*")
+_MARGIN = re.compile(r"\s*\$?(?P<middle>[^$]+?)\s*(?:±|\\pm(?![a-zA-Z])|\+/-)\s*(?P<margin>[^$]+?)\$?\s*")
+_DECIMALS = re.compile(r"[-−+]?\d[\d,]*(?:\.(\d+))?(?![\d.]|\s*[eE^\\×/])")
+
+
+def read_gold(text: str, *, has_margin: bool = False) -> Gold:
+    """The gold answer that a text stands for; with `has_margin`, 9.8 \\pm 0.1 is a number and its tolerance.
+
+    Raises TaskError if it is a form of this module with a mistake.
+    """
     bare = text.strip()
+    if (close := _rounded(text) or (_margin(text) if has_margin else None)) is not None:
+        return close
     if bare.startswith(("['", '["', "[ '", '[ "')):
         return Gold(_texts(_list(bare), text))
     if bare.startswith("{") and bare[1:].lstrip().startswith('"'):
@@ -69,10 +83,26 @@ def written_gold(value: object) -> str:
     """The text that stands for a value of a JSON or Parquet file: a text, a number, a list or an object."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)):
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray)) and value:
         texts = [written_gold(part) for part in value]
         return texts[0] if len(texts) == 1 else json.dumps(texts, ensure_ascii=False)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)
+
+
+def _rounded(text: str) -> Gold | None:
+    """A gold answer that says that it is rounded, to half a unit of its last place."""
+    found = _ROUNDED.fullmatch(text)
+    if not found or number(found["shown"]) is None or not (digits := _DECIMALS.match(found["shown"])):
+        return None
+    return Gold((found["shown"],), tolerance=Fraction(1, 2 * 10 ** len(digits[1] or "")))
+
+
+def _margin(text: str) -> Gold | None:
+    found = _MARGIN.fullmatch(text)
+    if not found or number(found["middle"]) is None:
+        return None
+    size = number(found["margin"])
+    return None if size is None or size < 0 else Gold((found["middle"],), tolerance=size)
 
 
 def _list(text: str) -> Any:

@@ -2,8 +2,7 @@ r"""The `math` grader: compares answers as in the MATH data set, first as text, 
 
 Conventions:
 
-* Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}, unless the gold answer is rounded:
-  \approx 0.333 and \approx 10.8167.
+* Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}.
 * A unit may be missing on one side, but cents are not dollars; 50% is 50, and is 0.5.
 * `x=5` equals 5, and 5 equals `x=5`, but y=5 is not x=5: it answers another question.
 * 52_8 may be written 52, since the question names the base; it is not 42, its decimal value.
@@ -17,7 +16,6 @@ import re
 from collections.abc import Sequence
 
 from localsmc.evals.grading.structure import Structure, shape, split
-from localsmc.evals.grading.tolerance import Tolerance, rounded
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.text.answers.latex import lettered, letters_only, spelled, worded
 from localsmc.text.answers.normalise import normalise
@@ -63,8 +61,6 @@ def grade(answer: str, gold: str) -> Grade:
     if len(answer) > _LONGEST + len(gold):
         return Grade("wrong", "the answer is too long")
     try:
-        if (allowed := rounded(gold)) is not None:
-            return grade_of(_is_allowed(allowed, spelled(answer)))
         return grade_of(_are_same(spelled(gold), _written(answer)))
     except _Unread as unread:
         return unread.grade
@@ -74,19 +70,6 @@ def _written(answer: str) -> str:
     """The normalised form of an answer, with what its last dots or its "and" say about a number."""
     exact = as_fractions(answer) if answer.rstrip().endswith((".", "…", "dots", "dots$")) else answer
     return whole_number(exact) or spelled(exact)
-
-
-def _is_allowed(allowed: Tolerance, answer: str) -> bool:
-    """Whether the value of an answer, also of a formula, is within the tolerance of the gold answer."""
-    links = _links(answer)
-    core = quantity(links[-1], letters=True).core
-    if (found := value(core)) is None:
-        from localsmc.evals.grading import symbolic
-
-        found = symbolic.approximated(core)
-    if found is None:
-        raise _Unread(UNREAD_ANSWER)
-    return allowed.allows(found)
 
 
 def _are_same(gold: str, answer: str) -> bool:

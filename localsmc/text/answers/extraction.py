@@ -11,7 +11,7 @@ from localsmc.results import AnswerKind
 from localsmc.text import reasoning
 from localsmc.text.answers.alone import alone, are_options
 from localsmc.text.answers.answer import LONGEST, Answer
-from localsmc.text.answers.box_forms import last_box
+from localsmc.text.answers.box_forms import last_box, last_boxes_joined
 from localsmc.text.answers.fallback import last_number
 from localsmc.text.answers.latex import lettered
 from localsmc.text.answers.letters import chosen
@@ -36,7 +36,8 @@ def find(
     """
     said = text if is_reply else reasoning.reply(text)
     accepts = _ACCEPTS[kind]
-    if (boxed := last_box(said, accepts, is_cut=is_cut)) is not None:
+    box = last_boxes_joined if kind in _SEVERAL else last_box
+    if (boxed := box(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(boxed, kind), "boxed")
     if (value := stated(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(value, kind), "stated")
@@ -73,6 +74,8 @@ def _has_letter(value: str) -> bool:
     return _is_text(value) and lettered(normalise(value)) is not None and not are_options(value)
 
 
+_SEVERAL = ("any", "math")
+"""Kinds whose answers may be lists."""
 _ACCEPTS = {
     "any": _is_text,
     "text": _is_text,
