@@ -6,7 +6,7 @@ r"""Gold answers: one text, several accepted ones, or one with a tolerance.
     {"answer": "350", "tolerance": "2%"}      numbers within 2 % of it are right
     {"answer": "\\pi", "places": 2}           roundings to two places or more are right: 3.14, 3.1416
     \approx 3.14                              what rounds to it is right, from 3.135 to 3.145
-    9.8 \pm 0.1                               numbers from 9.7 to 9.9 are right; to `math` these are two values
+    9.8 \pm 0.1                               numbers from 9.7 to 9.9 are right; two values to `math`
 
 A list counts only if its elements are strings: [1, 2] is an interval.
 """

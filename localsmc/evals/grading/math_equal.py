@@ -131,6 +131,10 @@ def _are_shaped_alike(gold: str, answer: str) -> bool:
             return _are_matched(one, other)
     elif (pair := _values_of_names(other)) and one.kind == "()":
         return _are_matched(one, pair)
+    elif (pair := _values_of_names(one)) and other.kind == "()":
+        return _are_matched(pair, other)
+    elif one.kind.startswith("matrix") and other.kind == "one" and r"\begin" in answer:
+        return _are_equal(gold, answer)  # a sum or a product of matrices
     return _is_set(gold, one, other) and _is_set(answer, one, other) and _are_equal(gold, answer)
 
 

@@ -7,6 +7,8 @@ Reasoning before the reply is no answer. All this takes time linear in the text.
 
 from __future__ import annotations
 
+import re
+
 from localsmc.results import AnswerKind
 from localsmc.text import reasoning
 from localsmc.text.answers.alone import alone, are_options
@@ -85,6 +87,14 @@ _ACCEPTS = {
 }
 
 
+_SENTENCE = re.compile(
+    r"[Tt]he (?!.*[,;:?!]).{1,150}? (?:is|are|equals) (?P<value>[^a-z]{0,60}\d[^a-z]{0,60}(?: [a-z]{1,20})?)"
+)
+"""A sentence that an answer repeats the question in: "Final Answer: The largest n is 34"."""
+
+
 def _shown(value: str, kind: AnswerKind) -> str:
     text = normalise(value)
+    if kind in _SEVERAL and (found := _SENTENCE.fullmatch(text)):
+        return found["value"]
     return (lettered(text) or text) if kind == "letter" else text

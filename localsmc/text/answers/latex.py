@@ -10,7 +10,7 @@ import re
 
 from localsmc.text.answers.box_forms import last_box
 from localsmc.text.answers.glyphs import ascii_written
-from localsmc.text.answers.normalise import unmarked
+from localsmc.text.answers.normalise import undoubled, unmarked
 from localsmc.text.answers.recurring import as_fractions
 from localsmc.text.answers.separators import spelled_groups
 from localsmc.text.answers.statements import stated
@@ -79,14 +79,9 @@ def unwrapped(text: str) -> str:
     return text.strip().rstrip(".").strip()
 
 
-_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}])")
-
-
 def spelled(text: str) -> str:
     """The normalised form of an answer."""
-    text = unwrapped(text)
-    if "\\begin" not in text:
-        text = _DOUBLED.sub(r"\\", text)  # escaped once too often
+    text = undoubled(unwrapped(text))
     text = spelled_groups(ascii_written(text).translate(_SYMBOLS))
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)

@@ -51,6 +51,7 @@ def normalise(answer: str) -> str:
         return answer
     if "\\boxed" in answer and (inner := boxes(answer)):
         answer = inner[-1].strip()
+    answer = undoubled(answer)
     for pattern, replacement in _REWRITES:
         answer = pattern.sub(replacement, answer)
     if not answer.startswith(("(", "[", "\\{", "{")):
@@ -63,6 +64,14 @@ def normalise(answer: str) -> str:
     if not _DOTTED.search(answer):
         answer = answer.rstrip(".。")
     return re.sub(r"\s+", " ", answer.strip())
+
+
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}])")
+
+
+def undoubled(answer: str) -> str:
+    """LaTeX that was escaped once too often, as it should be; not in a matrix, where two strokes end a row."""
+    return answer if "\\begin" in answer else _DOUBLED.sub(r"\\", answer)
 
 
 _OPENING_MARKS = re.compile(r"(?:\*\*|__|`|~~|#{1,6} |> )+(?=\S)")
