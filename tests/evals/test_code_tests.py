@@ -34,7 +34,7 @@ def grader():
         "return start + sum(xs)",
         "total_of = sum(xs)\nreturn start + total_of",
         f"Sure!\n```python\n{PROMPT}{RIGHT}\n```\nIt adds.",
-        "```python\nprint(total(1, [3]))\n```\nor\n```python\ndef total(a, b: List):\n    return a + sum(b)\n```",
+        "```py\nprint(total(1, [3]))\n```\nor\n```py\ndef total(a, b: List):\n    return a + sum(b)\n```",
         "```\ndef total(a, b):\n    return a + sum(b)",
         "~~~py\ntotal = lambda a, b: a + sum(b)\n~~~",
         "    print('x')\n    open('note', 'w').write('x')\n" + RIGHT,

@@ -1,13 +1,20 @@
-"""Measure a grader on gold answers: `python -m localsmc.evals.grading [--grader math] FILE...`."""
+"""Measure a grader: `python -m localsmc.evals.grading [--grader math] FILE...`.
+
+FILE...            rewritings of the gold answers of problem files
+--pairs N FILE...  N pairs of different gold answers: what is graded right is a false positive
+--cases FILE...    tables of gold answers, answers and verdicts
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 from localsmc.errors import LocalSMCError
 from localsmc.evals.grading.benchmark import CheckCount, golds, measure, measure_pairs
+from localsmc.evals.grading.case_tables import read_cases
 from localsmc.evals.grading.grader import Grader
 from localsmc.evals.grading.grading_rules import GRADERS
 
@@ -19,14 +26,14 @@ def main() -> int:
     )
     parser.add_argument("files", nargs="+", type=Path, help="JSON or JSONL file with a field `answer`")
     parser.add_argument("--grader", default="math", choices=list(GRADERS))
+    mode = parser.add_mutually_exclusive_group()
+    mode.add_argument("--pairs", type=_count, metavar="N", help="grade N pairs of golds that differ instead")
+    mode.add_argument("--cases", action="store_true", help="the files are tables with verdicts")
     parser.add_argument("--limit", type=float, default=60.0, help="time limit per answer in seconds")
-    parser.add_argument(
-        "--pairs", type=int, metavar="N", help="grade N pairs of golds of different problems instead"
-    )
     arguments = parser.parse_args()
-    if arguments.pairs is not None and arguments.pairs < 1:
-        parser.error("--pairs needs a number above 0, 5000 is a usual value")
     try:
+        if arguments.cases:
+            return max([_report_cases(path, arguments.grader, arguments.limit) for path in arguments.files])
         with Grader(arguments.grader, arguments.limit) as grader:
             if arguments.pairs:
                 return _report_pairs(grader, arguments.files, arguments.pairs)
@@ -55,6 +62,26 @@ def _print_count(count: CheckCount) -> int:
     for gold, answer, verdict in count.failures:
         _print(f"    gold {gold!r}, answer {answer!r}: {verdict}")
     return 1 if count.failures else 0
+
+
+def _report_cases(path: Path, name: str, limit: float) -> int:
+    cases, failures = read_cases(path, name), 0
+    with ExitStack() as stack:
+        graders = {name: stack.enter_context(Grader(name, limit)) for name in {case.grader for case in cases}}
+        for case in cases:
+            grade = graders[case.grader].grade(case.answer, case.gold)
+            if grade.verdict != case.expected:
+                failures += 1
+                shown = f"gold {case.gold!r}, answer {case.answer!r}"
+                _print(f"    {case.source}: {shown}: {grade.verdict}, not {case.expected} {grade.reason}")
+    _print(f"{path.name}: {len(cases) - failures} of {len(cases)} verdicts as expected")
+    return int(failures > 0)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"`{text}` is not a whole number above 0; 5000 is a usual value")
+    return int(text)
 
 
 def _print(text: str) -> None:

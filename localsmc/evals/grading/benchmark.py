@@ -7,7 +7,6 @@ sign or a bracket is changed, nor the gold answer of another problem.
 from __future__ import annotations
 
 import json
-import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from localsmc.errors import TaskError
 from localsmc.evals.grading.grader import Grader
+from localsmc.evals.grading.unequal_pairs import unequal_pairs
 from localsmc.evals.grading.verdict import Verdict
 from localsmc.text import answers
 from localsmc.text.answers.latex import spelled, worded
@@ -160,18 +160,13 @@ def measure(grader: Grader, gold_answers: list[str]) -> Iterator[CheckCount]:
 
 
 def measure_pairs(grader: Grader, gold_answers: list[str], n_pairs: int) -> CheckCount:
-    """Grade golds of different problems, drawn with a fixed seed: all that are called equal are failures.
+    """Grade pairs of golds that differ: all that are called equal are failures.
 
     Few of these are true equals that are written differently; who reads the list can tell them.
     At most `n_pairs` pairs, fewer if there are not as many.
     """
-    different, draw = sorted(set(gold_answers)), random.Random(0)
-    n_possible = len(different) * (len(different) - 1)
-    pairs: dict[tuple[str, str], None] = {}
-    while len(pairs) < min(n_pairs, n_possible):
-        first, second = draw.sample(different, 2)
-        pairs[first, second] = None
-    return _graded(grader, "pairs of different golds", "wrong", list(pairs))
+    pairs = unequal_pairs(gold_answers, n_pairs)
+    return _graded(grader, "pairs of different golds", "wrong", pairs)
 
 
 def _count(
@@ -181,7 +176,7 @@ def _count(
     chosen = [
         (gold, answer)
         for gold, answer in (dict.fromkeys(pairs) if not is_whole else pairs)
-        if (gold != answer or is_whole) and not (expected == "wrong" and _are_same_text(gold, answer))
+        if (gold != answer or is_whole) and not (expected == "wrong" and are_same_text(gold, answer))
     ]
     return _graded(grader, name, expected, chosen)
 
@@ -196,6 +191,7 @@ def _graded(grader: Grader, name: str, expected: Verdict, pairs: list[tuple[str,
     return count
 
 
-def _are_same_text(gold: str, answer: str) -> bool:
+def are_same_text(gold: str, answer: str) -> bool:
+    """Whether two gold answers are the same but for formatting, their name or how a number is written."""
     one, other = (answers.normalise(text.split("=")[-1]) for text in (gold, answer))
     return answers.same(one, other)

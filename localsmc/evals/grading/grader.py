@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 
 from localsmc.errors import ConfigError, TaskError
+from localsmc.evals.grading.gold import written_gold
 from localsmc.evals.grading.grading_rules import GRADERS, GradingRule
-from localsmc.evals.grading.verdict import UNREAD_GOLD, Grade
+from localsmc.evals.grading.verdict import Grade
 from localsmc.system.child_process import ChildProcess
 
 _SERVE = "from localsmc.evals.grading.worker import serve; serve(replies, sys.argv[1])"
@@ -62,22 +64,14 @@ class Grader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def grade(self, answer: str | None, gold: str | tuple[str, ...]) -> Grade:
+    def grade(self, answer: str | None, gold: str | Sequence[str]) -> Grade:
         """Grade an answer against the gold answer, or against several of which one is enough.
 
-        None (no answer) is wrong. If no gold answer accepts it and one fails, the grade is that failure.
-        Raises TaskError if no worker can be started. No answer raises an error.
+        `gold` may be any form of `gold.read_gold`. None (no answer) is wrong. If no gold answer accepts it
+        and one fails, the grade is that failure. Raises TaskError if no worker can be started. No answer
+        raises an error.
         """
-        grades: list[Grade] = []
-        for one in dict.fromkeys((gold,) if isinstance(gold, str) else gold):
-            grades.append(self._grade_one(answer, one))
-            if grades[-1].is_right:
-                return grades[-1]
-        if not grades:
-            return UNREAD_GOLD
-        return next((grade for grade in grades if grade.verdict == "failed"), grades[0])
-
-    def _grade_one(self, answer: str | None, gold: str) -> Grade:
+        gold = written_gold(gold) if gold else ""
         if (known := self._rule.at_once(answer or "", gold)) is not None:
             return known
         with self._lock:

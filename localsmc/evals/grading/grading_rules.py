@@ -10,8 +10,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from localsmc.errors import TaskError
 from localsmc.evals.grading import code_tests, format_checks, math_equal
-from localsmc.evals.grading.tolerance import tolerance
+from localsmc.evals.grading.closeness import grade_close
+from localsmc.evals.grading.gold import Gold, read_gold
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.results import AnswerKind
 from localsmc.text.answers.keys import folded
@@ -35,10 +37,31 @@ class GradingRule:
     name: str
     version: int
     kind: AnswerKind
-    grade: Callable[[str, str], Grade]
+    compare: Callable[[str, str], Grade]
     is_slow: bool = False
     has_numbers: bool = False
     runs_code: bool = False
+
+    def grade(self, answer: str, gold: str) -> Grade:
+        """The grade of an answer; `gold` may stand for several answers, or one with a tolerance.
+
+        Only the gold of a whole reply is always taken as it is: it has a form of its own.
+        """
+        if self.kind == "reply":
+            return self.compare(answer, gold)
+        try:
+            known = read_gold(gold, has_margin=self.kind == "numeric")
+        except TaskError as error:
+            return Grade("failed", str(error))
+        if not known.is_exact and not self.has_numbers:
+            return Grade("failed", f"the grader `{self.name}` knows no tolerance")
+        grades = [self._graded(answer, text, known) for text in known.texts]
+        order = ("right", "failed", "wrong")  # nobody knows what an unread one means
+        return min(grades, key=lambda grade: order.index(grade.verdict))
+
+    def _graded(self, answer: str, text: str, gold: Gold) -> Grade:
+        found = self.compare(answer, text)
+        return found if gold.is_exact or found.is_right else grade_close(answer, text, gold)
 
     def at_once(self, answer: str, gold: str) -> Grade | None:
         """The grade of two integers, which needs no worker; None for other answers."""
@@ -48,18 +71,14 @@ class GradingRule:
 
 
 def numeric(answer: str, gold: str) -> Grade:
-    """Whether the only number in the answer, units ignored, equals that of the gold answer exactly.
-
-    A gold answer such as `9.8 \\pm 0.1` or `\\approx 3.14` says how far an answer may be from it.
-    """
-    expected, allowed = number(gold), tolerance(gold)
-    if expected is None and allowed is None:
+    """Whether the only number in the answer, units ignored, equals that of the gold answer exactly."""
+    expected = number(gold)
+    if expected is None:
         return UNREAD_GOLD
     if not answer.strip():
         return NO_ANSWER
-    if (found := number(answer)) is None:
-        return UNREAD_ANSWER
-    return grade_of(found == expected if allowed is None else allowed.allows(found))
+    found = number(answer)
+    return UNREAD_ANSWER if found is None else grade_of(found == expected)
 
 
 def exact(answer: str, gold: str) -> Grade:

@@ -2,8 +2,7 @@ r"""The `math` grader: compares answers as in the MATH data set, first as text, 
 
 Conventions:
 
-* Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}, unless the gold answer is rounded:
-  \approx 0.333 and \approx 10.8167.
+* Numbers are exact: 0.333 is not 1/3, and 10.8167 is not 3\sqrt{13}.
 * A unit may be missing on one side, but cents are not dollars; 50% is 50, and is 0.5.
 * `x=5` equals 5, and 5 equals `x=5`, but y=5 is not x=5: it answers another question.
 * 52_8 may be written 52, since the question names the base; it is not 42, its decimal value.
@@ -16,8 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from localsmc.evals.grading.structure import Structure, shape
-from localsmc.evals.grading.tolerance import Tolerance, rounded
+from localsmc.evals.grading.structure import Structure, shape, split
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.text.answers.latex import lettered, letters_only, spelled, worded
 from localsmc.text.answers.normalise import normalise
@@ -39,6 +37,7 @@ _NAME = re.compile(
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|lt|gt|ne|neq|in|setminus|mathbb|backslash)(?![a-zA-Z])")
 _EQUALS = re.compile(r"(?<![\\<>!])=")
+_LINK = "\0"
 _EMPTY = r"\emptyset"
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
@@ -62,8 +61,6 @@ def grade(answer: str, gold: str) -> Grade:
     if len(answer) > _LONGEST + len(gold):
         return Grade("wrong", "the answer is too long")
     try:
-        if (allowed := rounded(gold)) is not None:
-            return grade_of(_is_allowed(allowed, spelled(answer)))
         return grade_of(_are_same(spelled(gold), _written(answer)))
     except _Unread as unread:
         return unread.grade
@@ -73,19 +70,6 @@ def _written(answer: str) -> str:
     """The normalised form of an answer, with what its last dots or its "and" say about a number."""
     exact = as_fractions(answer) if answer.rstrip().endswith((".", "…", "dots", "dots$")) else answer
     return whole_number(exact) or spelled(exact)
-
-
-def _is_allowed(allowed: Tolerance, answer: str) -> bool:
-    """Whether the value of an answer, also of a formula, is within the tolerance of the gold answer."""
-    links = _links(answer)
-    core = quantity(links[-1], letters=True).core
-    if (found := value(core)) is None:
-        from localsmc.evals.grading import symbolic
-
-        found = symbolic.approximated(core)
-    if found is None:
-        raise _Unread(UNREAD_ANSWER)
-    return allowed.allows(found)
 
 
 def _are_same(gold: str, answer: str) -> bool:
@@ -147,6 +131,10 @@ def _are_shaped_alike(gold: str, answer: str) -> bool:
             return _are_matched(one, other)
     elif (pair := _values_of_names(other)) and one.kind == "()":
         return _are_matched(one, pair)
+    elif (pair := _values_of_names(one)) and other.kind == "()":
+        return _are_matched(pair, other)
+    elif one.kind.startswith("matrix") and other.kind == "one" and r"\begin" in answer:
+        return _are_equal(gold, answer)  # a sum or a product of matrices
     return _is_set(gold, one, other) and _is_set(answer, one, other) and _are_equal(gold, answer)
 
 
@@ -199,7 +187,8 @@ def _values_of_names(found: Structure) -> Structure | None:
 
 def _links(text: str) -> list[str]:
     """The sides of a chain of equalities; a name on the right moves to the left: y = 2x for 2x = y."""
-    links = [link.strip() for link in _EQUALS.split(text)]
+    links = split(_EQUALS.sub(_LINK, text), _LINK)  # not in \sum_{k=0}
+    links = [link.replace(_LINK, "=") for link in links]
     if len(links) == 2 and _NAME.fullmatch(links[1]) and not _NAME.fullmatch(links[0]):
         links.reverse()
     return links

@@ -62,8 +62,8 @@ def _fraction(size: Fraction | None, written: str) -> str:
     if size is None:
         return written
     if size.denominator == 1:
-        return f"{{({size.numerator})}}"
-    return rf"{{(\frac{{{size.numerator}}}{{{size.denominator}}})}}"
+        return f"({size.numerator})"
+    return rf"(\frac{{{size.numerator}}}{{{size.denominator}}})"
 
 
 def _is_balanced(text: str) -> bool:

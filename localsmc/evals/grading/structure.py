@@ -10,7 +10,10 @@ import re
 from dataclasses import dataclass
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
-_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[clr| ]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(
+    r"[\[(]?\s*\\begin\{([pbB]?matrix|array)\}(?:\{[clr| ]*\})?(.*)\\end\{\1\}\s*[\])]?",
+    re.DOTALL,
+)
 _ELEMENT = re.compile(r"^[a-zA-Z]\s*\\in(?![a-zA-Z])\s*(?=[\[(\\])")
 
 
@@ -30,8 +33,8 @@ class Structure:
 def shape(text: str) -> Structure:
     """The outermost structure of an answer."""
     text = _bare(_ELEMENT.sub("", text.strip()))
-    if found := _MATRIX.fullmatch(text):
-        return _matrix(found[2])
+    if (found := _MATRIX.fullmatch(text)) and (matrix := _matrix(found[2])) is not None:
+        return matrix
     if len(union := split(text, r"\cup")) > 1:
         return Structure("union", tuple(union))
     for mark in (";", ","):  # a list of lists: p=5, q=2; p=7, q=2
@@ -98,7 +101,9 @@ def _signed(parts: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _matrix(body: str) -> Structure:
+def _matrix(body: str) -> Structure | None:
+    if r"\begin" in body:  # several matrices
+        return None
     rows = [split(row, "&") for row in re.split(r"\\\\|\\cr(?![a-zA-Z])", body.strip().removesuffix("\\\\"))]
     widths = "+".join(str(len(row)) for row in rows)
     return Structure(f"matrix {widths}", tuple(cell for row in rows for cell in row))

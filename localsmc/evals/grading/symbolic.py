@@ -32,8 +32,10 @@ def are_equal(gold: str, answer: str) -> bool:
     if gold.count("'") != answer.count("'"):  # the parser drops primes: f'(x) is not f(x)
         return False
     one, other = (_elements(parsed(text)) for text in (gold, answer))
-    if isinstance(one, sympy.Expr) and isinstance(other, sympy.Expr):
+    if _are_formulas(one, other):
         return are_same_value(one, other)
+    if isinstance(one, _MATRICES) and isinstance(other, _MATRICES):
+        return _are_same_matrices(one, other)
     if isinstance(one, sympy.Expr) or isinstance(other, sympy.Expr):
         return False
     if is_vast(one) or is_vast(other):
@@ -62,6 +64,21 @@ def are_proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
     if not all(isinstance(side, sympy.Expr) for side in sides):
         return False
     return _are_multiples(sides[0] - sides[1], sides[2] - sides[3])
+
+
+_MATRICES = (sympy.MatrixBase, sympy.MatrixExpr)
+
+
+def _are_formulas(one: Any, other: Any) -> bool:
+    """Whether both have numbers as values; SymPy counts sums of matrices among its expressions."""
+    return all(isinstance(side, sympy.Expr) and not isinstance(side, _MATRICES) for side in (one, other))
+
+
+def _are_same_matrices(one: Any, other: Any) -> bool:
+    left, right = (sympy.Matrix(side.doit()) for side in (one, other))
+    return left.shape == right.shape and all(
+        are_same_value(*pair) for pair in zip(left.flat(), right.flat(), strict=True)
+    )
 
 
 def _elements(found: Any) -> Any:

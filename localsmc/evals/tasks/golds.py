@@ -1,6 +1,7 @@
 r"""Gold answers as data sets have them: one value or several accepted ones, or none.
 
 No gold      null, NaN, blanks, and the spellings in `NO_GOLD` by which tables write them.
+Tolerance    an object as `grading.gold` has it: {"answer": "3.14", "tolerance": 0.01}.
 Several      a list of values; in a table also a list of quoted texts in one cell: ["4", "four"].
 Worked       of a worked solution, what follows `####` or stands in its last \boxed{}.
 """
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import TaskError
-from localsmc.evals.grading import GRADERS, Grader
+from localsmc.evals.grading import GRADERS, Grader, written_gold
 from localsmc.evals.tasks.task import Gold, Item
 from localsmc.system.row_files import is_missing, text_of
 from localsmc.text import answers
@@ -59,11 +60,16 @@ def whole_gold_of(value: Any, i: int, path: Path, name: str) -> str | None:
 def _texts(value: Any, i: int, path: Path, name: str) -> Iterator[str]:
     if is_missing(value):
         return
+    if isinstance(value, Mapping) and "answer" in value:
+        # Parquet gives all objects of a column the same fields.
+        yield written_gold({key: part for key, part in value.items() if not is_missing(part)})
+        return
     if isinstance(value, (list, tuple)):
         for part in value:
-            if isinstance(part, (list, tuple)):
+            if isinstance(part, (list, tuple, Mapping)):
+                what = "objects" if isinstance(part, Mapping) else "lists"
                 raise TaskError(
-                    f"`{name}` in row {i + 1} of `{path}` is a list of lists",
+                    f"`{name}` in row {i + 1} of `{path}` is a list of {what}",
                     hint="write a list of the accepted answers",
                 )
             yield from _texts(part, i, path, name)

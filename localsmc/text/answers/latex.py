@@ -10,7 +10,8 @@ import re
 
 from localsmc.text.answers.box_forms import last_box
 from localsmc.text.answers.glyphs import ascii_written
-from localsmc.text.answers.normalise import unmarked
+from localsmc.text.answers.normalise import undoubled, unmarked
+from localsmc.text.answers.recurring import as_fractions
 from localsmc.text.answers.separators import spelled_groups
 from localsmc.text.answers.statements import stated
 
@@ -44,7 +45,7 @@ _REWRITES = [
         (r"\\sqrt\s*(\d)", r"\\sqrt{\1}"),
         (r"\*\*", "^"),
         (rf"\^\s*\(({_NEST})\)", r"^{\1}"),
-        (r"\^\s*(-?\d{2,}|-\d)", r"^{\1}"),  # x^10 means x^{10}, unlike in TeX
+        (r"\^\s*(-?\d*\.\d+|-?\d{2,}|-\d)", r"^{\1}"),  # x^10 means x^{10}, unlike in TeX
         (r"\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z])|\\degree(?![a-zA-Z])", r"^\\circ "),
         (r"\\(?:leq|leqslant)(?![a-zA-Z])|<=", r"\\le "),
         (r"\\(?:geq|geqslant)(?![a-zA-Z])|>=", r"\\ge "),
@@ -78,18 +79,13 @@ def unwrapped(text: str) -> str:
     return text.strip().rstrip(".").strip()
 
 
-_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}])")
-
-
 def spelled(text: str) -> str:
     """The normalised form of an answer."""
-    text = unwrapped(text)
-    if "\\begin" not in text:
-        text = _DOUBLED.sub(r"\\", text)  # escaped once too often
+    text = undoubled(unwrapped(text))
     text = spelled_groups(ascii_written(text).translate(_SYMBOLS))
     for pattern, replacement in _REWRITES:
         text = pattern.sub(replacement, text)
-    return text.strip()
+    return as_fractions(text).strip()
 
 
 def worded(text: str) -> str | None:

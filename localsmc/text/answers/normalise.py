@@ -51,6 +51,7 @@ def normalise(answer: str) -> str:
         return answer
     if "\\boxed" in answer and (inner := boxes(answer)):
         answer = inner[-1].strip()
+    answer = undoubled(answer)
     for pattern, replacement in _REWRITES:
         answer = pattern.sub(replacement, answer)
     if not answer.startswith(("(", "[", "\\{", "{")):
@@ -65,6 +66,14 @@ def normalise(answer: str) -> str:
     return re.sub(r"\s+", " ", answer.strip())
 
 
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}])")
+
+
+def undoubled(answer: str) -> str:
+    """LaTeX that was escaped once too often, as it should be. In a matrix two strokes end a row."""
+    return answer if "\\begin" in answer else _DOUBLED.sub(r"\\", answer)
+
+
 _OPENING_MARKS = re.compile(r"(?:\*\*|__|`|~~|#{1,6} |> )+(?=\S)")
 _CLOSING_MARKS = re.compile(r"(?<=[^\s^_{*])(?:\*{2,3}|__|`|(?<=[\d}).])\*)+$")
 
@@ -72,6 +81,8 @@ _CLOSING_MARKS = re.compile(r"(?<=[^\s^_{*])(?:\*{2,3}|__|`|(?<=[\d}).])\*)+$")
 def unmarked(answer: str) -> str:
     """The answer without marks of Markdown around it, of which one side may be lost: `73**`, `__73__`."""
     answer = answer.strip()
+    if len(answer) > LONGEST:
+        return answer
     if found := _OPENING_MARKS.match(answer):
         answer = answer[found.end() :]
     if re.fullmatch(r"([*_])(?=\S)([^*_]+)(?<=\S)\1", answer):
