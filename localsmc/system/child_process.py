@@ -106,8 +106,9 @@ class ChildProcess:
 
     def stop(self) -> None:
         """Kill the process if it is still running, and close its pipes; safe to call twice."""
-        if self._is_detached and os.name == "posix" and self.is_alive:
-            with contextlib.suppress(OSError):  # it has just ended
+        # Until it is waited for, its number is not given to another group, even if it has ended.
+        if self._is_detached and os.name == "posix" and self._process.returncode is None:
+            with contextlib.suppress(OSError):  # nobody is left
                 os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()

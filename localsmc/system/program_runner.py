@@ -1,21 +1,27 @@
 """The child process that runs a program that a model wrote, together with its tests.
 
 Limits      memory, time on the processor, wall time, size and number of files, where the platform has them.
-Guards      no network (a namespace of its own on Linux, if users may make one), no other processes, no
-            signals, and no change to files outside its empty folder. An audit hook refuses these.
+Guards      no network, no other processes, no signals, and no change to files outside its empty folder. On
+            Linux the kernel refuses these (`confinement`), and the network is an empty one if users may make
+            one. Everywhere an audit hook refuses them, which stops accidents, not code that looks for a way
+            around it.
 
-They stop accidents. They are no sandbox: code that looks for a way around an audit hook finds one.
+Files can be read, and the program shares its process with its tests: it can deceive them.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import threading
+import types
 from typing import Any
 
 from localsmc.system import process_limits
 from localsmc.system.child_process import Replies
+from localsmc.system.confinement import confine
+from localsmc.system.printable import one_line
 
 MEMORY = 1 << 30
 """Bytes of address space."""
@@ -31,6 +37,7 @@ LARGEST_FILE, MOST_FILES = 16 << 20, 64
 _REFUSED = (
     "socket.", "subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork",
     "os.startfile", "os.kill", "pty.spawn", "webbrowser.open", "urllib.Request", "signal.pthread_kill",
+    "ctypes.call_function", "ctypes.dlopen", "ctypes.dlsym",
 )  # fmt: skip
 """Beginnings of the names of events that are refused."""
 
@@ -44,28 +51,46 @@ _LONGEST = 300
 
 
 def run(replies: Replies, folder: str) -> None:
-    """Run the program on standard input, and send `{"error": None}` or its error. Does not return."""
-    process_limits.leave_network()  # before there are threads
-    program = sys.stdin.buffer.readline().decode()
-    _end_with_parent()
+    """Run the program on standard input, and send its error, None if it has none. Does not return.
+
+    The request is `{"program": ..., "token": ...}`. The reply repeats the token, which a program that writes
+    to all open files does not know.
+    """
+    import ctypes.util  # noqa: F401 - opens libraries, which the guard refuses later
+
+    process_limits.leave_network()
+    request = json.loads(sys.stdin.buffer.readline())
     os.chdir(folder)
     _limit()
+    confine(folder)  # before there are threads: they inherit it
+    _end_with_parent()
     sys.addaudithook(_guard(os.path.realpath(folder)))
-    replies.send(error=_error(program))
+    error = _error(request["program"])
+    replies.send(token=request["token"], error=error)
     os._exit(0)
 
 
 def _error(program: str) -> str | None:
     """What the program raises, None if it ends well."""
-    import json
-
+    module = types.ModuleType("completion")  # data classes and pickles look their module up
+    sys.modules[module.__name__] = module
     try:
-        code = compile(json.loads(program), "<completion>", "exec", dont_inherit=True)
-        exec(code, {"__name__": "completion", "__builtins__": __builtins__})  # noqa: S102 - asked for by `--run-code`
+        code = compile(program, "<completion>", "exec", dont_inherit=True)
+        exec(code, vars(module))  # noqa: S102 - asked for by `--run-code`
     except BaseException as error:  # SystemExit included: the tests after it did not run
-        text = str(error)[:_LONGEST]
-        return f"{type(error).__name__}: {text}" if text else type(error).__name__
+        vars(module).clear()  # of what fills the memory
+        return _shown(error)
     return None
+
+
+def _shown(error: BaseException) -> str:
+    """The error in one line of characters that can be printed."""
+    try:
+        text = str(error)[:_LONGEST]
+    except Exception:  # it is of a class of the program
+        text = ""
+    name = type(error).__name__[:_LONGEST]
+    return one_line(f"{name}: {text}" if text else name)
 
 
 def _limit() -> None:

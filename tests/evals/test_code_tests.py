@@ -39,6 +39,7 @@ def grader():
         "~~~py\ntotal = lambda a, b: a + sum(b)\n~~~",
         "    print('x')\n    open('note', 'w').write('x')\n" + RIGHT,
         "    import tempfile\n    tempfile.TemporaryFile().write(b'x')\n" + RIGHT,
+        "    from dataclasses import dataclass\n    @dataclass\n    class A:\n        x: 'int'\n" + RIGHT,
         "    import numpy\n    return int(start + numpy.sum(xs))",
     ],
 )  # fmt: skip
@@ -56,9 +57,13 @@ def test_programs_that_pass(grader, reply):
         ("import sys; sys.exit(0)", "SystemExit"),
         ("return input()", "EOFError"),
         ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("raise ValueError('\\udc80\\x1b[31m\\nx')", "ValueError: [31m x"),
+        ("raise type('E' * 10**6, (Exception,), {'__str__': lambda self: 1})", "E" * 300),
+        ("import os; [os.close(fd) for fd in range(3, 9)]", ""),
         ("return total(start, xs)", "RecursionError"),
         ("import subprocess; subprocess.run(['true'])", "PermissionError: subprocess.Popen is not allowed"),
         ("import os; os.system('true')", "PermissionError: os.system is not allowed"),
+        ("import ctypes; ctypes.CDLL(None).fork()", "PermissionError: ctypes.dlopen is not allowed"),
         ("import os; os.kill(os.getppid(), 9)", "PermissionError: os.kill is not allowed"),
         ("import socket; socket.create_connection(('127.0.0.1', 9))", "PermissionError: socket."),
         ("import urllib.request as u; u.urlopen('http://127.0.0.1:9')", "PermissionError: urllib.Request"),
@@ -104,6 +109,26 @@ def test_a_program_without_end_is_wrong_and_leaves_no_process(grader):
     assert time.monotonic() - began < program_runner.WALL_SECONDS + 10
     assert psutil.Process(grader._worker.pid).children() == []
     assert grader.grade(RIGHT, GOLD).is_right
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="rules of the Linux kernel")
+def test_the_kernel_refuses_what_no_audit_hook_sees(grader):
+    spawn = "import multiprocessing as m\nm.get_context('spawn').Process(target=print).start()"
+    assert "Operation not permitted" in grader.grade(spawn, "assert True").reason
+
+
+def test_a_program_cannot_reply_for_its_tests(grader):
+    forged = """
+import os
+for fd in range(3, 60):
+    try:
+        os.write(fd, b'{"error": null}\\n{"token": null, "error": null}\\n')
+    except OSError:
+        pass
+os._exit(0)
+"""
+    grade = grader.grade(forged, "assert False")
+    assert (grade.verdict, grade.reason) == ("wrong", "the program ended before its tests: exit code 0")
 
 
 @posix

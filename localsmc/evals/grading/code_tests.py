@@ -10,9 +10,13 @@ import ast
 import json
 import os
 import re
+import secrets
 import tempfile
+import time
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_GOLD, Grade
 from localsmc.system.child_process import ChildProcess
@@ -34,6 +38,10 @@ _KEPT_VARIABLES = (
     "DYLD_LIBRARY_PATH",
     "LD_LIBRARY_PATH",
 )
+
+
+_TIME_TO_EXIT = 2.0
+"""Seconds for a process that has closed its pipes, so that it ends by itself and not by a signal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,15 +140,25 @@ def _outcome(text: str) -> Grade:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         kept |= {"HOME": folder, "TMPDIR": folder}
         with ChildProcess(_RUN, folder, is_detached=True, environment=kept) as child:
-            child.send(text)
+            token = secrets.token_hex()
+            child.send({"program": text, "token": token})
             try:
-                reply = child.receive(WALL_SECONDS + 1)
+                reply = _reply(child, token)
             except TimeoutError:
                 return Grade("wrong", f"the program takes longer than {WALL_SECONDS:g} s")
-            child.stop()
+            child.wait(_TIME_TO_EXIT)
             if reply is None:
                 return Grade("wrong", _ending(child))
-    return RIGHT if reply["error"] is None else Grade("wrong", reply["error"])
+    return RIGHT if reply["error"] is None else Grade("wrong", str(reply["error"]))
+
+
+def _reply(child: ChildProcess, token: str) -> Mapping[str, Any] | None:
+    """The runner's reply; None if there is none. A program can write replies too, without the token."""
+    end = time.monotonic() + WALL_SECONDS + 1
+    while (reply := child.receive(max(end - time.monotonic(), 0.0))) is not None:
+        if reply.get("token") == token:
+            return reply
+    return None
 
 
 def _ending(child: ChildProcess) -> str:
