@@ -31,7 +31,7 @@ def golds(task):
         (4, "4"),
         ("4", "4"),
         (["4", "four"], ("4", "four")),
-        ({"answer": "3.14", "tolerance": 0.01}, '{"answer": "3.14", "tolerance": 0.01}'),
+        ({"answer": "3.14", "tolerance": 0.01}, '{"answer": "3.14", "tolerance": "0.01"}'),
         ({"answer": "3.14", "tolerance": None, "places": 1}, '{"answer": "3.14", "places": 1}'),
         (["4", 4, None, " "], "4"),
         ([], None),
