@@ -273,7 +273,7 @@ class TestWorker:
     @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory cannot be limited")
     def test_its_memory_is_limited(self):
         code = (
-            "from localsmc.evals.grading import worker; worker._limit_memory(); import sys\n"
+            "from localsmc.evals.grading import worker; worker.limit_memory(worker.MEMORY); import sys\n"
             "try: bytearray(worker.MEMORY)\n"
             "except MemoryError: print('limited')"
         )
