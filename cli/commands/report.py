@@ -101,10 +101,10 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
             write_whole(expand_user(target), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
-        tables = [table for table in found.tables if options.all_tables or table.name in _MAIN]
+        tables = found.tables if options.all_tables else _brief(found.tables)
         output.text(_shown(tables))
         if n_more := len(found.tables) - len(tables):
-            output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}")
+            output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}, and more columns")
 
 
 def _page(found: Report) -> str:
@@ -166,9 +166,12 @@ _GAP = 2
 _NAME = 14
 """Minimum width of a name in a column; in narrower windows, names move to separate lines."""
 
-
 _MAIN = ("missing", "accuracy", "sources", "cost", "differences", "models", "answers", "traces", "shares")
 """Tables that are shown without `--all`."""
+
+
+def _brief(tables: Sequence[Table]) -> list[Table]:
+    return [table.brief() for table in tables if table.name in _MAIN]
 
 
 def _shown(tables: Sequence[Table]) -> str:
@@ -194,15 +197,15 @@ def _print(console: Console, table: Table) -> None:
 
     columns, rows = table.cells()
     whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows, console.width)
-    console.print(Text(table.title, style="bold"))
+    console.print(Text(table.heading, style="bold"))
     if _fits(console, whole):
         console.print(whole)
     elif all(_fits(console, part) for part in numbered):
         console.print(Text(names), *numbered, sep="\n")
     else:
         console.print(Text(markdown(table).split("\n\n")[1]), soft_wrap=True)
-    if table.note:
-        console.print(Text(table.note, style="dim"))
+    if table.notes:
+        console.print(Text(table.notes, style="dim"))
     console.print()
 
 

@@ -10,6 +10,7 @@ import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -87,11 +88,13 @@ class RunFolder:
                     f"`{self.path}` has results but no manifest", hint="choose another folder with `-o`"
                 )
             self.notices: list[str] = []
-            write_whole(file, json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n")
+            started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+            content = {"format": FORMAT, "started": started, **manifest}
+            write_whole(file, json.dumps(content, indent=1) + "\n")
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
-            if lines := differences(part, _comparable(found.get(part)), _comparable(wanted[part])):
+            if lines := differences(part, comparable(found.get(part)), comparable(wanted[part])):
                 raise RunError(
                     f"`{self.path}` was created with different {part}: {'; '.join(lines)}",
                     hint=f"choose another folder with `-o`, or use the {part} in its manifest.json",
@@ -169,7 +172,7 @@ def parse_lines(file: Path, data: bytes) -> Iterator[dict[str, Any]]:
         yield line
 
 
-def _comparable(part: Any) -> Any:
+def comparable(part: Any) -> Any:
     """A manifest entry without file locations; the hashes identify the files."""
     if not isinstance(part, list):
         return part
