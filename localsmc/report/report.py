@@ -33,9 +33,9 @@ from localsmc.version import __version__
 def report(paths: Sequence[Path], against: str | None = None, *, is_diff: bool = False) -> Report:
     """Read run folders and traces into one report.
 
-    `against` is the label of the method to compare the others with; the default is the first method. `is_diff`
-    adds what differs between two runs, the first one being the older. Raises RunError if a path cannot be read,
-    and ConfigError if no method has that label, or if two runs cannot be compared.
+    `against` is the label of the method to compare the others with; the default is the first method.
+    `is_diff` adds what differs between two runs, of which the first is the older. Raises RunError if a path
+    cannot be read, and ConfigError if no method has that label, or if two runs cannot be compared.
     """
     runs: list[RunRecord] = []
     traces: list[RecordedTrace] = []

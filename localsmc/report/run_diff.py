@@ -6,7 +6,6 @@ Groups are paired by task, model and method. Where each run has one model, or on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from localsmc.errors import ConfigError
 from localsmc.evals.manifest_differences import differences

@@ -1,8 +1,8 @@
 """The page: a single, self-contained HTML file that loads nothing from the network.
 
 The templates escape everything that they insert. Charts and tables need no script; page.js draws the list of
-problems, their pages and the trees of particles from the JSON data at the end of the page. It inserts texts as
-texts. The page's policy allows this script and this style only, by their hashes.
+problems, their pages and the trees of particles from the JSON data at the end of the page, and inserts texts
+as texts. The page's policy allows this script and this style only, by their hashes.
 """
 
 from __future__ import annotations
