@@ -119,10 +119,19 @@ def _labelled(
         items: list[Shape] = []
         if (ends := labels.leader(spot, box)) is not None:
             items.append(Line(*ends[0], *ends[1], "leader"))
-        middle = (box.left + box.right) / 2
-        items.append(Text(middle, box.bottom - 4, name, "middle", "label"))
+        items.append(_label(name, spot, box))
         shapes.append(Group(tuple(items), point.index))
     return shapes
+
+
+def _label(name: str, spot: labels.Spot, box: labels.Box) -> Text:
+    """A name in its box, at the side of the mark: fonts narrower than expected leave room on the other."""
+    y = box.bottom - 4
+    if box.left >= spot[0]:
+        return Text(box.left, y, name, "start", "label")
+    if box.right <= spot[0]:
+        return Text(box.right, y, name, "end", "label")
+    return Text((box.left + box.right) / 2, y, name, "middle", "label")
 
 
 def _cut(name: str, most: int) -> str:

@@ -99,7 +99,7 @@ function treeView(tree, dropped) {
   };
   const show = (node) => {
     detail.replaceChildren(
-      html("div", { class: "note" }, `${percent(node.w)} of the weight, ${counted(node.c, "particle")}, tokens ${node.from + 1} to ${node.to}${node.d ? ", died out" : ""}`),
+      html("div", { class: "note" }, `${percent(node.w)} of the weight, ${counted(node.c, "particle")}, ${node.n ? `tokens ${node.from + 1} to ${node.to}` : "at the end of the prompt"}${node.d ? ", died out" : ""}`),
       html("pre", { class: "text" }, html("span", { class: "before" }, node.before), html("mark", {}, node.t)));
   };
   show(nodes[0]);
