@@ -174,7 +174,11 @@ def _with_page(targets: dict[str, str]) -> dict[str, str]:
     if "html" in targets:
         return targets
     folder = cache_folder()
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "name a file for the page with `--html`"
+        raise RunError(f"`{folder}` cannot be written: {error.strerror}", hint=hint) from error
     return {"html": str(folder / "report.html"), **targets}
 
 
@@ -210,7 +214,7 @@ _NAME = 14
 _MAIN = ("missing", "accuracy", "sources", "cost", "differences", "models", "answers", "traces", "shares")
 """Tables that are shown without `--all`."""
 
-_OF_DIFF = ("missing", "settings", "diff", "changed")
+_OF_DIFF = ("missing", "made_of", "diff", "changed")
 """Tables that are shown with `--diff` and without `--all`."""
 
 

@@ -143,7 +143,10 @@ def pass_table(groups: Sequence[ResultGroup], names: dict[str, str]) -> tuple[Ta
     """pass@k of independent samples, or the reason for its absence. `names` are method names by label."""
     fitting = [one for one in groups if names[one.method] == "sample" and one.particles > 1 and one.graded]
     if not fitting:
-        return None, "pass@k is left out: it needs independent samples, i.e. `sample` with N of 2 or more"
+        return (
+            None,
+            "pass@k is left out: it needs independent samples, which sample gives with N of 2 or more",
+        )
     drawn = [line.drawn for group in fitting for line in group.lines if line.drawn is not None]
     if any(one.spent.reductions for one in drawn):
         return None, "pass@k is left out: the samples are not independent, because memory was short"

@@ -6,6 +6,8 @@ Groups are paired by task, model and method. Where each run has one model, or on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
 
 from localsmc.errors import ConfigError
 from localsmc.evals.manifest_differences import differences
@@ -39,27 +41,25 @@ def check(runs: Sequence[RunRecord], traces: Sequence[RecordedTrace]) -> None:
 
 def tables(runs: Sequence[RunRecord], groups: Sequence[ResultGroup]) -> list[Table | None]:
     """The tables of the diff of two runs, from the older to the newer."""
-    pairs = list(_pairs(groups, [group.run for group in groups]))
+    old_name, new_name = dict.fromkeys(group.run for group in groups)
+    pairs = list(_pairs(groups, old_name))
     rows = [difference_row(new.scored(new.main), old.scored(old.main), _name(old, new)) for old, new in pairs]
-    names = list(dict.fromkeys(group.run for group in groups))
-    return [
-        _settings(runs),
-        difference_table("diff", f"Accuracy of {names[-1]} less {names[0]}, paired by problem", rows),
-        _changed(pairs, names[0], names[-1]),
-    ]
+    accuracy = difference_table("diff", f"Accuracy: {new_name} less {old_name}", rows)
+    changes = _Changes(pairs, old_name, new_name)
+    if accuracy is not None:
+        accuracy = replace(accuracy, note=f"{changes.summary} {accuracy.note}")
+    return [_made_of(runs), accuracy, changes.table()]
 
 
 def _name(old: ResultGroup, new: ResultGroup) -> str:
     """The older group, by what it does not share with the newer one."""
-    parts = [getattr(old, part) for part in ("model", "method") if getattr(old, part) != getattr(new, part)]
-    return " · ".join([*parts, old.run])
+    parts = ("model", "method")
+    return " · ".join(getattr(old, part) for part in parts if getattr(old, part) != getattr(new, part))
 
 
-def _pairs(groups: Sequence[ResultGroup], runs: Sequence[str]) -> Iterator[Pair]:
-    first = runs[0] if len(set(runs)) == 2 else None
-    names = list(dict.fromkeys(runs))
-    older = [group for group in groups if group.run == names[0]]
-    newer = [group for group in groups if group.run == names[-1]] if first is not None else []
+def _pairs(groups: Sequence[ResultGroup], old_name: str) -> Iterator[Pair]:
+    older = [group for group in groups if group.run == old_name]
+    newer = [group for group in groups if group.run != old_name]
     may_differ = [
         part
         for part in ("model", "method")
@@ -72,57 +72,88 @@ def _pairs(groups: Sequence[ResultGroup], runs: Sequence[str]) -> Iterator[Pair]
                 yield old, new
 
 
-# --- settings -------------------------------------------------------------------------------------
+# --- what the runs were made of -------------------------------------------------------------------
 
 
-def _settings(runs: Sequence[RunRecord]) -> Table | None:
+def _made_of(runs: Sequence[RunRecord]) -> Table | None:
     """What differs between the manifests; None if nothing does."""
     old, new = (run.manifest.raw for run in runs)
     rows = [
         (part, line)
         for part in (*CONFIGURATION, "version", "machine")
-        for line in differences(part, comparable(old.get(part)), comparable(new.get(part)))
+        for line in _differences(part, comparable(old.get(part)), comparable(new.get(part)))
     ]
     if not rows:
         return None
     columns = (Column("part", "part"), Column("change", "change"))
-    return Table(name="settings", title="What the runs were made of", columns=columns, rows=tuple(rows))
+    return Table(name="made_of", title="What the runs were made of", columns=columns, rows=tuple(rows))
+
+
+def _differences(part: str, was: Any, now: Any) -> list[str]:
+    """Differences in words; tasks, models and methods are compared by name."""
+    if part not in ("tasks", "models", "draft", "methods"):
+        return differences(part, was, now)
+    before, after = ({row.get("label", row.get("name")): row for row in rows or ()} for rows in (was, now))
+    lines = [f"{name} is removed" for name in before if name not in after]
+    lines += [f"{name} is added" for name in after if name not in before]
+    common = [name for name in before if name in after]
+    return lines + [
+        f"{name}: {line}" for name in common for line in differences(str(name), before[name], after[name])
+    ]
 
 
 # --- problems -------------------------------------------------------------------------------------
 
 
-def _changed(pairs: Sequence[Pair], old_name: str, new_name: str) -> Table | None:
-    """The problems whose verdict or, without one, whose answer changed; None if there is none."""
-    found = [(old, new, *both) for old, new in pairs for both in _common(old, new)]
-    rows = [
-        (new.task, new.model, new.method, was.problem, now.seed, now.gold, _outcome(was), _outcome(now))
-        for _, new, was, now in found
-        if _has_changed(was, now)
-    ]
-    if not rows:
-        return None
-    n_other = sum(
-        was.question == now.question and not _has_changed(was, now) and was.answer != now.answer
-        for _, _, was, now in found
-    )
-    n_asked_otherwise = sum(was.question != now.question for _, _, was, now in found)
-    columns = (
-        Column("task", "task"),
-        Column("model", "model"),
-        Column("method", "method", shared="{}"),
-        Column("problem", "problem"),
-        Column("seed", "seed", shared="seed {}"),
-        Column("gold", "right answer"),
-        Column("before", old_name, _told),
-        Column("after", new_name, _told),
-    )
-    note = f"{len(rows)} of {len(found)} outcomes changed."
-    note += f" {n_other} more have another answer and the same verdict." if n_other else ""
-    note += f" {n_asked_otherwise} were asked otherwise, and are not compared." if n_asked_otherwise else ""
-    return Table(
-        name="changed", title="Problems whose outcome changed", columns=columns, rows=tuple(rows), note=note
-    )
+class _Changes:
+    """The outcomes of two runs, and those that changed: the verdict or, without one, the answer."""
+
+    def __init__(self, pairs: Sequence[Pair], old_name: str, new_name: str) -> None:
+        self._names = old_name, new_name
+        both = [(new, *lines) for old, new in pairs for lines in _common(old, new)]
+        self._found = [one for one in both if one[1].question == one[2].question]
+        self._changed = [one for one in self._found if _has_changed(*one[1:])]
+        self._n_asked_otherwise = len(both) - len(self._found)
+
+    @property
+    def summary(self) -> str:
+        """How many outcomes changed."""
+        parts = [f"{len(self._changed) or 'None'} of {len(self._found)} outcomes changed."]
+        if others := sum(was.answer != now.answer for _, was, now in self._found) - self._n_new_answers:
+            parts.append(f"{others} more have another answer and the same verdict.")
+        if self._n_asked_otherwise:
+            parts.append(f"{self._n_asked_otherwise} were asked otherwise, and are not compared.")
+        return " ".join(parts)
+
+    @property
+    def _n_new_answers(self) -> int:
+        return sum(was.answer != now.answer for _, was, now in self._changed)
+
+    def table(self) -> Table | None:
+        """The outcomes that changed; None if there is none."""
+        rows = [
+            (
+                *(new.task, new.model, new.method),
+                *(now.problem, now.seed, now.gold, _outcome(was), _outcome(now)),
+            )
+            for new, was, now in self._changed
+        ]
+        if not rows:
+            return None
+        columns = (
+            Column("task", "task"),
+            Column("model", "model"),
+            Column("method", "method", shared="{}"),
+            Column("problem", "problem"),
+            Column("seed", "seed", shared="seed {}"),
+            Column("gold", "right answer"),
+            *(
+                Column(key, name, _told, are_words=True)
+                for key, name in zip(("before", "after"), self._names, strict=True)
+            ),
+        )
+        title = "Problems whose outcome changed"
+        return Table(name="changed", title=title, columns=columns, rows=tuple(rows))
 
 
 def _common(old: ResultGroup, new: ResultGroup) -> Iterator[tuple[ResultRecord, ResultRecord]]:
@@ -133,8 +164,6 @@ def _common(old: ResultGroup, new: ResultGroup) -> Iterator[tuple[ResultRecord, 
 
 
 def _has_changed(was: ResultRecord, now: ResultRecord) -> bool:
-    if was.question != now.question:
-        return False
     if was.verdict != now.verdict:
         return True
     if was.verdict != UNGRADED or was.answer is None or now.answer is None:

@@ -77,8 +77,9 @@ def p_values(values: Sequence[float]) -> str:
 class Column:
     """A column: its key in JSON and CSV, its heading, and the format of values other than None.
 
-    `is_detail` columns are left out where room is short. `hides_zero` columns are shown only if a value is
-    not zero. `shared` says where a value goes that is the same in every row: "of {}" is added to the title.
+    Values that `show` formats are numbers, unless they `are_words`. `is_detail` columns are left out where
+    room is short. `hides_zero` columns are shown only if a value is not zero. `shared` says where a value
+    goes that is the same in every row: "of {}" is added to the title.
     """
 
     key: str
@@ -87,11 +88,12 @@ class Column:
     is_detail: bool = False
     hides_zero: bool = False
     shared: str = ""
+    are_words: bool = False
 
     @property
     def is_number(self) -> bool:
         """Whether the column is right-aligned."""
-        return self.show is not text
+        return self.show is not text and not self.are_words
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,7 @@ function completions(tree, dropped) {
   const columns = [
     ["weight", "n", (leaf) => percent(leaf.w)],
     ["particles", "n", (leaf) => String(leaf.c)],
-    ["answer", null, (leaf) => html("span", { class: tone(leaf.v) }, named(leaf.a, leaf.v))],
+    ["answer", null, (leaf) => html("span", { class: tone(leaf.v) }, leaf.a ?? "–")],
     has("v") ? ["verdict", null, (leaf) => html("span", { class: tone(leaf.v) }, `${word(leaf.v)} ${sign(leaf.v)}`)] : null,
     has("p") ? ["log p", "n", (leaf) => (leaf.p === undefined ? "–" : leaf.p.toFixed(2))] : null,
     ["tokens", "n", (leaf) => String(leaf.to)],

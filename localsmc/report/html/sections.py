@@ -111,7 +111,7 @@ class Sections:
                     *self._table(run_facts.models(run), is_open=True),
                     *self._table(run_facts.methods(run), is_open=True),
                 ],
-                notes=run.notes,
+                notes=[note.replace("`", "") for note in run.notes],
             )
             for run in runs
         ]
@@ -150,7 +150,7 @@ class Sections:
     # --- sections ---
 
     def _diff(self) -> Section | None:
-        tables = self._named("settings", "diff", "changed", opened=("settings", "diff", "changed"))
+        tables = self._named("made_of", "diff", "changed", opened=("made_of", "diff", "changed"))
         if not tables:
             return None
         return Section(name="diff", heading="Differences between the runs", blocks=[Block(tables=tables)])
