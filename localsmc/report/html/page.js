@@ -278,7 +278,7 @@ function problemList(place) {
       seeds.length > 1 ? pick("seed", "seed", seeds.map((seed) => [seed, String(seed)])) : null,
       values("family").length > 1 ? pick("family", "family", [["", "all"], ...values("family")]) : null,
       values("level").length > 1 ? pick("level", "level", [["", "all"], ...values("level")]) : null,
-      pick("outcome", "verdict", [["", "all"], ...["right", "wrong", "no-answer", "truncated", "grader-failed", "failed"].map((one) => [one, word(one)]), ["differ", "right in some runs only"]]),
+      pick("outcome", "verdict", [["", "all"], ...["right", "wrong", "no-answer", "refusal", "truncated", "grader-failed", "failed"].map((one) => [one, word(one)]), ["differ", "right in some runs only"]]),
       pick("sort by", "sort", sorts)),
     count, html("table", { class: "list" }, head, body), more);
   if (data.bare) place.append(html("p", { class: "note" }, `The completions of ${counted(data.bare, "run")} are left out to keep the page small; results.jsonl in the run's folder has them.`));

@@ -73,14 +73,17 @@ def _group(report: Report, group: ResultGroup) -> dict[str, Any]:
 
 
 def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[str, Any]], int]:
-    """The lines as the script expects them, and the number of lines without a tree."""
+    """The lines as the script expects them, and the number of lines without a tree.
+
+    `v` is the verdict, or `refusal` for one.
+    """
     written, n_bare, left = [], 0, MOST_DETAIL
     for problem, group, line in lines:
         entry: dict[str, Any] = {
             "p": problem,
             "g": group,
             "s": line.seed,
-            "v": line.verdict,
+            "v": refusal.NAME if line.drawn is not None and line.drawn.is_refused else line.verdict,
             "a": line.answer,
             "e": line.error,
             "w": _shares(line.drawn.shares if line.drawn else (), line),

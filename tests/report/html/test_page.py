@@ -16,6 +16,7 @@ from localsmc.report import page, report
 from localsmc.report.html import page_data
 from localsmc_cli.ui.trace_writer import TraceWriter
 
+WORDS = {"no-answer": "no answer"}
 RUN = "document.documentElement.dataset.evil=1"
 PAYLOADS = [
     f"<script>{RUN}</script>",
@@ -175,11 +176,15 @@ CLICK_ALL = """
   for (const node of page.querySelectorAll('details')) node.open = true;
   for (const button of page.querySelectorAll('th button')) button.click();
   for (const select of page.querySelectorAll('select')) {
-    for (let i = 0; i < select.options.length; i++) { select.selectedIndex = i; select.dispatchEvent(new view.Event('change')); }
+    for (let i = 0; i < select.options.length; i++) {
+      select.selectedIndex = i;
+      select.dispatchEvent(new view.Event('change'));
+    }
   }
   touch();
   const rooted = page.documentElement.dataset;
-  const strange = page.querySelectorAll('img, iframe, b, body *[onload], *[onerror], *[onfocus], base').length;
+  const foreign = 'img, iframe, b, base, body *[onload], *[onerror], *[onfocus]';
+  const strange = page.querySelectorAll(foreign).length;
   return [opened, strange, rooted.evil, rooted.error, page.querySelectorAll('script').length].join(' ');
 """
 
@@ -286,8 +291,10 @@ def test_a_problem_has_a_page_with_every_completion(plain_page, tmp_path):
           view.location.hash = '#problem-2';
           view.dispatchEvent(new view.Event('hashchange'));
           page.querySelectorAll('#problem table button')[{2 * index}].click();
-          const rows = [...page.querySelectorAll('#problem [aria-label=\"Distinct completions\"] tbody tr')];
-          return JSON.stringify([page.querySelector('.question').textContent, page.querySelector('header').offsetHeight,
+          const table = page.querySelector('#problem [aria-label=\"Distinct completions\"]');
+          const rows = [...table.querySelectorAll('tbody tr')];
+          const question = page.querySelector('.question').textContent;
+          return JSON.stringify([question, page.querySelector('header').offsetHeight,
             rows.map((row) => [...row.cells].map((cell) => cell.textContent))]).replaceAll('<', '(');
         """
         told, console = asked(target, tmp_path, script)
@@ -295,13 +302,11 @@ def test_a_problem_has_a_page_with_every_completion(plain_page, tmp_path):
         line = next(one for one in group.lines if one.problem.endswith("/2") and one.seed == 0)
         assert (console, question, hidden) == ([], line.question, 0)
         wanted = sorted((one.text, one.answer, one.count) for one in line.drawn.completions)
-        assert (
-            sorted((row[-1], row[2] if row[2] != "no answer" else None, int(row[1])) for row in drawn)
-            == wanted
-        )
-        for row in drawn:
-            verdict = line.verdict_of(None if row[2] == "no answer" else row[2])
-            assert row[2] == "no answer" or row[3].startswith(verdict)
+        answers = [None if row[2] == "–" else row[2] for row in drawn]
+        shown = [(row[-1], answer, int(row[1])) for row, answer in zip(drawn, answers, strict=True)]
+        assert sorted(shown) == wanted
+        for row, answer in zip(drawn, answers, strict=True):
+            assert row[3].strip(" ✓✗") == WORDS.get(verdict := line.verdict_of(answer), verdict)
 
 
 @needs_browser
@@ -312,11 +317,35 @@ def test_no_answer_is_said_once(plain_page, tmp_path):
       for (let i = 0; i < 6; i++) {
         view.location.hash = '#problem-' + i;
         view.dispatchEvent(new view.Event('hashchange'));
-        for (const button of page.querySelectorAll('#problem table button')) { button.click(); texts += page.getElementById('problem').textContent; }
+        for (const button of page.querySelectorAll('#problem table button')) {
+          button.click();
+          texts += page.getElementById('problem').textContent;
+        }
       }
-      return [texts.includes('truncated'), /truncated.{0,3}truncated/.test(texts), texts.includes('`')].join(' ');
+      const isTwice = /truncated.{0,3}truncated/.test(texts);
+      return [texts.includes('truncated'), isTwice, texts.includes('`')].join(' ');
     """
     assert asked(target, tmp_path, script)[0] == "true false false"
+
+
+@needs_browser
+def test_a_refusal_is_called_refused(tmp_path):
+    made = run_folder.lines(n_problems=2)
+    for one in made[: len(run_folder.METHODS)]:
+        refusal = run_folder.completion(None, ["I can only calculate."], 1.0, one["result"]["particles"])
+        one |= {"answer": None, "verdict": "no-answer"}
+        one["result"] |= {"is_refused": True, "answer": None, "completions": [refusal | {"is_refused": True}]}
+        one["result"]["answers"] = [{"answer": None, "weight": 1.0, "count": 1, "is_refused": True}]
+    target = tmp_path / "page.html"
+    found = report([run_folder.write(tmp_path / "run", made, run_folder.manifest(n_problems=2))])
+    target.write_text(page(found), encoding="utf-8")
+    script = """
+      view.location.hash = '#problem-0';
+      view.dispatchEvent(new view.Event('hashchange'));
+      const [runs, completions] = page.querySelectorAll('#problem tbody');
+      return [runs.rows[0].cells[2].textContent, completions.rows[0].cells[3].textContent.trim()].join();
+    """
+    assert asked(target, tmp_path, script) == ("refused,refused", [])
 
 
 # --- the chart of accuracy against cost ---------------------------------------------------------
@@ -324,9 +353,13 @@ def test_no_answer_is_said_once(plain_page, tmp_path):
 BOXES = """
   const found = [];
   for (const chart of page.querySelectorAll('.large .chart')) {
-    const boxes = (name) => [...chart.querySelectorAll(name)].map((one) => { const b = one.getBBox(); return [b.x, b.y, b.width, b.height]; });
-    const marks = [...chart.querySelectorAll('.mark')].map((one) => /translate.([\\d.]+) ([\\d.]+)/.exec(one.getAttribute('transform')).slice(1).map(Number));
-    found.push({ size: [chart.viewBox.baseVal.width, chart.viewBox.baseVal.height], labels: boxes('.label'), marks });
+    const all = (name) => [...chart.querySelectorAll(name)];
+    const boxes = all('.label').map((one) => one.getBBox());
+    const labels = boxes.map((box) => [box.x, box.y, box.width, box.height]);
+    const place = (mark) => /translate.([\\d.]+) ([\\d.]+)/.exec(mark.getAttribute('transform'));
+    const marks = all('.mark').map((mark) => place(mark).slice(1).map(Number));
+    const size = chart.viewBox.baseVal;
+    found.push({ size: [size.width, size.height], labels, marks });
   }
   return JSON.stringify(found);
 """
