@@ -119,13 +119,13 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
         else:
             write_whole(expand_user(target), text)
             output.note(f"wrote {target}")
-    if options.open:
-        _open(expand_user(targets["html"]))
     if "-" not in targets.values():
         tables = found.tables if options.all_tables else _brief(found)
         output.text(_shown(tables))
         if n_more := len(found.tables) - len(tables):
             output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}, and more columns")
+    if options.open:  # last: without a browser, this is an error
+        _open(expand_user(targets["html"]))
 
 
 def _page(found: Report) -> str:

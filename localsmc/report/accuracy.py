@@ -18,7 +18,7 @@ SELECT = Column("select", "select")
 COLUMNS = (
     *WHERE,
     SELECT,
-    Column("problems", "problems", table.count, shared="{} problems"),
+    Column("problems", "problems", table.count, shared=table.problems),
     Column("accuracy", "right", table.percent),
     Column("interval", "95 % interval", table.interval),
     Column("no_answer", "no answer", table.percent_or_none, hides_zero=True),

@@ -79,9 +79,9 @@ def difference_table(name: str, title: str, found: Iterable[tuple[Any, ...] | No
     columns = (
         *WHERE,
         SELECT,
-        Column("against", "against", shared="against {}"),
+        Column("against", "against", shared="against {}".format),
         Column("against_select", "its selector"),
-        Column("problems", "problems", table.count, shared="{} problems"),
+        Column("problems", "problems", table.count, shared=table.problems),
         Column("difference", "points", table.points),
         Column("interval", "95 % interval", table.points_interval),
         Column("won", "won", table.figure, is_detail=True),

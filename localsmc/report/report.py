@@ -50,7 +50,7 @@ def report(paths: Sequence[Path], against: str | None = None, *, is_diff: bool =
             raise RunError(f"no run at `{path}`", hint=MAKE)
     found = Report(runs=tuple(runs), traces=tuple(traces), against=against, is_diff=is_diff)
     if is_diff:
-        run_diff.check(found.runs, found.traces)
+        run_diff.check(found.runs, found.traces, found.groups)
     if runs:
         differences.checked_against(found.groups, against)
     return found
@@ -136,8 +136,10 @@ class Report:
 
     @cached_property
     def notes(self) -> tuple[str, ...]:
-        """What is left out, and why."""
+        """What is left out, and why; of a diff, how much changed."""
         lines = [note for trace in self.traces for note in trace.notes]
+        if self.is_diff:
+            lines.append(run_diff.summary(self.groups))
         if self.runs and not any(group.graded for group in self.groups):
             lines.append("no accuracy table: none of these problems has a known answer")
         elif self._pass[1] and self.runs:
@@ -150,7 +152,7 @@ class Report:
         lines = []
         for run in self.runs:
             lines.append(f"{text(run.path)}: {completeness(run)}")
-            lines.append(f"started {run_facts.date(run)} on {run_facts.machine(run)}")
+            lines.append(f"date: {run_facts.date(run)}; machine: {run_facts.machine(run)}")
             tasks = "; ".join(map(run_facts.task, run.manifest.raw["tasks"]))
             lines.append(f"{tasks}; seeds {', '.join(map(str, run.manifest.seeds))}")
             lines += run.notes

@@ -6,7 +6,6 @@ Groups are paired by task, model and method. Where each run has one model, or on
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Any
 
 from localsmc.errors import ConfigError
@@ -20,11 +19,13 @@ from localsmc.report.table import Column, Table
 from localsmc.report.trace_file import RecordedTrace
 from localsmc.text import answers
 
+_TOGETHER = "remove `--diff` to see both in one report"
+
 Pair = tuple[ResultGroup, ResultGroup]
 
 
-def check(runs: Sequence[RunRecord], traces: Sequence[RecordedTrace]) -> None:
-    """Raise ConfigError unless there are two runs that have a problem in common."""
+def check(runs: Sequence[RunRecord], traces: Sequence[RecordedTrace], groups: Sequence[ResultGroup]) -> None:
+    """Raise ConfigError unless there are two runs that have work in common."""
     if traces or len(runs) != 2:
         n = len(runs) + len(traces)
         given = "a trace is given" if traces else f"{n} {'is' if n == 1 else 'are'} given"
@@ -33,22 +34,32 @@ def check(runs: Sequence[RunRecord], traces: Sequence[RecordedTrace]) -> None:
         )
     problems = [{(line.task, line.problem, line.question) for line in run.lines} for run in runs]
     if not problems[0] & problems[1]:
+        raise ConfigError(f"`{runs[0].path}` and `{runs[1].path}` have no problem in common", hint=_TOGETHER)
+    if not any(True for _ in _pairs(groups)):
         raise ConfigError(
-            f"`{runs[0].path}` and `{runs[1].path}` have no problem in common",
-            hint="remove `--diff` to see both in one report",
+            f"`{runs[0].path}` and `{runs[1].path}` have no task, model and method in common", hint=_TOGETHER
         )
 
 
 def tables(runs: Sequence[RunRecord], groups: Sequence[ResultGroup]) -> list[Table | None]:
     """The tables of the diff of two runs, from the older to the newer."""
-    old_name, new_name = dict.fromkeys(group.run for group in groups)
-    pairs = list(_pairs(groups, old_name))
-    rows = [difference_row(new.scored(new.main), old.scored(old.main), _name(old, new)) for old, new in pairs]
+    old_name, new_name = _run_names(groups)
+    rows = [
+        difference_row(new.scored(new.main), old.scored(old.main), _name(old, new))
+        for old, new in _pairs(groups)
+    ]
     accuracy = difference_table("diff", f"Accuracy: {new_name} less {old_name}", rows)
-    changes = _Changes(pairs, old_name, new_name)
-    if accuracy is not None:
-        accuracy = replace(accuracy, note=f"{changes.summary} {accuracy.note}")
-    return [_made_of(runs), accuracy, changes.table()]
+    return [_made_of(runs), accuracy, _Changes(groups).table()]
+
+
+def summary(groups: Sequence[ResultGroup]) -> str:
+    """How many outcomes changed, in a sentence or several."""
+    return _Changes(groups).summary
+
+
+def _run_names(groups: Sequence[ResultGroup]) -> tuple[str, str]:
+    old, new = dict.fromkeys(group.run for group in groups)
+    return old, new
 
 
 def _name(old: ResultGroup, new: ResultGroup) -> str:
@@ -57,7 +68,8 @@ def _name(old: ResultGroup, new: ResultGroup) -> str:
     return " · ".join(getattr(old, part) for part in parts if getattr(old, part) != getattr(new, part))
 
 
-def _pairs(groups: Sequence[ResultGroup], old_name: str) -> Iterator[Pair]:
+def _pairs(groups: Sequence[ResultGroup]) -> Iterator[Pair]:
+    old_name, _ = _run_names(groups)
     older = [group for group in groups if group.run == old_name]
     newer = [group for group in groups if group.run != old_name]
     may_differ = [
@@ -108,9 +120,9 @@ def _differences(part: str, was: Any, now: Any) -> list[str]:
 class _Changes:
     """The outcomes of two runs, and those that changed: the verdict or, without one, the answer."""
 
-    def __init__(self, pairs: Sequence[Pair], old_name: str, new_name: str) -> None:
-        self._names = old_name, new_name
-        both = [(new, *lines) for old, new in pairs for lines in _common(old, new)]
+    def __init__(self, groups: Sequence[ResultGroup]) -> None:
+        self._names = _run_names(groups)
+        both = [(new, *lines) for old, new in _pairs(groups) for lines in _common(old, new)]
         self._found = [one for one in both if one[1].question == one[2].question]
         self._changed = [one for one in self._found if _has_changed(*one[1:])]
         self._n_asked_otherwise = len(both) - len(self._found)
@@ -120,9 +132,9 @@ class _Changes:
         """How many outcomes changed."""
         parts = [f"{len(self._changed) or 'None'} of {len(self._found)} outcomes changed."]
         if others := sum(was.answer != now.answer for _, was, now in self._found) - self._n_new_answers:
-            parts.append(f"{others} more have another answer and the same verdict.")
+            parts.append(f"Another answer with the same verdict: {others}.")
         if self._n_asked_otherwise:
-            parts.append(f"{self._n_asked_otherwise} were asked otherwise, and are not compared.")
+            parts.append(f"Asked otherwise, so not compared: {self._n_asked_otherwise}.")
         return " ".join(parts)
 
     @property
@@ -143,9 +155,9 @@ class _Changes:
         columns = (
             Column("task", "task"),
             Column("model", "model"),
-            Column("method", "method", shared="{}"),
+            Column("method", "method", shared=str),
             Column("problem", "problem"),
-            Column("seed", "seed", shared="seed {}"),
+            Column("seed", "seed", shared="seed {}".format),
             Column("gold", "right answer"),
             *(
                 Column(key, name, _told, are_words=True)
@@ -175,7 +187,8 @@ Outcome = tuple[str | None, str]
 
 
 def _outcome(line: ResultRecord) -> Outcome:
-    return line.answer, line.verdict
+    is_refused = line.drawn is not None and line.drawn.is_refused
+    return line.answer, "refused" if is_refused else line.verdict
 
 
 def _told(outcome: Outcome) -> str:

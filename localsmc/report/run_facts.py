@@ -66,7 +66,7 @@ def _software(raw: Mapping[str, Any]) -> str:
 
 def task(values: Mapping[str, Any]) -> str:
     """A task with its version, its number of problems, its source and its grader."""
-    parts = [f"{values.get('n_problems', '?')} problems"]
+    parts = [table.problems(str(values.get("n_problems", "?")))]
     parts += [str(values["source"])] if values.get("source") else []
     parts += [f"grader {values['grader']}"] if values.get("grader") else []
     return text(f"{values.get('name')} v{values.get('version', '?')} ({', '.join(parts)})")

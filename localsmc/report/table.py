@@ -55,6 +55,11 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def problems(shown: str) -> str:
+    """A count of problems with its word: "1 problem", "1,234 problems"."""
+    return f"{shown} problem{'' if shown == '1' else 's'}"
+
+
 def figure(value: float) -> str:
     """Three significant digits: "0.158", "2.30", "1,240"."""
     if value == 0:
@@ -78,8 +83,8 @@ class Column:
     """A column: its key in JSON and CSV, its heading, and the format of values other than None.
 
     Values that `show` formats are numbers, unless they `are_words`. `is_detail` columns are left out where
-    room is short. `hides_zero` columns are shown only if a value is not zero. `shared` says where a value
-    goes that is the same in every row: "of {}" is added to the title.
+    room is short. `hides_zero` columns are shown only if a value is not zero. Where a value is the same in
+    every row, `shared` says what is added to the title instead.
     """
 
     key: str
@@ -87,7 +92,7 @@ class Column:
     show: Show = text
     is_detail: bool = False
     hides_zero: bool = False
-    shared: str = ""
+    shared: Callable[[str], str] | None = None
     are_words: bool = False
 
     @property
@@ -120,8 +125,12 @@ class Table:
     @property
     def heading(self) -> str:
         """The title, with the values that all rows share."""
-        shared = [(i, one) for i, one in enumerate(self.columns) if one.shared and self._is_shared(i)]
-        return ", ".join([self.title, *(one.shared.format(_cell(one, self.rows[0][i])) for i, one in shared)])
+        shared = [
+            one.shared(_cell(one, self.rows[0][i]))
+            for i, one in enumerate(self.columns)
+            if one.shared is not None and self._is_shared(i)
+        ]
+        return ", ".join([self.title, *shared])
 
     @property
     def notes(self) -> str:
@@ -138,9 +147,9 @@ class Table:
 
     def _is_shared(self, i: int) -> bool:
         """Whether the heading of the table, or of the report, has the value that all rows share."""
-        is_named = self.columns[i].key in PLACES or bool(self.columns[i].shared)
+        is_named = self.columns[i].key in PLACES or self.columns[i].shared is not None
         values = {row[i] for row in self.rows}
-        return is_named and len(values) == 1 and values != {None}
+        return is_named and len(values) == 1 and values.isdisjoint({None, ""})
 
     def cells(self) -> tuple[list[Column], list[list[str]]]:
         """The visible columns, and the cells of each row as text."""
@@ -207,13 +216,19 @@ def csv_text(tables: Iterable[tuple[dict[str, str], Table]]) -> str:
     return buffer.getvalue()
 
 
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]|[\t\r\n]")
+_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
 """How a formula begins, in spreadsheets also with the full-width forms of these characters."""
 
 
 def _without_formula(value: Any) -> Any:
-    """The value; a text that would be a formula is marked as a text. Numbers stay as they are."""
-    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+    """The value; a text that would be a formula is marked as a text. Numbers stay as they are.
+
+    Texts are on one line: not every program takes a line break in a cell for a part of the cell.
+    """
+    if not isinstance(value, str):
+        return value
+    shown = text(value)
+    return f"'{shown}" if _FORMULA.match(shown) else shown
 
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +22,6 @@ from localsmc.numerics import statistics
 from localsmc.report import page, report, table
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.trace_file import read_trace
-from localsmc_cli.main import run
 from localsmc_cli.ui.trace_writer import TraceWriter
 
 POWER = "power-smc:N=16,alpha=4,select=majority"
@@ -40,30 +42,6 @@ def found(folder):
 @pytest.fixture
 def small(tmp_path):
     return run_folder.write(tmp_path / "small", n_problems=3, models={"m": 0.0}, seeds=(0,))
-
-
-@pytest.fixture(scope="module")
-def trace_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("traces") / "run.jsonl"
-    with localsmc.load() as model, TraceWriter(path) as trace:
-        settings = localsmc.Settings(seed=3)
-        method = model.method("power-smc", particles=16, alpha=4.0, resampling="systematic")
-        with localsmc.start(model, "What is 47 * 6 + 112?", method=method, settings=settings) as solving:
-            trace.start(solving)
-            for step in solving:
-                trace.step(step, solving)
-            trace.end(solving.result(), "done")
-    return path
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*arguments):
-        code = run(["report", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
 
 
 def rows(found, name):
@@ -589,6 +567,51 @@ def test_a_disk_that_is_full_leaves_what_was_there(cli, small, tmp_path, monkeyp
     assert "No space left on device" in err
     assert target.read_text() == "old"
     assert [path.name for path in tmp_path.iterdir() if "page" in path.name] == ["page.html"]
+
+
+def browser(folder, exit_code=0):
+    """A program in the browser's place, and the file into which it writes the address that it is given."""
+    program, seen = folder / "browser.py", folder / "seen.txt"
+    program.write_text(f"import sys; open({str(seen)!r}, 'w').write(sys.argv[1]); sys.exit({exit_code})")
+    return f"{sys.executable} {program} %s", seen
+
+
+def opened(path, command, *arguments):
+    environment = {**os.environ, "BROWSER": command, "LOCALSMC_CACHE": str(path / "a cache"), "PATH": ""}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):  # no other browser is tried
+        environment.pop(name, None)
+    called = [sys.executable, "-m", "localsmc_cli.main", "report", *map(str, arguments), "--open"]
+    return subprocess.run(called, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_the_page_is_opened_in_a_browser(small, tmp_path):
+    command, seen = browser(tmp_path)
+    for arguments, target in (
+        ((), tmp_path / "a cache" / "report.html"),
+        (("--html", tmp_path / "my page.html"), tmp_path / "my page.html"),
+    ):
+        done = opened(tmp_path, command, small, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("## Accuracy")
+        assert seen.read_text() == target.as_uri()
+        assert target.read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a browser")
+def test_without_a_browser_the_page_is_named(small, tmp_path):
+    command, _ = browser(tmp_path, exit_code=1)
+    done = opened(tmp_path, command, small, "--html", tmp_path / "page.html")
+    assert done.returncode == 7
+    assert done.stdout.startswith("## Accuracy")
+    assert "no browser could be opened" in done.stderr
+    assert f"open `{tmp_path / 'page.html'}` yourself" in done.stderr
+    assert (tmp_path / "page.html").exists()
+
+
+def test_a_page_on_standard_output_cannot_be_opened(cli, small):
+    code, out, err = cli(small, "--open", "--html", "-")
+    assert (code, out) == (2, "")
+    assert "`--open` needs a page in a file" in err
 
 
 @pytest.mark.parametrize("width", [40, 80, 120, 200])

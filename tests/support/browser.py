@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import shutil
@@ -36,9 +37,9 @@ FRAME = """<!DOCTYPE html><iframe src="{page}" width="{width}" height="800" styl
 def asked(page, profile, script, width=1200):
     """What a script returns about a page, which it can read as `page` and `view`, and the console's lines.
 
-    Texts come back as the title, so they have no quotes, and blanks as they are in a title.
+    Texts come back as the title, with its blanks.
     """
     frame = profile / "frame.html"
-    frame.write_text(FRAME.format(page=page.as_uri(), width=width, script=script.replace('"', "'")))
+    frame.write_text(FRAME.format(page=page.as_uri(), width=width, script=html.escape(script)))
     dom, console = browsed(frame.as_uri(), profile, "--allow-file-access-from-files")
-    return re.search("<title>(.*)</title>", dom)[1], console
+    return html.unescape(re.search("<title>(.*)</title>", dom)[1]), console
