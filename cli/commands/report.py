@@ -265,9 +265,16 @@ def _fits(console: Console, drawn: RichTable) -> bool:
 
 
 def _numbered(columns: list[Column], rows: list[list[str]], width: int) -> tuple[str, list[RichTable]]:
-    """The text of each row on a numbered line, and its numbers in tables of at most `width` characters."""
-    from localsmc.report.table import Column, count
+    """The text of each row on a numbered line, and its numbers in tables of at most `width` characters.
 
+    In a table of words only, a line above names the columns, and no cell is left out.
+    """
+    from localsmc.report.table import NOTHING, Column, count
+
+    if not any(column.is_number for column in columns):
+        lines = [" · ".join(cell or NOTHING for cell in row) for row in rows]
+        heads = f"    {' · '.join(column.head for column in columns)}"
+        return "\n".join([heads, *(f"{k:>3} {line}" for k, line in enumerate(lines, 1))]), []
     words = [
         [cell for cell, one in zip(row, columns, strict=True) if not one.is_number and cell] for row in rows
     ]
