@@ -119,7 +119,7 @@ class RunFolder:
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
-            if lines := differences(part, _comparable(found.get(part)), _comparable(wanted[part])):
+            if lines := differences(part, comparable(found.get(part)), comparable(wanted[part])):
                 raise RunError(
                     f"`{self.path}` was created with different {part}: {'; '.join(lines)}",
                     hint=f"choose another folder with `-o`, or use the {part} in its manifest.json",
@@ -242,7 +242,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return found
 
 
-def _comparable(part: Any) -> Any:
+def comparable(part: Any) -> Any:
     """A manifest entry without file locations; the hashes identify the files."""
     if not isinstance(part, list):
         return part
