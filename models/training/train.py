@@ -31,7 +31,7 @@ from torch.nn import functional
 from localsmc.errors import ConfigError
 from localsmc.gguf.reader import read_header
 from localsmc_models import error_boundary
-from localsmc_models.corpus import problems
+from localsmc_models.corpus import FAMILIES, problems
 from localsmc_models.corpus.template import END_OF_TEXT
 from localsmc_models.corpus.trees import Mixture, Tree, trees
 from localsmc_models.training.muon import Muon
@@ -83,7 +83,7 @@ class Curriculum:
 
 def corpus(seed: int, mixture: Mixture) -> Iterator[Tree]:
     """The training trees."""
-    return trees(problems(seed, "train", weights=mixture.families), mixture, seed)
+    return trees(problems(seed, "train", families=tuple(FAMILIES), weights=mixture.families), mixture, seed)
 
 
 def batches(

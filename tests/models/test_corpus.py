@@ -12,9 +12,17 @@ from dataclasses import replace
 from fractions import Fraction
 
 import pytest
-from corpus_draws import EACH, N_DRAWS, draws, evaluate, fresh_draws, holds, lines_of, numbers, read
+from corpus_draws import ALL, EACH, N_DRAWS, draws, evaluate, fresh_draws, holds, lines_of, numbers, read
 
-from localsmc_models.corpus import FAMILIES, STYLES, TRAINED_LEVELS, Problem, problems, solution
+from localsmc_models.corpus import (
+    FAMILIES,
+    LEARNED_FAMILIES,
+    STYLES,
+    TRAINED_LEVELS,
+    Problem,
+    problems,
+    solution,
+)
 from localsmc_models.corpus.calculation import Work
 from localsmc_models.corpus.ratings import RATINGS, rated_step
 from localsmc_models.corpus.solutions import answer_line, any_order, work_lines
@@ -200,15 +208,15 @@ def test_steps_in_brief_and_in_detail(calculate, brief, detail):
 @pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("split", ["train", "held-out"])
 def test_a_stream_yields_its_own_side(seed, split):
-    drawn = list(itertools.islice(problems(seed, split), 300))
+    drawn = list(itertools.islice(problems(seed, split, families=ALL), 300))
     assert {problem.split for problem in drawn} == {split}
     assert {problem.family for problem in drawn} == set(FAMILIES)
     assert {problem.level for problem in drawn} == set(TRAINED_LEVELS)
 
 
 def test_streams_share_no_question_and_no_calculation():
-    train = list(itertools.islice(problems(1, "train"), 5000))
-    held_out = list(itertools.islice(problems(2, "held-out"), 400))
+    train = list(itertools.islice(problems(1, "train", families=ALL), 5000))
+    held_out = list(itertools.islice(problems(2, "held-out", families=ALL), 400))
     assert not {problem.question for problem in train} & {problem.question for problem in held_out}
     assert not {lines_key(problem) for problem in train} & {lines_key(problem) for problem in held_out}
 
@@ -238,18 +246,29 @@ def test_other_levels_can_be_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("split", "digest"),
-    [("train", "a54b761899cee411"), ("held-out", "b65d720cef5d96d8")],
+    ("split", "families", "digest"),
+    [
+        ("train", LEARNED_FAMILIES, "83849c7b6905be77"),
+        ("held-out", LEARNED_FAMILIES, "e56667e0cf2ba6e6"),
+        ("train", ALL, "ca6c94ab9e2f9f26"),
+        ("held-out", ALL, "f9befa04733dc44b"),
+    ],
 )
-def test_the_streams_are_those_the_embedded_model_was_trained_on(split, digest):
+def test_the_streams_are_those_the_embedded_model_was_trained_on(split, families, digest):
     # A changed stream moves held-out questions into a published model's training set and back.
-    drawn = itertools.islice(problems(1, split), N_MANY)
+    drawn = itertools.islice(problems(1, split, families=families), 1000)
     text = "\n".join(f"{problem.question}\n{solution(problem, 'worked')}" for problem in drawn)
     assert hashlib.sha256(text.encode()).hexdigest()[:16] == digest
 
 
+def test_without_families_a_stream_has_those_that_the_shipped_models_have_learned():
+    assert {problem.family for problem in itertools.islice(problems(1, "train"), 300)} == set(
+        LEARNED_FAMILIES
+    )
+
+
 def drawn_ratings(family: str, style: str) -> list[tuple[Problem, str, str, str, tuple[str, ...]]]:
-    rng, stream = random.Random(f"{family}/{style}"), problems(3, "train")
+    rng, stream = random.Random(f"{family}/{style}"), problems(3, "train", families=ALL)
     found = []
     for problem, other in zip(draws(family, 2) * 3, stream, strict=False):
         step = rated_step(problem, style, other, rng)

@@ -117,7 +117,7 @@ def test_the_answer_is_the_formula_of_the_numbers_in_the_question(file, monkeypa
     rng = random.Random(file)
     for pattern in patterns(file):
         monkeypatch.setattr(everyday, "patterns", lambda name, only=pattern: (only,))
-        readers = [reader(wording) for wording in expanded(pattern.wording)]
+        readers = [reader(" ".join(wording.split())) for wording in expanded(pattern.wording)]
         for level in LEVELS:
             problem = FAMILY[file](rng, level)
             fits = [fit for one in readers if (fit := one.fullmatch(problem.question))]

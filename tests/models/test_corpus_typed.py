@@ -11,7 +11,7 @@ import re
 from fractions import Fraction
 
 import pytest
-from corpus_draws import LEVELS, draws, evaluate, expanded, numbers, read
+from corpus_draws import ALL, LEVELS, draws, evaluate, expanded, numbers, read
 
 from localsmc_models.corpus import followups, problems
 from localsmc_models.corpus.calculation import shown_quotient
@@ -355,5 +355,8 @@ def test_a_followup_goes_on_from_the_answer_before(followed):
 @pytest.fixture(scope="module")
 def followed():
     rng = random.Random(1)
-    pairs = [(one, followups.followup(one, rng)) for one in itertools.islice(problems(4, "train"), 600)]
+    pairs = [
+        (one, followups.followup(one, rng))
+        for one in itertools.islice(problems(4, "train", families=ALL), 600)
+    ]
     return [(before, after) for before, after in pairs if after is not None]

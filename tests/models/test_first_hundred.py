@@ -9,6 +9,8 @@ import random
 import re
 from pathlib import Path
 
+from corpus_draws import ALL
+
 from localsmc.text import answers
 from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, problems
 from localsmc_models.corpus.beyond import beyond
@@ -64,7 +66,7 @@ def test_no_question_shares_eight_words_with_prompts_to_decline():
 
 
 def test_no_question_shares_eight_words_with_followups_and_chats():
-    draws, stream = random.Random(1), problems(1, "train")
+    draws, stream = random.Random(1), problems(1, "train", families=ALL)
     following = (followup(problem, draws) for problem in itertools.islice(stream, N_DRAWS))
     assert shared(problem.question for problem in following if problem is not None) == []
     mixture = Mixture(**load_recipe("tiny")["corpus"])

@@ -14,6 +14,8 @@ from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, Problem
 
 LEVELS = (*TRAINED_LEVELS, 4, 5)
 N_DRAWS = 120
+ALL = tuple(FAMILIES)
+"""Every family, for streams of problems."""
 
 EACH = pytest.mark.parametrize(
     ("family", "level"), [pytest.param(f, n, id=f"{f}-{n}") for f, n in itertools.product(FAMILIES, LEVELS)]

@@ -243,7 +243,7 @@ def _options(spec: str, text: str) -> Mapping[str, str]:
 
 
 def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
-    from localsmc_models.corpus import FAMILIES, TRAINED_LEVELS, problems
+    from localsmc_models.corpus import FAMILIES, LEARNED_FAMILIES, TRAINED_LEVELS, problems
 
     levels = _levels(options["levels"]) if "levels" in options else TRAINED_LEVELS
     seed = _whole(options.get("seed", "1"), "seed")
@@ -252,7 +252,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         near = get_close_matches(family, FAMILIES, 1)
         hint = f"did you mean `{near[0]}`?" if near else f"choose from: {', '.join(FAMILIES)}"
         raise ConfigError(f"the task `tiny` has no family `{family}`", hint=hint)
-    wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else tuple(FAMILIES)))
+    wanted = _distinct(problems(seed, "held-out", levels, (family,) if family else LEARNED_FAMILIES))
     items = tuple(
         Item(
             # The id contains a hash of the question: another version of the generator makes other problems.
