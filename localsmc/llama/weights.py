@@ -279,7 +279,9 @@ class LlamaModel:
     @property
     def prefix_token(self) -> int | None:
         """What a text without a prompt follows: the beginning-of-sequence token, or else the end token."""
-        return next((t for t in (C.llama_vocab_bos(self.vocab), C.llama_vocab_eos(self.vocab)) if t >= 0), None)
+        return next(
+            (t for t in (C.llama_vocab_bos(self.vocab), C.llama_vocab_eos(self.vocab)) if t >= 0), None
+        )
 
     def end_token(self, *, of_turn: bool) -> int | None:
         """The token that ends a text, or a turn of a conversation."""

@@ -48,14 +48,17 @@ class PairTokens:
         self._last: tuple[str, TokenIds] | None = None
         if form.chat and model.llama.chat_template is None:
             raise ConfigError(
-                f"`{model.source.file_name}` has no chat template", hint="remove `--chat`, or add `--chat-template`"
+                f"`{model.source.file_name}` has no chat template",
+                hint="remove `--chat`, or add `--chat-template`",
             )
 
     def __call__(self, prompt: str, text: str) -> ScoredTokens:
         """The tokens of a pair; raises ConfigError for a text without tokens."""
         found = self._chat(prompt, text) if self._form.chat else self._raw(prompt, text)
         if found.n_scored == 0:
-            raise ConfigError("the text to score is empty", hint='for example: localsmc score -p "1 + 1 =" " 2"')
+            raise ConfigError(
+                "the text to score is empty", hint='for example: localsmc score -p "1 + 1 =" " 2"'
+            )
         end = self._llama.end_token(of_turn=self._form.chat) if self._form.end else None
         if end is None and self._form.end:
             raise ConfigError("the model has no token that ends a text", hint="remove `--end`")
@@ -84,7 +87,9 @@ class PairTokens:
         whole = llama.with_bos(llama.tokenize(head + text, special=special))
         if len(whole) <= len(before):
             # A token of the whole text reaches across the cut: it is scored whole.
-            return ScoredTokens(whole, max(1, len(common_prefix([whole[:-1], before]))) if text else len(whole))
+            return ScoredTokens(
+                whole, max(1, len(common_prefix([whole[:-1], before]))) if text else len(whole)
+            )
         return ScoredTokens(np.concatenate((before, whole[len(before) :])), len(before))
 
     def _alone(self, text: str) -> ScoredTokens:

@@ -1,8 +1,9 @@
 """The perplexity of a long text, read in windows.
 
-Without a stride as `llama-perplexity` does it: the text is cut into chunks of one window, of each of which the
-second half is scored, and what remains at the end is left out. With a stride each token is scored once:
-windows begin every `stride` tokens, and each scores those tokens that no window before it has scored.
+Without a stride as `llama-perplexity` does it: the text is cut into chunks of one window, of each of which
+the second half is scored, and what remains at the end is left out. With a stride each token is scored once:
+windows begin every `stride` tokens, and each scores those tokens that no window before it has scored. The
+first token of the text, which nothing predicts, is never scored.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import numpy as np
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
 from localsmc.lm.interface import TokenIds
+from localsmc.numerics.log_math import Doubles
 from localsmc.scoring.rounds import ScoredTokens
 from localsmc.scoring.score_context import scored
 
@@ -28,7 +30,7 @@ WINDOW = 512
 """Tokens of a window by default, as in llama.cpp."""
 
 PIECE = 200_000
-"""Characters that are tokenised at once: cut at the beginning of a line, they give the tokens of the whole."""
+"""Characters that are tokenised at once; pieces that are cut at a line give the tokens of the whole."""
 
 _LINE = re.compile(r"\n(?=[^\W\d_])")
 
@@ -38,11 +40,11 @@ class Perplexity:
     """exp(−mean log p) over the scored tokens, and its standard error as `llama-perplexity` computes it.
 
     `logp` is the sum over `n_scored` tokens, of `n_tokens` in the text. `stride` is None for the chunks of
-    llama.cpp. `n_windows` of `n_all` windows were read: fewer if it was stopped.
+    llama.cpp. `n_windows` of `n_all` windows were read: fewer if it was stopped. `error` is None for one token.
     """
 
     perplexity: float
-    error: float
+    error: float | None
     logp: float
     n_scored: int
     n_tokens: int
@@ -88,10 +90,9 @@ def perplexities(
     if len(tokens) < 2:
         raise ConfigError("the text has fewer than two tokens", hint="give a longer text")
     sequences = _windows(model, tokens, size, stride)
-    logps: list[float] = []
-    for n_done, (_, found) in enumerate(scored(model, sequences, settings, should_stop), start=1):
-        logps += found.logps.tolist()
-        yield _result(logps, len(tokens), size, stride, n_done, len(sequences))
+    sums = _Sums(len(tokens), size, stride, len(sequences))
+    for _, found in scored(model, sequences, settings, should_stop):
+        yield sums.add(found.logps)
 
 
 def _window(model: Model, window: int | None, settings: Settings) -> int:
@@ -99,7 +100,7 @@ def _window(model: Model, window: int | None, settings: Settings) -> int:
     size = min(WINDOW, trained, settings.n_ctx or trained) if window is None else window
     if not 2 <= size <= trained:
         raise ConfigError(
-            f"the window has {size} tokens, but must have 2 to {trained}, as many as the model was trained on",
+            f"the window has {size} tokens, but must have 2 to {trained}: the model was trained on no more",
             hint="change `--window`",
         )
     if settings.n_ctx and size > settings.n_ctx:
@@ -159,21 +160,31 @@ def _chunks(model: Model, tokens: TokenIds, size: int) -> Iterator[ScoredTokens]
         yield ScoredTokens(chunk, min(size // 2 + 1, size - 1))
 
 
-def _result(
-    logps: list[float], n_tokens: int, size: int, stride: int | None, n_done: int, n_all: int
-) -> Perplexity:
-    values = np.array(logps)
-    value = math.exp(-values.mean()) if values.mean() > -700 else math.inf
-    spread = float((values**2).mean() - values.mean() ** 2)
-    error = value * math.sqrt(max(0.0, spread) / (len(values) - 1)) if len(values) > 1 else math.inf
-    return Perplexity(
-        perplexity=value,
-        error=error,
-        logp=float(values.sum()),
-        n_scored=len(values),
-        n_tokens=n_tokens,
-        window=size,
-        stride=stride,
-        n_windows=n_done,
-        n_all=n_all,
-    )
+class _Sums:
+    """The sums over the windows so far."""
+
+    def __init__(self, n_tokens: int, window: int, stride: int | None, n_all: int) -> None:
+        self._n_tokens, self._window, self._stride, self._n_all = n_tokens, window, stride, n_all
+        self._n_windows = self._n_scored = 0
+        self._sum = self._squares = 0.0
+
+    def add(self, logps: Doubles) -> Perplexity:
+        """Add the log-probabilities of a window; returns the result so far."""
+        self._n_windows += 1
+        self._n_scored += len(logps)
+        self._sum += float(logps.sum())
+        self._squares += float((logps**2).sum())
+        mean = self._sum / self._n_scored
+        value = math.exp(-mean)
+        variance = max(0.0, self._squares / self._n_scored - mean**2)
+        return Perplexity(
+            perplexity=value,
+            error=value * math.sqrt(variance / (self._n_scored - 1)) if self._n_scored > 1 else None,
+            logp=self._sum,
+            n_scored=self._n_scored,
+            n_tokens=self._n_tokens,
+            window=self._window,
+            stride=self._stride,
+            n_windows=self._n_windows,
+            n_all=self._n_all,
+        )

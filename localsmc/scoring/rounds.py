@@ -41,7 +41,7 @@ class ScoredTokens(NamedTuple):
 
 @dataclass(slots=True)
 class Branch:
-    """Tokens `start` … `end` − 1 of one sequence, decoded after those of its parent; None: after the trunk."""
+    """Tokens `start` … `end` − 1 of a sequence, decoded after those of its parent; None: after the trunk."""
 
     tokens: TokenIds
     start: int

@@ -224,9 +224,7 @@ class _RoundRun:
                         yield i, self._found.pop(i)
             n_before += len(part.outputs)
 
-    def _fill(
-        self, i: int, positions: Ints, rows: Ints, logits: Floats, norms: Doubles, tops: Ints
-    ) -> None:
+    def _fill(self, i: int, positions: Ints, rows: Ints, logits: Floats, norms: Doubles, tops: Ints) -> None:
         sequence, found = self._scorer.sequences[i], self._found[i]
         at = positions + 1 - sequence.first
         found.logps[at] = logits[rows, sequence.tokens[positions + 1]] - norms[rows]
