@@ -42,28 +42,31 @@ class PairTokens:
     """Tokenises pairs; the tokens of the last prompt are kept, because neighbours often share it."""
 
     def __init__(self, model: Model, form: PairForm, settings: Settings) -> None:
+        _check(model, form, settings)
         self._model, self._llama, self._form = model, model.llama, form
         # Log-probabilities are those of the prompt as it is given: no instruction is added to it.
         self._settings = replace(settings, box="off")
         self._last: tuple[str, TokenIds] | None = None
-        if form.chat and model.llama.chat_template is None:
-            raise ConfigError(
-                f"`{model.source.file_name}` has no chat template",
-                hint="remove `--chat`, or add `--chat-template`",
-            )
+        self._end = model.llama.end_token(of_turn=form.chat) if form.end else None
+        if form.end and self._end is None:
+            raise ConfigError("the model has no token that ends a text", hint="remove `--end`")
 
-    def __call__(self, prompt: str, text: str) -> ScoredTokens:
-        """The tokens of a pair; raises ConfigError for a text without tokens."""
+    def __call__(self, prompt: str, text: str, name: str = "the text") -> ScoredTokens:
+        """The tokens of a pair; raises ConfigError, with the `name` of the text, if nothing is to be scored."""
+        if not text:
+            raise ConfigError(f"{name} is empty", hint="give a text of at least one character")
+        if self._form.chat and not prompt.strip():
+            raise ConfigError(
+                f"{name} has an empty prompt, but `--chat` makes a message of it", hint="add `-p PROMPT`"
+            )
         found = self._chat(prompt, text) if self._form.chat else self._raw(prompt, text)
+        if self._end is not None:
+            found = ScoredTokens(np.append(found.tokens, np.int32(self._end)), found.first)
         if found.n_scored == 0:
             raise ConfigError(
-                "the text to score is empty", hint='for example: localsmc score -p "1 + 1 =" " 2"'
+                f"{name} is one token, and this model has no token that begins a text", hint="add `-p PROMPT`"
             )
-        end = self._llama.end_token(of_turn=self._form.chat) if self._form.end else None
-        if end is None and self._form.end:
-            raise ConfigError("the model has no token that ends a text", hint="remove `--end`")
-        tokens = found.tokens if end is None else np.append(found.tokens, np.int32(end))
-        return ScoredTokens(tokens, found.first)
+        return found
 
     def _chat(self, prompt: str, text: str) -> ScoredTokens:
         if self._last is None or self._last[0] != prompt:
@@ -103,10 +106,22 @@ class PairTokens:
         return ScoredTokens(tokens, 1)
 
 
-def shortened(sequence: ScoredTokens, n_length: int) -> ScoredTokens:
-    """A sequence without its first tokens, if more than `n_length` are to be decoded."""
-    n_cut = max(0, sequence.n_decoded - n_length)
-    return ScoredTokens(sequence.tokens[n_cut:], max(1, sequence.first - n_cut))
+def _check(model: Model, form: PairForm, settings: Settings) -> None:
+    """Refuse a template that does not exist, and settings of a conversation where there is none."""
+    if form.chat and model.llama.chat_template is None:
+        raise ConfigError(
+            f"`{model.source.file_name}` has no chat template",
+            hint="remove `--chat`, or add `--chat-template`",
+        )
+    if form.chat and settings.raw:
+        raise ConfigError("`raw` and `chat` exclude each other", hint="remove one of them")
+    names = ("system", "examples", "earlier", "thinking")
+    given = [name for name in names if getattr(settings, name) not in (None, ())]
+    if given and not form.chat:
+        raise ConfigError(
+            f"`{given[0]}` works with `chat` only: a prompt is scored as it is given",
+            hint=f"add `--chat`, or remove `{given[0]}`",
+        )
 
 
 def longest(sequences: Sequence[ScoredTokens]) -> int:

@@ -97,8 +97,9 @@ def scores(
     tokenised = PairTokens(model, form, settings)
     sequences = []
     for i, (prompt, text) in enumerate(pairs):
-        sequences.append(tokenised(prompt, text))
-        check_length(model, settings, sequences[-1], names[i] if names else f"text {i + 1}")
+        name = names[i] if names else f"text {i + 1}"
+        sequences.append(tokenised(prompt, text, name))
+        check_length(model, settings, sequences[-1], name)
     for i, logps in scored(model, sequences, settings, should_stop):
         yield i, _text_score(model, pairs[i], sequences[i], logps)
 
