@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from localsmc.engine.settings import Settings
     from localsmc.scoring.perplexity import Perplexity
     from localsmc.scoring.score import TextScore
-    from localsmc.store.model_source import ModelSource
 
 _EXAMPLES = common_options.examples(
     'localsmc score -p "17 * 23 =" " 391" " 381" --tokens',

@@ -1,4 +1,4 @@
-"""The texts that `localsmc score` is given, each with its prompt: as arguments, in a file of rows, or piped."""
+"""The texts that `localsmc score` gets, each with its prompt: arguments, rows of a file, or a pipe."""
 
 from __future__ import annotations
 

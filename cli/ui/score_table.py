@@ -25,7 +25,7 @@ def quoted(text: str) -> str:
 
 
 def score_table(scores: Sequence[tuple[int, TextScore]]) -> str:
-    """A line per text: number, log p, tokens, log p per token, whether greedy decoding writes it, the text."""
+    """A line per text: its number, log p in total and per token, and whether greedy decoding writes it."""
     heads = ("", "log p", "tokens", "per token", "greedy", "text")
     rows = [
         (

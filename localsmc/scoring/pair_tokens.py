@@ -11,7 +11,7 @@ import numpy as np
 from localsmc.engine import prompting
 from localsmc.engine.settings import Settings
 from localsmc.errors import ConfigError
-from localsmc.lm.interface import TokenIds, common_prefix
+from localsmc.lm.interface import TokenIds
 from localsmc.scoring.rounds import ScoredTokens
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class PairTokens:
             raise ConfigError("the model has no token that ends a text", hint="remove `--end`")
 
     def __call__(self, prompt: str, text: str, name: str = "the text") -> ScoredTokens:
-        """The tokens of a pair; raises ConfigError, with the `name` of the text, if nothing is to be scored."""
+        """The tokens of a pair; raises ConfigError, with the `name` of the text, if it has none to score."""
         if not text:
             raise ConfigError(f"{name} is empty", hint="give a text of at least one character")
         if self._form.chat and not prompt.strip():
@@ -75,7 +75,7 @@ class PairTokens:
         return ScoredTokens(np.concatenate((head, self._llama.tokenize_on(text))), len(head))
 
     def _raw(self, prompt: str, text: str) -> ScoredTokens:
-        """The tokens of the whole text, cut where the prompt's end.
+        """The tokens of prompt and text together, cut where the prompt's end.
 
         Blanks that end the prompt belong to the text: most vocabularies have tokens of a blank and a word.
         """
@@ -88,15 +88,13 @@ class PairTokens:
             self._last = head, llama.with_bos(llama.tokenize(head, special=special))
         before = self._last[1]
         whole = llama.with_bos(llama.tokenize(head + text, special=special))
-        if len(whole) <= len(before):
-            # A token of the whole text reaches across the cut: it is scored whole.
-            return ScoredTokens(
-                whole, max(1, len(common_prefix([whole[:-1], before]))) if text else len(whole)
-            )
-        return ScoredTokens(np.concatenate((before, whole[len(before) :])), len(before))
+        if np.array_equal(whole[: len(before)], before) and len(whole) > len(before):
+            return ScoredTokens(whole, len(before))
+        # A token of the whole reaches across the cut: the text is tokenised alone, so that it is scored.
+        return ScoredTokens(np.concatenate((before, llama.tokenize_on(text, special=special))), len(before))
 
     def _alone(self, text: str) -> ScoredTokens:
-        """A text without a prompt: after the beginning-of-sequence token, or the end token of a text before."""
+        """A text without a prompt: after the beginning-of-sequence token, or else the end token."""
         llama, prefix = self._llama, self._llama.prefix_token
         tokens = llama.tokenize(text, special=self._form.special)
         if prefix is None:

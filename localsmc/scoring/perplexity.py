@@ -39,8 +39,9 @@ _LINE = re.compile(r"\n(?=[^\W\d_])")
 class Perplexity:
     """exp(−mean log p) over the scored tokens, and its standard error as `llama-perplexity` computes it.
 
-    `logp` is the sum over `n_scored` tokens, of `n_tokens` in the text. `stride` is None for the chunks of
-    llama.cpp. `n_windows` of `n_all` windows were read: fewer if it was stopped. `error` is None for one token.
+    `error` is None for one token. `logp` is the sum over `n_scored` tokens, of `n_tokens` in the text.
+    `stride` is None for the chunks of llama.cpp. `n_windows` of `n_all` windows were read: fewer if it was
+    stopped.
     """
 
     perplexity: float
