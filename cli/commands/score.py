@@ -245,6 +245,7 @@ def _print_scores(
         printer = _Printer(session, options)
         try:
             with status(output) as show:
+                show(f"scoring {n} texts" if n > 1 else "scoring the text")
                 found = scores(
                     model,
                     texts.pairs,
@@ -304,6 +305,7 @@ def _print_perplexity(session: CommandSession, options: ScoreOptions, settings: 
     with _loaded(session, options) as model, interrupts.gentle("without a result"):
         try:
             with status(output) as show:
+                show("reading the text")
                 for found in perplexities(
                     model,
                     text,

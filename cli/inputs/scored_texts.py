@@ -64,4 +64,7 @@ def stdin_text(say: Say) -> str:
     if sys.stdin is None or is_terminal(sys.stdin):
         raise ConfigError("no text is given", hint=EXAMPLE)
     with saying(say, "reading the text from standard input"):
-        return decoded(sys.stdin.buffer.read(), "standard input", "the text")
+        text = decoded(sys.stdin.buffer.read(), "standard input", "the text")
+    if not text:
+        raise ConfigError("no text is given: standard input is empty", hint=EXAMPLE)
+    return text

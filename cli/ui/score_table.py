@@ -65,8 +65,9 @@ def perplexity_line(found: Perplexity) -> str:
 
 def perplexity_note(found: Perplexity) -> str:
     """What was scored."""
-    step = "the second half of each" if found.stride is None else f"stride {found.stride}"
+    windows = "1 window" if found.n_windows == 1 else f"{found.n_windows} windows"
+    stride = "" if found.stride is None else f", stride {found.stride}"
     return (
-        f"{found.n_scored} of {found.n_tokens} tokens are scored, log p {found.logp:.2f};"
-        f" {found.n_windows} windows of {found.window} tokens, {step}"
+        f"{found.n_scored} of {found.n_tokens} tokens are scored, in {windows} of {found.window} tokens"
+        f"{stride}; their log p is {found.logp:.2f}"
     )

@@ -54,8 +54,9 @@ class TextScore:
 
     def to_json(self, *, with_tokens: bool = False) -> dict[str, Any]:
         """The score as a dictionary for `json.dumps`."""
-        found = asdict(self) | {"mean_logp": self.mean}
-        return found if with_tokens else {name: found[name] for name in found if name != "tokens"}
+        found = asdict(self)
+        tokens = found.pop("tokens")
+        return found | {"mean_logp": self.mean} | ({"tokens": tokens} if with_tokens else {})
 
 
 def score(
