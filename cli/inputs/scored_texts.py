@@ -37,11 +37,18 @@ def texts_of_words(words: Sequence[str], prompt: str | None, say: Say) -> Scored
     return ScoredTexts([(asked, text) for text in texts], names)
 
 
-def texts_of_rows(file: str, question: str | None, completion: str | None) -> ScoredTexts:
-    """The rows of a file; raises TaskError. Without a field of prompts, the texts stand alone."""
+def rows_of(file: str) -> Sequence[Row]:
+    """The rows of a file; raises TaskError."""
+    return read_rows(expand_user(file))
+
+
+def texts_of_rows(
+    rows: Sequence[Row], file: str, question: str | None, completion: str | None
+) -> ScoredTexts:
+    """The texts in rows of a file; raises TaskError. Without a field of prompts, the texts stand alone."""
     path = expand_user(file)
     pairs, names = [], []
-    for i, row in enumerate(read_rows(path)):
+    for i, row in enumerate(rows):
         text = field_of(row, [completion] if completion else TEXTS, i, path, "completion")
         pairs.append((_prompt_of(row, question, i, file), text))
         names.append(f"the text in row {i + 1} of `{path}`")

@@ -47,7 +47,7 @@ def answer_rank(line: ResultRecord, answer: str | None = None) -> AnswerRank | N
         return None
     shares = [share for share in drawn.shares if share.answer is not None]
     meant = [share for share in shares if _is_meant(line, drawn, share.answer, answer)]
-    weight = sum(share.weight for share in meant)
+    weight = sum((share.weight for share in meant), 0.0)
     rank = 1 + sum(share.weight > weight for share in shares if share not in meant) if meant else None
     top = max(shares, key=lambda share: share.weight, default=AnswerShare(answer=None, weight=0.0, count=0))
     logps = [

@@ -1,7 +1,7 @@
 """Multiple choice by log-likelihood: the option that the model holds most likely after the question.
 
-`acc` and `acc_norm` are those of lm-evaluation-harness: whether the option with the highest log p is right, and
-whether that with the highest log p per character of its text is. Of equal ones the first counts.
+`acc` and `acc_norm` are those of lm-evaluation-harness: whether the option with the highest log p is right,
+and whether that with the highest log p per character of its text is. Of equal ones the first counts.
 """
 
 from __future__ import annotations

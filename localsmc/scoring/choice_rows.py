@@ -1,4 +1,4 @@
-"""Rows of a data file as what is scored: prompts with texts, or questions with options."""
+"""Rows of a data file as multiple-choice questions."""
 
 from __future__ import annotations
 
@@ -9,13 +9,11 @@ from pathlib import Path
 from string import ascii_uppercase
 from typing import Any
 
-from localsmc.errors import TaskError
+from localsmc.errors import ConfigError, TaskError
 from localsmc.scoring.choices import Question
-from localsmc.scoring.score import Pair
 from localsmc.system.row_files import Row, field_of
 
 PROMPT_FIELDS = ("prompt", "question", "query", "ctx", "context", "goal")
-TEXT_FIELDS = ("text", "completion", "continuation", "response", "answer")
 CHOICE_FIELDS = ("choices", "options", "endings")
 GOLD_FIELDS = ("answer", "answerKey", "gold", "label", "target")
 LETTER_COLUMNS = tuple(ascii_uppercase[:10])
@@ -27,51 +25,39 @@ _FIELD = re.compile(r"\{([^{}\n]+)\}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowFields:
-    """The fields of a file and how a prompt is written; None: the first known name that a row has.
+class ChoiceFields:
+    """The fields of a file and how a prompt is written; None or empty: the first known name that a row has.
 
-    `template` is a text with fields in braces. With `letters` the prompt lists the options, and the letters
-    before them are scored, as lm-evaluation-harness does it for MMLU.
+    `choices` names one field with a list, or a field for each option. `template` is a text with fields in
+    braces. With `letters` the prompt lists the options, and the letters before them are scored, as
+    lm-evaluation-harness does it for MMLU.
     """
 
     question: str | None = None
-    text: str | None = None
     choices: tuple[str, ...] = ()
     answer: str | None = None
     template: str | None = None
     letters: bool = False
 
-
-def has_choices(rows: Sequence[Row], fields: RowFields) -> bool:
-    """Whether a file is a set of multiple-choice questions: it says so, or its first row has options."""
-    known = any(name in rows[0] for name in CHOICE_FIELDS) or len(_letter_columns(rows[0])) > 1
-    return bool(fields.choices) or fields.letters or (fields.text is None and known)
-
-
-def pairs_of(rows: Sequence[Row], path: Path, fields: RowFields) -> list[tuple[int, Pair]]:
-    """The number of each row, from 1, with a prompt and a text of it; a list of texts gives several."""
-    found: list[tuple[int, Pair]] = []
-    for i, row in enumerate(rows):
-        names = (fields.text,) if fields.text else TEXT_FIELDS
-        prompt = _prompt(row, i, path, fields, is_required=False)
-        name = next((name for name in names if name in row), names[0])
-        value = row.get(name)
-        if isinstance(value, list):
-            texts = [field_of({name: one}, (name,), i, path) for one in value]
-        else:
-            texts = [field_of(row, names, i, path, "text")]
-        if not texts or not all(texts):
-            raise TaskError(f"row {i + 1} of `{path}` has an empty text", hint="fix or remove the row")
-        found += [(i + 1, (prompt, text)) for text in texts]
-    return found
+    def __post_init__(self) -> None:
+        if self.letters and self.template is not None:
+            raise ConfigError(
+                "`letters` writes the prompt itself, so `template` has no effect",
+                hint="remove one of them",
+            )
 
 
-def questions_of(rows: Sequence[Row], path: Path, fields: RowFields) -> list[Question]:
+def has_choices(row: Row) -> bool:
+    """Whether a row looks like a multiple-choice question."""
+    return any(name in row for name in CHOICE_FIELDS) or len(_letter_columns(row)) > 1
+
+
+def questions_of(rows: Sequence[Row], path: Path, fields: ChoiceFields) -> list[Question]:
     """The questions of a file. Raises TaskError, with its number, for a row that is not one."""
     return [_question(row, i, path, fields) for i, row in enumerate(rows)]
 
 
-def _question(row: Row, i: int, path: Path, fields: RowFields) -> Question:
+def _question(row: Row, i: int, path: Path, fields: ChoiceFields) -> Question:
     labels, choices = _choices(row, i, path, fields)
     if len(choices) < 2 or not all(choices):
         why = "fewer than two options" if len(choices) < 2 else "an empty option"
@@ -85,20 +71,17 @@ def _question(row: Row, i: int, path: Path, fields: RowFields) -> Question:
     return Question(prompt=prompt, choices=tuple(ascii_uppercase[: len(choices)]), gold=gold)
 
 
-def _prompt_names(fields: RowFields) -> tuple[str, ...]:
+def _prompt_names(fields: ChoiceFields) -> tuple[str, ...]:
     return (fields.question,) if fields.question else PROMPT_FIELDS
 
 
-def _prompt(row: Row, i: int, path: Path, fields: RowFields, *, is_required: bool = True) -> str:
+def _prompt(row: Row, i: int, path: Path, fields: ChoiceFields) -> str:
     if fields.template is not None:
         return _FIELD.sub(lambda found: field_of(row, (found[1],), i, path), fields.template)
     names = _prompt_names(fields)
-    if not is_required and fields.question is None and not any(name in row for name in names):
-        return ""
     text = field_of(row, names, i, path, "question")
     name = next(name for name in names if name in row)
-    is_asked = is_required and name == "question"
-    return QUESTION_TEMPLATE.format(question=text) if is_asked else text
+    return QUESTION_TEMPLATE.format(question=text) if name == "question" else text
 
 
 def _letter_columns(row: Row) -> tuple[str, ...]:
@@ -111,7 +94,7 @@ def _letter_columns(row: Row) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _choices(row: Row, i: int, path: Path, fields: RowFields) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _choices(row: Row, i: int, path: Path, fields: ChoiceFields) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The labels of a row's options, by default letters, and their texts."""
     names = fields.choices or tuple(name for name in CHOICE_FIELDS if name in row)[:1] or _letter_columns(row)
     if not names:
@@ -143,7 +126,7 @@ def _labels(n: int) -> tuple[str, ...]:
 
 
 def _gold(
-    row: Row, labels: Sequence[str], choices: Sequence[str], i: int, path: Path, fields: RowFields
+    row: Row, labels: Sequence[str], choices: Sequence[str], i: int, path: Path, fields: ChoiceFields
 ) -> Iterator[int]:
     """The numbers of the right options, from 0; none if the row has no answer."""
     names = (fields.answer,) if fields.answer else GOLD_FIELDS
