@@ -51,6 +51,7 @@ score_options = common_options.together(
         is_flag=True,
         default=False,
         scope="score",
+        rare=True,
         help="List the options in the prompt, and score their letters.",
     ),
     _choices(
@@ -80,6 +81,7 @@ score_options = common_options.together(
         is_flag=True,
         default=False,
         scope="score",
+        rare=True,
         help="Also score the token that ends the text.",
     ),
     _texts(
@@ -101,6 +103,7 @@ score_options = common_options.together(
         type=CountType(2),
         metavar="N",
         scope="score",
+        rare=True,
         help="Tokens that are read together.  [default: 512, or what the model was trained on]",
     ),
     _file(

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+import run_folder
 from program import PROGRAM
 
 import localsmc
@@ -76,6 +77,87 @@ def test_rows_of_a_file_in_order(cli, expected, tmp_path):
     assert f"the text in row 2 of `{path}` is empty" in err
 
 
+QUESTIONS = [
+    {"question": "What is 2 + 3?", "choices": ["4", "5", "six"], "answer": 1},
+    {"question": "What is 9 - 4?", "choices": ["5", "3"], "answer": "A"},
+    {"question": "What is 7 * 8?", "choices": ["54", "56"]},
+]
+
+
+@pytest.fixture
+def questions(tmp_path):
+    path = tmp_path / "my questions.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in QUESTIONS))
+    return path
+
+
+def test_questions_are_recognised_and_have_accuracies(cli, questions):
+    code, out, _ = cli("score", "-t", "1", "--data", questions, "--json")
+    assert code == 0
+    found = rows(out)
+    assert [row["index"] for row in found] == [0, 1, 2]
+    assert [row["gold"] for row in found] == [[1], [0], []]
+    known = found[:2]
+    code, out, err = cli("score", "-t", "1", "--data", questions)
+    assert code == 0
+    for line, name in zip(out.splitlines(), ("acc", "acc_norm"), strict=True):
+        right = [row[name] for row in known]
+        error = 0.5 if right[0] != right[1] else 0.0
+        assert line.split() == [name, f"{sum(right) / 2:.4f}", "±", f"{error:.4f}"]
+    assert "1 of 3 questions have no right option" in err
+
+
+def test_questions_without_answers_have_a_table(cli, tmp_path):
+    path = tmp_path / "q.csv"
+    path.write_text("ask,A,B\n1 + 1 = ?,two,2\n")
+    code, out, _ = cli("score", "-t", "1", "--data", path, "--question", "ask", "--letters")
+    assert code == 0
+    assert out.splitlines()[1].split()[1] in ('"A"', '"B"')
+
+
+def test_a_reply_in_the_template_begins_without_a_blank(cli, questions, embedded):
+    code, out, _ = cli(
+        "score", "-t", "1", "--data", questions, "--chat", "--template", "{question}", "--json"
+    )
+    assert code == 0
+    pairs = [(row["question"], choice) for row in QUESTIONS for choice in row["choices"]]
+    expected = localsmc.score(embedded, pairs, chat=True)
+    logps = [logp for row in rows(out) for logp in row["logps"]]
+    assert logps == pytest.approx([one.logp for one in expected], abs=0.05)
+
+
+def test_mistakes_with_questions_are_refused(cli, questions):
+    for arguments, message in (
+        (["--tokens"], "`--tokens` does not work with questions"),
+        (["--completion", "answer", "--letters"], "`--letters` does not work with `--completion`"),
+        (["--letters", "--template", "x"], "so `template` has no effect"),
+    ):
+        code, out, err = cli("score", "--data", questions, *arguments)
+        assert (code, out) == (2, "")
+        assert message in err
+    code, _, err = cli("score", "--data", questions, "--choices", "options")
+    assert code == 6
+    assert "row 1 of" in err
+    assert "`--choices FIELD`" in err
+
+
+def test_ranks_of_a_run(cli, tmp_path):
+    made = run_folder.lines(n_problems=3, seeds=(0,))
+    path = run_folder.write(tmp_path / "a run", made, n_problems=3, seeds=(0,))
+    code, out, err = cli("score", "--ranks", path)
+    assert code == 0
+    assert len(out.splitlines()) == 1 + len(made)
+    assert f"{len(made)} answers: " in err
+    answer = next(one["result"]["answers"][0]["answer"] for one in made)
+    code, out, _ = cli("score", "--ranks", path, answer, "--json")
+    assert code == 0
+    assert {row["answer"] for row in rows(out)} == {answer}
+    assert rows(out)[0]["rank"] is not None
+    code, _, err = cli("score", "--ranks", tmp_path)
+    assert code == 7
+    assert "is not a run folder" in err
+
+
 def test_standard_input_is_a_text(cli):
     code, out, _ = cli("score", "-t", "1", "-p", PROMPT, "--json", stdin=b" 391\n")
     assert (code, rows(out)[0]["text"]) == (0, " 391")
@@ -113,6 +195,11 @@ def test_perplexity_of_a_file_and_of_a_pipe(cli, embedded, tmp_path):
         (["--system", "s", "a"], "`--system` works with `--chat` only", "remove `--system`"),
         (["--chat-template", "chatml", "a"], "`--chat-template` works with `--chat` only", "remove"),
         (["--chat", "--special", "-p", "a", "b"], "`--special` does not work with `--chat`", "remove"),
+        (["--choices", "c", "a"], "`--choices` works with `--data` only", "remove `--choices`"),
+        (["--perplexity", "f", "--letters"], "`--letters` does not work with", "remove `--letters`"),
+        (["--ranks", "run", "--stride", "2"], "`--stride` does not work with `--ranks`", "remove `--stride`"),
+        (["--ranks", "run", "-m", "x.gguf"], "`--model` has no effect with `--ranks`", "remove `--model`"),
+        (["--ranks", "run", "a", "b"], "`--ranks` takes one answer", "put quotes"),
         (["--chat", "b"], "text 1 has an empty prompt", "add `-p PROMPT`"),
     ],
 )

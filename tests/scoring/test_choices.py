@@ -1,4 +1,4 @@
-"""Multiple choice by log-likelihood: the accuracies of lm-evaluation-harness, and rows in every usual form."""
+"""Multiple choice by log-likelihood: the accuracies of lm-evaluation-harness, and rows as sets have them."""
 
 import json
 from pathlib import Path
@@ -83,12 +83,12 @@ LISTED = {"question": "2 + 3?", "choices": ["4", "5"]}
             "Question: ?\nAnswer:", ("x", "y"), (0,),
         ),
         (
-            {"question": "?", "choices": [{"text": "x", "label": "P"}, {"text": "y", "label": "Q"}], "gold": "Q"},
-            "Question: ?\nAnswer:", ("x", "y"), (1,),
+            {"goal": "?", "options": [{"text": "x", "label": "a"}, {"text": "y", "label": "b"}], "gold": "b"},
+            "?", ("x", "y"), (1,),
         ),
         # HellaSwag, and MMLU as CSV
         ({"ctx": "A man", "endings": ["sits.", "runs."], "label": "1"}, "A man", ("sits.", "runs."), (1,)),
-        ({"question": "?", "A": "x", "B": "y", "C": "", "answer": "B"}, "Question: ?\nAnswer:", ("x", "y"), (1,)),
+        ({"prompt": "?", "A": "x", "B": "y", "C": "", "answer": "B"}, "?", ("x", "y"), (1,)),
         ({"query": "q", "options": ["no", "yes"], "target": 0}, "q", ("no", "yes"), (0,)),
     ],
 )  # fmt: skip
