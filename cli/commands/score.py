@@ -44,8 +44,9 @@ if TYPE_CHECKING:
 _EXAMPLES = common_options.examples(
     'localsmc score -p "17 * 23 =" " 391" " 381" --tokens',
     "localsmc score --perplexity problem.txt",
-    more="Questions by log-likelihood: localsmc score --data questions.jsonl --choices options. Prompt and text are put together as they are: begin a text with its blank. A text without a prompt"
-    " follows the token that begins a text. log p is a natural logarithm, at temperature 1.",
+    more="Questions by log-likelihood: localsmc score --data questions.jsonl --choices options. Prompt and"
+    " text are put together as they are: begin a text with its blank. A text without a prompt follows the"
+    " token that begins a text. log p is a natural logarithm, at temperature 1.",
 )
 
 
