@@ -1184,7 +1184,7 @@ def test_help_names_options_and_defaults(cli):
     for heading in ("Problem", "Method", "Limits", "Output", "Model", "Context", "Help"):
         assert f"\n{heading}:\n" in out
     for default in (
-        f"[default: {card.ramp} with the embedded model, else 100]",
+        f"[default: {card.ramp} with the embedded model, else 50]",
         f"[default: {card.n_predict} with the embedded model, else 1024]",
         "[default: by method; power-smc: 16]",
         f"[default: depends on the method; power-smc: {card.alpha:g} with the embedded model, else 2]",

@@ -76,15 +76,15 @@ def tokens(model, text):
 def test_a_whole_reply(opened):
     family, model = opened
     whole = tokens(model, family.before + WORK + family.between + REPLY + family.after)
-    text, answer = reader(family, model).read(whole)
+    text, answer, _ = reader(family, model).read(whole)
     assert text == f"<think>\n{WORK}\n</think>\n\n{REPLY}"
     assert answer.text == "4"
 
 
 def test_a_cut_thought_has_no_answer(opened):
     family, model = opened
-    text, answer = reader(family, model).read(tokens(model, family.before + WORK))
-    assert (text, answer) == (f"<think>\n{WORK}", None)
+    read = reader(family, model).read(tokens(model, family.before + WORK))
+    assert read == (f"<think>\n{WORK}", None, False)
 
 
 def test_text_that_looks_like_control_tokens_is_text(opened):
@@ -94,7 +94,7 @@ def test_text_that_looks_like_control_tokens_is_text(opened):
     letters = [model.llama.tokenize(letter, special=False) for letter in f"{alike}\\boxed{{5}}"]
     said = np.concatenate(letters)
     whole = np.concatenate([tokens(model, family.before + WORK + family.between), said])
-    text, answer = reader(family, model).read(whole)
+    text, answer, _ = reader(family, model).read(whole)
     assert f"{alike}\\boxed{{5}}" in text
     assert text.startswith(("<think>", "<thinking>"))
     parts = reader(family, model).parts(whole)
@@ -114,8 +114,8 @@ def test_no_condition_stops_a_thought(opened):
     for token in tokens(model, REPLY).tolist():
         state = rule.advance(state, token)
     assert state.hit
-    text, _ = reader(family, model, stops).read(tokens(model, family.before + WORK + family.between + REPLY))
-    assert text == f"<think>\n{WORK}\n</think>\n\nIt is \\"
+    whole = tokens(model, family.before + WORK + family.between + REPLY)
+    assert reader(family, model, stops).read(whole).text == f"<think>\n{WORK}\n</think>\n\nIt is \\"
 
 
 def test_a_conclusion_closes_the_thought_with_its_own_tokens(opened):
@@ -136,7 +136,7 @@ def test_a_stop_string_names_a_control_token(opened):
             whole = tokens(model, family.before + WORK + family.between + said)
             if stop == name and name in family.before + family.between:
                 continue
-            found, _ = reader(family, model, (stop,)).read(whole)
+            found = reader(family, model, (stop,)).read(whole).text
             assert found == f"<think>\n{WORK}\n</think>\n\n{text}", (name, stop)
     end = family.controls[0]
     rule = reader(family, model, (end,))._stop

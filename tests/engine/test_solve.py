@@ -418,4 +418,4 @@ def test_a_text_cut_inside_a_character_reads_the_same_for_the_vote_and_the_resul
         pieces = [embedded.llama.tokenize(text, special=False) for text in ("Answer: 5\n", "é")]
         cut = np.concatenate((pieces[0], pieces[1][:1])).astype(np.int32)
         assert len(pieces[1]) > 1, "the character is one token: it cannot be cut"
-        assert solving._answer(cut) == "5"
+        assert solving._candidate(cut) == "5"

@@ -78,7 +78,7 @@ def test_a_run_can_begin_with_the_weights_of_an_exported_model(tmp_path):
 
     file = localsmc_models.path("tiny")
     run = started("tiny", tmp_path)
-    batch = next(batches(run.tokenizer, run.training, run.mixture, 0, seed=1))
+    batch = next(batches(run.tokenizer, run.training, run.curriculum, 0, seed=1))
     at_random = float(run.loss(batch).detach())
     run.start_from(file)
     stored = {one.name: one.data for one in gguf.GGUFReader(file).tensors}

@@ -102,7 +102,9 @@ def _slots(numbers: dict[str, int], rng: random.Random) -> dict[str, object]:
     animals = rng.sample(words.ANIMALS, 2)
     week = rng.choice(("hour", "day", "week", "month"))
     spelled = rng.random() < 0.08
-    shown = {name: in_words(value) if spelled and value < 21 else value for name, value in numbers.items()}
+    shown: dict[str, object] = {
+        name: in_words(value) if spelled and value < 21 else value for name, value in numbers.items()
+    }
     prices = {f"c{name}": money.format(value) for name, value in numbers.items()}
     return {
         **shown, **prices, "S": subject, "he": he, "He": he.capitalize(),
