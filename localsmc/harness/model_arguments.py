@@ -83,8 +83,10 @@ def _method(text: Any, options: Mapping[str, Any]) -> MethodSpec | None:
     for name in options:
         if ALIASES.get(name, name.replace("-", "_")) not in (*own, "select"):
             raise _unknown(name, [*KINDS, *own, "select"])
-    parts = [f"{name}={format_value(value)}" for name, value in options.items()]
-    return parse_method(",".join((spec.label if ":" in spec.label else f"{spec.label}:", *parts)))
+    if not options:
+        return spec
+    parts = ",".join(f"{name}={format_value(value)}" for name, value in options.items())
+    return parse_method(f"{spec.label}{',' if ':' in spec.label else ':'}{parts}")
 
 
 def _unknown(name: str, known: list[str]) -> ConfigError:
