@@ -1,6 +1,8 @@
 """Local tasks of the real lm-eval, offline. Only its own tasks are not read: they take it ten seconds."""
 
+import hashlib
 import json
+import re
 
 import numpy as np
 import pytest
@@ -86,10 +88,35 @@ def run(tmp_path_factory):
         yield call
 
 
-@pytest.mark.parametrize("arguments", ["", "method=power-smc:N=4,alpha=4"])
-def test_a_task_of_generations_with_the_chat_template(run, arguments):
-    found = run("words", arguments, apply_chat_template=True)
-    assert found["results"]["words"]["exact_match,last"] == 1.0
+def texts_of(found):
+    return [sample["resps"][0][0] for sample in found["samples"]["words"]]
+
+
+def test_generations_with_the_chat_template_are_those_of_solve(run, embedded):
+    found = run("words", apply_chat_template=True)
+    settings = localsmc.Settings(n_threads=1, n_predict=60, box="off", conclude="off", stop=("\n\n",))
+    questions = [row["question"] for row in DATA["words"]]
+    solved = [
+        localsmc.solve(embedded, one, method=localsmc.Greedy(), settings=settings).text for one in questions
+    ]
+    assert texts_of(found) == solved
+    right = [
+        re.findall(r"\d+", text)[-1] == row["answer"] for text, row in zip(solved, DATA["words"], strict=True)
+    ]
+    assert found["results"]["words"]["exact_match,last"] == np.mean(right)
+
+
+def test_a_method_with_its_options_writes_the_generations(run, embedded):
+    found = run("words", "method=power-smc:N=4,alpha=3,seed=5", apply_chat_template=True)
+    assert found["config"]["method"]["label"] == "power-smc:N=4,alpha=3"
+    method = embedded.method("power-smc", particles=4, alpha=3.0)
+    for sample, text in zip(found["samples"]["words"], texts_of(found), strict=True):
+        context = sample["arguments"][0][0]
+        seed = int.from_bytes(hashlib.sha256(f"5/0/{context}".encode()).digest()[:4], "big")
+        settings = localsmc.Settings(
+            n_threads=1, n_predict=60, seed=seed, raw=True, special=True, conclude="off", stop=("\n\n",)
+        )
+        assert text == localsmc.solve(embedded, context, method=method, settings=settings).text
 
 
 def test_a_task_of_choices_has_the_figures_of_score(run, embedded):
