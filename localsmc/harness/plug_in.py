@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from localsmc.errors import ConfigError
 from localsmc.harness import NAME
+from localsmc.harness.generation_arguments import GenerationArguments
 from localsmc.harness.model_arguments import ModelArguments
 from localsmc.harness.text_model import TextModel
 from localsmc.version import __version__
@@ -28,7 +29,8 @@ logger = logging.getLogger(__name__)
 class HarnessModel(LM):
     """A model of localsmc, with the arguments of `ModelArguments`.
 
-    Batches are as large as the context allows, so lm-eval's batch sizes are not used.
+    Batches are as large as the context allows, and `gpu_layers` says what a GPU gets: the batch sizes and the
+    device that lm-eval always passes are not used.
     """
 
     def __init__(
@@ -36,15 +38,10 @@ class HarnessModel(LM):
         *,
         batch_size: Any = None,
         max_batch_size: Any = None,
-        device: str | None = None,
+        device: Any = None,
         **arguments: Any,
     ) -> None:
         super().__init__()
-        if device is not None:
-            raise ConfigError(
-                "`--device` does not work with localsmc",
-                hint="remove it; gpu_layers=N in --model_args says how many layers go to a GPU",
-            )
         self._texts = TextModel(ModelArguments.of(arguments))
         for notice in self._texts.model.notices:
             logger.warning(notice)
@@ -64,6 +61,10 @@ class HarnessModel(LM):
 
     def generate_until(self, requests: Sequence[Instance], disable_tqdm: bool = False) -> list[str]:
         """See `LM.generate_until`. A repeated request gets another seed."""
+        for request in requests:  # an argument that is refused is told before anything runs
+            GenerationArguments.of(request.args[1])
+        if (spec := self._texts.arguments.method) is not None:
+            logger.info("%s writes the texts, whatever tasks say of sampling and temperature", spec.label)
         return self._in_order("generate_until", requests, self._generated(requests), disable_tqdm)
 
     def _generated(self, requests: Sequence[Instance]) -> Iterator[tuple[int, str]]:

@@ -141,7 +141,9 @@ def test_a_rolling_task_has_the_perplexity_of_score(run, embedded):
 
 
 def test_what_lm_eval_cannot_say_to_the_model_is_refused(run):
+    from lm_eval.loggers import EvaluationTracker
+
     with pytest.raises(localsmc.LocalSMCError, match="no argument `modle`"):
         run("options", "modle=a.gguf")
-    with pytest.raises(localsmc.LocalSMCError, match="`--device` does not work"):
-        run("options", device="cuda:0")
+    with pytest.raises(localsmc.LocalSMCError, match="takes no name"):
+        run("words", apply_chat_template="chatml", evaluation_tracker=EvaluationTracker())
