@@ -40,7 +40,7 @@ def golds(task):
         ("  ", None),
         ("NaN", None),
         ("null", None),
-        ("N/A", None),
+        ("N/A", "N/A"),  # may be the answer
         ("None", "None"),  # may be the answer
         ("[1, 2]", "[1, 2]"),  # an interval
         ("['4', 'four']", ("4", "four")),

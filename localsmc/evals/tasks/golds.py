@@ -21,7 +21,7 @@ from localsmc.evals.tasks.task import Gold, Item
 from localsmc.system.row_files import is_missing, text_of
 from localsmc.text import answers
 
-NO_GOLD = frozenset(("NaN", "nan", "NAN", "<NA>", "#N/A", "#NA", "N/A", "n/a", "null", "NULL"))
+NO_GOLD = frozenset(("NaN", "nan", "NAN", "<NA>", "#N/A", "#NA", "null", "NULL"))
 
 _QUOTED = r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*\""""
 _LIST = re.compile(rf"\[\s*(?:{_QUOTED})(?:(?:\s*,\s*|\s+)(?:{_QUOTED}))*\s*\]")
