@@ -143,7 +143,7 @@ def _windows(model: Model, tokens: TokenIds, size: int, stride: int | None) -> l
     found, n_scored = [], 1
     for begin in range(0, len(tokens), stride):
         end = min(begin + size, len(tokens))
-        if end > n_scored:
+        if end > max(n_scored, begin + 1):  # nothing predicts a window's only token
             found.append(ScoredTokens(tokens[begin:end], max(1, n_scored - begin)))
         n_scored = end
         if end == len(tokens):
