@@ -110,7 +110,7 @@ def _choices(row: Row, i: int, path: Path, fields: ChoiceFields) -> tuple[tuple[
         field_of(row, CHOICE_FIELDS, i, path, "choices")  # the error names the fields that there are
     if len(names) > 1:
         return _labels(len(names)), tuple(field_of(row, (name,), i, path, "choices") for name in names)
-    value = value_of(row, names[0])
+    value: Any = value_of(row, names[0])
     if value is MISSING:
         field_of(row, names, i, path, "choices")
     labels: Any = None
