@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 _EXAMPLES = """\b
 Examples:
-  localsmc report run --open
-  localsmc report old-run new-run --diff
+  localsmc report run --html report.html
   localsmc solve "What is 17 * 23?" --trace run.jsonl && localsmc report run.jsonl --html run.html
 
 A RUN is a folder written by eval, finished or not, or a trace file written by `solve --trace`. Several runs
-are combined. The tables are printed to standard output, unless `-` sends something else there.
+are combined, or compared with --diff. The tables are printed to standard output, unless `-` sends something
+else there.
 """
 
 _tables = common_options.section("Tables")

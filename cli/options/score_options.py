@@ -44,7 +44,7 @@ score_options = common_options.together(
         metavar="FIELD",
         scope="score",
         help="Field of --data with the right option: its label, its number from 0, or its text."
-        "  [default: answer, answerKey, gold or label]",
+        "  [default: answer, answerKey, gold, label or target]",
     ),
     _choices(
         "--letters",

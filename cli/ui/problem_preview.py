@@ -26,9 +26,10 @@ def print_reading(output: Output, task: Task) -> None:
     elif missing:
         named = ", ".join(f"`{item.problem_id}`" for item in missing[:_MOST_NAMED])
         others = f" and {len(missing) - _MOST_NAMED} more" if len(missing) > _MOST_NAMED else ""
+        have, run = ("has", "it runs, and is") if len(missing) == 1 else ("have", "they run, and are")
         output.warn(
-            f"{len(missing)} of {len(task.items)} problems have no gold answer ({named}{others}):"
-            " they run, and are not graded"
+            f"{len(missing)} of {len(task.items)} problems {have} no gold answer ({named}{others}):"
+            f" {run} not graded"
         )
 
 

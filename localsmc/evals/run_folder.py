@@ -99,10 +99,15 @@ class RunFolder:
         try:
             if HAS_LOCKS:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             lock.close()
             raise RunError(
                 f"another process is writing to `{self.path}`", hint="wait for it, or choose another folder"
+            ) from error
+        except OSError as error:  # a network drive without locks
+            lock.close()
+            raise RunError(
+                f"`{self.path}` cannot be locked: {error.strerror}", hint="choose a folder on a local disk"
             ) from error
         return lock
 
@@ -183,9 +188,11 @@ class RunFolder:
         kept = [line for line in self.lines if line["verdict"] not in (FAILED, GRADER_FAILED)]
         n = len(self.lines) - len(kept)
         if n:
-            self._file.close()
-            self._replace([_encoded(line) for line in kept])
-            self._file = self._opened(self._results, "ab")
+            self._file.close()  # Windows replaces no open file
+            try:
+                self._replace([_encoded(line) for line in kept])
+            finally:
+                self._file = self._opened(self._results, "ab")
             self.lines = kept
         return n
 

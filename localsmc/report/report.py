@@ -25,7 +25,7 @@ from localsmc.report.agreement import completeness
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
 from localsmc.report.groups import ResultGroup, grouped
-from localsmc.report.table import Table, csv_text, markdown, text
+from localsmc.report.table import Table, csv_text, markdown, markdown_text, text
 from localsmc.report.trace_file import RecordedTrace, read_trace
 from localsmc.version import __version__
 
@@ -168,7 +168,7 @@ class Report:
 
     def to_markdown(self) -> str:
         """All tables in Markdown."""
-        head = "\n".join(f"- {line}" for line in self.heading)
+        head = "\n".join(f"- {markdown_text(line)}" for line in self.heading)
         return "\n\n".join(["# localsmc report", head, *map(markdown, self.tables)]) + "\n"
 
     def to_json(self) -> dict[str, Any]:

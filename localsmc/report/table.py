@@ -167,11 +167,15 @@ def _cell(column: Column, value: Any) -> str:
     return NOTHING if value is None else column.show(value)
 
 
-_MARKUP = re.compile(r"[|`]|<(?=[A-Za-z/!?])|\\(?=[^\w\s])|(?<=\])[(\[:]")
-"""What Markdown would take for a cell's end, code, HTML, an escape or a link."""
+_MARKUP = re.compile(
+    r"[|`*~]|(?<![^\W_])_|_(?![^\W_])|&(?=#?\w+;)"
+    r"|<(?=[A-Za-z/!?])|\\(?=[^\w\s])|(?<=\])[(\[:]"
+)
+"""What Markdown would take for a cell's end, code, emphasis, an entity, HTML, an escape or a link."""
 
 
-def _markdown_cell(cell: str) -> str:
+def markdown_text(cell: str) -> str:
+    """The text for Markdown: nothing in it is markup."""
     return _MARKUP.sub(lambda found: f"\\{found[0]}", cell)
 
 
@@ -179,7 +183,7 @@ def markdown(table: Table) -> str:
     """The table in Markdown, with aligned columns; nothing in a cell is markup."""
     columns, rows = table.cells()
     heads = [column.head for column in columns]
-    lines = [list(map(_markdown_cell, row)) for row in (heads, *rows)]
+    lines = [list(map(markdown_text, row)) for row in (heads, *rows)]
     widths = [max(map(len, cells)) for cells in zip(*lines, strict=True)]
     rule = [
         "-" * (width - 1) + ":" if column.is_number else "-" * width
@@ -193,7 +197,7 @@ def markdown(table: Table) -> str:
         for line in lines
     ]
     body = "\n".join(f"| {' | '.join(line)} |" for line in (aligned[0], rule, *aligned[1:]))
-    return f"## {_markdown_cell(table.heading)}\n\n{body}" + (f"\n\n{table.notes}" if table.notes else "")
+    return f"## {markdown_text(table.heading)}\n\n{body}" + (f"\n\n{table.notes}" if table.notes else "")
 
 
 def csv_text(tables: Iterable[tuple[dict[str, str], Table]]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.scoring.choices import Question
-from localsmc.system.row_files import Row, field_of
+from localsmc.system.row_files import MISSING, Row, field_of, is_missing, text_of, value_of
 
 PROMPT_FIELDS = ("prompt", "question", "query", "ctx", "context", "goal")
 CHOICE_FIELDS = ("choices", "options", "endings")
@@ -28,9 +28,9 @@ _FIELD = re.compile(r"\{([^{}\n]+)\}")
 class ChoiceFields:
     """The fields of a file and how a prompt is written; None or empty: the first known name that a row has.
 
-    `choices` names one field with a list, or a field for each option. `template` is a text with fields in
-    braces. With `letters` the prompt lists the options, and the letters before them are scored, as
-    lm-evaluation-harness does it for MMLU.
+    `choices` names one field with a list, or a field for each option. A name can be a path: `doc.options`.
+    `template` is a text with fields in braces. With `letters` the prompt lists the options, and the letters
+    before them are scored, as lm-evaluation-harness does it for MMLU.
     """
 
     question: str | None = None
@@ -63,32 +63,41 @@ def _question(row: Row, i: int, path: Path, fields: ChoiceFields) -> Question:
         why = "fewer than two options" if len(choices) < 2 else "an empty option"
         raise TaskError(f"row {i + 1} of `{path}` has {why}", hint="fix or remove the row")
     gold = tuple(_gold(row, labels, choices, i, path, fields))
+    if fields.letters and len(choices) > len(ascii_uppercase):
+        raise TaskError(
+            f"row {i + 1} of `{path}` has {len(choices)} options, but there are 26 letters",
+            hint="remove `--letters`, or the row",
+        )
     if not fields.letters:
         return Question(prompt=_prompt(row, i, path, fields), choices=choices, gold=gold)
     listed = [f"{letter}. {choice}" for letter, choice in zip(ascii_uppercase, choices, strict=False)]
-    asked = field_of(row, _prompt_names(fields), i, path, "question").strip()
+    asked = _asked(row, i, path, fields)[1].strip()
     prompt = "\n".join((asked, *listed, "Answer:"))
     return Question(prompt=prompt, choices=tuple(ascii_uppercase[: len(choices)]), gold=gold)
 
 
-def _prompt_names(fields: ChoiceFields) -> tuple[str, ...]:
-    return (fields.question,) if fields.question else PROMPT_FIELDS
+def _asked(row: Row, i: int, path: Path, fields: ChoiceFields) -> tuple[str, str]:
+    """The name of the field with the question, and its text."""
+    names = (fields.question,) if fields.question else PROMPT_FIELDS
+    text = field_of(row, names, i, path, "question")
+    if not text.strip():
+        raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="fix or remove the row")
+    return next(name for name in names if value_of(row, name) is not MISSING), text
 
 
 def _prompt(row: Row, i: int, path: Path, fields: ChoiceFields) -> str:
     if fields.template is not None:
         return _FIELD.sub(lambda found: field_of(row, (found[1],), i, path), fields.template)
-    names = _prompt_names(fields)
-    text = field_of(row, names, i, path, "question")
-    name = next(name for name in names if name in row)
-    return QUESTION_TEMPLATE.format(question=text) if name == "question" else text
+    name, text = _asked(row, i, path, fields)
+    is_question = name.rpartition(".")[2] == "question"
+    return QUESTION_TEMPLATE.format(question=text) if is_question else text
 
 
 def _letter_columns(row: Row) -> tuple[str, ...]:
     """The columns A, B … that a row has, up to the first that is missing or empty."""
     found = []
     for name in LETTER_COLUMNS:
-        if row.get(name) in (None, ""):
+        if is_missing(row.get(name)):
             break
         found.append(name)
     return tuple(found)
@@ -101,9 +110,9 @@ def _choices(row: Row, i: int, path: Path, fields: ChoiceFields) -> tuple[tuple[
         field_of(row, CHOICE_FIELDS, i, path, "choices")  # the error names the fields that there are
     if len(names) > 1:
         return _labels(len(names)), tuple(field_of(row, (name,), i, path, "choices") for name in names)
-    if names[0] not in row:
+    value: Any = value_of(row, names[0])
+    if value is MISSING:
         field_of(row, names, i, path, "choices")
-    value: Any = row[names[0]]
     labels: Any = None
     if isinstance(value, dict):  # as in ARC: {"text": [...], "label": [...]}
         value, labels = value.get("text"), value.get("label")
@@ -130,23 +139,34 @@ def _gold(
 ) -> Iterator[int]:
     """The numbers of the right options, from 0; none if the row has no answer."""
     names = (fields.answer,) if fields.answer else GOLD_FIELDS
-    name = next((name for name in names if name in row), None)
+    name = next((name for name in names if value_of(row, name) is not MISSING), None)
     if name is None:
         if fields.answer:
             field_of(row, names, i, path, "answer")
         return
-    given = row[name] if isinstance(row[name], (list, tuple)) else [row[name]]
+    value = value_of(row, name)
+    given = value if isinstance(value, (list, tuple)) else [value]
+    if _are_flags(given, len(choices)):
+        yield from (k for k, flag in enumerate(given) if flag)
+        return
     for one in given:
-        if one is not None and one != "":
-            yield _number(one, labels, choices, f"`{name}` in row {i + 1} of `{path}`")
+        if not is_missing(one):
+            # As text, but a number stays one: in a column with gaps, whole numbers are floats.
+            text = text_of(one, i, path, name).strip()
+            is_number = isinstance(one, (int, float)) and not isinstance(one, bool)
+            yield _number(text, is_number, labels, choices, f"`{name}` in row {i + 1} of `{path}`")
 
 
-def _number(given: Any, labels: Sequence[str], choices: Sequence[str], where: str) -> int:
+def _are_flags(given: Sequence[Any], n: int) -> bool:
+    """Whether a list says of each option if it is right, as in TruthfulQA: [1, 0, 0]."""
+    return len(given) == n and all(isinstance(one, int) and one in (0, 1) for one in given)
+
+
+def _number(text: str, is_number: bool, labels: Sequence[str], choices: Sequence[str], where: str) -> int:
     """Which option an answer means: a number from 0, a label such as B, or the text of an option."""
-    text = str(given).strip()
     counts = not any(label.isdigit() for label in labels)  # else a number is a label
-    if counts and isinstance(given, int) and not isinstance(given, bool):
-        readings = {given}
+    if counts and is_number and re.fullmatch("-?[0-9]+", text):
+        readings = {int(text)}
     else:
         readings = {k for k, label in enumerate(labels) if text == label}
         readings |= {k for k, choice in enumerate(choices) if text == choice.strip()}

@@ -23,7 +23,7 @@ class PairForm:
     """How a prompt and a text are put to a model.
 
     As they are, unless `chat`: then the prompt is the user's message and the text the beginning of the reply.
-    `special` reads control tokens in the prompt. `end` also scores the token that ends the text.
+    `special` reads control tokens in prompt and text. `end` also scores the token that ends the text.
     """
 
     chat: bool = False

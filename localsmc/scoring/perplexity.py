@@ -3,7 +3,8 @@
 Without a stride as `llama-perplexity` does it: the text is cut into chunks of one window, of each of which
 the second half is scored, and what remains at the end is left out. With a stride each token is scored once:
 windows begin every `stride` tokens, and each scores those tokens that no window before it has scored. The
-first token of the text, which nothing predicts, is never scored.
+first token of the text, which nothing predicts, is never scored. Each window begins with the
+beginning-of-sequence token, in the place of its first token, if the model was trained with one.
 """
 
 from __future__ import annotations
@@ -143,8 +144,8 @@ def _windows(model: Model, tokens: TokenIds, size: int, stride: int | None) -> l
     found, n_scored = [], 1
     for begin in range(0, len(tokens), stride):
         end = min(begin + size, len(tokens))
-        if end > n_scored:
-            found.append(ScoredTokens(tokens[begin:end], max(1, n_scored - begin)))
+        if end > max(n_scored, begin + 1):  # nothing predicts a window's only token
+            found.append(ScoredTokens(_begun(model, tokens[begin:end]), max(1, n_scored - begin)))
         n_scored = end
         if end == len(tokens):
             break
@@ -154,11 +155,13 @@ def _windows(model: Model, tokens: TokenIds, size: int, stride: int | None) -> l
 def _chunks(model: Model, tokens: TokenIds, size: int) -> Iterator[ScoredTokens]:
     """Chunks of which all but the first half and one token are scored, as in `llama-perplexity`."""
     for begin in range(0, len(tokens) - size + 1, size):
-        chunk = tokens[begin : begin + size]
-        bos = model.llama.with_bos(chunk[:0])
-        if len(bos):
-            chunk = np.concatenate((bos, chunk[1:]))  # it takes the place of the chunk's first token
-        yield ScoredTokens(chunk, min(size // 2 + 1, size - 1))
+        yield ScoredTokens(_begun(model, tokens[begin : begin + size]), min(size // 2 + 1, size - 1))
+
+
+def _begun(model: Model, window: TokenIds) -> TokenIds:
+    """The window with the beginning-of-sequence token in the place of its first, if the model has one."""
+    bos = model.llama.with_bos(window[:0])
+    return np.concatenate((bos, window[len(bos) :]))
 
 
 class _Sums:

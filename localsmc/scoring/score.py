@@ -72,7 +72,7 @@ def score(
 
     The two are put together as they are; with `chat` the prompt is rendered as the user's message with the
     model's template, and `settings.system` and `settings.examples` come before it. A text without a prompt
-    follows the beginning-of-sequence token. `special` reads control tokens in prompts, and `end` also scores
+    follows the beginning-of-sequence token. `special` reads control tokens in both, and `end` also scores
     the token that ends the text. Raises ConfigError for an empty text, and PromptTooLong for one that is
     longer than the context.
     """

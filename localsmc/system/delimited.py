@@ -31,6 +31,9 @@ UNQUOTED = f"\t{RARE}{_NONE}"
 _NAMED = re.compile(r"sep=(.)\r?\n", re.IGNORECASE)
 """A first line by which Excel is told the delimiter."""
 
+_BLANK = re.compile(r"(?:[^\S\r\n]*(?:\r\n|\r|\n))+")
+"""Empty lines before the names of the fields."""
+
 _FIELD_LIMIT = threading.Lock()
 """The csv module has one limit on the length of a field for all threads."""
 
@@ -64,8 +67,10 @@ def read_delimited(text: str, where: str) -> Iterator[dict[str, str]]:
     Rows without any content are skipped. Raises TaskError.
     """
     n_skipped, delimiters = 0, ""
+    if blank := _BLANK.match(text):
+        n_skipped, text = len(blank[0].splitlines()), text[blank.end() :]
     if named := _NAMED.match(text):
-        n_skipped, delimiters, text = 1, named[1], text[named.end() :]
+        n_skipped, delimiters, text = n_skipped + 1, named[1], text[named.end() :]
     with _any_length(text):
         try:
             table = _table(text, where, delimiters)

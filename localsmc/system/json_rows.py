@@ -82,8 +82,8 @@ def _of_columns(value: Object) -> list[Object] | None:
             return None
         columns = [list(column.values()) for column in columns]
     is_table = all(isinstance(column, list) and len(column) == len(columns[0]) for column in columns)
-    if not is_table or (len(columns) == 1 and all(isinstance(entry, dict) for entry in columns[0])):
-        return None
+    if not is_table or all(isinstance(entry, dict) for column in columns for entry in column):
+        return None  # lists of rows have objects only
     return [dict(zip(value, cells, strict=True)) for cells in zip(*columns, strict=True)]
 
 

@@ -9,11 +9,14 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from localsmc.errors import TaskError
 from localsmc.system.delimited import read_delimited
 from localsmc.system.json_rows import read_json_lines, read_json_rows
+
+if TYPE_CHECKING:
+    from pyarrow import DataType
 
 Row = Mapping[str, Any]
 
@@ -76,6 +79,13 @@ def value_of(row: Any, name: str) -> Any:
     else:
         return MISSING
     return value_of(inner, rest) if dot else inner
+
+
+def usual_name(usual: Sequence[str], names: Sequence[str]) -> str | None:
+    """The first of the usual names that is there; if none is, the first that is there in another case."""
+    spelled = {name.strip().casefold(): name for name in reversed(names)}
+    same = next((name for name in usual if name in names), None)
+    return same or next((spelled[name.casefold()] for name in usual if name.casefold() in spelled), None)
 
 
 def is_missing(value: Any) -> bool:
@@ -160,7 +170,13 @@ def _text(path: Path) -> str:
     data = path.read_bytes()
     if path.suffix.lower() == ".gz":
         data = gzip.decompress(data)
-    return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    text = data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    if "\0" in text:  # UTF-16 without its mark, UTF-32, or what a crash leaves
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise TaskError(
+            f"line {line} of `{path}` has a zero byte, so it is not UTF-8", hint="save it as UTF-8"
+        )
+    return text
 
 
 def _json_lines(path: Path) -> Iterator[Row]:
@@ -184,9 +200,31 @@ def _parquet(path: Path) -> Iterator[Row]:
         ) from error
     path.open("rb").close()  # pyarrow puts its own words into the error of a missing file
     try:
-        yield from parquet.read_table(path).to_pylist()
+        names = parquet.read_schema(path).names
+        if twice := [name for name in names if names.count(name) > 1]:
+            raise TaskError(f"two columns of `{path}` have the name `{twice[0]}`", hint="rename one of them")
+        table = parquet.read_table(path)
+        columns = [[_shortest(cell, one.type) for cell in one.to_pylist()] for one in table.columns]
     except ArrowException as error:
         raise TaskError(f"`{path}` is not a readable Parquet file", hint="check the file") from error
+    for cells in zip(*columns, strict=True):
+        yield dict(zip(names, cells, strict=True))
+
+
+def _shortest(value: Any, kind: DataType) -> Any:
+    """The value with numbers of few bits as they were written: 0.1, not 0.10000000149011612."""
+    from pyarrow import types
+
+    if value is None or "float" not in str(kind):  # single and half precision, also inside of others
+        return value
+    if types.is_struct(kind):
+        return {field.name: _shortest(value[field.name], field.type) for field in kind}
+    if isinstance(value, list):
+        return [_shortest(part, kind.value_type) for part in value]
+    import numpy as np
+
+    written = {"float": np.float32, "halffloat": np.float16}.get(str(kind))
+    return value if written is None else float(str(written(value)))
 
 
 READERS: dict[str, Callable[[Path], Iterator[Row]]] = {

@@ -45,7 +45,7 @@ def test_show_prints_the_problems_as_the_model_gets_them_and_runs_nothing(sheet,
     assert 'What is 1,5 + 1;" exactly?' in expected[0]
     assert "problem 3" not in done.stdout
     assert "problems from `question`, gold answers from `answer`, grader math" in done.stderr
-    assert "1 of 3 problems have no gold answer (`3`): they run, and are not graded" in done.stderr
+    assert "1 of 3 problems has no gold answer (`3`): it runs, and is not graded" in done.stderr
     assert "nothing was run" in done.stderr
     assert not (tmp_path / "run").exists()
 

@@ -1,5 +1,6 @@
 """Run folders when things go wrong: damaged lines, full disks, two writers, clocks that jump, failed runs."""
 
+import errno
 import json
 import os
 import random
@@ -8,6 +9,7 @@ import sys
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from program import PROGRAM
@@ -253,6 +255,36 @@ def test_failed_runs_are_repeated_when_asked(copy, undisturbed):
     assert outcomes(lines(copy)) == outcomes(lines(undisturbed))
     with RunFolder(copy, wanted.manifest(), wanted.keys()) as folder:
         assert folder.take_failed() == 0
+
+
+def test_failed_runs_stay_if_the_disk_is_full(copy, monkeypatch):
+    found = lines(copy)
+    found[1] |= {"verdict": "failed", "answer": None, "correct": None, "verdicts": {}, "result": None}
+    (copy / "results.jsonl").write_text("".join(json.dumps(line) + "\n" for line in found))
+    before = (copy / "results.jsonl").read_bytes()
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    wanted = plan()
+    with RunFolder(copy, wanted.manifest()) as folder:
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(RunError, match="No space left"):
+            folder.take_failed()
+    monkeypatch.undo()
+    assert (copy / "results.jsonl").read_bytes() == before
+    with RunFolder(copy, wanted.manifest()) as folder:
+        assert folder.take_failed() == 1
+
+
+@needs_posix
+def test_a_drive_without_locks_is_named(copy, monkeypatch):
+    def unsupported(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", unsupported)
+    with pytest.raises(RunError, match="cannot be locked: No locks available"):
+        RunFolder(copy, plan().manifest())
 
 
 # --- messages before a question ---------------------------------------------------------------------------

@@ -40,6 +40,7 @@ def golds(task):
         ("  ", None),
         ("NaN", None),
         ("null", None),
+        ("N/A", "N/A"),  # may be the answer
         ("None", "None"),  # may be the answer
         ("[1, 2]", "[1, 2]"),  # an interval
         ("['4', 'four']", ("4", "four")),
@@ -51,6 +52,37 @@ def golds(task):
 )
 def test_golds_as_files_have_them(tmp_path, answer, gold):
     assert golds(task_of(tmp_path, [{"question": "?", "answer": answer}])) == [gold]
+
+
+def test_usual_names_count_in_any_case_and_the_exact_one_comes_first(tmp_path):
+    task = task_of(tmp_path, "QUESTION;Answer\n1 + 1?;2\n", "x.csv")
+    assert (task.items[0].question, task.items[0].gold) == ("1 + 1?", "2")
+    task = task_of(tmp_path, [{"Question": "other", "question": "1 + 1?", "Gold": "2"}])
+    assert (task.items[0].question, task.items[0].gold) == ("1 + 1?", "2")
+    with pytest.raises(TaskError, match="has no field `QUESTION`"):
+        task_of(tmp_path, [{"question": "1?"}], question="QUESTION")
+    options = task_of(tmp_path, [{"Question": "?", "Options": ["x", "y"], "Answer": "B"}])
+    assert (options.grader, options.items[0].gold) == ("choice", "B")
+
+
+def test_columns_of_small_letters_are_options_only_if_the_answers_are_their_letters(tmp_path):
+    letters = task_of(tmp_path, "question,a,b,c,answer\nq?,7,8,9,b\nr?,1,2,3,\n", "x.csv")
+    assert letters.items[0].options == ("7", "8", "9")
+    assert golds(letters) == ["B", None]
+    numbers = task_of(tmp_path, "question,a,b,answer\na + b?,7,8,15\n", "x.csv")
+    assert (numbers.grader, golds(numbers)) == ("math", ["15"])
+    beyond = task_of(tmp_path, "question,a,b,answer\nq?,7,8,c\n", "x.csv")
+    assert beyond.grader == "math"
+
+
+def test_two_system_messages_in_a_row_are_refused(tmp_path):
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "1 + 1?"}]
+    task = task_of(
+        tmp_path, [{"messages": talk, "system": "Be brief. "}, {"messages": talk[1:], "system": "S"}]
+    )
+    assert [item.system for item in task.items] == ["Be brief.", "S"]
+    with pytest.raises(TaskError, match="row 1 of .* has two system messages: in `messages` and in `system`"):
+        task_of(tmp_path, [{"messages": talk, "system": "Be long."}])
 
 
 def test_lists_in_cells_of_a_table_and_cells_without_gold(tmp_path):

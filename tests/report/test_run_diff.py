@@ -73,7 +73,7 @@ def test_a_narrow_window_names_the_columns_of_words(runs, monkeypatch):
 
     monkeypatch.setattr(command, "is_terminal", lambda _: True)
     monkeypatch.setenv("COLUMNS", "40")
-    shown = command._shown([report(runs, is_diff=True).table("changed")])
+    shown = command.shown([report(runs, is_diff=True).table("changed")])
     assert " ".join(shown.split()) == (
         "Problems whose outcome changed, sample, seed 0"
         " problem · right answer · old · new"

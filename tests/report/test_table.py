@@ -59,9 +59,13 @@ def test_numbers_below_zero_stay_numbers():
         ("`x`", "\\`x\\`"),
         ("<b>", "\\<b>"),
         ("1 < 2", "1 < 2"),
+        ("2*3*4", "2\\*3\\*4"),
+        ("_x_ power_smc", "\\_x\\_ power_smc"),
+        ("~~no~~ ~x~", "\\~\\~no\\~\\~ \\~x\\~"),
+        ("&lt;b&gt; &#60; a & b", "\\&lt;b\\&gt; \\&#60; a & b"),
         ("[a](b)", "[a]\\(b)"),
         ("a\nb", "a b"),
-        ("\\*", "\\\\*"),
+        ("\\*", "\\\\\\*"),
     ],
 )
 def test_nothing_in_a_cell_is_markdown(cell, shown):

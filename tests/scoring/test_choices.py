@@ -77,6 +77,14 @@ LISTED = {"question": "2 + 3?", "choices": ["4", "5"]}
         (LISTED | {"answer": ["A", "B"]}, "Question: 2 + 3?\nAnswer:", ("4", "5"), (0, 1)),
         (LISTED | {"answer": None}, "Question: 2 + 3?\nAnswer:", ("4", "5"), ()),
         (LISTED, "Question: 2 + 3?\nAnswer:", ("4", "5"), ()),
+        # columns with gaps, as pandas and Parquet have them
+        (LISTED | {"answer": 1.0}, "Question: 2 + 3?\nAnswer:", ("4", "5"), (1,)),
+        (LISTED | {"answer": float("nan")}, "Question: 2 + 3?\nAnswer:", ("4", "5"), ()),
+        (LISTED | {"answer": " "}, "Question: 2 + 3?\nAnswer:", ("4", "5"), ()),
+        ({"prompt": "?", "A": "x", "B": "y", "C": float("nan"), "answer": "A"}, "?", ("x", "y"), (0,)),
+        # TruthfulQA: which of the options are right
+        (LISTED | {"answer": [0, 1]}, "Question: 2 + 3?\nAnswer:", ("4", "5"), (1,)),
+        ({"goal": "?", "options": ["x", "y", "z"], "label": [True, False, 1]}, "?", ("x", "y", "z"), (0, 2)),
         # ARC
         (
             {"question": "?", "choices": {"text": ["x", "y"], "label": ["1", "2"]}, "answerKey": "1"},
@@ -111,6 +119,24 @@ def test_fields_letters_and_templates():
     assert not has_choices({"prompt": "a", "text": "b"})
 
 
+@pytest.mark.parametrize("letters", [False, True])
+def test_fields_can_be_inside_others(letters):
+    row = {"doc": {"question": "2 + 3?", "options": ["4", "5"], "right": "B"}}
+    names = {"question": "doc.question", "answer": "doc.right"}
+    listed = question(row, **names, choices=("doc.options",), letters=letters)
+    assert listed == question(row, **names, choices=("doc.options.0", "doc.options.1"), letters=letters)
+    plain = {"question": "2 + 3?", "choices": ["4", "5"], "answer": "B"}
+    assert listed == question(plain, letters=letters)
+    assert listed.gold == (1,)
+
+
+def test_there_are_letters_for_26_options():
+    many = {"goal": "?", "choices": [str(n) for n in range(27)]}
+    with pytest.raises(TaskError, match="has 27 options, but there are 26 letters"):
+        question(many, letters=True)
+    assert len(question(many).choices) == 27
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
@@ -125,6 +151,10 @@ def test_fields_letters_and_templates():
         (LISTED | {"choices": ["4"]}, "row 1 of `rows.jsonl` has fewer than two options"),
         (LISTED | {"choices": ["4", ""]}, "row 1 of `rows.jsonl` has an empty option"),
         (LISTED | {"choices": "4, 5"}, "is not a list of options"),
+        (LISTED | {"answer": 0.5}, "is `0.5`, which is none of the 2 options"),
+        (LISTED | {"choices": ["-1", "1"], "answer": -1}, "is `-1`, which is none of the 2 options"),
+        (LISTED | {"question": " "}, "row 1 of `rows.jsonl` has an empty question"),
+        (LISTED | {"question": None}, "row 1 of `rows.jsonl` has an empty question"),
         ({"question": "?"}, "has no field `choices` or `options` or `endings`"),
         ({"choices": ["a", "b"]}, "has no field `prompt` or `question`"),
     ],

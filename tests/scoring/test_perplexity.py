@@ -72,6 +72,36 @@ def test_a_text_shorter_than_a_window_is_scored_whole(embedded, reference):
     assert found.logp == pytest.approx(reference.logps_of_one_batch(tokens[:1], tokens[1:]).sum(), abs=1e-9)
 
 
+@pytest.mark.parametrize("size", [2, 4, 8])
+def test_a_last_window_of_one_token_is_left_out(embedded, size):
+    text = next(TEXT[:n] for n in range(20, 250) if len(long_tokens(embedded, TEXT[:n])) % size == 1)
+    n_tokens = len(long_tokens(embedded, text))
+    found = localsmc.perplexity(embedded, text, window=size, stride=size)
+    n_windows = n_tokens // size
+    assert (found.n_windows, found.n_all, found.n_scored) == (n_windows, n_windows, n_windows * (size - 1))
+
+
+@pytest.mark.parametrize("stride", [None, 4, 8])
+def test_each_window_begins_with_the_token_that_begins_texts(embedded, monkeypatch, stride):
+    tokens, begin, seen = long_tokens(embedded, TEXT), 5, []
+
+    def with_bos(_, given):
+        return np.concatenate((np.array([begin], dtype=np.int32), given))
+
+    def scored(_, sequences, *rest):
+        seen.extend(sequences)
+        return iter(())
+
+    monkeypatch.setattr(type(embedded.llama), "with_bos", with_bos)
+    monkeypatch.setattr(module, "scored", scored)
+    list(perplexities(embedded, TEXT, window=8, stride=stride))
+    assert len(seen) > 3
+    whole = [begin, *tokens]
+    for i, one in enumerate(seen):
+        at = i * (stride or 8)
+        assert one.tokens.tolist() == [begin, *whole[at + 1 : at + 8]]
+
+
 def test_a_text_of_two_tokens_has_no_error(embedded):
     found = localsmc.perplexity(embedded, "ab")
     assert found.n_scored == 1

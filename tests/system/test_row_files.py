@@ -63,6 +63,7 @@ def test_random_tables_are_read_back(tmp_path):
         ("sep=|\nq,r|a\nx|4\n", [{"q,r": "x", "a": "4"}]),
         ('question\n"one\nproblem"\n', [{"question": "one\nproblem"}]),
         ("question\nWhat is 1, 2 or 3?\n", [{"question": "What is 1, 2 or 3?"}]),
+        ("\n \r\nsep=;\r\nquestion;answer\n1?;2\n", [{"question": "1?", "answer": "2"}]),
         ("question;answer;;\n1?;2;;\n", [{"question": "1?", "answer": "2"}]),
         ('question\tanswer\n"Hello" she said\t4\n', [{"question": '"Hello" she said', "answer": "4"}]),
         ('q,a\n"he \\"s, aid\\" x",4\n', [{"q": 'he "s, aid" x', "a": "4"}]),
@@ -90,6 +91,8 @@ def test_a_field_can_be_long_and_the_limit_of_the_csv_module_stays(tmp_path):
         ("a,b;c\nx,y;z\n", "a table with several delimiters: `,` and `;`"),
         ("q,q\n1,2\n", "two columns of .* have the name `q`"),
         ("q,a\n1,2\n3\n", "line 3 of .* does not have the 2 fields of the first line"),
+        ("\n\nq,a\n1,2\n3\n", "line 5 of .* does not have the 2 fields"),
+        ("q,a\nx\0y,2\n", "line 2 of .* has a zero byte, so it is not UTF-8"),
         ("sep=;\nq;a\n1;2\n3\n", "line 4 of .* does not have the 2 fields"),
         ('q,a\n"1,2\n', "line 2 of .* is malformed"),
         # A backslash before other characters shows that it is no escape.
@@ -109,6 +112,13 @@ def test_encodings_and_gzip(tmp_path, encoding, is_packed):
     data = table([{"question": "Größe? 1; 2", "answer": "3"}], delimiter="\t").encode(encoding)
     path = written(tmp_path, gzip.compress(data) if is_packed else data, "x.tsv.gz" if is_packed else "x.tsv")
     assert read_rows(path) == [{"question": "Größe? 1; 2", "answer": "3"}]
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32"])
+@pytest.mark.parametrize(("name", "text"), [("x.csv", "question,answer\n1?,2"), ("x.jsonl", '{"q": 1}')])
+def test_encodings_that_are_not_read(tmp_path, encoding, name, text):
+    with pytest.raises(TaskError, match="line 1 of .* has a zero byte"):
+        read_rows(written(tmp_path, text.encode(encoding), name))
 
 
 def test_gzip_that_is_cut_or_none(tmp_path):
@@ -142,6 +152,7 @@ def test_json_in_its_shapes(tmp_path, name, text):
     ("name", "text", "message"),
     [
         ("x.json", '{"train": [{"q": 1}], "test": [{"q": 2}, {"q": 3}]}', "several lists of rows"),
+        ("x.json", '{"train": [{"q": 1}], "test": [{"q": 2}]}', "several lists of rows"),
         ("x.jsonl", '{"q": 1, "q": 2}\n', "line 1 of .*: an object has `q` twice"),
         ("x.jsonl", '{"q": 1}\n{"q": 2\n', "line 2 of .* is not JSON"),
     ],
@@ -167,6 +178,29 @@ def test_parquet(tmp_path):
         read_rows(written(tmp_path, b"PAR1", "x.parquet"))
     with pytest.raises(TaskError, match="no file at"):
         read_rows(tmp_path / "none.parquet")
+
+
+def test_parquet_with_numbers_of_few_bits_and_with_a_name_twice(tmp_path):
+    pyarrow = pytest.importorskip("pyarrow", reason="pyarrow is not installed")
+    from pyarrow import parquet
+
+    few, path = pyarrow.float32(), tmp_path / "x.parquet"
+    columns = {
+        "a": pyarrow.array([0.1, None], few),
+        "b": pyarrow.array([[0.1, 2.5], None], pyarrow.list_(few)),
+        "c": pyarrow.array(
+            [{"x_float": 0.3, "y": 0.3}, None], pyarrow.struct([("x_float", few), ("y", pyarrow.float64())])
+        ),
+        "d": pyarrow.array([0.1, 1 / 3]),
+    }
+    parquet.write_table(pyarrow.table(columns), path)
+    assert read_rows(path) == [
+        {"a": 0.1, "b": [0.1, 2.5], "c": {"x_float": 0.3, "y": 0.3}, "d": 0.1},
+        {"a": None, "b": None, "c": None, "d": 1 / 3},
+    ]
+    parquet.write_table(pyarrow.Table.from_arrays([pyarrow.array([1])] * 2, names=["a", "a"]), path)
+    with pytest.raises(TaskError, match="two columns of .* have the name `a`"):
+        read_rows(path)
 
 
 def test_parquet_without_its_library_says_what_to_install(tmp_path, monkeypatch):

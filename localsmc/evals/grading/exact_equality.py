@@ -14,6 +14,8 @@ import sympy
 from localsmc.evals.grading.sizes import MOST_DIGITS, digits, is_vast
 
 _SPARE_DIGITS = 60
+_ROUGHLY = 0.01
+"""Relative difference beyond any error of numeric integration."""
 _POINTS = [(0.731, 0.318), (1.973, 0.577), (-0.619, 0.211), (3.119, 1.237), (-2.371, 0.453), (0.093, 0.057)]
 """First value and step for the variables. Where a formula has no real value, the point is left out."""
 _WHOLE_POINTS = [(2.0, 1.0), (5.0, 2.0), (8.0, 3.0)]
@@ -25,6 +27,8 @@ def are_same_value(one: Any, other: Any) -> bool:
     """Whether two SymPy expressions are equal for all values of their variables."""
     if is_vast(one) or is_vast(other):
         return _are_same_vast(one, other)
+    if _differ_roughly(one, other):
+        return False
     one, other = one.doit(), other.doit()
     if one == other:
         return True
@@ -112,6 +116,23 @@ def _is_real(value: Any) -> bool:
         return bool(abs(value.evalf(15).as_real_imag()[1]) < sympy.Float("1e-12"))
     except Exception:  # SymPy raises many kinds of errors
         return False
+
+
+def _differ_roughly(one: Any, other: Any) -> bool:
+    """Whether numbers with integrals are far apart: SymPy may look for a closed form for minutes."""
+    integrals = one.atoms(sympy.Integral) | other.atoms(sympy.Integral)
+    is_number = not (one.free_symbols or other.free_symbols)
+    if not integrals or not is_number or any(end.is_infinite for part in integrals for end in _ends(part)):
+        return False
+    try:
+        left, right = (complex(side.evalf(15)) for side in (one, other))
+    except Exception:  # SymPy raises many kinds of errors
+        return False
+    return abs(left - right) > _ROUGHLY * max(abs(left), abs(right))
+
+
+def _ends(integral: Any) -> list[Any]:
+    return [end for _, *ends in integral.limits for end in ends]
 
 
 def _is_finite(formula: Any) -> bool:

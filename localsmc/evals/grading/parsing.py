@@ -12,8 +12,10 @@ import sympy
 from latex2sympy2_extended import NormalizationConfig, latex2sympy, normalize_latex
 from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 
+from localsmc.evals.grading.sizes import is_vast
 from localsmc.text.answers.numbers import SCIENTIFIC, powered
 from localsmc.text.answers.recurring import as_fractions
+from localsmc.text.answers.units import ANGLED
 
 _DEEPEST = 20
 
@@ -25,6 +27,8 @@ _READING = ConversionConfig(lowercase_symbols=False)
 """With lowercase symbols, as in math-verify's `parse`, R^2 - r^2 would be 0."""
 _SCIENTIFIC = re.compile(rf"(?<![\w.])(?:{SCIENTIFIC})(?![\w.])")
 _DECIMAL = re.compile(r"(?<![\w.])(\d{0,300})\.(\d{1,300})(?![\d.])|(?<![\w.])(\d{1,300})\.(?![\d.])")
+_DIVISOR = re.compile(r"\\(?:gcd|lcm)(?![a-zA-Z])|\\(?:text|mathrm|operatorname)\s*\{\s*(?:gcd|lcm)\s*\}")
+_DEGREES = re.compile(r"((?:\d+|\d*\.\d+))\s*(?:\^\s*\{\s*\\circ\s*\}|\^\s*\\circ(?![a-zA-Z]))")
 _E = re.compile(r"\\(?:text|mathrm|operatorname)\s*\{\s*([ei])\s*\}")
 
 for _name in ("math_verify", "latex2sympy2_extended"):
@@ -37,19 +41,28 @@ def parsed(text: str) -> Any:
     if not _is_balanced(text):
         return None
     try:
-        spelled = normalize_latex(_exact(text), _SPELLING)
-        found = latex2sympy(spelled, is_real=True, normalization_config=None, conversion_config=_READING)
-        # i is the imaginary unit, but the parser does not always treat it so.
-        return found.xreplace({symbol: sympy.I for symbol in found.free_symbols if symbol.name == "i"})
+        exact = _exact(text)
+        if _DIVISOR.search(exact) and is_vast(unread := _read(_DIVISOR.sub(r"\\max", exact))):
+            return unread  # only these functions are evaluated at once
+        return _read(exact)
     except MemoryError:
         raise
     except Exception:  # the parser raises many kinds of errors
         return None
 
 
+def _read(exact: str) -> Any:
+    spelled = normalize_latex(exact, _SPELLING)
+    found = latex2sympy(spelled, is_real=True, normalization_config=None, conversion_config=_READING)
+    # i is the imaginary unit, but the parser does not always treat it so.
+    return found.xreplace({symbol: sympy.I for symbol in found.free_symbols if symbol.name == "i"})
+
+
 def _exact(text: str) -> str:
     """The text with its decimals as fractions: a decimal stands for its exact value."""
     text = _E.sub(r" \1 ", as_fractions(text))
+    if ANGLED.search(text):
+        text = _DEGREES.sub(r"{\\frac{\1 \\pi}{180}}", text)
     text = _SCIENTIFIC.sub(lambda found: _fraction(powered(found), found[0]), text)
     return _DECIMAL.sub(_rational, text)
 

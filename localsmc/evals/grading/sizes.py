@@ -11,6 +11,9 @@ import sympy
 MOST_DIGITS = 100_000
 """Formulas with numbers of more digits are never evaluated."""
 _LARGEST_EXPONENT_DIGITS = 15
+_MOST_TERMS = 2000
+"""Sums and products of more terms are evaluated only if the terms are a polynomial."""
+_FACTORIALS = (sympy.factorial, sympy.factorial2, sympy.subfactorial, sympy.gamma)
 
 
 def is_vast(formula: Any) -> bool:
@@ -27,9 +30,13 @@ def digits(formula: Any) -> float:
         return 1.0
     if isinstance(formula, (sympy.Pow, sympy.exp)):
         return _digits_of_power(*formula.as_base_exp())
-    if isinstance(formula, sympy.factorial):
+    if isinstance(formula, _FACTORIALS):
         n = _size(formula.args[0])
         return n * math.log10(n + 2) + 1
+    if isinstance(formula, sympy.binomial):
+        return _digits_of_binomial(*formula.args)
+    if isinstance(formula, (sympy.Sum, sympy.Product)):
+        return _digits_of_terms(formula)
     parts = (digits(part) for part in formula.args if isinstance(part, sympy.Basic))
     return math.fsum(parts) + 1
 
@@ -39,6 +46,27 @@ def _digits_of_power(base: Any, exponent: Any) -> float:
     if base in (0, 1, -1):
         return max(inner, 1.0)
     return max(inner, digits(base) * max(1.0, _size(exponent)) + 1)
+
+
+def _digits_of_binomial(n: Any, k: Any) -> float:
+    size = _size(n)
+    factors = min(_size(k), _size(n - k))
+    return max(digits(n), digits(k), factors * math.log10(size + 2) + 1)
+
+
+def _digits_of_terms(formula: Any) -> float:
+    """Of a sum or a product; infinite if it has more terms than can be evaluated one by one."""
+    inner = digits(formula.function)
+    for index, first, last in formula.limits:
+        ends = max(digits(first), digits(last))
+        if ends == math.inf:
+            return math.inf
+        count = 1.0 if last.is_infinite or first.is_infinite else _size(last - first) + 1
+        is_closed = isinstance(formula, sympy.Sum) and formula.function.is_polynomial(index)
+        if count > _MOST_TERMS and not is_closed:
+            return math.inf
+        inner = max(inner, 1.0) + ends + (count if isinstance(formula, sympy.Product) else 0.0)
+    return inner
 
 
 def _size(number: Any) -> float:

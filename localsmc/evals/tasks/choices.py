@@ -14,13 +14,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from string import ascii_uppercase
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, NamedTuple
 
 from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.tasks.golds import all_of
 from localsmc.evals.tasks.task import Gold
-from localsmc.system.row_files import MISSING, Row, text_of, value_of
+from localsmc.system.row_files import MISSING, Row, text_of, usual_name, value_of
 
 MOST = 10
 """The largest number of options: the letters that answers can be, A to J."""
@@ -65,14 +65,25 @@ class ChoiceFields:
     @classmethod
     def found(cls, names: Sequence[str], rows: Sequence[Row]) -> ChoiceFields | None:
         """The fields that hold options by their usual names; None if there are none."""
-        for name in CHOICES_FIELDS:
-            if any(_has_parts(row.get(name)) for row in rows):
-                return cls((name,))
+        name = usual_name(
+            CHOICES_FIELDS, [one for one in names if any(_has_parts(row.get(one)) for row in rows)]
+        )
+        if name is not None:
+            return cls((name,))
         for spelled in (str, str.lower):
             columns = _columns(names, is_bare=spelled is str)
             if len(columns) > 1:
                 return cls(columns)
         return None
+
+    @classmethod
+    def of_small_letters(cls, names: Sequence[str], golds: Sequence[str]) -> ChoiceFields | None:
+        """The columns a, b, c, ..., if all gold answers are their letters: else they may be of a formula."""
+        n = next((i for i, letter in enumerate(ascii_lowercase) if letter not in names), MOST)
+        columns = tuple(ascii_lowercase[: min(n, MOST)])
+        letters = [match[1].lower() if (match := _LETTER.fullmatch(gold)) else "" for gold in golds]
+        is_choice = len(columns) > 1 and bool(letters) and set(letters) <= set(columns)
+        return cls(columns) if is_choice else None
 
     @classmethod
     def named(cls, text: str, names: Sequence[str]) -> ChoiceFields:

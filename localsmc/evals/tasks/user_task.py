@@ -1,7 +1,7 @@
 """Problems from a user's file: which fields hold what, and rows as problems.
 
-A field is chosen once for the whole file: the first of its usual names that any row has. So no row gets its
-gold answer from another field than the others.
+A field is chosen once for the whole file: the first of its usual names that any row has, in any case. So no
+row gets its gold answer from another field than the others.
 """
 
 from __future__ import annotations
@@ -18,7 +18,16 @@ from localsmc.evals.tasks.conversations import CHAT_FIELDS, Conversation, Turns,
 from localsmc.evals.tasks.golds import gold_of, whole_gold_of
 from localsmc.evals.tasks.problem_rows import ID_FIELDS, groups, identifier, named_apart
 from localsmc.evals.tasks.task import Gold, Item, Task
-from localsmc.system.row_files import MISSING, Row, is_missing, missing_field, read_rows, text_of, value_of
+from localsmc.system.row_files import (
+    MISSING,
+    Row,
+    is_missing,
+    missing_field,
+    read_rows,
+    text_of,
+    usual_name,
+    value_of,
+)
 from localsmc.text import answers
 
 GOLD_FIELDS = (
@@ -89,7 +98,7 @@ class _Rows:
         self.names = list(dict.fromkeys(str(name) for row in self.rows for name in row))
         self.question = self._field(self.reading.question, (*QUESTION_FIELDS, *CHAT_FIELDS), "question") or ""
         self.answer = self._field(self.reading.answer, GOLD_FIELDS, "answer")
-        self.system = next((name for name in SYSTEM_FIELDS if self._has(name)), None)
+        self.system = usual_name(SYSTEM_FIELDS, self.names)
         self.choices = self._choices()
         if self.choices is not None and self.reading.grader not in (None, "choice"):
             raise ConfigError(
@@ -102,10 +111,12 @@ class _Rows:
         return any(value_of(row, name) is not MISSING for row in self.rows)
 
     def _field(self, given: str | None, usual: Sequence[str], what: str) -> str | None:
-        names = usual if given is None else (given,)
-        found = next((name for name in names if self._has(name)), None)
+        if given is None:
+            found = usual_name(usual, self.names)
+        else:
+            usual, found = (given,), given if self._has(given) else None
         if found is None and (given is not None or what == "question"):
-            raise missing_field(self.rows, names, 0, self.path, what)
+            raise missing_field(self.rows, usual, 0, self.path, what)
         return found
 
     def _choices(self) -> ChoiceFields | None:
@@ -114,8 +125,16 @@ class _Rows:
             return None
         if given is not None:
             return ChoiceFields.named(given, self.names)
-        found = ChoiceFields.found([name for name in self.names if name != self.answer], self.rows)
+        others = [name for name in self.names if name != self.answer]
+        found = ChoiceFields.found(others, self.rows) or ChoiceFields.of_small_letters(
+            others, self._written()
+        )
         return None if found is None or self.question in found.names else found
+
+    def _written(self) -> list[str]:
+        """The gold answers as the rows have them."""
+        values = [value_of(row, self.answer) for row in self.rows] if self.answer else []
+        return [str(value).strip() for value in values if not is_missing(value)]
 
     # --- problems ---
 
@@ -164,10 +183,18 @@ class _Rows:
         return text
 
     def _system(self, row: Row, i: int, talk: Conversation | None) -> str | None:
-        if talk is not None and talk.system is not None:
-            return talk.system
+        own = None if talk is None else talk.system
         value = MISSING if self.system is None else value_of(row, self.system)
-        return None if is_missing(value) else text_of(value, i, self.path, self.system or "")
+        if is_missing(value):
+            return own
+        text = text_of(value, i, self.path, self.system or "")
+        if own is not None and own.strip() != text.strip():
+            raise TaskError(
+                f"row {i + 1} of `{self.path}` has two system messages: in `{self.question}` and in"
+                f" `{self.system}`",
+                hint="remove one of them",
+            )
+        return text if own is None else own
 
     def _gold(self, row: Row, i: int, talk: Conversation | None) -> Gold | None:
         if self.answer is None:

@@ -34,7 +34,9 @@ HEIGHT = 250.0
 WIDE, TALL = 560.0, 330.0
 """Size of the chart of accuracy against cost, in which the marks have labels."""
 
-LONGEST_LABEL = 30
+LONGEST_LABEL, LONGEST_PART = 30, 13
+"""Characters of the name of a method beside its mark, and of a family beside its row."""
+
 MIN_ACTIVE_SHARE = 0.1
 """Mean curves end when less than this share of the runs is unfinished."""
 
@@ -140,14 +142,14 @@ def _cut(name: str, most: int) -> str:
 
 def by_part(rows: Sequence[tuple[str, Sequence[tuple[int, str, Estimate]]]], name: str) -> Chart:
     """Accuracy with intervals for each family or level: one row each, one mark per method."""
-    left, gap = 92.0, 11.0
+    left, gap = 24 + labels.CHARACTER * LONGEST_PART, 11.0
     heights = [gap * len(marks) + 12 for _, marks in rows]
     height = TOP + sum(heights) + BOTTOM
     x = Scale(0.0, 1.0, left, WIDTH - 16)
     shapes = svg.x_axis(x, svg.percents(), "right", height - BOTTOM, TOP)
     top = TOP
     for (part, marks), tall in zip(rows, heights, strict=True):
-        shapes.append(Text(left - 10, top + tall / 2 + 4, _cut(part, 13), "end"))
+        shapes.append(Text(left - 10, top + tall / 2 + 4, _cut(part, LONGEST_PART), "end"))
         for k, (index, method, (mean, low, high)) in enumerate(marks):
             y = top + 12 + gap * k
             words = f"{part}, {method}: {table.percent(mean)} ({table.interval((low, high))})"

@@ -211,8 +211,9 @@ class Sections:
                 for group in some
                 if (estimate := group.scored(group.main).accuracy) is not None
             ]
-            rows.append((f"level {value}" if name == "level" else str(value), marks))
-        return charts.by_part(rows, name) if any(marks for _, marks in rows) else None
+            if marks:  # none is graded otherwise
+                rows.append((f"level {value}" if name == "level" else str(value), marks))
+        return charts.by_part(rows, name) if rows else None
 
     def _calibration(self) -> Section | None:
         report, figures = self._report, []

@@ -104,9 +104,9 @@ def worded(text: str) -> str | None:
 def letters_only(text: str) -> str | None:
     """A text of letters in lower case, without `\\text` and full stops; None if it has anything else."""
     bare = re.sub(r"\\text\s*\{([^{}]*)\}", r" \1 ", text)
-    if not re.fullmatch(r"[a-zA-Z ,.'\-]*[a-zA-Z][a-zA-Z ,.'\-]*", bare):
+    if not re.fullmatch(r"[a-zA-Z ,.'\-]*[a-zA-Z][a-zA-Z ,.'\-]*!?", bare):
         return None
-    return " ".join(bare.casefold().replace(".", " ").split())
+    return " ".join(bare.rstrip("!").casefold().replace(".", " ").split())
 
 
 _SHORT_WORDS = frozenset(

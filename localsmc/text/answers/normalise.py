@@ -74,7 +74,7 @@ def undoubled(answer: str) -> str:
     return answer if "\\begin" in answer else _DOUBLED.sub(r"\\", answer)
 
 
-_OPENING_MARKS = re.compile(r"(?:\*\*|__|`|~~|#{1,6} |> )+(?=\S)")
+_OPENING_MARKS = re.compile(r"(?:\*{2,3}|__|`|~~|#{1,6} |> )+(?=\S)")
 _CLOSING_MARKS = re.compile(r"(?<=[^\s^_{*])(?:\*{2,3}|__|`|(?<=[\d}).])\*)+$")
 
 

@@ -10,6 +10,7 @@ from localsmc.text.answers.clause import clause
 from localsmc.text.answers.latex import spelled
 from localsmc.text.answers.number_words import in_digits
 from localsmc.text.answers.numbers import POWER, SCIENTIFIC, powered, value
+from localsmc.text.answers.recurring import as_fractions
 from localsmc.text.answers.separators import joined, with_points
 
 _NUMBER = re.compile(
@@ -48,7 +49,8 @@ def number(answer: str) -> Fraction | None:
     """
     if len(answer) > LONGEST:
         return None
-    written = with_points(joined(spelled(in_digits(answer))))
+    # Before `spelled`, which takes the last dots of 0.333... for the end of a sentence.
+    written = with_points(joined(spelled(in_digits(as_fractions(answer)))))
     text = _POWER.sub(_raised, _SIGN.sub(r"\1", written))
     found = _alone(text)
     if found is None and (read := clause(text, 0)) is not None and read.value != text:

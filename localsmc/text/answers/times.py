@@ -46,7 +46,7 @@ def time_of(text: str) -> Time | None:
         return None
     at = (hour * 3600 + minute * 60 + second) % _DAY
     if not found["half"]:
-        return Time(at, is_half_known=hour > 12 or (hour == 0 and len(found["hour"]) == 2))
+        return Time(at, is_half_known=hour > 12 or hour == 0)
     return Time(at % (_DAY // 2) + (_DAY // 2 if _is_late(found["half"], hour) else 0), is_half_known=True)
 
 

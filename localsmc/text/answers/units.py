@@ -28,6 +28,8 @@ _POWER = r"(?:\s*\^\s*\{?\s*([23])\s*\}?)?"
 _FRONT = re.compile(r"^([+-]?)\s*(?:(?:\\?\$)+|\\text\{\s*\$\s*\}|£|€|¥)\s*")
 _MARKED = re.compile(rf"\s*\\text\s*\{{\s*([^{{}}]*?)\s*\}}{_POWER}$")
 _SIGN = re.compile(r"\s*(\^\\circ|\\?%|¢)$")
+ANGLED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
+"""The angle of a function is in degrees, not the whole: \\sin 30^\\circ."""
 _WORDS = re.compile(
     rf"(?<![\\a-zA-Z])\s*(?<=[\d}}) ])((?:(?:square|sq|cubic|cu)\.? )?"
     rf"(?:(?!{_NO_UNIT})[a-zA-Z]{{4,}}|{_SHORT})(?: [a-zA-Z]+)*"
@@ -63,7 +65,7 @@ def quantity(text: str, *, letters: bool = False) -> Quantity:
 
 def _peeled(text: str, letters: bool) -> tuple[str, str]:
     """The text without its last unit, and that unit; empty strings if it has none."""
-    if found := _SIGN.search(text):
+    if (found := _SIGN.search(text)) and not (found[1] == "^\\circ" and ANGLED.search(text)):
         name = {"^\\circ": "degree", "¢": "cent"}.get(found[1], "percent")
         return text[: found.start()].strip(), name
     patterns = [_MARKED, _WORDS, *([_LETTER] if letters else [])]

@@ -384,3 +384,26 @@ def test_eight_labels_have_room_at_any_accuracy(tmp_path, p_right):
             assert 48 < a < width
             assert 0 < b - 5 < b + 5 <= height - 38
             assert all(abs(a - c) > 9 or abs(b - d) > 9 for c, d in chart["marks"][:i])
+
+
+@needs_browser
+def test_families_have_room_beside_their_rows_and_ungraded_ones_have_none(tmp_path):
+    shape = {"models": {"m": 0.0}, "seeds": (0,), "n_problems": 12}
+    made = run_folder.lines(**shape)
+    for one in made:
+        one["family"] = {"shopping": "W</ESSAYS>MMMMMM", "trains": "not graded"}.get(one["family"], "short")
+        if one["family"] == "not graded":
+            one |= {"verdict": "ungraded", "gold": None, "verdicts": {}}
+    target = tmp_path / "page.html"
+    found = report([run_folder.write(tmp_path / "run", made, run_folder.manifest(**shape))])
+    target.write_text(page(found), encoding="utf-8")
+    told, _ = asked(
+        target,
+        tmp_path,
+        """return JSON.stringify([...page.querySelectorAll('#parts .chart')[0].querySelectorAll('text')]
+          .filter((one) => one.getAttribute('text-anchor') === 'end')
+          .map((one) => [one.textContent, one.getBBox().x]))""",
+    )
+    names = dict(json.loads(told))
+    assert set(names) == {"W</ESSAYS>MM…", "short"}
+    assert min(names.values()) >= 0
