@@ -157,7 +157,9 @@ def _plan(session: CommandSession, options: GradeOptions, file: str) -> GradingP
     what = "answers" if fields.are_answers else "completions"
     output.note(f"{len(texts)} {what} in `{fields.text}`, right answers in `{fields.gold}`, grader {grader}")
     if plan.n_without_gold:
-        output.warn(f"{plan.n_without_gold} of {len(texts)} rows have no right answer and are not graded")
+        n = plan.n_without_gold
+        has = "has no right answer and is" if n == 1 else "have no right answer and are"
+        output.warn(f"{n} of {len(texts)} rows {has} not graded")
     return plan
 
 

@@ -60,7 +60,7 @@ def test_the_table_counts_what_is_graded(samples):
     code, out, err = run("grade", samples)
     assert code == 0
     assert "|    6 |      5 | 40.0% |" in out
-    assert "1 of 6 rows have no right answer" in err
+    assert "1 of 6 rows has no right answer" in err
 
 
 def test_a_run_folder_is_reported_and_resumed(samples, tmp_path):
