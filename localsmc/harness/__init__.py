@@ -21,4 +21,6 @@ def register() -> None:
         raise ConfigError(
             "lm-evaluation-harness is not installed", hint="install it: pip install 'localsmc[lm-eval]'"
         )
+    # First its own models: it looks for them only while it knows none.
+    importlib.import_module("lm_eval.models")
     importlib.import_module("localsmc.harness.plug_in")

@@ -3,6 +3,8 @@
 import hashlib
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -147,3 +149,14 @@ def test_what_lm_eval_cannot_say_to_the_model_is_refused(run):
         run("options", "modle=a.gguf")
     with pytest.raises(localsmc.LocalSMCError, match="takes no name"):
         run("words", apply_chat_template="chatml", evaluation_tracker=EvaluationTracker())
+
+
+def test_the_models_of_lm_eval_itself_are_still_known():
+    """In a fresh process: lm-eval looks for its own models only while it knows none."""
+    code = (
+        "from localsmc.harness import register; register()\n"
+        "from lm_eval.api.registry import get_model\n"
+        "print(get_model('dummy').__name__, get_model('localsmc').__name__)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["DummyLM", "HarnessModel"], done.stderr
