@@ -20,6 +20,8 @@ SECTIONS = {
     },
     "Evaluate": {
         "eval": "Run methods on a set of problems.",
+        "grade": "Grade completions or answers that exist.",
+        "score": "Log-probabilities of texts, multiple choice, perplexity.",
         "report": "Summarise evaluation runs as tables or HTML.",
         "bench": "Measure speed and where the time goes.",
         "methods": "Describe the methods and their parameters.",

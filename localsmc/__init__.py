@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from localsmc.lm.toy import ToyModel
     from localsmc.methods import METHODS, Greedy, PowerSMC, Sample
     from localsmc.results import Result, StepInfo
+    from localsmc.scoring.perplexity import perplexity
+    from localsmc.scoring.score import score
     from localsmc.text.examples import Examples, Pair
 
 _MODULES = {
@@ -48,7 +50,9 @@ _MODULES = {
     "ToyModel": "lm.toy",
     "__version__": "version",
     "load": "engine.load",
+    "perplexity": "scoring.perplexity",
     "read_examples": "engine.example_file",
+    "score": "scoring.score",
     "solve": "engine.solve",
     "start": "engine.solve",
 }
@@ -71,7 +75,9 @@ __all__ = [
     "ToyModel",
     "__version__",
     "load",
+    "perplexity",
     "read_examples",
+    "score",
     "solve",
     "start",
 ]

@@ -13,8 +13,9 @@ Confidence = Literal["high", "medium", "low"]
 HistoryState = Literal["live", "stop", "length", "cut"]
 AnswerSource = Literal["boxed", "stated", "concluded", "fallback"]
 """How an answer was found, in the order in which the sources are asked."""
-AnswerKind = Literal["any", "numeric", "text", "letter", "math"]
-"""The type of a problem's answers, which decides when two are the same; `any` if it is not known."""
+AnswerKind = Literal["any", "numeric", "text", "letter", "math", "reply"]
+"""The type of a problem's answers, which decides when two are the same; `any` if it is not known. A `reply`
+is an answer as a whole: a program, or a text in a form."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from localsmc.errors import ConfigError
+from localsmc.errors import ConfigError, RunError
 from localsmc.system.atomic_write import write_whole
-from localsmc.system.user_dirs import expand_user
+from localsmc.system.user_dirs import cache_folder, expand_user
 from localsmc_cli.options import common_options
 from localsmc_cli.ui.command_session import CommandSession
 from localsmc_cli.ui.output import is_terminal
@@ -33,7 +33,8 @@ Examples:
   localsmc solve "What is 17 * 23?" --trace run.jsonl && localsmc report run.jsonl --html run.html
 
 A RUN is a folder written by eval, finished or not, or a trace file written by `solve --trace`. Several runs
-are combined. The tables are printed to standard output, unless `-` sends something else there.
+are combined, or compared with --diff. The tables are printed to standard output, unless `-` sends something
+else there.
 """
 
 _tables = common_options.section("Tables")
@@ -47,7 +48,9 @@ class ReportOptions:
 
     all_tables: bool
     against: str | None
+    diff: bool
     html: str | None
+    open: bool
     csv: str | None
     json: str | None
     markdown: str | None
@@ -61,17 +64,31 @@ class ReportOptions:
     "all_tables",
     is_flag=True,
     default=False,
-    help="Also show tables by family, level and seed, pass@k and calibration.",
+    help="Also show tables by selector, family, level and seed, pass@k and calibration.",
 )
 @_tables(
     "--against",
     metavar="METHOD",
     help="Baseline: compare the other methods with this one.  [default: the first]",
 )
+@_tables(
+    "--diff",
+    is_flag=True,
+    default=False,
+    help="Compare two runs, the older one first: settings, accuracy, and problems whose outcome changed.",
+)
 @_a_file(
     "--html", metavar="FILE", help="Write a self-contained page: charts, every problem and its particles."
 )
-@_a_file("--csv", metavar="FILE|-", help="Write accuracy as CSV, one row per method, selector and part.")
+@_files(
+    "--open",
+    is_flag=True,
+    default=False,
+    help="Open the page in a browser; without --html, it is written to the cache folder.",
+)
+@_a_file(
+    "--csv", metavar="FILE|-", help="Write accuracy as CSV: by method, selector, family, level and seed."
+)
 @_a_file("--json", metavar="FILE|-", help="Write all tables as JSON, unrounded.")
 @_a_file("--markdown", metavar="FILE|-", help="Write all tables as Markdown.")
 @_files("-q", "--quiet", is_flag=True, default=False, help="Print only errors to stderr.")
@@ -84,13 +101,15 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
     output, options = session.output, ReportOptions(**given)
     output.is_quiet = options.quiet
     targets = _targets(options)
+    if options.diff and options.against is not None:
+        raise ConfigError("`--against` has no effect with `--diff`", hint="remove one of them")
     if not runs:
         raise ConfigError(
             "no run is given", hint="localsmc report RUN, with the folder RUN of `localsmc eval -o RUN`"
         )
     from localsmc.report import report as read
 
-    found = read([expand_user(run) for run in runs], options.against)
+    found = read([expand_user(run) for run in runs], options.against, is_diff=options.diff)
     for line in found.heading:
         output.note(line)
     for kind, target in targets.items():
@@ -101,10 +120,12 @@ def report(session: CommandSession, /, runs: tuple[str, ...], **given: Any) -> N
             write_whole(expand_user(target), text)
             output.note(f"wrote {target}")
     if "-" not in targets.values():
-        tables = [table for table in found.tables if options.all_tables or table.name in _MAIN]
-        output.text(_shown(tables))
+        tables = found.tables if options.all_tables else _brief(found)
+        output.text(shown(tables))
         if n_more := len(found.tables) - len(tables):
-            output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}")
+            output.note(f"`--all` shows {n_more} more table{'s' * (n_more > 1)}, and more columns")
+    if options.open:  # last: without a browser, this is an error
+        _open(expand_user(targets["html"]))
 
 
 def _page(found: Report) -> str:
@@ -133,6 +154,8 @@ def _targets(options: ReportOptions) -> dict[str, str]:
     targets: dict[str, str] = {
         kind: file for kind in _WRITERS if (file := getattr(options, kind)) is not None
     }
+    if options.open:
+        targets = _with_page(targets)
     files = list(targets.values())
     if files.count("-") > 1:
         raise ConfigError("standard output is given twice", hint="write one of them to a file instead")
@@ -142,6 +165,28 @@ def _targets(options: ReportOptions) -> dict[str, str]:
         if target != "-" and files.count(target) > 1:
             raise ConfigError(f"two outputs go to `{target}`", hint="use a different file for each")
     return targets
+
+
+def _with_page(targets: dict[str, str]) -> dict[str, str]:
+    """The targets with a page that a browser can open."""
+    if targets.get("html") == "-":
+        raise ConfigError("`--open` needs a page in a file", hint="remove `--html -`, or name a file")
+    if "html" in targets:
+        return targets
+    folder = cache_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        hint = "name a file for the page with `--html`"
+        raise RunError(f"`{folder}` cannot be written: {error.strerror}", hint=hint) from error
+    return {"html": str(folder / "report.html"), **targets}
+
+
+def _open(page: Path) -> None:
+    import webbrowser
+
+    if not webbrowser.open(page.resolve().as_uri()):
+        raise RunError("no browser could be opened", hint=f"open `{page}` yourself")
 
 
 def _check(kind: str, path: Path) -> None:
@@ -166,12 +211,20 @@ _GAP = 2
 _NAME = 14
 """Minimum width of a name in a column; in narrower windows, names move to separate lines."""
 
-
 _MAIN = ("missing", "accuracy", "sources", "cost", "differences", "models", "answers", "traces", "shares")
 """Tables that are shown without `--all`."""
 
+_OF_DIFF = ("missing", "made_of", "diff", "changed")
+"""Tables that are shown with `--diff` and without `--all`."""
 
-def _shown(tables: Sequence[Table]) -> str:
+
+def _brief(found: Report) -> list[Table]:
+    """The tables of a terminal: of a diff, what it adds."""
+    names = _OF_DIFF if found.is_diff else _MAIN
+    return [table.brief() for table in found.tables if table.name in names]
+
+
+def shown(tables: Sequence[Table]) -> str:
     """The tables: drawn on a terminal, else as Markdown."""
     if not is_terminal(sys.stdout):
         from localsmc.report.table import markdown
@@ -194,15 +247,15 @@ def _print(console: Console, table: Table) -> None:
 
     columns, rows = table.cells()
     whole, (names, numbered) = _drawn(columns, rows), _numbered(columns, rows, console.width)
-    console.print(Text(table.title, style="bold"))
+    console.print(Text(table.heading, style="bold"))
     if _fits(console, whole):
         console.print(whole)
     elif all(_fits(console, part) for part in numbered):
         console.print(Text(names), *numbered, sep="\n")
     else:
         console.print(Text(markdown(table).split("\n\n")[1]), soft_wrap=True)
-    if table.note:
-        console.print(Text(table.note, style="dim"))
+    if table.notes:
+        console.print(Text(table.notes, style="dim"))
     console.print()
 
 
@@ -212,9 +265,16 @@ def _fits(console: Console, drawn: RichTable) -> bool:
 
 
 def _numbered(columns: list[Column], rows: list[list[str]], width: int) -> tuple[str, list[RichTable]]:
-    """The text of each row on a numbered line, and its numbers in tables of at most `width` characters."""
-    from localsmc.report.table import Column, count
+    """The text of each row on a numbered line, and its numbers in tables of at most `width` characters.
 
+    In a table of words only, a line above names the columns, and no cell is left out.
+    """
+    from localsmc.report.table import NOTHING, Column, count
+
+    if not any(column.is_number for column in columns):
+        lines = [" · ".join(cell or NOTHING for cell in row) for row in rows]
+        heads = f"    {' · '.join(column.head for column in columns)}"
+        return "\n".join([heads, *(f"{k:>3} {line}" for k, line in enumerate(lines, 1))]), []
     words = [
         [cell for cell, one in zip(row, columns, strict=True) if not one.is_number and cell] for row in rows
     ]

@@ -45,10 +45,10 @@ def read_problem(words: Sequence[str], prompt: str | None, file: str | None, say
             "the problem is given more than once", hint="give one of: PROBLEM, `--prompt`, `--file`"
         )
     if has_stdin or not sources:
-        with _saying(say, "reading the problem from standard input", not is_terminal(sys.stdin)):
+        with saying(say, "reading the problem from standard input", not is_terminal(sys.stdin)):
             sources.insert(0, _stdin_text(is_asked_for=has_stdin))
     elif _is_piped():
-        with _saying(say, "reading standard input, to put it before the problem; `</dev/null` adds nothing"):
+        with saying(say, "reading standard input, to put it before the problem; `</dev/null` adds nothing"):
             joined = decoded(sys.stdin.buffer.read(), "standard input", "the problem")
         sources = [joined, *sources] if joined.strip() else sources
     problem = "\n\n".join(sources)
@@ -69,7 +69,7 @@ def _is_piped() -> bool:
 
 
 @contextlib.contextmanager
-def _saying(say: Say, line: str, is_wanted: bool = True) -> Iterator[None]:
+def saying(say: Say, line: str, is_wanted: bool = True) -> Iterator[None]:
     """Say a line if what is done here takes long."""
     timer = threading.Timer(PATIENCE, say, [line])
     timer.daemon = True

@@ -114,7 +114,7 @@ def _json_schema(options: GrammarOptions) -> str | None:
 
 def settings_of(
     context: ContextSizeOptions,
-    draft: DraftOptions,
+    draft: DraftOptions | None,
     *,
     prompt: PromptOptions | None = None,
     limits: LimitOptions | None = None,
@@ -143,7 +143,7 @@ def settings_of(
         examples=None if prompt is None or prompt.examples is None else _examples(prompt.examples),
         thinking=_thinking(prompt, raw),
         n_threads=max(0, context.n_threads or 0),
-        n_threads_draft=max(0, draft.n_threads_draft or 0),
+        n_threads_draft=0 if draft is None else max(0, draft.n_threads_draft or 0),
         **_with_value(context, sizes),
         **({} if limits is None else _with_value(limits, ends)),
     )

@@ -36,6 +36,9 @@ PARAMETERS = (
 
 RESAMPLING = ("systematic", "stratified", "residual", "multinomial", "chopthin", "fearnhead-clifford")
 SELECT = ("draw", "argmax", "majority", "distinct", "best", "best-mean")
+GRADERS = ("math", "numeric", "exact", "choice", "format", "code")
+CODE = "code"
+"""The grader that runs what a model wrote."""
 KV_TYPES = ("f32", "f16", "bf16", "q8_0", "q4_0", "q4_1", "iq4_nl", "q5_0", "q5_1")
 SPLIT_MODES = ("none", "layer", "row", "tensor")
 TABLE_FORMATS = ("md", "csv", "json", "jsonl")

@@ -40,6 +40,16 @@ class JsonReader:
         """A string, or None if it is null or missing."""
         return None if self.values.get(name) is None else self.text(name)
 
+    def texts_or_none(self, name: str) -> tuple[str, ...] | None:
+        """A string, or a list of strings; None if it is null or missing."""
+        value = self.values.get(name)
+        values = [value] if isinstance(value, str) else value
+        if values is None:
+            return None
+        if not isinstance(values, list) or not all(isinstance(one, str) for one in values):
+            self._fail(name, "a string or a list of strings")
+        return tuple(values)
+
     def integer(self, name: str) -> int:
         """An integer."""
         value = self._value(name)

@@ -94,7 +94,10 @@ class Generated:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResultRecord:
-    """A problem, its model, method and seed, and the outcome; `drawn` is None if the run failed."""
+    """A problem, its model, method and seed, and the outcome; `drawn` is None if the run failed.
+
+    Several accepted answers are one text in `gold`, with "or" between them.
+    """
 
     task: str
     problem: str
@@ -189,7 +192,7 @@ def result_record(fields: JsonReader) -> ResultRecord:
         method=fields.text("method"),
         seed=fields.integer("seed"),
         question=fields.text("question"),
-        gold=fields.text_or_none("gold"),
+        gold=_gold(fields),
         answer=fields.text_or_none("answer"),
         verdict=fields.one_of("verdict", VERDICTS),
         error=fields.text_or_none("error"),
@@ -197,6 +200,11 @@ def result_record(fields: JsonReader) -> ResultRecord:
         drawn=None if result is None else _drawn(result),
         steps=_steps(steps or fields.around({})),
     )
+
+
+def _gold(fields: JsonReader) -> str | None:
+    golds = fields.texts_or_none("gold")
+    return None if golds is None else " or ".join(golds)
 
 
 def _steps(fields: JsonReader) -> StepCurves:

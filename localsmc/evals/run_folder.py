@@ -1,23 +1,26 @@
 """The run folder: manifest.json, and results.jsonl with one line per completed run of a problem.
 
-`RunFolder` appends; `read_run` reads and validates. Each line is written by one call. A line that a kill
-truncated is removed when the run resumes. Only one process writes at a time.
+`RunFolder` appends; `read_run` reads and validates. Each line is written by one call. When a run resumes, a
+line that a kill truncated is removed, and damaged lines move to damaged.jsonl: their problems are missing
+then, and run again. Only one process writes at a time.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
+from io import FileIO
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from localsmc.errors import RunError
 from localsmc.evals.json_fields import read_json
 from localsmc.evals.manifest_differences import differences
-from localsmc.evals.result_records import ResultRecord, result_record
-from localsmc.system.atomic_write import write_whole
+from localsmc.evals.result_records import FAILED, GRADER_FAILED, ResultRecord, result_record
+from localsmc.system.atomic_write import replace_whole, write_whole
 
 try:
     import fcntl
@@ -27,7 +30,9 @@ else:
     HAS_LOCKS = True
 
 FORMAT = 1
-REDO = "remove the line, and run the same `localsmc eval` command again to redo its problem"
+REDO = "run the same `localsmc eval` command again: it sets the line aside, and redoes its problem"
+RESUME = "free disk space, then run the same command to resume"
+LOCK, DAMAGED = ".lock", "damaged.jsonl"
 MAKE = "create a run folder with `localsmc eval`; see `localsmc eval --help`"
 CONFIGURATION = ("format", "tasks", "models", "draft", "methods", "seeds", "settings")
 """Manifest entries that must be the same when a run resumes; the others describe version and machine."""
@@ -47,51 +52,79 @@ class Key(NamedTuple):
 
 
 class RunFolder:
-    """A run folder open for writing; `lines` are the existing lines. Close it, or use it in a `with`."""
+    """A run folder open for writing; `lines` are the existing lines. Close it, or use it in a `with`.
 
-    def __init__(self, path: Path, manifest: dict[str, Any]) -> None:
-        self.path = path
+    `keys` are those of the run: a line with another one counts as damaged. None if they are not known.
+    Raises RunError if it cannot be written, if another process writes to it, or if it was created with
+    another configuration.
+    """
+
+    def __init__(self, path: Path, manifest: dict[str, Any], keys: Iterable[Key] | None = None) -> None:
+        self.path, self._keys = path, None if keys is None else set(keys)
         self.lines: list[dict[str, Any]] = []
         self.n_cut = 0
         """Bytes removed from the end: an incomplete line, left by a kill."""
+        self.damaged: list[str] = []
+        """What is wrong with each line that was set aside, with its number."""
+        self.notices: list[str] = []
+        self._lock = self._locked()
         try:
-            path.mkdir(parents=True, exist_ok=True)
-            self._file = (path / "results.jsonl").open("ab", buffering=0)
-        except OSError as error:
-            raise RunError(
-                f"`{path}` cannot be written: {error.strerror}", hint="choose another folder with `-o`"
-            ) from error
-        try:
-            self._lock()
-            self._manifest(manifest)
+            self._check_manifest(manifest)
             self._read()
+            self._file = self._opened(self._results, "ab")
         except BaseException:
-            self._file.close()
+            self._lock.close()
             raise
 
-    def _lock(self) -> None:
-        if not HAS_LOCKS:
-            return
+    @property
+    def _results(self) -> Path:
+        return self.path / "results.jsonl"
+
+    def _opened(self, file: Path, mode: Literal["ab", "rb"]) -> FileIO:
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return file.open(mode, buffering=0)
         except OSError as error:
+            raise self._failed(error, "choose another folder with `-o`") from error
+
+    def _failed(self, error: OSError, hint: str) -> RunError:
+        return RunError(f"`{self.path}` cannot be written: {error.strerror}", hint=hint)
+
+    def _locked(self) -> FileIO:
+        """A lock of its own file: results.jsonl may be replaced while it is held."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise self._failed(error, "choose another folder with `-o`") from error
+        lock = self._opened(self.path / LOCK, "ab")
+        try:
+            if HAS_LOCKS:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.close()
             raise RunError(
                 f"another process is writing to `{self.path}`", hint="wait for it, or choose another folder"
             ) from error
+        except OSError as error:  # a network drive without locks
+            lock.close()
+            raise RunError(
+                f"`{self.path}` cannot be locked: {error.strerror}", hint="choose a folder on a local disk"
+            ) from error
+        return lock
 
-    def _manifest(self, manifest: dict[str, Any]) -> None:
+    def _check_manifest(self, manifest: dict[str, Any]) -> None:
         file = self.path / "manifest.json"
         if not file.exists():
-            if os.fstat(self._file.fileno()).st_size:
+            if self._results.exists() and self._results.stat().st_size:
                 raise RunError(
                     f"`{self.path}` has results but no manifest", hint="choose another folder with `-o`"
                 )
-            self.notices: list[str] = []
-            write_whole(file, json.dumps({"format": FORMAT, **manifest}, indent=1) + "\n")
+            started = f"{datetime.now(timezone.utc):%Y-%m-%dT%H:%M:%SZ}"
+            content = {"format": FORMAT, "started": started, **manifest}
+            write_whole(file, json.dumps(content, indent=1) + "\n", hint=RESUME)
             return
         found, wanted = read_manifest(self.path), json.loads(json.dumps({"format": FORMAT, **manifest}))
         for part in CONFIGURATION:
-            if lines := differences(part, _comparable(found.get(part)), _comparable(wanted[part])):
+            if lines := differences(part, comparable(found.get(part)), comparable(wanted[part])):
                 raise RunError(
                     f"`{self.path}` was created with different {part}: {'; '.join(lines)}",
                     hint=f"choose another folder with `-o`, or use the {part} in its manifest.json",
@@ -103,39 +136,99 @@ class RunFolder:
         ]
 
     def _read(self) -> None:
-        file = self.path / "results.jsonl"
-        data = file.read_bytes()
+        """Read the lines. An incomplete last line is cut, damaged ones are set aside."""
+        data = _content(self._results)
         end = data.rfind(b"\n") + 1
         self.n_cut = len(data) - end
-        if self.n_cut:
-            os.truncate(file, end)
-        self.lines = list(parse_lines(file, data[:end]))
+        manifest, whole, damaged = _checked_manifest(self.path), [], []
+        for number, text in enumerate(data[:end].split(b"\n")[:-1], start=1):
+            if not text.strip():
+                continue
+            try:
+                self.lines.append(self._parsed(text, f"line {number} of `{self._results}`", manifest))
+                whole.append(text)
+            except RunError as error:
+                self.damaged.append(str(error))
+                damaged.append(text)
+        if damaged:
+            self._set_aside(damaged)
+            self._replace(whole)
+        elif self.n_cut:
+            os.truncate(self._results, end)  # needs no space
+
+    def _parsed(self, text: bytes, place: str, manifest: Manifest) -> dict[str, Any]:
+        """A line of the run; raises RunError if it is damaged, or of nothing that the run has."""
+        fields = read_json(text, place, REDO)
+        _check_names(result_record(fields), manifest, place)
+        if "cells" not in fields.values:
+            raise RunError(f"{place}: `cells` is missing", hint=REDO)
+        if self._keys is not None and key_of(fields.values) not in self._keys:
+            raise RunError(f"{place}: the run has no problem `{fields.text('problem_id')}`", hint=REDO)
+        return fields.values
+
+    @property
+    def started(self) -> datetime | None:
+        """When the run was started first, in UTC; None if its manifest does not say so."""
+        try:
+            return datetime.strptime(str(read_manifest(self.path).get("started")), "%Y-%m-%dT%H:%M:%SZ")
+        except ValueError:
+            return None
+
+    def _set_aside(self, damaged: list[bytes]) -> None:
+        file = self._opened(self.path / DAMAGED, "ab")
+        with file:
+            self._write(file, b"".join(text + b"\n" for text in damaged))
+            os.fsync(file.fileno())
+
+    def _replace(self, lines: list[bytes]) -> None:
+        replace_whole(self._results, b"".join(text + b"\n" for text in lines), hint=RESUME)
+
+    def take_failed(self) -> int:
+        """Remove the lines of failed runs, which are missing then and run again; returns how many."""
+        kept = [line for line in self.lines if line["verdict"] not in (FAILED, GRADER_FAILED)]
+        n = len(self.lines) - len(kept)
+        if n:
+            self._file.close()  # Windows replaces no open file
+            try:
+                self._replace([_encoded(line) for line in kept])
+            finally:
+                self._file = self._opened(self._results, "ab")
+            self.lines = kept
+        return n
 
     def append(self, line: dict[str, Any]) -> None:
         """Append a line. Raises RunError if it cannot be written, and leaves no partial line."""
-        # ASCII, so that names that are not valid Unicode survive a round trip.
-        data = (json.dumps(line, allow_nan=False) + "\n").encode()
-        size = os.fstat(self._file.fileno()).st_size
+        self._write(self._file, _encoded(line) + b"\n")
+
+    def _write(self, file: FileIO, data: bytes) -> None:
+        size = os.fstat(file.fileno()).st_size
         try:
             while data:
-                data = data[self._file.write(data) :]
+                data = data[file.write(data) :]
         except OSError as error:
-            os.ftruncate(self._file.fileno(), size)
-            raise RunError(
-                f"`{self.path}` cannot be written: {error.strerror}",
-                hint="free disk space, then run the same command to resume",
-            ) from error
+            os.ftruncate(file.fileno(), size)
+            raise self._failed(error, RESUME) from error
 
     def close(self) -> None:
-        """Flush to disk and release the lock."""
-        os.fsync(self._file.fileno())
-        self._file.close()
+        """Flush to disk and release the lock; raises RunError if that fails."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._failed(error, RESUME) from error
+        finally:
+            self._file.close()
+            self._lock.close()
 
     def __enter__(self) -> RunFolder:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _encoded(line: dict[str, Any]) -> bytes:
+    # ASCII, so that names that are not valid Unicode survive a round trip.
+    return json.dumps(line, allow_nan=False).encode()
 
 
 def key_of(line: dict[str, Any]) -> Key:
@@ -156,20 +249,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return found
 
 
-def parse_lines(file: Path, data: bytes) -> Iterator[dict[str, Any]]:
-    """Parse complete lines; raises RunError with the number of a malformed line."""
-    for number, text in enumerate(data.splitlines(), start=1):
-        try:
-            line = json.loads(text)
-            key_of(line)
-        except (ValueError, KeyError, TypeError) as error:
-            raise RunError(
-                f"line {number} of `{file}` is malformed", hint="remove the line; its problem is run again"
-            ) from error
-        yield line
-
-
-def _comparable(part: Any) -> Any:
+def comparable(part: Any) -> Any:
     """A manifest entry without file locations; the hashes identify the files."""
     if not isinstance(part, list):
         return part

@@ -1,8 +1,9 @@
 """Run every problem with every model, method and seed, and record the results.
 
 Every run starts from the same memory layout (one context per model and task, cleared) and from a seed
-derived from its key. So, without a time budget, its result does not depend on what ran before: a run that
-is killed and resumed ends with the same lines as an undisturbed one, timings aside.
+derived from its key, and templates get the date on which the evaluation began. So, without a time budget,
+its result does not depend on what ran before: an evaluation that is killed and resumed ends with the same
+lines as an undisturbed one, timings aside.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from localsmc.engine import conclusion, context_size, instruction, prompting
+from localsmc.engine import context_size, prompting
 from localsmc.engine.beginnings import NOTHING, Beginnings, beginnings
 from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
@@ -23,8 +24,9 @@ from localsmc.engine.solve import Generation
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
 from localsmc.evals.grading import GRADERS, Grade, Grader
 from localsmc.evals.model_specs import ModelSpec
+from localsmc.evals.problem_settings import messages_json, refuse_lost_messages, settings_of, task_settings
 from localsmc.evals.run_folder import Key, RunFolder, key_of
-from localsmc.evals.tasks import Item, Task
+from localsmc.evals.tasks import Gold, Item, Task
 from localsmc.gguf import reader
 from localsmc.llama import LoadOptions, build_info, default_threads, devices
 from localsmc.lm.shared_beginning import HeldBeginning
@@ -33,6 +35,7 @@ from localsmc.methods.spec import MethodSpec, uses_draft
 from localsmc.results import Completion, Result, StepInfo
 from localsmc.store import model_source
 from localsmc.text.examples import Examples
+from localsmc.text.templates import today
 from localsmc.version import __version__
 
 Line = dict[str, Any]
@@ -54,14 +57,31 @@ class Plan:
     draft: str | None = None
     """The draft model's file, for all models; used only if a method needs a draft model."""
     draft_load: LoadOptions = LoadOptions()
+    run_code: bool = False
+    """Whether the user allows running the code in completions, for tasks that test it."""
 
     def __post_init__(self) -> None:
         for task in self.tasks:
             task.refuse_shown(self.settings.examples)
+            refuse_lost_messages(task, self.settings)
 
     def __len__(self) -> int:
         items = sum(len(task.items) for task in self.tasks)
         return items * len(self.models) * len(self.methods) * len(self.seeds)
+
+    def keys(self) -> Iterator[Key]:
+        """The key of every run."""
+        for model in self.models:
+            for task in self.tasks:
+                yield from (key for key, _, _ in self.runs(model, task))
+
+    def runs(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
+        """The runs of a model on a task."""
+        # Methods take turns within a problem, so that other load on the machine affects them equally.
+        for item in task.items:
+            for seed in self.seeds:
+                for method in self.methods:
+                    yield Key(task.name, item.problem_id, spec.name, method.label, seed), item, method
 
     def _draft_json(self) -> list[dict[str, Any]]:
         """The draft model if a method needs one: the given file, or the embedded draft."""
@@ -131,7 +151,7 @@ class Evaluation:
         on_load: Callable[[Model], None] = lambda _: None,
     ) -> None:
         self.plan, self._folder, self._should_stop, self._on_load = plan, folder, should_stop, on_load
-        self._done = {key_of(line) for line in folder.lines}
+        self._done = {key_of(line) for line in folder.lines} & set(plan.keys())
         self.n_shared_decoded = 0
         """Tokens decoded for what prompts begin with; the usage of each run counts them as cached."""
 
@@ -142,11 +162,10 @@ class Evaluation:
 
     def __iter__(self) -> Iterator[Line]:
         """Run what is missing; each line is written to the folder before it is yielded."""
-        try:
+        # Some templates write today's date: a run that goes on tomorrow must have the same prompts.
+        with today.fixed(self._folder.started), contextlib.suppress(_Cancelled):
             for spec in self.plan.models:
                 yield from self._with_model(spec)
-        except _Cancelled:
-            return
 
     def _with_model(self, spec: ModelSpec) -> Iterator[Line]:
         missing = [task for task in self.plan.tasks if any(self._missing(spec, task))]
@@ -175,13 +194,9 @@ class Evaluation:
                         yield line
 
     def _missing(self, spec: ModelSpec, task: Task) -> Iterator[tuple[Key, Item, MethodSpec]]:
-        # Methods take turns within a problem, so that other load on the machine affects them equally.
-        for item in task.items:
-            for seed in self.plan.seeds:
-                for method in self.plan.methods:
-                    key = Key(task.name, item.problem_id, spec.name, method.label, seed)
-                    if key not in self._done:
-                        yield key, item, method
+        for run in self.plan.runs(spec, task):
+            if run[0] not in self._done:
+                yield run
 
     def _cells_before(self, spec: ModelSpec, task: Task) -> int:
         """The context size in existing lines, or 0: free memory may have changed since."""
@@ -192,7 +207,7 @@ class Evaluation:
 
     def _line(self, session: _TaskSession, key: Key, item: Item, method: MethodSpec) -> Line:
         head = {**key._asdict(), "family": item.family, "level": item.level}
-        head |= {"question": item.question, "gold": item.gold}
+        head |= {"messages": messages_json(item), "question": item.question, "gold": item.gold}
         try:
             return head | session.run(key, item, method, self._should_stop)
         except (_Cancelled, TaskError):  # no grader: the missing line is run again on resume
@@ -211,12 +226,7 @@ class _TaskSession:
 
     def __init__(self, plan: Plan, model: Model, task: Task, n_cells: int) -> None:
         self._plan, self._model, self._task = plan, model, task
-        settings = plan.settings
-        if task.examples is not None:
-            settings = replace(settings, examples=task.examples)
-        is_graded = any(item.gold is not None for item in task.items)
-        settings = conclusion.settings_of_task(settings, is_graded=is_graded)
-        self._settings = instruction.settings_of_task(model, settings)
+        self._settings = task_settings(model, task, plan.settings)
         self._methods = {spec.label: model.method(spec.name, **spec.options) for spec in plan.methods}
         if any(draft_kind(method) == TOKENS for method in self._methods.values()):
             model.require_shared_tokens()
@@ -231,8 +241,10 @@ class _TaskSession:
         self._require_room_for_examples()
         self._context, self._draft_context = self._open()
         self._closes.callback(self._close_contexts)
-        self._grader = self._closes.enter_context(Grader(task.grader, limit=GRADING_LIMIT))
-        self._grades: dict[tuple[str, str], Grade] = {}
+        self._grader = self._closes.enter_context(
+            Grader(task.grader, limit=GRADING_LIMIT, run_code=plan.run_code)
+        )
+        self._grades: dict[tuple[str, Gold], Grade] = {}
         self._n_shared_decoded = 0
 
     def __enter__(self) -> _TaskSession:
@@ -256,7 +268,8 @@ class _TaskSession:
 
     def _length(self, item: Item) -> int:
         try:
-            return len(prompting.build_prompt(self._model, item.question, self._settings).tokens)
+            settings = settings_of(self._settings, item)
+            return len(prompting.build_prompt(self._model, item.question, settings).tokens)
         except (LocalSMCError, UnicodeError):
             return 1  # the problem's line reports the error
 
@@ -307,7 +320,7 @@ class _TaskSession:
 
     def run(self, key: Key, item: Item, spec: MethodSpec, should_stop: Callable[[], bool]) -> dict[str, Any]:
         """Run one problem with one method; the fields of its line."""
-        settings = replace(self._settings, seed=seed_of(key), select=spec.select)
+        settings = replace(settings_of(self._settings, item), seed=seed_of(key), select=spec.select)
         steps: list[StepInfo] = []
         self._hold(self._beginnings[spec.label])
         with Generation(
@@ -331,19 +344,21 @@ class _TaskSession:
         found = {"result": record, "steps": _columns(steps), "cells": self._n_cells}
         return self._graded(result, item.gold) | found
 
-    def _grade(self, answer: str, gold: str) -> Grade:
+    def _grade(self, answer: str, gold: Gold) -> Grade:
         # Methods often give the same answer, and grading one can take long.
         if (answer, gold) not in self._grades:
             self._grades[answer, gold] = self._grader.grade(answer, gold)
         return self._grades[answer, gold]
 
-    def _graded(self, result: Result, gold: str | None) -> dict[str, Any]:
+    def _graded(self, result: Result, gold: Gold | None) -> dict[str, Any]:
         # Grade every spelling: answers of the same share may differ for a grader.
         found = {completion.answer for completion in result.completions} | {result.answer}
         verdicts: dict[str, str] = {}
         error = None
-        for answer in sorted(answer for answer in found if answer is not None) if gold is not None else ():
-            grade = self._grade(answer, str(gold))
+        for answer in sorted(answer for answer in found if answer is not None):
+            if gold is None:
+                break
+            grade = self._grade(answer, gold)
             verdicts[answer] = "grader-failed" if grade.verdict == "failed" else grade.verdict
             error = grade.reason if grade.verdict == "failed" and answer == result.answer else error
         verdict = _verdict(result, gold, verdicts)
@@ -360,7 +375,7 @@ def seed_of(key: Key) -> int:
     return int.from_bytes(hashlib.sha256(text.encode(errors="backslashreplace")).digest()[:4], "big")
 
 
-def _verdict(result: Result, gold: str | None, verdicts: dict[str, str]) -> str:
+def _verdict(result: Result, gold: Gold | None, verdicts: dict[str, str]) -> str:
     if gold is None:
         return "ungraded"
     if result.answer is not None:

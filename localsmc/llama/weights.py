@@ -246,6 +246,15 @@ class LlamaModel:
         """The text of a token sequence, as bytes; control tokens have none."""
         return b"".join(self.pieces[int(token)] for token in tokens)
 
+    def spelled(self, tokens: TokenIds) -> str:
+        """The text of a token sequence with the names of its control tokens, for a person to read."""
+        controls = set(self.control_tokens)
+        pieces = (
+            C.llama_vocab_get_text(self.vocab, token) if token in controls else self.pieces[token]
+            for token in map(int, tokens)
+        )
+        return b"".join(piece or b"" for piece in pieces).decode(errors="replace")
+
     @cached_property
     def chat_template(self) -> Template | None:
         """The chat template of the options, or that stored in the GGUF, or None."""
@@ -263,12 +272,31 @@ class LlamaModel:
         found = [] if self.chat_template is None else tags(self.chat_template)
         return [tag for tag in found if len(self.tokenize(tag, special=True)) != 1]
 
+    def token_name(self, token: int) -> str:
+        """The text of a token in the vocabulary: that of a control token is its name."""
+        if not 0 <= token < self.n_vocab:
+            raise IndexError(f"token {token} is not in 0 … {self.n_vocab - 1}")
+        return str(C.llama_vocab_get_text(self.vocab, token).decode(errors="replace"))
+
     def with_bos(self, tokens: TokenIds) -> TokenIds:
         """Prepend the beginning-of-sequence token to a prompt, if the model needs it and it is missing."""
         bos = C.llama_vocab_bos(self.vocab)
         if not C.llama_vocab_get_add_bos(self.vocab) or bos < 0 or (len(tokens) and tokens[0] == bos):
             return tokens
         return np.concatenate((np.array([bos], dtype=np.int32), tokens))
+
+    @property
+    def prefix_token(self) -> int | None:
+        """What a text without a prompt follows: the beginning-of-sequence token, or else the end token."""
+        return next(
+            (t for t in (C.llama_vocab_bos(self.vocab), C.llama_vocab_eos(self.vocab)) if t >= 0), None
+        )
+
+    def end_token(self, *, of_turn: bool) -> int | None:
+        """The token that ends a text, or a turn of a conversation."""
+        ends = [C.llama_vocab_eos(self.vocab)]
+        ends = [C.llama_vocab_eot(self.vocab), *ends] if of_turn else ends
+        return next((token for token in ends if token >= 0), None)
 
     def _name(self, which: str) -> str:
         # If the file has no id, llama.cpp assumes the default of the tokenizer's family.

@@ -18,25 +18,31 @@ SELECT = Column("select", "select")
 COLUMNS = (
     *WHERE,
     SELECT,
-    Column("problems", "problems", table.count),
+    Column("problems", "problems", table.count, shared=table.problems),
     Column("accuracy", "right", table.percent),
     Column("interval", "95 % interval", table.interval),
-    Column("no_answer", "no answer", table.percent_or_none),
-    Column("refused", "refused", table.percent_or_none),
-    Column("truncated", "truncated", table.percent_or_none),
-    Column("grader_failed", "grader failed", table.percent_or_none),
-    Column("failed", "failed", table.percent_or_none),
-    Column("fallback", "fallback", table.percent_or_none),
+    Column("no_answer", "no answer", table.percent_or_none, hides_zero=True),
+    Column("refused", "refused", table.percent_or_none, hides_zero=True),
+    Column("truncated", "truncated", table.percent_or_none, hides_zero=True),
+    Column("grader_failed", "grader failed", table.percent_or_none, hides_zero=True),
+    Column("failed", "failed", table.percent_or_none, hides_zero=True),
+    Column("fallback", "fallback", table.percent_or_none, hides_zero=True),
     Column("times_seconds", "seconds ×", table.figure),
 )
 
 NOTE = (
-    "The unit is the problem. Intervals are Wilson's for one seed; for several seeds and for expected draws,"
-    " they come from 2,000 bootstrap resamples of the problem means. Everything that is not right counts as"
-    " wrong; the columns from no answer to failed give the reasons. Refused ones are among those without an"
-    " answer: the text says that the model cannot answer. A fallback is the last"
-    " number of a text that states no answer, which numeric tasks take for one. An expected draw is the total"
-    " weight of the right answers; it is shown if the run used another selector."
+    "The unit is the problem. Everything that is not right counts as wrong; the columns between the interval"
+    " and the seconds give the reasons."
+)
+DETAILS = (
+    "Intervals are Wilson's for one seed; for several seeds and for expected draws, they come from 2,000"
+    " bootstrap resamples of the problem means. Refused ones are among those without an answer: the text says"
+    " that the model cannot answer. A fallback is the last number of a text that states no answer, which"
+    " numeric tasks take for one."
+)
+SELECTOR_NOTE = (
+    "Each method's completions under every selector; the accuracy table has the one that the run used. An"
+    " expected draw is the total weight of the right answers; it is shown if the run used another selector."
 )
 
 
@@ -46,11 +52,22 @@ def where(group: ResultGroup) -> tuple[str, str, str, str]:
 
 
 def accuracy(groups: Sequence[ResultGroup], costs: Costs) -> Table | None:
-    """Every method and selector with its interval; None if nothing is graded."""
-    rows = [_row(scored, costs) for group in groups if group.graded for scored in group.by_selector()]
+    """Every method with the selector that the run used; None if nothing is graded."""
+    rows = [_row(group.scored(group.main), costs) for group in groups if group.graded]
     if not rows:
         return None
-    return Table(name="accuracy", title="Accuracy", columns=COLUMNS, rows=tuple(rows), note=NOTE)
+    return Table(
+        name="accuracy", title="Accuracy", columns=COLUMNS, rows=tuple(rows), note=NOTE, details=DETAILS
+    )
+
+
+def selectors(groups: Sequence[ResultGroup], costs: Costs) -> Table | None:
+    """Every method with each of its selectors; None if no method has several."""
+    several = [group for group in groups if group.graded and len(group.selectors) > 1]
+    rows = [_row(scored, costs) for group in several for scored in group.by_selector()]
+    if not rows:
+        return None
+    return Table(name="selectors", title="By selector", columns=COLUMNS, rows=tuple(rows), note=SELECTOR_NOTE)
 
 
 def _row(scored: ScoredGroup, costs: Costs) -> tuple[Any, ...]:
@@ -126,7 +143,10 @@ def pass_table(groups: Sequence[ResultGroup], names: dict[str, str]) -> tuple[Ta
     """pass@k of independent samples, or the reason for its absence. `names` are method names by label."""
     fitting = [one for one in groups if names[one.method] == "sample" and one.particles > 1 and one.graded]
     if not fitting:
-        return None, "pass@k is left out: it needs independent samples, i.e. `sample` with N of 2 or more"
+        return (
+            None,
+            "pass@k is left out: it needs independent samples, which sample gives with N of 2 or more",
+        )
     drawn = [line.drawn for group in fitting for line in group.lines if line.drawn is not None]
     if any(one.spent.reductions for one in drawn):
         return None, "pass@k is left out: the samples are not independent, because memory was short"

@@ -25,37 +25,37 @@ COLUMNS = (
     Column("model", "model"),
     Column("method", "method"),
     Column("particles", "N", table.count),
-    Column("rows_share", "decoded tokens/(N·steps)", table.figure),
-    Column("steps", "steps", table.figure),
+    Column("rows_share", "decoded tokens/(N·steps)", table.figure, is_detail=True),
+    Column("steps", "steps", table.figure, is_detail=True),
     Column("rows", "decoded tokens", table.figure),
-    Column("decodes", "decodes", table.figure),
-    Column("tokens", "tokens", table.figure),
-    Column("concluding", "to conclude", table.figure),
-    Column("flops", "GFLOPs", table.billions),
+    Column("decodes", "decodes", table.figure, is_detail=True),
+    Column("tokens", "tokens", table.figure, is_detail=True),
+    Column("concluding", "to conclude", table.figure, is_detail=True),
+    Column("flops", "GFLOPs", table.billions, is_detail=True),
     Column("seconds", "seconds", table.figure),
     Column("times_rows", "decoded tokens ×", table.figure),
-    Column("times_decodes", "decodes ×", table.figure),
-    Column("times_tokens", "tokens ×", table.figure),
-    Column("times_flops", "FLOPs ×", table.figure),
+    Column("times_decodes", "decodes ×", table.figure, is_detail=True),
+    Column("times_tokens", "tokens ×", table.figure, is_detail=True),
+    Column("times_flops", "FLOPs ×", table.figure, is_detail=True),
     Column("times_seconds", "seconds ×", table.figure),
-    Column("accepted", "accepted", table.percent_or_none),
-    Column("swapped", "swapped", table.percent_or_none),
+    Column("accepted", "accepted", table.percent_or_none, is_detail=True),
+    Column("swapped", "swapped", table.percent_or_none, is_detail=True),
     Column("kept", "draft kept", table.percent_or_none),
-    Column("rated", "rated", table.figure),
-    Column("rewritten", "rewritten", table.figure),
-    Column("wasted", "wasted", table.figure),
+    Column("rated", "rated", table.figure, is_detail=True),
+    Column("rewritten", "rewritten", table.figure, is_detail=True),
+    Column("wasted", "wasted", table.figure, is_detail=True),
 )
 
 UNTOUCHED = {"temperature": 1, "top_k": 0, "top_p": 1, "min_p": 0}
 """Options with which `sample` draws from the model's unmodified distribution."""
 
 CONCLUDING_NOTE = (
-    " To conclude counts the tokens decoded to ask completions without an answer for one; they are in FLOPs"
+    "To conclude counts the tokens decoded to ask completions without an answer for one; they are in FLOPs"
     " and seconds, and not in decoded tokens."
 )
 
 DRAFT_NOTE = (
-    " With a draft model, decoded tokens and decodes count the target only, FLOPs count both models. Draft"
+    "With a draft model, decoded tokens and decodes count the target only, FLOPs count both models. Draft"
     " kept is the share of draft tokens that are part of a completion. Per problem, the target read rated"
     " tokens to rate steps, wrote rewritten tokens, and decoded wasted tokens that are in no completion."
 )
@@ -100,7 +100,7 @@ class Costs:
         return math.fsum(spent) / len(spent) if spent else None
 
     def _is_known(self, group: ResultGroup) -> bool:
-        return bool(self._spent[id(group)]["rows"])
+        return any(self._spent[id(group)]["rows"].values())  # graded texts of others cost nothing
 
     def _baseline(self, group: ResultGroup, groups: Sequence[ResultGroup]) -> ResultGroup | None:
         rivals = [one for one in groups if one.place == group.place and self._is_known(one)]
@@ -124,21 +124,32 @@ class Costs:
         if not rows:
             return None
         return Table(
-            name="cost", title="Cost per problem", columns=COLUMNS, rows=tuple(rows), note=self.note(groups)
+            name="cost",
+            title="Cost per problem",
+            columns=COLUMNS,
+            rows=tuple(rows),
+            note=self.note(groups),
+            details=self.details(groups),
         )
 
     def note(self, groups: Sequence[ResultGroup]) -> str:
-        """The table's note: the baseline, and explanations of the columns."""
-        has_steps = any(_accepted(group) is not None for group in groups)
-        steps = " Accepted is the share of Metropolis steps that changed the completion." if has_steps else ""
+        """What costs are relative to."""
         bases = [self.baseline(group) for group in groups]
-        names = " or ".join(dict.fromkeys(f"`{base.method}`" for base in bases if base is not None))
+        names = " or ".join(dict.fromkeys(base.method for base in bases if base is not None))
         return (
-            f"× is relative to {names} on the problems that both have completed."
-            " Model loading is excluded; tokens are those of the distinct completions."
-            f"{CONCLUDING_NOTE if any(self.mean(group, CONCLUDING) for group in groups) else ''}"
-            f"{steps}{DRAFT_NOTE if any(map(has_draft, groups)) else ''}"
+            f"× is relative to {names}, on the problems that both have completed. Model loading is excluded."
         )
+
+    def details(self, groups: Sequence[ResultGroup]) -> str:
+        """Explanations of the columns."""
+        parts = ["Tokens are those of the distinct completions."]
+        if any(self.mean(group, CONCLUDING) for group in groups):
+            parts.append(CONCLUDING_NOTE)
+        if any(_accepted(group) is not None for group in groups):
+            parts.append("Accepted is the share of Metropolis steps that changed the completion.")
+        if any(map(has_draft, groups)):
+            parts.append(DRAFT_NOTE)
+        return " ".join(parts)
 
     def _row(self, group: ResultGroup) -> tuple[Any, ...]:
         steps, rows = self.mean(group, "steps"), self.mean(group, "rows")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -13,9 +13,9 @@ from localsmc.report.accuracy import SELECT, WHERE, main_label, where
 from localsmc.report.groups import ResultGroup, ScoredGroup, means
 from localsmc.report.table import Column, Table
 
-NOTE = (
-    "Percentage points on the problems that both have completed. Intervals are Bonett and Price's for one"
-    " seed, otherwise from 2,000 bootstrap resamples of the problems; p is McNemar's exact test, per seed."
+NOTE = "Percentage points on the problems that both have completed; p is McNemar's exact test, per seed."
+DETAILS = (
+    "Intervals are Bonett and Price's for one seed, otherwise from 2,000 bootstrap resamples of the problems."
 )
 
 
@@ -30,50 +30,65 @@ def checked_against(groups: Sequence[ResultGroup], against: str | None) -> None:
 
 
 def between_methods(groups: Sequence[ResultGroup], against: str | None) -> Table | None:
-    """Every method against the first, or against the named one; None if there is no pair."""
-    pairs = []
+    """Every method against the first, or against the named one, each with its run's selector; None if there
+    is no pair.
+    """  # noqa: D205
+    rows = [_main_row(*pair) for pair in _rivals(groups, against)]
+    return difference_table("differences", "Differences between methods, paired by problem", rows)
+
+
+def between_selectors(groups: Sequence[ResultGroup], against: str | None) -> Table | None:
+    """As `between_methods`, with every selector of each method; None if no method has several."""
+    several = [pair for pair in _rivals(groups, against) if len(pair[0].selectors) > 1]
+    rows = [row for pair in several for row in _rows(*pair)]
+    return difference_table("selector_differences", "Differences by selector, paired by problem", rows)
+
+
+def _rivals(
+    groups: Sequence[ResultGroup], against: str | None
+) -> Iterator[tuple[ResultGroup, ResultGroup, str]]:
+    """Each group with the group that it is compared with, and the name of that one."""
     for group in groups:
         rivals = [one for one in groups if one.place == group.place]
         named = [one for one in rivals if one.method == against] if against else rivals
         # If several runs have the method, prefer the same run.
         here = [one for one in named if one.run == group.run] or named
         if here and here[0] is not group:
-            pairs.append((group, here[0]))
-    rows = [row for group, other in pairs for row in _rows(group, other, _name(other, other.method))]
-    return _table("differences", "Differences between methods, paired by problem", rows)
+            yield group, here[0], _name(here[0], here[0].method)
 
 
 def between_models(groups: Sequence[ResultGroup]) -> Table | None:
     """Every model against the first, with the same method and task; None if there is only one model."""
-    pairs = []
+    rows = []
     for group in groups:
         first = next(one for one in groups if (one.task, one.method) == (group.task, group.method))
         if first.model != group.model:
-            pairs.append((group, first))
-    rows = [row for group, other in pairs for row in _rows(group, other, _name(other, other.model))]
-    return _table("models", "Differences between models, paired by problem", rows)
+            rows.append(_main_row(group, first, _name(first, first.model)))
+    return difference_table("models", "Differences between models, paired by problem", rows)
 
 
 def _name(group: ResultGroup, name: str) -> str:
     return f"{name} ({group.run})" if group.run else name
 
 
-def _table(name: str, title: str, rows: list[tuple[Any, ...]]) -> Table | None:
+def difference_table(name: str, title: str, found: Iterable[tuple[Any, ...] | None]) -> Table | None:
+    """A table of `difference_row`s; None if there is none."""
+    rows = [row for row in found if row is not None]
     if not rows:
         return None
     columns = (
         *WHERE,
         SELECT,
-        Column("against", "against"),
+        Column("against", "against", shared="against {}".format),
         Column("against_select", "its selector"),
-        Column("problems", "problems", table.count),
+        Column("problems", "problems", table.count, shared=table.problems),
         Column("difference", "points", table.points),
         Column("interval", "95 % interval", table.points_interval),
-        Column("won", "won", table.figure),
-        Column("lost", "lost", table.figure),
+        Column("won", "won", table.figure, is_detail=True),
+        Column("lost", "lost", table.figure, is_detail=True),
         Column("p", "p", table.p_values),
     )
-    return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=NOTE)
+    return Table(name=name, title=title, columns=columns, rows=tuple(rows), note=NOTE, details=DETAILS)
 
 
 def _rows(group: ResultGroup, against: ResultGroup, name: str) -> Iterator[tuple[Any, ...]]:
@@ -81,9 +96,21 @@ def _rows(group: ResultGroup, against: ResultGroup, name: str) -> Iterator[tuple
         # Compare the same selector if both have it, otherwise the selector that the other run used.
         is_alike = scored.selector in against.selectors and not against.is_single and not group.is_single
         other = against.scored(scored.selector if is_alike else against.main)
-        values = difference(scored, other)
-        if values is not None:
-            yield (*where(group), scored.label, name, other.label or main_label(against), *values)
+        row = difference_row(scored, other, name)
+        if row is not None:
+            yield row
+
+
+def _main_row(group: ResultGroup, against: ResultGroup, name: str) -> tuple[Any, ...] | None:
+    return difference_row(group.scored(group.main), against.scored(against.main), name)
+
+
+def difference_row(scored: ScoredGroup, other: ScoredGroup, name: str) -> tuple[Any, ...] | None:
+    """The cells of a comparison with `other`, called `name`; None without common problems."""
+    values = difference(scored, other)
+    if values is None:
+        return None
+    return (*where(scored.group), scored.label, name, other.label or main_label(other.group), *values)
 
 
 def difference(scored: ScoredGroup, other: ScoredGroup) -> tuple[Any, ...] | None:

@@ -155,9 +155,9 @@ def means(values: dict[tuple[str, int], float]) -> dict[str, float]:
     return {problem: sum(some) / len(some) for problem, some in by_problem.items()}
 
 
-def grouped(runs: Sequence[RunRecord]) -> list[ResultGroup]:
-    """The groups of all runs in manifest order; runs are kept separate only if they overlap."""
-    has_overlap = _have_overlap(runs)
+def grouped(runs: Sequence[RunRecord], *, are_kept_apart: bool = False) -> list[ResultGroup]:
+    """The groups of all runs in manifest order; runs are kept separate if they overlap, or if asked for."""
+    has_overlap = are_kept_apart or _have_overlap(runs)
     names = _distinct_names(runs)
     versions = _task_versions(runs)
     found: list[ResultGroup] = []

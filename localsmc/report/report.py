@@ -17,21 +17,25 @@ from localsmc.report import (
     calibration,
     differences,
     evidence_variance,
+    run_diff,
+    run_facts,
     trace_tables,
 )  # fmt: skip
+from localsmc.report.agreement import completeness
 from localsmc.report.calibration import Calibration
 from localsmc.report.cost import Costs
 from localsmc.report.groups import ResultGroup, grouped
-from localsmc.report.table import Table, csv_text, markdown, text
+from localsmc.report.table import Table, csv_text, markdown, markdown_text, text
 from localsmc.report.trace_file import RecordedTrace, read_trace
 from localsmc.version import __version__
 
 
-def report(paths: Sequence[Path], against: str | None = None) -> Report:
+def report(paths: Sequence[Path], against: str | None = None, *, is_diff: bool = False) -> Report:
     """Read run folders and traces into one report.
 
-    `against` is the label of the method to compare the others with; the default is the first method. Raises
-    RunError if a path cannot be read, and ConfigError if no method has that label.
+    `against` is the label of the method to compare the others with; the default is the first method.
+    `is_diff` adds what differs between two runs, of which the first is the older. Raises RunError if a path
+    cannot be read, and ConfigError if no method has that label, or if two runs cannot be compared.
     """
     runs: list[RunRecord] = []
     traces: list[RecordedTrace] = []
@@ -44,7 +48,9 @@ def report(paths: Sequence[Path], against: str | None = None) -> Report:
             traces.append(read_trace(path))
         else:
             raise RunError(f"no run at `{path}`", hint=MAKE)
-    found = Report(runs=tuple(runs), traces=tuple(traces), against=against)
+    found = Report(runs=tuple(runs), traces=tuple(traces), against=against, is_diff=is_diff)
+    if is_diff:
+        run_diff.check(found.runs, found.traces, found.groups)
     if runs:
         differences.checked_against(found.groups, against)
     return found
@@ -62,11 +68,12 @@ class Report:
     runs: tuple[RunRecord, ...]
     traces: tuple[RecordedTrace, ...]
     against: str | None = None
+    is_diff: bool = False
 
     @cached_property
     def groups(self) -> list[ResultGroup]:
         """The lines by task, model and method."""
-        return grouped(self.runs)
+        return grouped(self.runs, are_kept_apart=self.is_diff)
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -90,12 +97,15 @@ class Report:
         """All tables with content, in reading order."""
         groups = self.groups
         candidates = [
+            *(run_diff.tables(self.runs, groups) if self.is_diff else ()),
             agreement.missing(self.runs),
             accuracy.accuracy(groups, self.costs),
             answer_sources.answer_sources(groups),
             self.costs.table(groups),
             differences.between_methods(groups, self.against),
             differences.between_models(groups),
+            accuracy.selectors(groups, self.costs),
+            differences.between_selectors(groups, self.against),
             accuracy.by_part(groups, "family"),
             accuracy.by_part(groups, "level"),
             accuracy.by_seed(groups),
@@ -125,21 +135,30 @@ class Report:
         return accuracy.pass_table(self.groups, self.names)
 
     @cached_property
-    def heading(self) -> tuple[str, ...]:
-        """One line per run or trace read, with notes about it."""
-        lines = []
-        for run in self.runs:
-            lines.append(f"{text(run.path)}: {agreement.completeness(run)}")
-            lines.append(f"{', '.join(map(_task, run.manifest.raw['tasks']))}; seeds {_seeds(run)}")
-            lines += run.notes
-        for trace in self.traces:
-            lines.append(f"{text(trace.path)}: a trace of {text(trace.method)}, {len(trace.steps)} steps")
-            lines += trace.notes
+    def notes(self) -> tuple[str, ...]:
+        """What is left out, and why; of a diff, how much changed."""
+        lines = [note for trace in self.traces for note in trace.notes]
+        if self.is_diff:
+            lines.append(run_diff.summary(self.groups))
         if self.runs and not any(group.graded for group in self.groups):
             lines.append("no accuracy table: none of these problems has a known answer")
         elif self._pass[1] and self.runs:
             lines.append(self._pass[1])
         return tuple(lines)
+
+    @cached_property
+    def heading(self) -> tuple[str, ...]:
+        """Some lines per run or trace read, with notes about it."""
+        lines = []
+        for run in self.runs:
+            lines.append(f"{text(run.path)}: {completeness(run)}")
+            lines.append(f"date: {run_facts.date(run)}; machine: {run_facts.machine(run)}")
+            tasks = "; ".join(map(run_facts.task, run.manifest.raw["tasks"]))
+            lines.append(f"{tasks}; seeds {', '.join(map(str, run.manifest.seeds))}")
+            lines += run.notes
+        for trace in self.traces:
+            lines.append(f"{text(trace.path)}: a trace of {text(trace.method)}, {len(trace.steps)} steps")
+        return (*lines, *self.notes)
 
     def table(self, name: str) -> Table | None:
         """The table with this name, or None."""
@@ -149,7 +168,7 @@ class Report:
 
     def to_markdown(self) -> str:
         """All tables in Markdown."""
-        head = "\n".join(f"- {line}" for line in self.heading)
+        head = "\n".join(f"- {markdown_text(line)}" for line in self.heading)
         return "\n\n".join(["# localsmc report", head, *map(markdown, self.tables)]) + "\n"
 
     def to_json(self) -> dict[str, Any]:
@@ -171,7 +190,7 @@ class Report:
         }
 
     def to_csv(self) -> str:
-        """Accuracy, one row per method and selector, then by family, level and seed, as CSV.
+        """Accuracy, one row per method, then by selector, family, level and seed, as CSV.
 
         If nothing is graded, the cost table; for traces only, the table of steps.
         """
@@ -180,17 +199,7 @@ class Report:
         if main is None:
             return ""
         if main.name == "accuracy":
-            parts = [
-                ({"by": str(name)}, tables[name]) for name in ("family", "level", "seed") if name in tables
-            ]
+            labels = {"selectors": "selector", "family": "family", "level": "level", "seed": "seed"}
+            parts = [({"by": label}, tables[name]) for name, label in labels.items() if name in tables]
             return csv_text([({"by": "", "value": ""}, main), *parts])
         return csv_text([({}, main)])
-
-
-def _task(task: dict[str, Any]) -> str:
-    source = f", {task['source']}" if task.get("source") else ""
-    return text(f"{task['name']} v{task.get('version', '?')} ({task['n_problems']} problems{source})")
-
-
-def _seeds(run: RunRecord) -> str:
-    return ", ".join(map(str, run.manifest.seeds))

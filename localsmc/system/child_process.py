@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import IO, Any
 
 from localsmc.system.printable import printable
@@ -38,12 +38,18 @@ class ChildProcess:
     """A running child process. `code` is Python that uses `replies`, the child's `Replies`.
 
     `arguments` become the child's `sys.argv[1:]`. With `ignores_interrupt`, the child ignores Ctrl-C.
-    With `is_detached`, it runs in a new session and its standard error is discarded. Raises OSError if
-    the process cannot be started.
+    With `is_detached`, it runs in a new session, which `stop` ends as a whole, and its standard error is
+    discarded. It has the parent's environment, or the one that is given. Raises OSError if the process
+    cannot be started.
     """
 
     def __init__(
-        self, code: str, *arguments: str, ignores_interrupt: bool = False, is_detached: bool = False
+        self,
+        code: str,
+        *arguments: str,
+        ignores_interrupt: bool = False,
+        is_detached: bool = False,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         first = _IGNORE_INTERRUPT if ignores_interrupt else ""
         # The parent's import path works for installed and editable packages and for a bare checkout.
@@ -57,8 +63,9 @@ class ChildProcess:
             errors="replace",
             start_new_session=is_detached,
             # Without this, ggml_abort starts a debugger if one is installed, which takes seconds.
-            env=os.environ | {"GGML_NO_BACKTRACE": "1"},
+            env={**(os.environ if environment is None else environment), "GGML_NO_BACKTRACE": "1"},
         )
+        self._is_detached = is_detached
         self._replies: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
         self._other_output: deque[str] = deque(maxlen=_KEPT_LINES)
         self._readers = [
@@ -99,6 +106,10 @@ class ChildProcess:
 
     def stop(self) -> None:
         """Kill the process if it is still running, and close its pipes; safe to call twice."""
+        # Until it is waited for, its number is not given to another group, even if it has ended.
+        if self._is_detached and os.name == "posix" and self._process.returncode is None:
+            with contextlib.suppress(OSError):  # nobody is left
+                os.killpg(self.pid, signal.SIGKILL)
         self._process.kill()
         self._process.wait()
         for reader in self._readers:

@@ -69,6 +69,8 @@ def workplace(tmp_path_factory):
     program.chmod(0o755)
     (folder / "problem.txt").write_text("What is 12 + 30?")
     (folder / "problems.csv").write_text("text,solution\nWhat is 2 + 2?,4\n")
+    (folder / "samples.jsonl").write_text('{"text": "The answer is 4.", "answer": 4}\n')
+    (folder / "answers.csv").write_text("model_answer,solution\n4,4\n")
     for name in ("model.gguf", "model-F16.gguf"):
         (folder / name).symlink_to(localsmc_models.path("draft"))
     return folder

@@ -41,7 +41,7 @@ def jsonl(rows):
 def test_standard_sets_from_a_file(tmp_path):
     task = load_task("gsm8k", data=written(tmp_path, "a set.jsonl", jsonl(GSM8K)))
     assert [(item.problem_id, item.gold) for item in task.items] == [("1", "1200"), ("2", "1198")]
-    assert (task.name, task.grader, task.version) == ("gsm8k", "numeric", 2)
+    assert (task.name, task.grader, task.version) == ("gsm8k", "numeric", 3)
     [item] = load_task("math-500", data=written(tmp_path, "math.json", MATH)).items
     assert (item.gold, item.family, item.level) == ("\\frac{5}{6}", "Algebra", 2)
     assert item.problem_id == "test/algebra/1.json"
@@ -132,12 +132,10 @@ def test_names_that_are_not_all_different_become_numbers(tmp_path):
         ("x.json", "[]", {}, "has no rows", "at least one"),
         ("x.csv", "question,answer\n1,2\n3\n", {}, "line 3 of .* does not have the 2 fields", "fix or"),
         ("x.csv", 'question,answer\n"1,2\n', {}, "is malformed", "fix or remove"),
-        ("x.txt", "1+1?", {}, "has an unsupported file type", ".jsonl, .json"),
+        ("x.txt", "1+1?", {}, "has an unsupported file type", ".jsonl, .ndjson, .json"),
+        ("x.xlsx", "PK", {}, "has an unsupported file type", "save the sheet as CSV"),
         ("x.jsonl", '{"question": "1?", "answr": "2"}\n', {"answer": "answer"}, "no field `answer`",
          "did you mean `--answer answr`"),
-        ("x.jsonl", '{"question": "1?", "answer": ""}\n', {}, "row 1 of .* has an empty answer", "fix or"),
-        ("x.jsonl", '{"question": "1?", "answer": ["2"]}\n', {}, "`answer` in row 1 .* is a list",
-         "a text or a number"),
         ("x.jsonl", '{"question": " ", "answer": "2"}\n', {}, "empty question", "fix or remove"),
         ("x.jsonl", '{"question": "1\\ud83d?"}\n', {}, "in row 1 of .* has a lone surrogate, .ud83d",
          "fix or remove"),

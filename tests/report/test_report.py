@@ -1,15 +1,13 @@
-"""Reports of made-up runs: figures by hand, broken folders, files, and the page in a browser."""
+"""Reports of made-up runs: figures by hand, broken folders, and files."""
 
 from __future__ import annotations
 
 import csv
-import html.parser
 import io
 import json
 import os
-import re
-import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +22,9 @@ from localsmc.numerics import statistics
 from localsmc.report import page, report, table
 from localsmc.report.html.prefix_tree import prefix_tree, trace_tree
 from localsmc.report.trace_file import read_trace
-from localsmc_cli.main import run
 from localsmc_cli.ui.trace_writer import TraceWriter
 
 POWER = "power-smc:N=16,alpha=4,select=majority"
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no chromium: apt-get install chromium")
 
 
 @pytest.fixture(scope="module")
@@ -49,30 +44,6 @@ def small(tmp_path):
     return run_folder.write(tmp_path / "small", n_problems=3, models={"m": 0.0}, seeds=(0,))
 
 
-@pytest.fixture(scope="module")
-def trace_file(tmp_path_factory):
-    path = tmp_path_factory.mktemp("traces") / "run.jsonl"
-    with localsmc.load() as model, TraceWriter(path) as trace:
-        settings = localsmc.Settings(seed=3)
-        method = model.method("power-smc", particles=16, alpha=4.0, resampling="systematic")
-        with localsmc.start(model, "What is 47 * 6 + 112?", method=method, settings=settings) as solving:
-            trace.start(solving)
-            for step in solving:
-                trace.step(step, solving)
-            trace.end(solving.result(), "done")
-    return path
-
-
-@pytest.fixture
-def cli(capsys):
-    def call(*arguments):
-        code = run(["report", *map(str, arguments)])
-        captured = capsys.readouterr()
-        return code, captured.out, captured.err
-
-    return call
-
-
 def rows(found, name):
     return found.table(name).to_json()
 
@@ -80,12 +51,13 @@ def rows(found, name):
 # --- figures --------------------------------------------------------------------------------------
 
 
-def test_every_method_and_selector_has_a_row(found):
+def test_every_method_has_one_row_and_one_for_each_selector_elsewhere(found):
     told = [(row["model"], row["method"], row["select"]) for row in rows(found, "accuracy")]
-    others = ("draw, expected", "argmax", "distinct", "best", "best-mean")
-    power = [(POWER, "majority"), *((POWER, other) for other in others)]
-    each = [("sample", ""), ("greedy", ""), *power]
+    each = [("sample", ""), ("greedy", ""), (POWER, "majority")]
     assert told == [(model, *one) for model in run_folder.MODELS for one in each]
+    told = [(row["model"], row["method"], row["select"]) for row in rows(found, "selectors")]
+    others = ("majority", "draw, expected", "argmax", "distinct", "best", "best-mean")
+    assert told == [(model, POWER, other) for model in run_folder.MODELS for other in others]
 
 
 def test_accuracy_is_the_mean_of_the_problems_with_what_went_wrong_beside_it(folder, found):
@@ -212,7 +184,7 @@ def test_refusals_have_a_column_where_there_are_any(tmp_path):
     about = run_folder.manifest(n_problems=4, seeds=(0,))
     made = [(refused_line if k else one_line)(problem_id=f"p{k}") for k in range(4)]
     found = report([run_folder.write(tmp_path / "some", made, about)])
-    shares = {row["select"]: (row["no_answer"], row["refused"]) for row in rows(found, "accuracy")}
+    shares = {row["select"]: (row["no_answer"], row["refused"]) for row in rows(found, "selectors")}
     assert shares["majority"] == (0.75, 0.75)
     assert shares["argmax"] == (0.0, 0.0)
     assert shares["draw, expected"] == pytest.approx((0.45, 0.45))
@@ -226,13 +198,13 @@ def test_a_method_that_gives_up_losers_has_its_own_selector_only(tmp_path):
     """What is left of its samples is no sample of its texts: the short ones finish first."""
     made = [one_line(problem_id=f"p{k}") for k in range(4)]
     about = run_folder.manifest(n_problems=4, seeds=(0,))
-    assert len(rows(report([run_folder.write(tmp_path / "whole", made, about)]), "accuracy")) == 6
+    assert len(rows(report([run_folder.write(tmp_path / "whole", made, about)]), "selectors")) == 6
     for one in made:
         one["result"]["method"]["config"]["early"] = True
     found = report([run_folder.write(tmp_path / "partial", made, about)])
     (row,) = rows(found, "accuracy")
     assert row["select"] == "majority"
-    assert not {"calibration", "bins", "spread"} & {table.name for table in found.tables}
+    assert not {"calibration", "bins", "spread", "selectors"} & {table.name for table in found.tables}
 
 
 def test_metropolis_steps_have_columns_where_there_are_any(tmp_path):
@@ -252,12 +224,12 @@ def test_a_draft_has_columns_where_there_is_one(tmp_path):
     alone = report([run_folder.write(tmp_path / "none", made, about)])
     (row,) = rows(alone, "cost")
     assert {row[name] for name in ("kept", "rated", "rewritten", "wasted")} == {None}
-    assert "target" not in alone.table("cost").note
+    assert "target" not in alone.table("cost").notes
     both = [run_folder.drafted(one, drafted=10, kept=k, wasted=2 * k) for k, one in enumerate(made)]
     found = report([run_folder.write(tmp_path / "both", both, about)])
     (row,) = rows(found, "cost")
     assert (row["kept"], row["rated"], row["rewritten"], row["wasted"]) == (6 / 40, None, None, 3.0)
-    assert "count the target only" in found.table("cost").note
+    assert "count the target only" in found.table("cost").notes
     for one, has_it in ((alone, False), (found, True)):
         assert (": FLOPs</figcaption>" in page(one)) == has_it
 
@@ -292,7 +264,7 @@ def test_texts_whose_probability_nobody_knows_are_not_selected_by_it(tmp_path):
     made = [run_folder.drafted(one_line(problem_id=f"p{k}")) for k in range(4)]
     about = run_folder.manifest(n_problems=4, seeds=(0,))
     found = report([run_folder.write(tmp_path / "run", made, about)])
-    told = [row["select"] for row in rows(found, "accuracy")]
+    told = [row["select"] for row in rows(found, "selectors")]
     assert told == ["majority", "draw, expected", "argmax", "distinct"]
 
 
@@ -336,7 +308,7 @@ def test_cost_is_relative_to_plain_sampling(folder, found):
     assert row["rows_share"] == pytest.approx(
         sum(u["rows"] for u in ours) / sum(16 * u["steps"] for u in ours)
     )
-    assert "× is relative to `sample`" in found.table("cost").note
+    assert "× is relative to sample," in found.table("cost").note
 
 
 def test_the_parts_add_up_to_the_whole(found):
@@ -491,7 +463,7 @@ MISTAKES = [
     (lambda folder: (folder / "manifest.json").write_text("[]"), 7, "is not a JSON object"),
     (lambda folder: (folder / "manifest.json").write_text('{"format": 2}'), 7, "has format 2", "pip install"),
     (lambda folder: (folder / "manifest.json").write_text('{"format": 1}'), 7, "`tasks` is missing"),
-    (lambda folder: broken(folder, 2, '{"task": '), 7, "line 2 of", "remove the line"),
+    (lambda folder: broken(folder, 2, '{"task": '), 7, "line 2 of", "sets the line aside"),
     (lambda folder: broken(folder, 2, "\x00\xff"), 7, "line 2 of"),
     (lambda folder: broken(folder, 2, "[" * 5000), 7, "line 2 of"),
     (lambda folder: broken(folder, 2, "3"), 7, "is not a JSON object"),
@@ -558,16 +530,15 @@ def test_files_and_standard_output(cli, small, tmp_path):
     targets = {kind: tmp_path / f"report.{kind}" for kind in ("html", "csv", "json", "markdown")}
     code, out, err = cli(small, *(part for kind, path in targets.items() for part in (f"--{kind}", path)))
     assert code == 0
-    assert out.startswith("## Accuracy\n\n| method")
+    assert out.startswith("## Accuracy, 3 problems\n\n| method")
     assert "wrote" in err
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
     told = json.loads(targets["json"].read_text())
     assert told["runs"][0]["done"] == told["runs"][0]["of"] == 9
     assert told["tables"]["accuracy"][0]["method"] == "sample"
     read = list(csv.DictReader(io.StringIO(targets["csv"].read_text())))
-    assert [row["by"] for row in read if row["method"] == "greedy"] == ["", "family", "family", "family"] + [
-        "level"
-    ] * 3
+    assert [row["by"] for row in read if row["method"] == "greedy"] == ["", *["family"] * 3, *["level"] * 3]
+    assert {row["method"] for row in read if row["by"] == "selector"} == {POWER}
     assert float(read[0]["low"]) <= float(read[0]["accuracy"]) <= float(read[0]["high"])
     assert targets["markdown"].read_text().startswith("# localsmc report\n")
     # Columns stand below each other.
@@ -598,13 +569,58 @@ def test_a_disk_that_is_full_leaves_what_was_there(cli, small, tmp_path, monkeyp
     assert [path.name for path in tmp_path.iterdir() if "page" in path.name] == ["page.html"]
 
 
+def browser(folder, exit_code=0):
+    """A program in the browser's place, and the file into which it writes the address that it is given."""
+    program, seen = folder / "browser.py", folder / "seen.txt"
+    program.write_text(f"import sys; open({str(seen)!r}, 'w').write(sys.argv[1]); sys.exit({exit_code})")
+    return f"{sys.executable} {program} %s", seen
+
+
+def opened(path, command, *arguments):
+    environment = {**os.environ, "BROWSER": command, "LOCALSMC_CACHE": str(path / "a cache"), "PATH": ""}
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):  # no other browser is tried
+        environment.pop(name, None)
+    called = [sys.executable, "-m", "localsmc_cli.main", "report", *map(str, arguments), "--open"]
+    return subprocess.run(called, capture_output=True, text=True, env=environment, check=False)
+
+
+def test_the_page_is_opened_in_a_browser(small, tmp_path):
+    command, seen = browser(tmp_path)
+    for arguments, target in (
+        ((), tmp_path / "a cache" / "report.html"),
+        (("--html", tmp_path / "my page.html"), tmp_path / "my page.html"),
+    ):
+        done = opened(tmp_path, command, small, *arguments)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("## Accuracy")
+        assert seen.read_text() == target.as_uri()
+        assert target.read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere there is always a browser")
+def test_without_a_browser_the_page_is_named(small, tmp_path):
+    command, _ = browser(tmp_path, exit_code=1)
+    done = opened(tmp_path, command, small, "--html", tmp_path / "page.html")
+    assert done.returncode == 7
+    assert done.stdout.startswith("## Accuracy")
+    assert "no browser could be opened" in done.stderr
+    assert f"open `{tmp_path / 'page.html'}` yourself" in done.stderr
+    assert (tmp_path / "page.html").exists()
+
+
+def test_a_page_on_standard_output_cannot_be_opened(cli, small):
+    code, out, err = cli(small, "--open", "--html", "-")
+    assert (code, out) == (2, "")
+    assert "`--open` needs a page in a file" in err
+
+
 @pytest.mark.parametrize("width", [40, 80, 120, 200])
 def test_no_figure_is_cut_off_in_a_window(found, monkeypatch, width):
     from localsmc_cli.commands import report as command
 
     monkeypatch.setattr(command, "is_terminal", lambda _: True)
     monkeypatch.setenv("COLUMNS", str(width))
-    shown = command._shown(found.tables)
+    shown = command.shown(found.tables)
     first = shown.split("Cost per problem")[0]
     for column, value in (("interval", table.interval), ("times_seconds", table.figure)):
         for row in rows(found, "accuracy"):
@@ -693,111 +709,6 @@ def test_a_trace_that_was_cut_short(cli, trace_file, tmp_path):
     code, _, err = cli(cut)
     assert code == 7
     assert "line 2 of" in err
-
-
-# --- the page -------------------------------------------------------------------------------------
-
-EVIL = (
-    "</script><script>document.title='evil'</script><img src=x onerror=\"document.title='evil'\"> & \u2028 "
-)
-
-
-@pytest.fixture(scope="module")
-def evil_page(tmp_path_factory, trace_file):
-    folder = tmp_path_factory.mktemp("page")
-    made = run_folder.lines(n_problems=6)
-    for one in made:
-        one["question"], one["family"] = EVIL + one["question"], f"<b>{one['family']}"
-        for completion in one["result"]["completions"]:
-            completion["text"] = EVIL + completion["text"]
-    target = folder / "page.html"
-    found = report([run_folder.write(folder / "<i>run", made, run_folder.manifest(n_problems=6)), trace_file])
-    target.write_text(page(found), encoding="utf-8")
-    return target
-
-
-class Tags(html.parser.HTMLParser):
-    def __init__(self):
-        super().__init__()
-        self.tags, self.addresses = [], []
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append(tag)
-        self.addresses += [value for name, value in attrs if name in ("src", "href", "action", "srcset")]
-
-
-def test_the_page_asks_nobody_for_anything_and_escapes_everything(evil_page):
-    text = evil_page.read_text(encoding="utf-8")
-    tags = Tags()
-    tags.feed(text)
-    assert tags.tags.count("script") == 2
-    assert not {"img", "b", "i", "iframe"} & set(tags.tags)
-    assert set(tags.addresses) == {"data:,"}
-    assert "default-src 'none'" in text
-    assert "url(" not in text
-    assert "@import" not in text
-    data = re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.DOTALL)[1]
-    assert json.loads(data)["problems"][0]["q"].startswith(EVIL)
-
-
-def test_the_page_keeps_within_bounds(folder, monkeypatch):
-    from localsmc.report.html import page_data
-
-    found = report([folder])
-    monkeypatch.setattr(page_data, "MOST_DETAIL", 20_000)
-    data = page_data.page_data(found)
-    n_trees = sum("tree" in line for line in data["lines"])
-    assert 0 < n_trees < 80
-    assert data["bare"] == 479 - n_trees
-    assert {line["s"] for line in data["lines"] if "tree" in line} == {0}
-
-
-def browsed(address, profile, *options):
-    """The DOM that a browser ends with, and the lines of its console."""
-    command = [
-        *(CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"),
-        *("--enable-logging=stderr", f"--user-data-dir={profile}", "--virtual-time-budget=2000"),
-        *(*options, "--dump-dom", address),
-    ]
-    environment = {**os.environ, "HOME": str(profile)}
-    done = subprocess.run(command, capture_output=True, timeout=300, env=environment, check=True)
-    log = done.stderr.decode(errors="replace").splitlines()
-    return done.stdout.decode(), [line for line in log if "CONSOLE" in line]
-
-
-# A window cannot be as narrow as a telephone, a frame can.
-FRAME = """<!DOCTYPE html><iframe src="page.html" width="360" height="800" style="border: 0" onload="
-  const page = this.contentDocument.documentElement;
-  document.title = [page.scrollWidth, page.clientWidth, page.dataset.drawn, page.dataset.error].join(' ')
-"></iframe>"""
-
-
-@needs_browser
-def test_the_page_fits_a_telephone(evil_page, tmp_path):
-    frame = evil_page.with_name("frame.html")
-    frame.write_text(FRAME)
-    dom, console = browsed(frame.as_uri(), tmp_path, "--allow-file-access-from-files")
-    assert console == []
-    width, window, n_drawn, *error = re.search("<title>(.*)</title>", dom)[1].split()
-    # The window is 360 less its scroll bar; nothing but tables and trees scrolls sideways, each by itself.
-    assert (width, error) == (window, [])
-    assert int(window) <= 360
-    assert int(n_drawn) > 20
-
-
-@needs_browser
-def test_the_page_draws_itself_in_a_browser(evil_page, tmp_path):
-    dom, console = browsed(evil_page.as_uri(), tmp_path)
-    assert console == []
-    (opening,) = re.findall(r"<html[^>]*>", dom)
-    assert "data-error" not in opening
-    n_drawn = int(re.search(r'data-drawn="(\d+)"', opening)[1])
-    assert n_drawn > 20
-    assert dom.count('class="edge') > 10
-    assert 'class="edge dead"' in dom
-    assert 'class="open"' in dom
-    assert "<title>localsmc report: &lt;i&gt;run" in dom
-    assert "[object" not in dom
 
 
 def test_reading_a_run_twice_gives_the_same(folder, found):

@@ -65,6 +65,14 @@ class ReferenceLlama:
             self._llama.eval([token])
         return np.array(found)
 
+    def logps_of_one_batch(self, prompt, tokens):
+        """log p of each token of a completion, decoded with its prompt in one batch."""
+        whole = [*map(int, prompt), *map(int, tokens)]
+        self._begin(whole[:-1])
+        logits = self._llama.scores[len(prompt) - 1 : len(whole) - 1].astype(np.float64)
+        logits -= logits.max(axis=1, keepdims=True)
+        return logits[np.arange(len(tokens)), tokens] - np.log(np.exp(logits).sum(axis=1))
+
     def greedy(self, prompt, n_tokens):
         """The most probable tokens, and by how much log p of each is above that of the second."""
         self._begin(prompt)

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from localsmc.errors import TaskError
 from localsmc.evals.grading.grader import Grader
+from localsmc.evals.grading.unequal_pairs import unequal_pairs
 from localsmc.evals.grading.verdict import Verdict
 from localsmc.text import answers
 from localsmc.text.answers.latex import spelled, worded
-from localsmc.text.answers.units import quantity, value
+from localsmc.text.answers.numbers import value
+from localsmc.text.answers.units import quantity
 
 _STEPS = (1, 7, 61)
 """Distances, in problems, to the other problems whose answers are compared."""
@@ -157,14 +159,31 @@ def measure(grader: Grader, gold_answers: list[str]) -> Iterator[CheckCount]:
         yield _count(grader, f"answer {step} problems later", "wrong", pairs)
 
 
+def measure_pairs(grader: Grader, gold_answers: list[str], n_pairs: int) -> CheckCount:
+    """Grade pairs of golds that differ: all that are called equal are failures.
+
+    Few of these are true equals that are written differently; who reads the list can tell them.
+    At most `n_pairs` pairs, fewer if there are not as many.
+    """
+    pairs = unequal_pairs(gold_answers, n_pairs)
+    return _graded(grader, "pairs of different golds", "wrong", pairs)
+
+
 def _count(
     grader: Grader, name: str, expected: Verdict, pairs: list[tuple[str, str]], is_whole: bool = False
 ) -> CheckCount:
     """Grade the pairs that differ as text; pairs of equal value are skipped if `expected` is wrong."""
+    chosen = [
+        (gold, answer)
+        for gold, answer in (dict.fromkeys(pairs) if not is_whole else pairs)
+        if (gold != answer or is_whole) and not (expected == "wrong" and are_same_text(gold, answer))
+    ]
+    return _graded(grader, name, expected, chosen)
+
+
+def _graded(grader: Grader, name: str, expected: Verdict, pairs: list[tuple[str, str]]) -> CheckCount:
     count = CheckCount(name, expected)
-    for gold, answer in dict.fromkeys(pairs) if not is_whole else pairs:
-        if (gold == answer and not is_whole) or (expected == "wrong" and _are_same_text(gold, answer)):
-            continue
+    for gold, answer in pairs:
         count.total += 1
         grade = grader.grade(answer, gold)
         if grade.verdict != expected:
@@ -172,6 +191,7 @@ def _count(
     return count
 
 
-def _are_same_text(gold: str, answer: str) -> bool:
+def are_same_text(gold: str, answer: str) -> bool:
+    """Whether two gold answers are the same but for formatting, their name or how a number is written."""
     one, other = (answers.normalise(text.split("=")[-1]) for text in (gold, answer))
     return answers.same(one, other)

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Sequence
 
 from localsmc.errors import ConfigError, TaskError
+from localsmc.evals.grading.gold import written_gold
 from localsmc.evals.grading.grading_rules import GRADERS, GradingRule
 from localsmc.evals.grading.verdict import Grade
 from localsmc.system.child_process import ChildProcess
@@ -22,15 +24,21 @@ _START = 120.0
 class Grader:
     """Grades answers with one of GRADERS, each within `limit` seconds of wall time.
 
-    A context manager. `grade` is thread-safe; calls are serialised.
+    A context manager. `grade` is thread-safe; calls are serialised. Without `run_code`, a grader that runs
+    what a model wrote is refused.
     """
 
-    def __init__(self, name: str, limit: float = 5.0) -> None:
+    def __init__(self, name: str, limit: float = 5.0, *, run_code: bool = False) -> None:
         if name not in GRADERS:
             raise ConfigError(f"no grader is called `{name}`", hint=f"choose from: {', '.join(GRADERS)}")
         if not limit > 0:
             raise ConfigError(
                 f"a grader needs a time limit above 0 s, not {limit:g}", hint="5 is a usual value"
+            )
+        if GRADERS[name].runs_code and not run_code:
+            raise ConfigError(
+                f"the grader `{name}` runs code that a model wrote",
+                hint="pass run_code=True if you allow it",
             )
         self.limit = limit
         self._rule = GRADERS[name]
@@ -56,11 +64,14 @@ class Grader:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def grade(self, answer: str | None, gold: str) -> Grade:
-        """Grade an answer against the gold answer; None (no answer) is wrong.
+    def grade(self, answer: str | None, gold: str | Sequence[str]) -> Grade:
+        """Grade an answer against the gold answer, or against several of which one is enough.
 
-        Raises TaskError if no worker can be started. No answer raises an error.
+        `gold` may be any form of `gold.read_gold`. None (no answer) is wrong. If no gold answer accepts it
+        and one fails, the grade is that failure. Raises TaskError if no worker can be started. No answer
+        raises an error.
         """
+        gold = written_gold(gold) if gold else ""
         if (known := self._rule.at_once(answer or "", gold)) is not None:
             return known
         with self._lock:

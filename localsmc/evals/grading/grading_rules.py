@@ -10,7 +10,10 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from localsmc.evals.grading import math_equal
+from localsmc.errors import TaskError
+from localsmc.evals.grading import code_tests, format_checks, math_equal
+from localsmc.evals.grading.closeness import grade_close
+from localsmc.evals.grading.gold import Gold, read_gold
 from localsmc.evals.grading.verdict import NO_ANSWER, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
 from localsmc.results import AnswerKind
 from localsmc.text.answers.keys import folded
@@ -27,15 +30,38 @@ _WHOLE = re.compile(r"-?[0-9]{1,50}")
 class GradingRule:
     """A grader and the kind of answers that it compares.
 
-    `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value.
+    `is_slow`: its first use imports SymPy. `has_numbers`: integers compare by value. `runs_code`: it runs
+    what a model wrote.
     """
 
     name: str
     version: int
     kind: AnswerKind
-    grade: Callable[[str, str], Grade]
+    compare: Callable[[str, str], Grade]
     is_slow: bool = False
     has_numbers: bool = False
+    runs_code: bool = False
+
+    def grade(self, answer: str, gold: str) -> Grade:
+        """The grade of an answer; `gold` may stand for several answers, or one with a tolerance.
+
+        Only the gold of a whole reply is always taken as it is: it has a form of its own.
+        """
+        if self.kind == "reply":
+            return self.compare(answer, gold)
+        try:
+            known = read_gold(gold, has_margin=self.kind == "numeric")
+        except TaskError as error:
+            return Grade("failed", str(error))
+        if not known.is_exact and not self.has_numbers:
+            return Grade("failed", f"the grader `{self.name}` knows no tolerance")
+        grades = [self._graded(answer, text, known) for text in known.texts]
+        order = ("right", "failed", "wrong")  # nobody knows what an unread one means
+        return min(grades, key=lambda grade: order.index(grade.verdict))
+
+    def _graded(self, answer: str, text: str, gold: Gold) -> Grade:
+        found = self.compare(answer, text)
+        return found if gold.is_exact or found.is_right else grade_close(answer, text, gold)
 
     def at_once(self, answer: str, gold: str) -> Grade | None:
         """The grade of two integers, which needs no worker; None for other answers."""
@@ -78,10 +104,12 @@ def choice(answer: str, gold: str) -> Grade:
 GRADERS = {
     rule.name: rule
     for rule in (
-        GradingRule("math", 2, "math", math_equal.grade, is_slow=True, has_numbers=True),
-        GradingRule("numeric", 2, "numeric", numeric, has_numbers=True),
-        GradingRule("exact", 2, "text", exact),
-        GradingRule("choice", 2, "letter", choice),
+        GradingRule("math", 3, "math", math_equal.grade, is_slow=True, has_numbers=True),
+        GradingRule("numeric", 3, "numeric", numeric, has_numbers=True),
+        GradingRule("exact", 3, "text", exact),
+        GradingRule("choice", 3, "letter", choice),
+        GradingRule("format", 1, "reply", format_checks.format),
+        GradingRule("code", 1, "reply", code_tests.code, runs_code=True),
     )
 }
 """Graders by name."""

@@ -15,22 +15,30 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from localsmc.evals.grading.structure import Structure, shape
+from localsmc.evals.grading.structure import Structure, shape, split
 from localsmc.evals.grading.verdict import NO_ANSWER, RIGHT, UNREAD_ANSWER, UNREAD_GOLD, Grade, grade_of
-from localsmc.text.answers.latex import lettered, spelled, worded
+from localsmc.text.answers.latex import lettered, letters_only, spelled, worded
 from localsmc.text.answers.normalise import normalise
-from localsmc.text.answers.numbers import plain
-from localsmc.text.answers.units import joined, quantity, value
+from localsmc.text.answers.number_words import whole_number
+from localsmc.text.answers.numbers import plain, value
+from localsmc.text.answers.options import option
+from localsmc.text.answers.recurring import as_fractions
+from localsmc.text.answers.separators import joined, with_points
+from localsmc.text.answers.times import time_of
+from localsmc.text.answers.units import quantity
 
 _LONGEST = 400
 """Maximum number of characters of an answer, beyond those of the gold answer."""
 
 _NAME = re.compile(
     r"(?:[a-zA-Z]|\\[a-zA-Z]+|\\text\{[a-zA-Z ]+\})(?:_\{?\w+\}?)?'?(?: ?\( ?[a-zA-Z](?: ?, ?[a-zA-Z])* ?\))?"
-    r"|\( ?[a-zA-Z](?: ?, ?[a-zA-Z])+ ?\)|[A-Z]{2,3}"
+    r"|\( ?[a-zA-Z](?: ?, ?[a-zA-Z])+ ?\)|[A-Z]{2,3}|\\frac\{[A-Z]{2}\}\{[A-Z]{2}\}|\|[A-Z]{2}\|"
+    r"|[A-Z](?:_\{?\w+\}?)? ?: ?[A-Z](?:_\{?\w+\}?)?"
 )
 _RELATION = re.compile(r"[<>]|\\(?:le|ge|lt|gt|ne|neq|in|setminus|mathbb|backslash)(?![a-zA-Z])")
 _EQUALS = re.compile(r"(?<![\\<>!])=")
+_LINK = "\0"
+_EMPTY = r"\emptyset"
 _BASES = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 
 
@@ -53,14 +61,25 @@ def grade(answer: str, gold: str) -> Grade:
     if len(answer) > _LONGEST + len(gold):
         return Grade("wrong", "the answer is too long")
     try:
-        return grade_of(_are_same(spelled(gold), spelled(answer)))
+        return grade_of(_are_same(spelled(gold), _written(answer)))
     except _Unread as unread:
         return unread.grade
+
+
+def _written(answer: str) -> str:
+    """The normalised form of an answer, with what its last dots or its "and" say about a number."""
+    exact = as_fractions(answer) if answer.rstrip().endswith((".", "…", "dots", "dots$")) else answer
+    return whole_number(exact) or spelled(exact)
 
 
 def _are_same(gold: str, answer: str) -> bool:
     if not answer:
         raise _Unread(NO_ANSWER)
+    if (known := _are_same_kind(gold, answer)) is not None:
+        return known
+    if _is_decimal(gold) or _is_decimal(answer):
+        gold, answer = with_points(gold), with_points(answer)
+    gold, answer = whole_number(gold) or gold, whole_number(answer) or answer
     if _are_shaped_alike(joined(gold), joined(answer)):
         return True
     # 100,200,300 may also be a list.
@@ -70,12 +89,37 @@ def _are_same(gold: str, answer: str) -> bool:
     )
 
 
+def _are_same_kind(gold: str, answer: str) -> bool | None:
+    """Compare times of day, options and the empty set; None if the gold answer is none of them."""
+    if (time := time_of(gold)) and (other_time := time_of(answer)):
+        return time.allows(other_time)
+    if time and time.is_half_known and value(quantity(gold).core) is None:
+        return False
+    if (right := option(gold)) is not None:
+        chosen = option(answer)
+        if chosen is None:
+            return bool(right.text) and _are_shaped_alike(right.text, answer)
+        has_texts = bool(right.text and chosen.text)
+        return right.letter == chosen.letter and (
+            not has_texts or _are_shaped_alike(spelled(right.text), spelled(chosen.text))
+        )
+    if _EMPTY in (gold, answer):
+        return gold == answer
+    return None
+
+
+def _is_decimal(text: str) -> bool:
+    """Whether a side is a number with decimals: 3,5 on the other side is then no list."""
+    size = value(quantity(text).core)
+    return size is not None and size.denominator != 1
+
+
 def _are_shaped_alike(gold: str, answer: str) -> bool:
     """Compare structure first, then part by part."""
     if plain(gold) == plain(answer):
         return True
     if (words := worded(gold)) is not None:
-        return words == worded(answer)
+        return words == letters_only(answer)
     if (rests := _unnamed(gold, answer)) is not None:
         return _are_shaped_alike(*rests)
     one, other = shape(gold), shape(answer)
@@ -87,6 +131,10 @@ def _are_shaped_alike(gold: str, answer: str) -> bool:
             return _are_matched(one, other)
     elif (pair := _values_of_names(other)) and one.kind == "()":
         return _are_matched(one, pair)
+    elif (pair := _values_of_names(one)) and other.kind == "()":
+        return _are_matched(pair, other)
+    elif one.kind.startswith("matrix") and other.kind == "one" and r"\begin" in answer:
+        return _are_equal(gold, answer)  # a sum or a product of matrices
     return _is_set(gold, one, other) and _is_set(answer, one, other) and _are_equal(gold, answer)
 
 
@@ -139,7 +187,8 @@ def _values_of_names(found: Structure) -> Structure | None:
 
 def _links(text: str) -> list[str]:
     """The sides of a chain of equalities; a name on the right moves to the left: y = 2x for 2x = y."""
-    links = [link.strip() for link in _EQUALS.split(text)]
+    links = split(_EQUALS.sub(_LINK, text), _LINK)  # not in \sum_{k=0}
+    links = [link.replace(_LINK, "=") for link in links]
     if len(links) == 2 and _NAME.fullmatch(links[1]) and not _NAME.fullmatch(links[0]):
         links.reverse()
     return links

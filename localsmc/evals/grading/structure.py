@@ -10,7 +10,10 @@ import re
 from dataclasses import dataclass
 
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
-_MATRIX = re.compile(r"\\begin\{([pbB]?matrix|array)\}(?:\{[clr| ]*\})?(.*)\\end\{\1\}", re.DOTALL)
+_MATRIX = re.compile(
+    r"[\[(]?\s*\\begin\{([pbB]?matrix|array)\}(?:\{[clr| ]*\})?(.*)\\end\{\1\}\s*[\])]?",
+    re.DOTALL,
+)
 _ELEMENT = re.compile(r"^[a-zA-Z]\s*\\in(?![a-zA-Z])\s*(?=[\[(\\])")
 
 
@@ -30,11 +33,14 @@ class Structure:
 def shape(text: str) -> Structure:
     """The outermost structure of an answer."""
     text = _bare(_ELEMENT.sub("", text.strip()))
-    if found := _MATRIX.fullmatch(text):
-        return _matrix(found[2])
+    if (found := _MATRIX.fullmatch(text)) and (matrix := _matrix(found[2])) is not None:
+        return matrix
     if len(union := split(text, r"\cup")) > 1:
         return Structure("union", tuple(union))
-    if len(parts := split(text, ",", ";")) > 1:
+    for mark in (";", ","):  # a list of lists: p=5, q=2; p=7, q=2
+        if len(parts := split(text, mark)) > 1:
+            return Structure("list", _signed(parts))
+    if _is_grouped(text) and len(parts := split(text[1:-1], ",", ";")) > 1:
         return Structure("list", _signed(parts))
     if text.startswith(r"\{") and text.endswith(r"\}") and not re.search(r"\\mid|\||:", text):
         return Structure("list", _signed(split(text[2:-2], ",", ";")))
@@ -69,6 +75,15 @@ def _is_wrapped(text: str) -> bool:
     """Whether the first bracket is closed by the last character; (3,4] counts, (1)(2) does not."""
     if len(text) < 3 or text[0] not in "([" or text[-1] not in ")]":
         return False
+    return _closes_last(text)
+
+
+def _is_grouped(text: str) -> bool:
+    """Whether one pair of braces, which TeX does not print, is around the whole text."""
+    return text.startswith("{") and text.endswith("}") and _closes_last(text)
+
+
+def _closes_last(text: str) -> bool:
     depth = 0
     for i, char in enumerate(text):
         depth += (char in _OPEN) - (char in _CLOSE)
@@ -86,7 +101,9 @@ def _signed(parts: list[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _matrix(body: str) -> Structure:
+def _matrix(body: str) -> Structure | None:
+    if r"\begin" in body:  # several matrices
+        return None
     rows = [split(row, "&") for row in re.split(r"\\\\|\\cr(?![a-zA-Z])", body.strip().removesuffix("\\\\"))]
     widths = "+".join(str(len(row)) for row in rows)
     return Structure(f"matrix {widths}", tuple(cell for row in rows for cell in row))

@@ -1,63 +1,25 @@
-r"""Equality of formulas with math-verify and SymPy. Only the worker imports this: it takes seconds.
+r"""Equality of formulas, sets and inequalities with SymPy. Only the worker imports this: it takes seconds.
 
-math-verify's time limits are off, because they use signals; instead, the worker is killed from outside.
-Before math-verify runs, both formulas are evaluated at a few points: this decides wrong answers in
-milliseconds, and catches differences that math-verify rounds away (6e-20 is not 5e-20).
+Formulas are decided here, exactly. What is left goes to math-verify, whose time limits are off, because they
+use signals; instead, the worker is killed from outside.
 """
 
 from __future__ import annotations
 
-import logging
-from functools import lru_cache
+from fractions import Fraction
 from typing import Any
 
 import sympy
-from latex2sympy2_extended import NormalizationConfig, latex2sympy, normalize_latex
-from latex2sympy2_extended.latex2sympy2 import ConversionConfig
 from math_verify import verify
 
-_DECIMALS = 12
+from localsmc.evals.grading.exact_equality import are_proportional as _are_multiples
+from localsmc.evals.grading.exact_equality import are_same_value, sign_of_ratio
+from localsmc.evals.grading.parsing import parsed
+from localsmc.evals.grading.sizes import is_vast
+
+_DECIMALS = 100
 """Decimal places to which math-verify rounds; with its default of 6, 1.299038 equals 3√3/4."""
-_TOLERANCE = 1e-10
-_DEEPEST = 20
-_POINTS = [(0.731, 0.318), (1.973, 0.577), (3.119, 1.237)]
-"""First value and step for the variables; positive, so that roots and logarithms are unambiguous."""
-
-# Units are off: 3t would become three tons, and `quantity` has already removed units.
-_SPELLING = NormalizationConfig(
-    basic_latex=True, units=False, malformed_operators=True, nits=True, boxed="none", equations=False
-)
-_READING = ConversionConfig(lowercase_symbols=False)
-"""With lowercase symbols, as in math-verify's `parse`, R^2 - r^2 would be 0."""
-
-for _name in ("math_verify", "latex2sympy2_extended"):
-    logging.getLogger(_name).setLevel(logging.CRITICAL)
-
-
-@lru_cache(maxsize=64)
-def parsed(text: str) -> Any:
-    """Parse text to a SymPy object; None if it cannot be parsed."""
-    if not _is_balanced(text):
-        return None
-    try:
-        spelled = normalize_latex(text, _SPELLING)
-        found = latex2sympy(spelled, is_real=True, normalization_config=None, conversion_config=_READING)
-        # i is the imaginary unit, but the parser does not always treat it so.
-        return found.xreplace({symbol: sympy.I for symbol in found.free_symbols if symbol.name == "i"})
-    except MemoryError:
-        raise
-    except Exception:  # the parser raises many kinds of errors
-        return None
-
-
-def _is_balanced(text: str) -> bool:
-    """Whether brackets match and are at most `_DEEPEST` deep; otherwise the parser may take minutes."""
-    depth = 0
-    for char in text:
-        depth += (char in "([{") - (char in ")]}")
-        if not 0 <= depth <= _DEEPEST:
-            return False
-    return depth == 0
+_VALUE_DIGITS = 60
 
 
 def is_readable(text: str) -> bool:
@@ -69,12 +31,31 @@ def are_equal(gold: str, answer: str) -> bool:
     """Whether two parseable formulas, sets or inequalities are equal."""
     if gold.count("'") != answer.count("'"):  # the parser drops primes: f'(x) is not f(x)
         return False
-    one, other = parsed(gold), parsed(answer)
-    if isinstance(one, sympy.Expr) and isinstance(other, sympy.Expr) and _differ(one, other):
+    one, other = (_elements(parsed(text)) for text in (gold, answer))
+    if _are_formulas(one, other):
+        return are_same_value(one, other)
+    if isinstance(one, _MATRICES) and isinstance(other, _MATRICES):
+        return _are_same_matrices(one, other)
+    if isinstance(one, sympy.Expr) or isinstance(other, sympy.Expr):
         return False
-    return bool(
-        verify(one, other, float_rounding=_DECIMALS, timeout_seconds=None, allow_set_relation_comp=True)
-    )
+    if is_vast(one) or is_vast(other):
+        return bool(one == other)
+    known = _are_same_sets(_as_set(one), _as_set(other))
+    if known is None:
+        known = _are_same_relations(one, other)
+    return _verified(one, other) if known is None else known
+
+
+def approximated(text: str) -> Fraction | None:
+    """The value of a formula without variables to 60 digits; None if it has none."""
+    found = parsed(text)
+    if not isinstance(found, sympy.Expr) or found.free_symbols or is_vast(found):
+        return None
+    number = found.doit().evalf(_VALUE_DIGITS)
+    if not isinstance(number, sympy.Number) or not number.is_finite:
+        return None
+    exact = sympy.Rational(str(number)) if isinstance(number, sympy.Float) else number
+    return Fraction(int(exact.p), int(exact.q))
 
 
 def are_proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
@@ -82,31 +63,109 @@ def are_proportional(gold: tuple[str, str], answer: tuple[str, str]) -> bool:
     sides = [parsed(side) for side in (*gold, *answer)]
     if not all(isinstance(side, sympy.Expr) for side in sides):
         return False
-    one, other = sides[0] - sides[1], sides[2] - sides[3]
-    if one.free_symbols != other.free_symbols or not one.free_symbols:
-        return False
-    pairs = [pair for point in _POINTS if (pair := _at(one, other, point))]
-    if len(pairs) < len(_POINTS) or min(abs(side) for pair in pairs for side in pair) < _TOLERANCE:
-        return False
-    ratios = [left / right for left, right in pairs]
-    return all(abs(ratio - ratios[0]) <= _TOLERANCE * abs(ratios[0]) for ratio in ratios)
+    return _are_multiples(sides[0] - sides[1], sides[2] - sides[3])
 
 
-def _differ(one: Any, other: Any) -> bool:
-    """Whether two formulas differ in value at some point; False if they cannot be evaluated."""
-    pairs = [_at(one, other, point) for point in _POINTS]
-    return any(
-        pair is not None and abs(pair[0] - pair[1]) > _TOLERANCE * max(map(abs, pair)) for pair in pairs
+_MATRICES = (sympy.MatrixBase, sympy.MatrixExpr)
+
+
+def _are_formulas(one: Any, other: Any) -> bool:
+    """Whether both have numbers as values; SymPy counts sums of matrices among its expressions."""
+    return all(isinstance(side, sympy.Expr) and not isinstance(side, _MATRICES) for side in (one, other))
+
+
+def _are_same_matrices(one: Any, other: Any) -> bool:
+    left, right = (sympy.Matrix(side.doit()) for side in (one, other))
+    return left.shape == right.shape and all(
+        are_same_value(*pair) for pair in zip(left.flat(), right.flat(), strict=True)
     )
 
 
-def _at(one: Any, other: Any, point: tuple[float, float]) -> tuple[complex, complex] | None:
-    """Both values at a point; None if one of them is not finite there."""
-    symbols = sorted(one.free_symbols | other.free_symbols, key=str)
-    start, step = point
-    values = {symbol: sympy.Rational(str(round(start + step * i, 6))) for i, symbol in enumerate(symbols)}
-    try:
-        left, right = (complex(sympy.N(side.doit().subs(values), 30)) for side in (one, other))
-    except Exception:  # SymPy raises many kinds of errors; math-verify decides then
+def _elements(found: Any) -> Any:
+    r"""The set of `x \in [-2,7]`, which the parser reads as an equation."""
+    is_element = isinstance(found, sympy.Eq) and isinstance(found.lhs, sympy.Symbol)
+    return found.rhs if is_element and isinstance(found.rhs, sympy.Set) else found
+
+
+def _as_set(found: Any) -> Any:
+    """An inequality in one variable as the set of its solutions; None if it is not one."""
+    if isinstance(found, sympy.Set):
+        return found.doit()
+    if isinstance(found, (sympy.And, sympy.Or, sympy.Rel)) and len(found.free_symbols) == 1:
+        try:
+            return found.doit().as_set()
+        except Exception:  # SymPy raises many kinds of errors
+            return None
+    return None
+
+
+def _are_same_sets(one: Any, other: Any) -> bool | None:
+    """Whether two sets are the same; None if that is not known."""
+    if not isinstance(one, sympy.Set) or not isinstance(other, sympy.Set):
         return None
-    return (left, right) if abs(left) < 1e300 and abs(right) < 1e300 else None
+    if one == other:
+        return True
+    pair = (one, other)
+    if all(isinstance(side, sympy.Interval) for side in pair):
+        is_open = [(side.left_open, side.right_open) for side in pair]
+        return is_open[0] == is_open[1] and _are_all_same(pair, lambda side: [side.start, side.end])
+    if all(isinstance(side, sympy.FiniteSet) for side in pair):
+        return _match(list(one.args), list(other.args))
+    if all(isinstance(side, sympy.Union) for side in pair):
+        return _are_same_unions(list(one.args), list(other.args))
+    is_simple = [isinstance(side, (sympy.Interval, sympy.FiniteSet, sympy.Union)) for side in pair]
+    return False if all(is_simple) or sympy.S.EmptySet in pair else None
+
+
+def _are_all_same(pair: tuple[Any, Any], parts: Any) -> bool:
+    return all(are_same_value(*both) for both in zip(parts(pair[0]), parts(pair[1]), strict=True))
+
+
+def _match(left: list[Any], right: list[Any]) -> bool:
+    """Whether the elements are the same in some order."""
+    if len(left) != len(right) or not all(isinstance(part, sympy.Expr) for part in left + right):
+        return False
+    for part in left:
+        found = next((i for i, other in enumerate(right) if are_same_value(part, other)), None)
+        if found is None:
+            return False
+        del right[found]
+    return True
+
+
+def _are_same_unions(left: list[Any], right: list[Any]) -> bool | None:
+    if len(left) != len(right):
+        return False
+    for part in left:
+        answers = [_are_same_sets(part, other) for other in right]
+        if None in answers:
+            return None
+        if True not in answers:
+            return False
+        del right[answers.index(True)]
+    return True
+
+
+def _are_same_relations(one: Any, other: Any) -> bool | None:
+    """Whether two inequalities in several variables are the same; None if they are something else."""
+    if not isinstance(one, sympy.Rel) or not isinstance(other, sympy.Rel):
+        return None
+    left, right = one.lhs - one.rhs, other.lhs - other.rhs
+    if not _are_multiples(left, right):
+        return False
+    is_symmetric = isinstance(one, (sympy.Eq, sympy.Ne))
+    is_turned = not is_symmetric and sign_of_ratio(left, right) < 0
+    return bool(one.func == (other.reversed.func if is_turned else other.func))
+
+
+def _verified(one: Any, other: Any) -> bool:
+    return bool(
+        verify(
+            one,
+            other,
+            float_rounding=_DECIMALS,
+            numeric_precision=_DECIMALS,
+            timeout_seconds=None,
+            allow_set_relation_comp=True,
+        )
+    )

@@ -18,6 +18,7 @@ from typing import Any
 
 from localsmc.evals.grading.verdict import Grade
 from localsmc.system.child_process import Replies
+from localsmc.system.process_limits import limit_memory
 
 MEMORY = 2 << 30
 """Maximum address space in bytes, if the platform can limit it."""
@@ -28,7 +29,7 @@ _GRACE = 5.0
 def serve(replies: Replies, name: str) -> None:
     """Grade each line of stdin with one of GRADERS. Does not return."""
     _ignore_ctrl_c()
-    _limit_memory()
+    limit_memory(MEMORY)  # 9^{9^{9^9}} raises MemoryError before the machine runs out
     from localsmc.evals.grading.grading_rules import GRADERS
 
     rule = GRADERS[name]
@@ -78,14 +79,3 @@ def _set_alarm(seconds: float) -> None:
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
         signal.setitimer(signal.ITIMER_REAL, seconds)
-
-
-def _limit_memory() -> None:
-    """Limit memory, so that 9^{9^{9^9}} raises MemoryError before the machine runs out."""
-    if sys.platform != "win32":
-        import resource
-
-        try:
-            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        except (OSError, ValueError):  # not possible on macOS; the time limit must suffice
-            pass

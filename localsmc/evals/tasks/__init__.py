@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from localsmc.evals.tasks.registry import TASKS, load_task, user_task
-from localsmc.evals.tasks.task import Item, Task
+from localsmc.evals.tasks.registry import TASKS, load_task, runs_code
+from localsmc.evals.tasks.task import Gold, Item, Task
+from localsmc.evals.tasks.user_task import user_task
 
-__all__ = ["TASKS", "Item", "Task", "load_task", "user_task"]
+__all__ = ["TASKS", "Gold", "Item", "Task", "load_task", "runs_code", "user_task"]

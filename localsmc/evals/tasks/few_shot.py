@@ -7,7 +7,7 @@ from pathlib import Path
 from localsmc.engine.example_file import ANSWER_FIELDS, QUESTION_FIELDS, pairs_of
 from localsmc.errors import ConfigError, TaskError
 from localsmc.evals.tasks.hub_datasets import fetch
-from localsmc.evals.tasks.registry import STANDARD
+from localsmc.evals.tasks.standard_tasks import STANDARD
 from localsmc.system.row_files import read_rows
 from localsmc.text.examples import Examples
 
@@ -48,4 +48,4 @@ def _training_file(task: str | None, *, offline: bool) -> Path:
             f"{what} no training problems to show as examples",
             hint=f"pass some with `--fewshot-data FILE` (known for: {names})",
         )
-    return fetch(known.repository, known.training, offline=offline, option="--fewshot-data")
+    return fetch(known, known.training, offline=offline, option="--fewshot-data")

@@ -1,23 +1,23 @@
-"""The registry of tasks, and how the rows of each task become problems."""
+"""The registry of tasks: standard sets on the hub, and generated problems."""
 
 from __future__ import annotations
 
 import hashlib
 import itertools
-import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from string import ascii_uppercase
 from typing import Any
 
-from localsmc.engine.example_file import ANSWER_FIELDS, QUESTION_FIELDS
-from localsmc.errors import ConfigError, TaskError
+from localsmc.errors import ConfigError
+from localsmc.evals.grading import GRADERS
 from localsmc.evals.tasks.hub_datasets import fetch
+from localsmc.evals.tasks.problem_rows import named_apart
+from localsmc.evals.tasks.standard_rows import items_of
+from localsmc.evals.tasks.standard_tasks import STANDARD
 from localsmc.evals.tasks.task import Item, Task
-from localsmc.system.row_files import MissingField, Row, field_of, read_rows
+from localsmc.system.row_files import MissingField, read_rows
 
 DEFAULT_GENERATED = 300
 """Number of problems of a generated task if no limit is given."""
@@ -25,85 +25,6 @@ DEFAULT_GENERATED = 300
 MAX_REPEATS = 1000
 """After this many repeats in a row, a family is assumed to have no further problems."""
 
-ID_FIELDS = ("problem_id", "unique_id", "id", "ID", "Record ID")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StandardTask:
-    """A data set on the hub. Of several field names, the first one that a row has is used."""
-
-    description: str
-    version: int
-    repository: str
-    file: str
-    training: str | None = None
-    """The file with training problems, whose answers are worked out."""
-    grader: str
-    question: tuple[str, ...]
-    answer: tuple[str, ...]
-    gold: Callable[[str], str] = str.strip
-    """Extract the answer from the answer field."""
-    choices: tuple[str, ...] = ()
-    """Fields with wrong answers. If given, the question lists the options and the gold answer is a letter."""
-    family: str | None = None
-
-
-def _after_hashes(text: str) -> str:
-    return text.rsplit("####", 1)[-1].strip().replace(",", "")
-
-
-STANDARD: dict[str, StandardTask] = {
-    "gsm8k": StandardTask(
-        description="grade school mathematics, 1,319 word problems",
-        version=2,
-        repository="openai/gsm8k",
-        file="main/test-00000-of-00001.parquet",
-        training="main/train-00000-of-00001.parquet",
-        grader="numeric",
-        question=("question",),
-        answer=("answer",),
-        gold=_after_hashes,
-    ),
-    "math-500": StandardTask(
-        description="500 problems of the MATH competition set",
-        version=2,
-        repository="HuggingFaceH4/MATH-500",
-        file="test.jsonl",
-        grader="math",
-        question=("problem", "prompt"),
-        answer=("answer",),
-        family="subject",
-    ),
-    "aime-2024": StandardTask(
-        description="30 problems of AIME 2024, answers are integers",
-        version=2,
-        repository="HuggingFaceH4/aime_2024",
-        file="data/train-00000-of-00001.parquet",
-        grader="numeric",
-        question=("problem",),
-        answer=("answer",),
-    ),
-    "aime-2025": StandardTask(
-        description="30 problems of AIME 2025, answers are integers",
-        version=2,
-        repository="math-ai/aime25",
-        file="test.jsonl",
-        grader="numeric",
-        question=("problem",),
-        answer=("answer",),
-    ),
-    "gpqa": StandardTask(
-        description="198 multiple-choice questions of GPQA Diamond (accept its terms on the hub first)",
-        version=2,
-        repository="Idavidrein/gpqa",
-        file="gpqa_diamond.csv",
-        grader="choice",
-        question=("Question",),
-        answer=("Correct Answer",),
-        choices=("Incorrect Answer 1", "Incorrect Answer 2", "Incorrect Answer 3"),
-        family="High-level domain",
-    ),
-}
 
 TASKS = {"tiny": "generated problems for the embedded model, held out from its training"} | {
     name: row.description for name, row in STANDARD.items()
@@ -111,13 +32,19 @@ TASKS = {"tiny": "generated problems for the embedded model, held out from its t
 """Task names and their descriptions."""
 
 
+def runs_code(spec: str) -> bool:
+    """Whether the grader of this task runs the code that a model wrote; False for unknown names."""
+    known = STANDARD.get(spec.partition(":")[0])
+    return known is not None and GRADERS[known.grader].runs_code
+
+
 def load_task(
     spec: str, *, data: Path | None = None, limit: int | None = None, offline: bool = False
 ) -> Task:
     """Load a task by name: from the hub, from a local copy in `data`, or generated.
 
-    `limit` keeps the first problems only. `tiny` takes options: `tiny:levels=4-5,family=shopping,seed=2`.
-    Raises ConfigError or TaskError.
+    `limit` keeps the first problems only. Some tasks take options: `tiny:levels=4-5,family=shopping,seed=2`,
+    `math-500:levels=5`. Raises ConfigError or TaskError.
     """
     name, _, rest = spec.partition(":")
     if name not in TASKS:
@@ -131,113 +58,73 @@ def load_task(
     if name == "tiny":
         if data is not None:
             raise ConfigError("`--data` does not apply to the task `tiny`", hint="remove one of them")
-        return _generated(spec, _options(spec, rest), limit or DEFAULT_GENERATED)
-    if rest:
+        return _generated(spec, _options(spec, rest, _OF_TINY), limit or DEFAULT_GENERATED)
+    known = STANDARD[name]
+    if rest and not known.filters:
         raise ConfigError(f"the task `{name}` takes no options, got `{rest}`", hint=f"write `{name}`")
-    row = STANDARD[name]
-    path = data or fetch(row.repository, row.file, offline=offline)
+    options = _options(spec, rest, known.filters)
+    levels = _levels(options["levels"]) if "levels" in options else None
+    paths = (data,) if data else [fetch(known, file, offline=offline) for file in known.files]
     try:
-        items = _named_apart(_items(read_rows(path), row, path))
+        found = [item for path in paths for item in items_of(read_rows(path), known, path)]
     except MissingField as error:
         error.hint = (
             f"this is not a copy of `{name}`; for your own problems, leave out `--task` and name the fields"
             " with `--question` and `--answer`"
         )
         raise
-    source = str(data) if data else f"{row.repository}/{row.file}"
-    task = Task(name=name, version=row.version, source=source, grader=row.grader, items=items)
+    items = named_apart(_chosen(found, name, levels, options.get("family")))
+    source = str(data) if data else f"{known.repository}/{known.file}"
+    task = Task(name=spec, version=known.version, source=source, grader=known.grader, items=items)
     return task.first(limit)
 
 
-def user_task(
-    data: Path, *, question: str | None = None, answer: str | None = None, grader: str = "math"
-) -> Task:
-    """Load problems from a user's file; without answers they are not graded."""
-    rows = read_rows(data)
-    known = StandardTask(
-        description="",
-        version=2,
-        repository="",
-        file="",
-        grader=grader,
-        question=(question,) if question else QUESTION_FIELDS,
-        answer=(answer,) if answer else ANSWER_FIELDS,
-    )
-    if answer is None and not any(field in row for row in rows for field in known.answer):
-        items = _named_apart(_item(row, i, known, data, gold=None) for i, row in enumerate(rows))
-    else:
-        items = _named_apart(_items(rows, known, data))
-    return Task(name=data.stem, version=2, source=str(data), grader=grader, items=items)
-
-
-# --- rows of a file -----------------------------------------------------------------------------
-
-
-def _items(rows: Sequence[Row], known: StandardTask, path: Path) -> Iterator[Item]:
-    for i, row in enumerate(rows):
-        gold = known.gold(field_of(row, known.answer, i, path, "answer"))
-        if not gold:
-            raise TaskError(f"row {i + 1} of `{path}` has an empty answer", hint="fix or remove the row")
-        yield _with_choices(row, i, known, path) if known.choices else _item(row, i, known, path, gold=gold)
-
-
-def _item(row: Row, i: int, known: StandardTask, path: Path, *, gold: str | None) -> Item:
-    question = field_of(row, known.question, i, path, "question").strip()
-    if not question:
-        raise TaskError(f"row {i + 1} of `{path}` has an empty question", hint="fix or remove the row")
-    family = row.get(known.family) if known.family else row.get("family")
-    level = str(row.get("level", ""))
-    return Item(
-        problem_id=_identifier(row, i),
-        question=question,
-        gold=gold,
-        family=None if family is None else str(family),
-        level=int(level) if level.isascii() and level.isdigit() else None,
-    )
-
-
-def _with_choices(row: Row, i: int, known: StandardTask, path: Path) -> Item:
-    """A problem with lettered options, in an order that depends only on the row."""
-    right = field_of(row, known.answer, i, path, "answer").strip()
-    wrong = [field_of(row, (field,), i, path, "answer").strip() for field in known.choices]
-    item = _item(row, i, known, path, gold=right)
-    options = [right, *wrong]
-    random.Random(f"{item.problem_id}/{item.question}").shuffle(options)
-    listed = "\n".join(f"{code}) {text}" for code, text in zip(ascii_uppercase, options, strict=False))
-    return Item(
-        problem_id=item.problem_id,
-        question=f"{item.question}\n\n{listed}\n\nAnswer with the letter of one option.",
-        gold=ascii_uppercase[options.index(right)],
-        family=item.family,
-        level=item.level,
-    )
-
-
-def _identifier(row: Row, i: int) -> str:
-    return next((str(row[name]) for name in ID_FIELDS if row.get(name) not in (None, "")), str(i + 1))
-
-
-def _named_apart(items: Iterable[Item]) -> tuple[Item, ...]:
-    """The problems; if their ids are not unique, they are numbered from 1 instead."""
-    found = tuple(items)
-    if len({item.problem_id for item in found}) == len(found):
-        return found
-    return tuple(replace(item, problem_id=str(i)) for i, item in enumerate(found, start=1))
+def _chosen(
+    items: Sequence[Item], name: str, levels: Collection[int] | None, family: str | None
+) -> list[Item]:
+    """The problems of these levels and this family; raises ConfigError if there are none."""
+    families = sorted({item.family for item in items if item.family})
+    if family is not None and family.lower() not in map(str.lower, families):
+        near = get_close_matches(family, families, 1)
+        hint = f"did you mean `{near[0]}`?" if near else f"choose from: {', '.join(families)}"
+        raise ConfigError(f"the task `{name}` has no family `{family}`", hint=hint)
+    found = [
+        item
+        for item in items
+        if (levels is None or item.level in levels)
+        and (family is None or (item.family or "").lower() == family.lower())
+    ]
+    if not found:
+        there = map(str, sorted({item.level for item in items if item.level is not None}))
+        raise ConfigError(
+            f"the task `{name}` has no such problems", hint=f"choose levels from: {', '.join(there)}"
+        )
+    return found
 
 
 # --- generated problems -------------------------------------------------------------------------
 
 
-def _options(spec: str, text: str) -> Mapping[str, str]:
+_OF_TINY = ("levels", "family", "seed")
+_EXAMPLES = {"levels": "levels=4-5", "family": "family=NAME", "seed": "seed=2"}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
+
+
+def _options(spec: str, text: str, known: Sequence[str]) -> Mapping[str, str]:
+    name_of_task = spec.partition(":")[0]
     pairs = [part.partition("=") for part in text.split(",") if part]
     names = [name for name, _, _ in pairs]
     for name, sign, value in pairs:
         if names.count(name) > 1:
             raise ConfigError(f"`{name}` is given twice in `{spec}`", hint="remove one of them")
-        if name not in ("levels", "family", "seed") or not sign or not value:
+        if name not in known or not sign or not value:
             raise ConfigError(
-                f"`{name}{sign}{value}` is not an option of the task `tiny`",
-                hint="use levels, family and seed, e.g. tiny:levels=4-5,family=shopping,seed=2",
+                f"`{name}{sign}{value}` is not an option of the task `{name_of_task}`",
+                hint=f"use {_listed(known)}, e.g."
+                f" {name_of_task}:{','.join(_EXAMPLES[option] for option in known)}",
             )
     return {name: value for name, _, value in pairs}
 
@@ -264,7 +151,7 @@ def _generated(spec: str, options: Mapping[str, str], n: int) -> Task:
         )
         for i, one in enumerate(itertools.islice(wanted, n), start=1)
     )
-    return Task(name=spec, version=3, source="localsmc_models.corpus, held out", grader="math", items=items)
+    return Task(name=spec, version=4, source="localsmc_models.corpus, held out", grader="math", items=items)
 
 
 def _distinct(stream: Iterator[Any]) -> Iterator[Any]:

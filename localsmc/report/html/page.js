@@ -12,6 +12,7 @@ const SHOWN = 100;
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes || {})) {
     if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "width%") node.style.width = `${value}%`;
     else if (value !== null && value !== undefined && value !== false) node.setAttribute(name, value === true ? "" : value);
   }
   for (const child of children.flat(Infinity)) if (child !== null && child !== undefined) node.append(child);
@@ -25,12 +26,21 @@ function percent(share) {
   if (share < 1 && share >= 0.995) return ">99%";
   return `${Math.round(100 * share)}%`;
 }
+const WORDS = { "no-answer": "no answer", "grader-failed": "grader failed", ungraded: "not graded", refusal: "refused" };
+const ENDS = { stop: "by itself", length: "at the limit", cancelled: "stopped" };
+const word = (verdict) => WORDS[verdict] || verdict || "";
+const counted = (n, one) => `${n} ${one}${n === 1 ? "" : "s"}`;
 const tone = (verdict) => (verdict === "right" || verdict === "wrong" ? verdict : "other");
 const sign = (verdict) => SIGNS[verdict] || "";
+// An answer, or the reason why there is none.
 function named(answer, verdict) {
   if (answer === false) return "others";
-  return answer === null || answer === undefined ? (verdict === "truncated" || verdict === "refusal" ? verdict : "no answer") : answer;
+  if (answer !== null && answer !== undefined) return answer;
+  return verdict === "truncated" || verdict === "refusal" ? word(verdict) : "no answer";
 }
+// An answer with its verdict; the verdict alone if there is no answer.
+const judged = (answer, verdict) => (answer === null || answer === undefined ? named(answer, verdict)
+  : verdict === "ungraded" ? answer : `${answer} · ${word(verdict)} ${sign(verdict)}`);
 const cut = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
 
 // --- trees --------------------------------------------------------------------------------------
@@ -70,7 +80,7 @@ function treeView(tree, dropped) {
     const x = (depth) => 6 + (width - labels - 12) * depth / deepest;
     const y = (row) => 12 + row * high;
     const picture = svg("svg", { width, height: 24 + (leaves.length - 1) * high, role: "img",
-      "aria-label": `Tree of ${leaves.length} histories; the table below lists their texts` });
+      "aria-label": `Tree of ${leaves.length} histories` });
     for (const node of nodes) {
       const from = y(node.parent ? node.parent.row : node.row), to = y(node.row);
       const x0 = x(node.from), x1 = Math.max(x0 + 1, x(node.to)), bend = Math.min(x1, x0 + 14);
@@ -89,23 +99,37 @@ function treeView(tree, dropped) {
   };
   const show = (node) => {
     detail.replaceChildren(
-      html("div", { class: "note" }, `${percent(node.w)} of the weight, ${node.c} ${node.c === 1 ? "particle" : "particles"}, tokens ${node.from + 1} to ${node.to}${node.d ? ", died out" : ""}`),
+      html("div", { class: "note" }, `${percent(node.w)} of the weight, ${counted(node.c, "particle")}, ${node.n ? `tokens ${node.from + 1} to ${node.to}` : "at the end of the prompt"}${node.d ? ", died out" : ""}`),
       html("pre", { class: "text" }, html("span", { class: "before" }, node.before), html("mark", {}, node.t)));
   };
-  const rows = leaves.filter((leaf) => !leaf.d).map((leaf) => html("tr", {},
-    html("td", { class: "n" }, percent(leaf.w)), html("td", { class: "n" }, String(leaf.c)),
-    html("td", { class: tone(leaf.v) }, `${named(leaf.a, leaf.v)} ${sign(leaf.v)}`),
-    html("td", {}, html("pre", { class: "text" }, leaf.before + leaf.t))));
-  const heads = ["weight", "particles", "answer", "completion"].map((head, i) => html("th", { scope: "col", class: i < 2 ? "n" : null }, head));
   show(nodes[0]);
   new ResizeObserver(draw).observe(box);
   draw();
   return html("div", {}, box,
     html("p", { class: "note" }, `The width of an edge is its weight, its length the number of tokens. Hover over an edge or tap it to see its text.${dropped ? ` ${dropped} lighter branches are left out.` : ""}`),
-    detail,
-    html("details", {}, html("summary", {}, `${rows.length} final histories`),
-      html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Histories" },
-        html("table", {}, html("thead", {}, html("tr", {}, heads)), html("tbody", {}, rows)))));
+    detail);
+}
+
+// The distinct completions of a tree, the heaviest first.
+function completions(tree, dropped) {
+  const leaves = laidOut(tree).filter((leaf) => !leaf.d).sort((a, b) => b.w - a.w);
+  const has = (key) => leaves.some((leaf) => leaf[key] !== undefined);
+  const columns = [
+    ["weight", "n", (leaf) => percent(leaf.w)],
+    ["particles", "n", (leaf) => String(leaf.c)],
+    ["answer", null, (leaf) => html("span", { class: tone(leaf.v) }, leaf.a ?? "–")],
+    has("v") ? ["verdict", null, (leaf) => html("span", { class: tone(leaf.v) }, `${word(leaf.v)} ${sign(leaf.v)}`)] : null,
+    has("p") ? ["log p", "n", (leaf) => (leaf.p === undefined ? "–" : leaf.p.toFixed(2))] : null,
+    ["tokens", "n", (leaf) => String(leaf.to)],
+    ["ended", null, (leaf) => ENDS[leaf.f] || leaf.f || ""],
+    ["completion", "whole", (leaf) => html("pre", { class: "text", tabindex: 0 }, leaf.before + leaf.t)],
+  ].filter((column) => column !== null);
+  const head = columns.map(([name, kind]) => html("th", { scope: "col", class: kind }, name));
+  const rows = leaves.map((leaf) => html("tr", {}, columns.map(([, kind, cell]) => html("td", { class: kind }, cell(leaf)))));
+  return html("div", {}, html("h3", {}, counted(leaves.length + dropped, "distinct completion")),
+    html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Distinct completions" },
+      html("table", {}, html("thead", {}, html("tr", {}, head)), html("tbody", {}, rows))),
+    dropped ? html("p", { class: "note" }, `${dropped} lighter ones are left out.`) : null);
 }
 
 // --- one problem --------------------------------------------------------------------------------
@@ -113,7 +137,7 @@ function treeView(tree, dropped) {
 function bars(shares) {
   return html("div", { class: "bars" }, shares.map(([answer, weight, verdict]) => [
     html("span", { class: tone(verdict) }, `${cut(named(answer, verdict), 40)} ${sign(verdict)}`),
-    html("span", { class: tone(verdict) }, html("i", { style: `width:${(100 * weight).toFixed(2)}%` })),
+    html("span", { class: tone(verdict) }, html("i", { "width%": (100 * weight).toFixed(2) })),
     html("span", { class: "n" }, percent(weight)),
   ]));
 }
@@ -139,37 +163,60 @@ function curve(line, n) {
 }
 
 function lineView(line) {
-  const group = data.groups[line.g], parts = [];
-  const verdict = line.v === "failed" ? `failed: ${line.e || "no reason given"}` : `${named(line.a, line.v)} (${line.v})${line.e ? `: ${line.e}` : ""}`;
-  parts.push(html("p", {}, "Answer: ", html("strong", { class: tone(line.v) }, `${verdict} ${sign(line.v)}`)));
-  if (line.w.length) parts.push(bars(line.w));
-  const drawn = html("div", { class: "figures" });
-  if (line.ess && line.ess.length > 1 && group.n > 1) drawn.append(curve(line, group.n));
-  parts.push(drawn);
-  if (line.tree) parts.push(html("h3", {}, "Genealogy of the particles"), treeView(line.tree, line.dropped));
-  else if (line.v !== "failed") parts.push(html("p", { class: "note" }, "The tree of this run is left out to keep the page small; report fewer problems to see it."));
+  const group = data.groups[line.g], parts = [html("h3", {}, `${group.label}${several.seeds ? `, seed ${line.s}` : ""}`)];
+  if (line.v === "failed") return [...parts, html("p", { class: "wrong" }, `failed: ${line.e || "no reason given"}`)];
+  const chosen = line.sel && group.n > 1 ? `Selected answer (${line.sel}): ` : "Answer: ";
+  parts.push(html("p", {}, chosen, html("strong", { class: tone(line.v) }, judged(line.a, line.v)), line.e ? ` (${line.e})` : ""));
+  if (line.w.length > 1) parts.push(bars(line.w));
+  if (!line.tree) return [...parts, html("p", { class: "note" }, "The completions of this run are left out to keep the page small; results.jsonl in the run's folder has them.")];
+  parts.push(completions(line.tree, line.dropped));
+  if (line.tree.k) parts.push(html("h3", {}, "Tree of the particles"), treeView(line.tree, line.dropped));
+  if (line.ess && line.ess.length > 1 && group.n > 1) parts.push(html("div", { class: "figures" }, curve(line, group.n)));
   return parts;
 }
 
-function problemView(problem, lines, selected) {
-  const place = html("div", {});
-  const choice = html("select", { onchange: () => place.replaceChildren(...lineView(lines[choice.value])) },
-    lines.map((line, i) => html("option", { value: i, selected: line === selected }, `${data.groups[line.g].label} · seed ${line.s} ${sign(line.v)}`)));
-  place.replaceChildren(...lineView(selected));
-  return [html("p", { class: "question" }, problem.q),
-    html("p", {}, "Right answer: ", html("strong", {}, problem.gold === null ? "unknown" : problem.gold)),
-    html("div", { class: "filters" }, html("label", {}, "run", choice)), place];
+// All runs of a problem; a click shows one of them below.
+function runTable(lines, selected, show) {
+  const button = (line) => html("button", { type: "button", class: "open", "aria-pressed": String(line === selected),
+    onclick: (event) => {
+      for (const other of event.target.closest("table").querySelectorAll("button")) other.setAttribute("aria-pressed", "false");
+      event.target.setAttribute("aria-pressed", "true");
+      show(line);
+    } }, data.groups[line.g].label);
+  const weight = (line) => { const share = line.w.find(([answer]) => answer === line.a); return share ? percent(share[1]) : "–"; };
+  const columns = [
+    ["run", null, button],
+    several.seeds ? ["seed", "n", (line) => String(line.s)] : null,
+    ["answer", null, (line) => html("span", { class: tone(line.v) }, line.v === "failed" ? "failed" : judged(line.a, line.v))],
+    ["its weight", "n", weight],
+    ["decoded tokens", "n", (line) => (line.cost ? String(line.cost[0]) : "–")],
+    ["seconds", "n", (line) => (line.cost ? line.cost[1].toFixed(2) : "–")],
+  ].filter((column) => column !== null);
+  const head = columns.map(([name, kind]) => html("th", { scope: "col", class: kind }, name));
+  const rows = lines.map((line) => html("tr", {}, columns.map(([, kind, cell]) => html("td", { class: kind }, cell(line)))));
+  return html("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "Runs of this problem" },
+    html("table", {}, html("thead", {}, html("tr", {}, head)), html("tbody", {}, rows)));
+}
+
+function problemView(i, selected) {
+  const problem = data.problems[i], lines = byProblem[i], place = html("div", {}), last = data.problems.length - 1;
+  const show = (line) => place.replaceChildren(...lineView(line));
+  show(selected);
+  const link = (to, label) => html("a", { href: `#${to}` }, label);
+  const facts = [problem.task, problem.family, problem.level === null ? null : `level ${problem.level}`].filter((fact) => fact);
+  return [html("nav", {}, link("problems", "← all problems"), i > 0 ? link(`problem-${i - 1}`, "previous") : null,
+    i < last ? link(`problem-${i + 1}`, "next") : null),
+  html("h2", {}, problem.id), html("p", { class: "note" }, facts.join(" · ")),
+  html("p", { class: "question" }, problem.q),
+  html("p", {}, "Right answer: ", html("strong", {}, problem.gold === null ? "unknown" : problem.gold)),
+  lines.length > 1 ? runTable(lines, selected, show) : null, place].filter((part) => part !== null);
 }
 
 // --- the list -----------------------------------------------------------------------------------
 
 function problemList(place) {
-  const byProblem = data.problems.map(() => []);
-  for (const line of data.lines) byProblem[line.p].push(line);
-  const seeds = [...new Set(data.lines.map((line) => line.s))].sort((a, b) => a - b);
-  const several = data.groups.findIndex((group) => group.n > 1);
-  const state = { text: "", family: "", level: "", verdict: "", group: String(Math.max(0, several)), seed: String(seeds[0]),
-    sort: "order", down: false, shown: SHOWN, open: null };
+  const state = { text: "", family: "", level: "", verdict: "", group: String(preferred), seed: String(seeds[0]),
+    sort: "order", down: false, shown: SHOWN };
 
   const lineOf = (i) => byProblem[i].find((line) => String(line.g) === state.group && String(line.s) === state.seed);
   const nRight = (i) => byProblem[i].filter((line) => line.v === "right").length;
@@ -190,12 +237,11 @@ function problemList(place) {
 
   function row(i) {
     const problem = data.problems[i], line = lineOf(i), all = byProblem[i].length;
-    const toggle = () => { state.open = state.open === i ? null : i; draw(); };
     const answers = line ? line.w.slice(0, 4).map(([answer, weight, verdict]) =>
       html("span", { class: tone(verdict) }, `${cut(named(answer, verdict), 24)} ${percent(weight)} ${sign(verdict)}`)) : ["not done"];
     const cells = line && line.v === "failed" ? [html("span", { class: "wrong" }, "failed")] : answers;
     return html("tr", {},
-      html("td", {}, html("button", { type: "button", class: "open", "aria-expanded": String(state.open === i), onclick: toggle }, problem.id),
+      html("td", {}, html("a", { class: "open", href: `#problem-${i}` }, problem.id),
         html("span", { class: "asked" }, problem.q)),
       html("td", { "data-name": "family" }, problem.family || "–"), html("td", { "data-name": "level" }, problem.level === null ? "–" : String(problem.level)),
       html("td", { "data-name": "right answer" }, problem.gold === null ? "–" : cut(problem.gold, 40)),
@@ -206,14 +252,7 @@ function problemList(place) {
   function draw() {
     const key = keys[state.sort], found = data.problems.map((_, i) => i).filter(fits);
     found.sort((a, b) => { const p = key(a), q = key(b); return (p < q ? -1 : p > q ? 1 : a - b) * (state.down ? -1 : 1); });
-    const rows = [];
-    for (const i of found.slice(0, state.shown)) {
-      rows.push(row(i));
-      if (state.open === i && byProblem[i].length) {
-        rows.push(html("tr", { class: "detail" }, html("td", { colspan: 6 }, problemView(data.problems[i], byProblem[i], lineOf(i) || byProblem[i][0]))));
-      }
-    }
-    body.replaceChildren(...rows);
+    body.replaceChildren(...found.slice(0, state.shown).map(row));
     count.textContent = `${found.length} of ${data.problems.length} problems${found.length > state.shown ? `, showing the first ${state.shown}` : ""}`;
     more.hidden = found.length <= state.shown;
     for (const button of head.querySelectorAll("button")) {
@@ -239,19 +278,43 @@ function problemList(place) {
       seeds.length > 1 ? pick("seed", "seed", seeds.map((seed) => [seed, String(seed)])) : null,
       values("family").length > 1 ? pick("family", "family", [["", "all"], ...values("family")]) : null,
       values("level").length > 1 ? pick("level", "level", [["", "all"], ...values("level")]) : null,
-      pick("outcome", "verdict", [["", "all"], ...["right", "wrong", "no-answer", "truncated", "grader-failed", "failed"].map((one) => [one, one]), ["differ", "right in some runs only"]]),
+      pick("outcome", "verdict", [["", "all"], ...["right", "wrong", "no-answer", "refusal", "truncated", "grader-failed", "failed"].map((one) => [one, word(one)]), ["differ", "right in some runs only"]]),
       pick("sort by", "sort", sorts)),
     count, html("table", { class: "list" }, head, body), more);
-  if (data.bare) place.append(html("p", { class: "note" }, `The trees of ${data.bare} runs are left out to keep the page small.`));
-  const first = data.problems.findIndex((_, i) => lineOf(i) && lineOf(i).tree);
-  state.open = first < 0 ? null : first;
+  if (data.bare) place.append(html("p", { class: "note" }, `The completions of ${counted(data.bare, "run")} are left out to keep the page small; results.jsonl in the run's folder has them.`));
   draw();
+}
+
+// --- the pages of problems ----------------------------------------------------------------------
+
+const byProblem = data.problems.map(() => []);
+for (const line of data.lines) byProblem[line.p].push(line);
+for (const lines of byProblem) lines.sort((a, b) => a.g - b.g || a.s - b.s);
+const seeds = [...new Set(data.lines.map((line) => line.s))].sort((a, b) => a - b);
+const several = { seeds: seeds.length > 1 };
+const preferred = Math.max(0, data.groups.findIndex((group) => group.n > 1));
+
+// The address after # chooses between the report and the page of a problem, so that links and "back" work.
+function route() {
+  const number = /^#problem-(\d+)$/.exec(location.hash), article = document.getElementById("problem");
+  if (!article) return;
+  const i = number === null ? -1 : Number(number[1]), isProblem = i >= 0 && i < data.problems.length;
+  document.body.classList.toggle("on-problem", isProblem);
+  article.hidden = !isProblem;
+  article.replaceChildren();
+  if (isProblem) {
+    const lines = byProblem[i];
+    article.replaceChildren(...problemView(i, lines.find((line) => line.g === preferred) || lines[0]));
+    scrollTo(0, 0);
+  } else if (location.hash === "#problems") document.getElementById("problems").scrollIntoView();
 }
 
 const list = document.getElementById("list");
 if (list) problemList(list);
+addEventListener("hashchange", route);
+route();
 for (const place of document.querySelectorAll("[data-trace]")) {
   const trace = data.traces[Number(place.dataset.trace)];
-  if (trace.tree.k && trace.tree.k.length) place.append(html("h3", {}, "Genealogy, including branches that died out"), treeView(trace.tree, trace.dropped));
+  if (trace.tree.k && trace.tree.k.length) place.append(completions(trace.tree, 0), html("h3", {}, "Tree of the particles, including branches that died out"), treeView(trace.tree, trace.dropped));
 }
 root.dataset.drawn = String(document.querySelectorAll("svg").length);

@@ -17,35 +17,35 @@ from localsmc.report.trace_file import RecordedTrace
 from localsmc.results import AnswerShare
 from localsmc.text import refusal
 
-MOST_DETAIL = 8_000_000
+MOST_DETAIL = 16_000_000
 """Maximum total characters of trees and curves; later lines have answers only, to keep the page fast."""
 
 MOST_POINTS = 240
 MOST_ANSWERS = 8
 
 
+def problem_numbers(report: Report) -> dict[tuple[str, str], int]:
+    """The number of each problem's page, by task and problem."""
+    keys = dict.fromkeys((group.task, line.problem) for group in report.groups for line in group.lines)
+    return {key: number for number, key in enumerate(keys)}
+
+
 def page_data(report: Report) -> dict[str, Any]:
-    """The problems, the groups, the lines (which refer to both by index), and the traces."""
-    lines = [(i, line) for i, group in enumerate(report.groups) for line in group.lines]
-    problems: dict[tuple[str, str], int] = {}
-    written_problems: list[dict[str, Any]] = []
-    for i, line in lines:
-        key = report.groups[i].task, line.problem
-        if key not in problems:
-            problems[key] = len(written_problems)
-            written_problems.append(_problem(key[0], line))
-    seeds = sorted({line.seed for _, line in lines})
+    """The problems, the groups, the lines (which refer to both by number), and the traces."""
+    numbers = problem_numbers(report)
+    lines = [
+        (numbers[group.task, line.problem], i, line)
+        for i, group in enumerate(report.groups)
+        for line in group.lines
+    ]
+    problems: dict[int, dict[str, Any]] = {}
+    for number, i, line in lines:
+        problems.setdefault(number, _problem(report.groups[i].task, line))
     # The first seed of every problem comes first: MOST_DETAIL may not suffice for all.
-    in_order = sorted(
-        (
-            (seeds.index(line.seed), problems[report.groups[i].task, line.problem], i, line)
-            for i, line in lines
-        ),
-        key=lambda one: one[:3],
-    )
-    written, n_bare = _lines([(problem, i, line) for _, problem, i, line in in_order])
+    in_order = sorted(lines, key=lambda one: (one[2].seed, one[0], one[1]))
+    written, n_bare = _lines(in_order)
     return {
-        "problems": written_problems,
+        "problems": [problems[number] for number in sorted(problems)],
         "groups": [_group(report, group) for group in report.groups],
         "lines": written,
         "bare": n_bare,
@@ -73,17 +73,24 @@ def _group(report: Report, group: ResultGroup) -> dict[str, Any]:
 
 
 def _lines(lines: Sequence[tuple[int, int, ResultRecord]]) -> tuple[list[dict[str, Any]], int]:
-    """The lines as the script expects them, and the number of lines without a tree."""
+    """The lines as the script expects them, and the number of lines without a tree.
+
+    `v` is the verdict, or `refusal` for one.
+    """
     written, n_bare, left = [], 0, MOST_DETAIL
     for problem, group, line in lines:
         entry: dict[str, Any] = {
             "p": problem,
             "g": group,
             "s": line.seed,
-            "v": line.verdict,
+            "v": refusal.NAME if line.drawn is not None and line.drawn.is_refused else line.verdict,
             "a": line.answer,
             "e": line.error,
             "w": _shares(line.drawn.shares if line.drawn else (), line),
+            "cost": None
+            if line.drawn is None
+            else [line.drawn.spent.rows, round(line.drawn.spent.seconds, 2)],
+            "sel": line.drawn.select if line.drawn else "",
         }
         if left > 0 and line.drawn is not None and line.drawn.histories:
             tree, n_dropped = prefix_tree(line)

@@ -2,7 +2,8 @@
 
 A node is a dictionary with short keys, since a page has thousands of nodes: `t` text of the edge to it,
 `n` number of its tokens, `w` weight, `c` particles, `k` children, `s` last step seen (in traces), `d` 1 if
-it died out; a leaf has its answer `a`, verdict `v` (or `refusal`) and finish reason `f`.
+it died out; a leaf has its answer `a`, verdict `v` (or `refusal`) and finish reason `f`, and its
+log-probability `p` if it is known.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from localsmc.text import answers, refusal
 
 Tree = dict[str, Any]
 
-MOST_LEAVES = 64
+MOST_LEAVES = 1000
 MOST_TRACED = 300
 """Maximum number of leaves; the lightest ones are left out."""
 
@@ -48,13 +49,15 @@ def _leaf(line: ResultRecord, history: History) -> _Leaf:
     one = history.completion
     # Without token ids, branch by characters.
     tokens = history.tokens.tolist() if history.tokens.size else [ord(c) for c in one.text]
-    tree = {
+    tree: Tree = {
         "w": round(one.weight, 5),
         "c": one.count,
         "a": one.answer,
         "v": refusal.NAME if one.is_refused else line.verdict_of_completion(one),
         "f": one.finish_reason,
     }
+    if one.logp is not None:
+        tree["p"] = round(one.logp, 3)
     return _Leaf(tokens, one.text, tree)
 
 

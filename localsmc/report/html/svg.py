@@ -1,41 +1,97 @@
-"""SVG building blocks: elements, scales, axes, marks. Charts are 340 wide, to be readable on a phone.
+"""Charts as data: shapes, scales and axes. The template chart.html draws them, and escapes every text.
 
-Colours come from page.css: a mark has a class `c0` … `c7`; its shape also identifies the method.
+Charts are wide enough for labels; on a phone they scroll. Colours come from page.css: a shape has a class
+`c0` … `c7`, and its mark also identifies the method.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from html import escape
+from typing import ClassVar
 
 WIDTH = 340.0
 LEFT, RIGHT, TOP, BOTTOM = 48.0, 10.0, 10.0, 38.0
 N_COLOURS = 8
 
 
-def element(name: str, content: str = "", **attributes: object) -> str:
-    """An element; `content` is markup, attributes are escaped; `cls` becomes `class`, and `_` becomes `-`."""
-    markup = "".join(
-        f' {"class" if key == "cls" else key.replace("_", "-")}="{escape(_number(value))}"'
-        for key, value in attributes.items()
-    )
-    return f"<{name}{markup}>{content}</{name}>" if content else f"<{name}{markup}/>"
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A straight line; `style` is its class."""
+
+    kind: ClassVar[str] = "line"
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+    style: str = ""
 
 
-def _number(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path; `d` has only commands and numbers."""
+
+    kind: ClassVar[str] = "path"
+    d: str
+    style: str = ""
 
 
-def text(x: float, y: float, content: str, **attributes: object) -> str:
-    """A text element at (x, y); `content` is escaped."""
-    return element("text", escape(content), x=x, y=y, **attributes)
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text at (x, y); `turned` are degrees."""
+
+    kind: ClassVar[str] = "text"
+    x: float
+    y: float
+    content: str
+    anchor: str = "start"
+    style: str = ""
+    turned: int = 0
 
 
-def title(content: str) -> str:
-    """A tooltip, which screen readers also read."""
-    return element("title", escape(content) or " ")
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The mark of a method, by its index."""
+
+    kind: ClassVar[str] = "mark"
+    x: float
+    y: float
+    index: int
+
+    @property
+    def shape(self) -> str:
+        """The outline, around (0, 0)."""
+        return SHAPES[self.index % len(SHAPES)]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Shapes in the colour of a method, with a tooltip, which screen readers also read."""
+
+    kind: ClassVar[str] = "group"
+    items: tuple[Shape, ...]
+    index: int
+    title: str = ""
+    style: str = ""
+
+    @property
+    def colour(self) -> str:
+        """The class of the colour."""
+        return f"c{self.index % N_COLOURS}"
+
+
+Shape = Line | Path | Text | Mark | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart: its shapes, its size, and `label` for screen readers."""
+
+    items: tuple[Shape, ...]
+    height: float
+    label: str
+    width: float = WIDTH
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,58 +143,31 @@ SHAPES = (
 )
 
 
-def mark(x: float, y: float, index: int) -> str:
-    """The mark of a method, by its index."""
-    shape = SHAPES[index % len(SHAPES)]
-    return element("path", d=shape, transform=f"translate({x:.2f} {y:.2f})", cls="mark")
+def polyline(points: Iterable[tuple[float, float]]) -> str:
+    """The commands of a path through the points."""
+    return "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
 
 
-def colour(index: int) -> str:
-    """The colour class of a method, by its index."""
-    return f"c{index % N_COLOURS}"
-
-
-def sample(index: int) -> str:
-    """A single mark, for a legend."""
-    drawn = element("g", mark(8.0, 8.0, index), cls=colour(index))
-    return element("svg", drawn, viewBox="0 0 16 16", cls="sample", aria_hidden="true")
-
-
-def line_sample(index: int) -> str:
-    """A line sample, for a legend."""
-    line = element("path", d="M0 8H30", cls=f"curve dash{index % 4}")
-    drawn = element("g", line, cls=colour(index))
-    return element("svg", drawn, viewBox="0 0 30 16", cls="sample wide", aria_hidden="true")
-
-
-def frame(content: str, height: float, label: str) -> str:
-    """A chart with this content; `label` is for screen readers."""
-    return element(
-        "svg", content, viewBox=f"0 0 {WIDTH:.0f} {height:.0f}", role="img", aria_label=label, cls="chart"
-    )
-
-
-def y_axis(scale: Scale, ticks: Sequence[tuple[float, str]], label: str) -> str:
+def y_axis(scale: Scale, ticks: Sequence[tuple[float, str]], label: str, width: float = WIDTH) -> list[Shape]:
     """Horizontal grid lines, tick labels on the left, and the rotated axis label."""
-    parts = []
+    shapes: list[Shape] = []
     for value, tick in ticks:
         y = scale(value)
-        parts.append(element("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, cls="grid"))
-        parts.append(text(LEFT - 5, y + 4, tick, text_anchor="end"))
-    middle = (scale.start + scale.end) / 2
-    rotation = f"rotate(-90 10 {middle:.1f})"
-    return "".join(parts) + text(10.0, middle, label, text_anchor="middle", transform=rotation, cls="name")
+        shapes.append(Line(LEFT, y, width - RIGHT, y, "grid"))
+        shapes.append(Text(LEFT - 5, y + 4, tick, "end"))
+    return [*shapes, Text(10.0, (scale.start + scale.end) / 2, label, "middle", "name", turned=-90)]
 
 
-def x_axis(scale: Scale, ticks: Sequence[tuple[float, str]], label: str, bottom: float, top: float) -> str:
+def x_axis(
+    scale: Scale, ticks: Sequence[tuple[float, str]], label: str, bottom: float, top: float
+) -> list[Shape]:
     """Vertical grid lines, tick labels below, and the axis label below them."""
-    parts = []
+    shapes: list[Shape] = []
     for value, tick in ticks:
         x = scale(value)
-        parts.append(element("line", x1=x, x2=x, y1=top, y2=bottom, cls="grid"))
-        parts.append(text(x, bottom + 14, tick, text_anchor="middle"))
-    middle = (scale.start + scale.end) / 2
-    return "".join(parts) + text(middle, bottom + 31, label, text_anchor="middle", cls="name")
+        shapes.append(Line(x, top, x, bottom, "grid"))
+        shapes.append(Text(x, bottom + 14, tick, "middle"))
+    return [*shapes, Text((scale.start + scale.end) / 2, bottom + 31, label, "middle", "name")]
 
 
 def percents(low: float = 0.0, high: float = 1.0) -> list[tuple[float, str]]:

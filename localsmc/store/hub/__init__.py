@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from localsmc.errors import ModelNotFound
@@ -61,9 +62,20 @@ def fetch_file(repository: Repository, path: str, access: Access) -> Path:
         raise ModelNotFound(f"`{repository.id}` is not in the Hugging Face cache, and offline mode is on")
     listing = fetch_listing(repository, access)
     if path not in listing.files:
-        message, hint = f"`{repository.id}` on the hub has no file `{path}`", f"see {repository.page}"
-        raise ModelNotFound(message, hint=hint)
+        message = f"`{repository.id}` on the hub has no file `{path}`"
+        raise ModelNotFound(message, hint=f"it has {_shown(listing.files, path)}; see {repository.page}")
     return fetch_files(listing, [path], folder, access)[0]
+
+
+_MOST_SHOWN = 6
+
+
+def _shown(files: Iterable[str], like: str) -> str:
+    """The files with the same suffix as the wanted one first, for a message."""
+    suffix = Path(like).suffix
+    names = sorted(files, key=lambda name: (Path(name).suffix != suffix, name))
+    rest = len(names) - _MOST_SHOWN
+    return ", ".join(names[:_MOST_SHOWN]) + (f" and {rest} more" if rest > 0 else "") or "no files"
 
 
 def _not_cached(name: HubName) -> ModelNotFound:

@@ -20,6 +20,38 @@ MOST = 60
 _TRAILING = ".,;:!?*_`。，"
 
 
+_BETWEEN = re.compile(
+    r"|(?=.*(?:[,;&]|and|or))(?!.*\n\s*\n)[\s$,;]*"
+    r"(?:(?:\\(?:quad|qquad|[,;:! ()\[\]]|text\s?\{\s*(?:and|or)\s*\}|,)|and|or|&"
+    r"|(?:[a-zA-Z]|\\[a-z]{1,10})(?:_\{?\w{1,5}\}?)? ?=)[\s$,;]*){0,8}",
+    re.DOTALL,
+)
+"""What stands between the boxes of one answer: `\\boxed{1}, \\boxed{2}`, "$x = \\boxed{1}$ or \\boxed{2}"."""
+_OPENED = re.compile(rb"\\(?:boxed|fbox) ?\{$")
+_LONGEST_BETWEEN = 60
+
+
+def last_boxes_joined(text: str, accepts: Callable[[str], bool], *, is_cut: bool = False) -> str | None:
+    """As `last_box`; boxes that only "and" or a comma parts from the last one are one answer with it."""
+    last = last_box(text, accepts, is_cut=is_cut)
+    if last is None or text.count("box") < 2:
+        return last
+    data = text.encode(errors="surrogatepass")
+    found = [(content.decode(errors="surrogatepass"), end, end - len(content) - 1)
+             for content, end in last_boxes(data, MOST)]  # fmt: skip
+    if not found or found[-1][0] != last:
+        return last
+    parts = [last]
+    for (content, end, _), (_, _, start) in zip(found[-2::-1], found[:0:-1], strict=True):
+        opened = _OPENED.search(data[:start])
+        between = data[end : opened.start()] if opened else b"?"
+        is_apart = len(between) > _LONGEST_BETWEEN or not _BETWEEN.fullmatch(between.decode(errors="replace"))
+        if is_apart or not accepts(content):
+            break
+        parts.insert(0, content)
+    return last if len(set(parts)) == 1 else ", ".join(parts)
+
+
 def last_box(text: str, accepts: Callable[[str], bool], *, is_cut: bool = False) -> str | None:
     """The content of the last box that `accepts` lets pass; None if there is none."""
     if "box" not in text:

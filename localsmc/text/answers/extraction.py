@@ -7,11 +7,13 @@ Reasoning before the reply is no answer. All this takes time linear in the text.
 
 from __future__ import annotations
 
+import re
+
 from localsmc.results import AnswerKind
 from localsmc.text import reasoning
 from localsmc.text.answers.alone import alone, are_options
 from localsmc.text.answers.answer import LONGEST, Answer
-from localsmc.text.answers.box_forms import last_box
+from localsmc.text.answers.box_forms import last_box, last_boxes_joined
 from localsmc.text.answers.fallback import last_number
 from localsmc.text.answers.latex import lettered
 from localsmc.text.answers.letters import chosen
@@ -31,12 +33,16 @@ def find(
     """The final answer of a text: its last box, its last statement, all of it if it is nothing but an answer,
     or the fallback of its kind.
 
-    None if it has none. A text that `is_cut` off states only what it finished: an answer that touches its
-    end is not one. A text that `is_reply` has no reasoning to leave out.
+    None if it has none. An answer of the kind `reply` is all of the reply. A text that `is_cut` off states
+    only what it finished: an answer that touches its end is not one. A text that `is_reply` has no reasoning
+    to leave out.
     """
     said = text if is_reply else reasoning.reply(text)
+    if kind == "reply":
+        return Answer(said.strip("\n"), "stated") if said.strip() else None
     accepts = _ACCEPTS[kind]
-    if (boxed := last_box(said, accepts, is_cut=is_cut)) is not None:
+    box = last_boxes_joined if kind in _SEVERAL else last_box
+    if (boxed := box(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(boxed, kind), "boxed")
     if (value := stated(said, accepts, is_cut=is_cut)) is not None:
         return Answer(_shown(value, kind), "stated")
@@ -73,6 +79,8 @@ def _has_letter(value: str) -> bool:
     return _is_text(value) and lettered(normalise(value)) is not None and not are_options(value)
 
 
+_SEVERAL = ("any", "math")
+"""Kinds whose answers may be lists."""
 _ACCEPTS = {
     "any": _is_text,
     "text": _is_text,
@@ -82,6 +90,14 @@ _ACCEPTS = {
 }
 
 
+_SENTENCE = re.compile(
+    r"[Tt]he (?!.*[,;:?!]).{1,150}? (?:is|are|equals) (?P<value>[^a-z]{0,60}\d[^a-z]{0,60}(?: [a-z]{1,20})?)"
+)
+"""A sentence that an answer repeats the question in: "Final Answer: The largest n is 34"."""
+
+
 def _shown(value: str, kind: AnswerKind) -> str:
     text = normalise(value)
+    if kind in _SEVERAL and (found := _SENTENCE.fullmatch(text)):
+        return found["value"]
     return (lettered(text) or text) if kind == "letter" else text

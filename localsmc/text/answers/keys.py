@@ -8,6 +8,7 @@ text     the same for words; numbers as they are written
 letter   the letter of `(B)`, `b)` or `B. Paris`
 numeric  the value of the only number: `42 apples`, `x = 42`, `$42.00`, `40 + 2 = 42`
 math     the value of a number, its unit and name left out; else words as above, and formulas without spaces
+reply    all of it, as it is
 """
 
 from __future__ import annotations
@@ -19,17 +20,22 @@ from functools import lru_cache
 
 from localsmc.results import AnswerKind
 from localsmc.text.answers.answer import LONGEST
+from localsmc.text.answers.glyphs import ascii_written
 from localsmc.text.answers.latex import lettered, spelled, worded
 from localsmc.text.answers.normalise import normalise
-from localsmc.text.answers.numbers import MIXED, plain
+from localsmc.text.answers.number_words import whole_number
+from localsmc.text.answers.numbers import plain, value
 from localsmc.text.answers.numeric import number
-from localsmc.text.answers.units import joined, quantity, value
+from localsmc.text.answers.options import option
+from localsmc.text.answers.separators import joined
+from localsmc.text.answers.times import time_of
+from localsmc.text.answers.units import quantity
 
 
 @lru_cache(maxsize=4096)
 def key(answer: str, kind: AnswerKind = "any") -> str:
     """What must be equal for two answers to be the same."""
-    if len(answer) > LONGEST:
+    if len(answer) > LONGEST and kind != "reply":
         return " ".join(answer.split())
     return _KEYS[kind](answer)
 
@@ -69,18 +75,21 @@ def _half_day(found: re.Match[str]) -> str:
     return f" {found[1].lower()}m"
 
 
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
-_RAISED = re.compile(r"(?<=[\w)\]}])[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]{1,20}")
 _DEGREES = re.compile(r" ?\^ ?(?:\{ ?\\circ ?\}|\\circ(?![a-zA-Z]))")
+_BRACED = re.compile(r"\^\{(-?\d{1,20})\}")
+_GROUPED = re.compile(r"[-+]?\d[\d .,'_]{1,100}\d")
 _DOLLARS = re.compile(r"(-?\d+(?:\.\d+)?) (?:us )?dollars?")
 
 
 def _any(answer: str) -> str:
-    written = _DEGREES.sub("°", _RAISED.sub(lambda one: "^" + one[0].translate(_SUPERSCRIPTS), answer))
+    written = _BRACED.sub(r"^\1", _DEGREES.sub("°", ascii_written(answer)))
+    if (time := time_of(written)) is not None and time.is_half_known:
+        return f"time {time}"
     text = folded(written)
     if found := _DOLLARS.fullmatch(text):
         text = found[1]
-    if MIXED.fullmatch(text) and (size := value(text)) is not None:
+    text = joined(text) if _GROUPED.fullmatch(text) else text
+    if (size := value(text)) is not None:
         return str(size)
     return plain(text) if any(char.isdigit() for char in text) or not _WORDS.fullmatch(text) else text
 
@@ -99,6 +108,9 @@ _NAMED = re.compile(r"(?:[a-zA-Z]|\\(?:theta|alpha|beta|lambda)) ?= ?([^=]+)")
 
 def _math(answer: str) -> str:
     text = joined(spelled(answer))
+    if (time := time_of(text)) is not None and time.is_half_known:
+        return f"time {time}"
+    text = whole_number(text) or text
     if named := _NAMED.fullmatch(text):
         text = named[1].strip()
     core = quantity(text, letters=True).core
@@ -106,11 +118,12 @@ def _math(answer: str) -> str:
         return str(found)
     if (words := worded(text)) is not None:
         return words
-    if found_letter := re.fullmatch(r"(?:\\text ?\{)?\s*\(?([A-J])\)?\s*\}?", text):
-        return found_letter[1]
+    if (choice := option(text)) is not None:
+        return choice.letter
     return plain(re.sub(r"\s", "", text))
 
 
 _KEYS: dict[AnswerKind, Callable[[str], str]] = {
     "any": _any, "text": folded, "letter": _letter, "numeric": _numeric, "math": _math,
+    "reply": str.strip,
 }  # fmt: skip

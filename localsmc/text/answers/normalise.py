@@ -28,10 +28,12 @@ _REWRITES = [
         (r"\\(?:text|mathrm|mathbf|textbf|mbox|textit)\{([^{}]*)\}", r"\1"),
         (r"\\[dt]frac", r"\\frac"),
         (r"\\frac ?(\d) ?(\d)(?!\d)", r"\\frac{\1}{\2}"),
-        (r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\[!,;: ]", ""),
+        (r"\\(?:left|right|displaystyle)(?![a-zA-Z])|(?<!\\)\\(?:! ?|[,;: ])", ""),
         (r"−(?=[\d.\\$])", "-"),
+        (r"^= ?(?=[^=\s])", ""),
     ]
 ]
+_THOUSANDS = re.compile(r"(?<![\d.,])[1-9]\d{0,2}(?:,\d{3})+(?![\d,])")
 
 
 _EMOJI = re.compile(
@@ -44,16 +46,17 @@ def normalise(answer: str) -> str:
     """Remove formatting that does not change an answer: dollar signs, quotes, spaces, LaTeX sizes, commas."""
     if len(answer) <= LONGEST and any(char.isalnum() for char in answer):
         answer = _EMOJI.sub("", answer)
-    answer = _bare(answer.strip())
+    answer = _bare(unmarked(answer))
     if len(answer) > LONGEST:
         return answer
     if "\\boxed" in answer and (inner := boxes(answer)):
         answer = inner[-1].strip()
+    answer = undoubled(answer)
     for pattern, replacement in _REWRITES:
         answer = pattern.sub(replacement, answer)
     if not answer.startswith(("(", "[", "\\{", "{")):
         # Commas separate thousands, except in brackets: (6,310) is a pair.
-        answer = re.sub(r"(?<=\d),(?=\d{3}(?!\d))", "", answer)
+        answer = _THOUSANDS.sub(lambda one: one[0].replace(",", ""), answer)
     answer = answer.replace("\\%", "%").replace("\\$", "")
     # Around $5$ apples the marks are inside.
     answer = re.sub(r"\$([^$]*)\$", r"\1", answer) if answer.count("$") > 1 else answer
@@ -61,6 +64,30 @@ def normalise(answer: str) -> str:
     if not _DOTTED.search(answer):
         answer = answer.rstrip(".。")
     return re.sub(r"\s+", " ", answer.strip())
+
+
+_DOUBLED = re.compile(r"\\\\(?=[a-zA-Z{}])")
+
+
+def undoubled(answer: str) -> str:
+    """LaTeX that was escaped once too often, as it should be. In a matrix two strokes end a row."""
+    return answer if "\\begin" in answer else _DOUBLED.sub(r"\\", answer)
+
+
+_OPENING_MARKS = re.compile(r"(?:\*{2,3}|__|`|~~|#{1,6} |> )+(?=\S)")
+_CLOSING_MARKS = re.compile(r"(?<=[^\s^_{*])(?:\*{2,3}|__|`|(?<=[\d}).])\*)+$")
+
+
+def unmarked(answer: str) -> str:
+    """The answer without marks of Markdown around it, of which one side may be lost: `73**`, `__73__`."""
+    answer = answer.strip()
+    if len(answer) > LONGEST:
+        return answer
+    if found := _OPENING_MARKS.match(answer):
+        answer = answer[found.end() :]
+    if re.fullmatch(r"([*_])(?=\S)([^*_]+)(?<=\S)\1", answer):
+        answer = answer[1:-1]
+    return _CLOSING_MARKS.sub("", answer).strip()
 
 
 def _bare(answer: str) -> str:

@@ -9,7 +9,9 @@ from localsmc.text.answers.answer import LONGEST
 from localsmc.text.answers.clause import clause
 from localsmc.text.answers.latex import spelled
 from localsmc.text.answers.number_words import in_digits
-from localsmc.text.answers.units import joined, value
+from localsmc.text.answers.numbers import POWER, SCIENTIFIC, powered, value
+from localsmc.text.answers.recurring import as_fractions
+from localsmc.text.answers.separators import joined, with_points
 
 _NUMBER = re.compile(
     r"[+-]? ?(?:\d+ ?\\frac\{\d+\}\{\d+\}|\d+ \d+/\d+|\\frac\{ *[+-]?\d+ *\}\{ *\d+ *\}"
@@ -23,12 +25,9 @@ _OPERATOR = re.compile(r"[+\-*/^(\\]")
 _SIGN = re.compile(r"(?<![\w)}])([+-]) ?(?:\\?\$|[£€¥₹]) ?(?=[\d.])")
 """The sign before a currency: -$5."""
 _POWER = re.compile(
-    r"(?<![\w.,^}\\])(?:(?P<factor>\d{1,12}(?:\.\d{1,12})?) ?(?:\\times|\\cdot|\*|x) ?(?=10\^))?"
-    r"(?P<base>\d{1,12}(?:\.\d{1,12})?)(?:\^ ?(?:\{ ?(?P<braced>-?\d{1,3}) ?\}|(?P<bare>\d))"
-    r"|[eE](?P<e>[+-]?\d{1,2}))(?![\w.^!({\\])"
+    rf"(?<![\w.,^}}\\])(?:{POWER})(?![\w.^!({{\\])|(?<![\w.,^}}\\])(?:{SCIENTIFIC})(?![\w.^!({{\\])"
 )
-"""A power of numbers: 10^3, 2^{-5}, 3 \\times 10^8, 1e3."""
-_LARGEST_EXPONENT = 100
+_LONGEST_POWER = 200
 _AREA = re.compile(
     r"(?<=[\d ~{])((?:[mcdk]?m|in|ft|yd|mi|inch(?:es)?|feet|foot|yards?|miles?|units?"
     r"|(?:centi|milli|kilo)?met(?:er|re)s?)"
@@ -38,12 +37,8 @@ _AREA = re.compile(
 
 
 def _raised(found: re.Match[str]) -> str:
-    base, exponent = Fraction(found["base"]), int(found["braced"] or found["bare"] or found["e"])
-    if abs(exponent) > _LARGEST_EXPONENT or (base == 0 and exponent < 0):
-        return found[0]
-    if found["e"]:
-        return str(base * Fraction(10) ** exponent)
-    return str(Fraction(found["factor"] or 1) * base**exponent)
+    size = powered(found)
+    return found[0] if size is None or len(str(size)) > _LONGEST_POWER else str(size)
 
 
 def number(answer: str) -> Fraction | None:
@@ -54,7 +49,9 @@ def number(answer: str) -> Fraction | None:
     """
     if len(answer) > LONGEST:
         return None
-    text = _POWER.sub(_raised, _SIGN.sub(r"\1", spelled(in_digits(answer))))
+    # Before `spelled`, which takes the last dots of 0.333... for the end of a sentence.
+    written = with_points(joined(spelled(in_digits(as_fractions(answer)))))
+    text = _POWER.sub(_raised, _SIGN.sub(r"\1", written))
     found = _alone(text)
     if found is None and (read := clause(text, 0)) is not None and read.value != text:
         found = _alone(read.value)
@@ -62,7 +59,7 @@ def number(answer: str) -> Fraction | None:
 
 
 def _alone(text: str) -> Fraction | None:
-    *left, right = joined(text).split("=")
+    *left, right = text.split("=")
     is_aside = bool(left) and right.count(")") > right.count("(")  # 10 (3 + 4 = 7)
     if is_aside or any(_states_something_else(side) for side in left):
         return None

@@ -7,13 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from fractions import Fraction
-
-from localsmc.text.answers.numbers import MIXED, plain
-
-# At most 200 digits, as in `plain`; longer numbers are compared as text.
-_FRACTION = re.compile(r"([+-]?) ?\\frac\{ *([+-]?\d{1,200}) *\}\{ *([+-]?\d{1,200}) *\}")
-_EXACT = re.compile(r"-?\d{1,400}(?:/\d{1,400})?")
 
 _ALIASES = {
     "centimeter": "cm", "centimetre": "cm", "millimeter": "mm", "millimetre": "mm", "kilometer": "km",
@@ -21,10 +14,10 @@ _ALIASES = {
     "yard": "yd", "mile": "mi", "gram": "g", "kilogram": "kg", "pound": "lb", "second": "s", "sec": "s",
     "minute": "min", "hour": "h", "hr": "h", "day": "day", "week": "week", "month": "month", "year": "year",
     "cent": "cent", "¢": "cent", "dollar": "dollar", "degree": "degree", "deg": "degree",
-    "radian": "radian", "rad": "radian", "percent": "percent",
+    "radian": "radian", "rad": "radian", "percent": "percent", "pct": "percent", "percentage": "percent",
 }  # fmt: skip
 _KNOWN = frozenset(_ALIASES.values())
-_SHORT = "cm|mm|km|in|ft|yd|mi|kg|lbs?|sec|min|hrs?|deg|rad|mph|kph"
+_SHORT = "cm|mm|km|in|ft|yd|mi|kg|lbs?|sec|min|hrs?|deg|rad|mph|kph|pct"
 _LETTERS = "m|g|s|h|l"
 _NO_UNIT = (
     "sqrt|frac|alpha|beta|gamma|delta|theta|infty|cdot|times|circ"
@@ -35,6 +28,8 @@ _POWER = r"(?:\s*\^\s*\{?\s*([23])\s*\}?)?"
 _FRONT = re.compile(r"^([+-]?)\s*(?:(?:\\?\$)+|\\text\{\s*\$\s*\}|£|€|¥)\s*")
 _MARKED = re.compile(rf"\s*\\text\s*\{{\s*([^{{}}]*?)\s*\}}{_POWER}$")
 _SIGN = re.compile(r"\s*(\^\\circ|\\?%|¢)$")
+ANGLED = re.compile(r"\\(?:sin|cos|tan|cot|sec|csc)(?![a-zA-Z])")
+"""The angle of a function is in degrees, not the whole: \\sin 30^\\circ."""
 _WORDS = re.compile(
     rf"(?<![\\a-zA-Z])\s*(?<=[\d}}) ])((?:(?:square|sq|cubic|cu)\.? )?"
     rf"(?:(?!{_NO_UNIT})[a-zA-Z]{{4,}}|{_SHORT})(?: [a-zA-Z]+)*"
@@ -70,7 +65,7 @@ def quantity(text: str, *, letters: bool = False) -> Quantity:
 
 def _peeled(text: str, letters: bool) -> tuple[str, str]:
     """The text without its last unit, and that unit; empty strings if it has none."""
-    if found := _SIGN.search(text):
+    if (found := _SIGN.search(text)) and not (found[1] == "^\\circ" and ANGLED.search(text)):
         name = {"^\\circ": "degree", "¢": "cent"}.get(found[1], "percent")
         return text[: found.start()].strip(), name
     patterns = [_MARKED, _WORDS, *([_LETTER] if letters else [])]
@@ -92,33 +87,3 @@ def _known(name: str) -> str | None:
     if base not in _KNOWN:
         return None
     return f"{base}^{power}" if power else base
-
-
-def joined(text: str) -> str:
-    """Remove thousands separators, as in 1,234; (1,234) is a pair and stays."""
-    if re.search(r"[(\[]|\\\{", text):
-        return text
-    return re.sub(r"(?<![\d.,])\d{1,3}(?:,\d{3})+(?![\d,])", lambda found: found[0].replace(",", ""), text)
-
-
-def value(core: str) -> Fraction | None:
-    r"""The exact value of an integer, fraction, decimal or mixed number; None for anything else.
-
-    `2\frac{1}{2}` and `2 1/2` are mixed numbers, not products.
-    """
-    core = re.sub(r"^([+-]) ", r"\1", core.strip())
-    if MIXED.fullmatch(core):
-        return _mixed(core)
-    if found := _FRACTION.fullmatch(core):
-        top, bottom = int(found[2]), int(found[3])
-        return Fraction(-top if found[1] == "-" else top, bottom) if bottom else None
-    key = plain(core)
-    return Fraction(key) if _EXACT.fullmatch(key) and not key.endswith("/0") else None
-
-
-def _mixed(core: str) -> Fraction | None:
-    numbers = [int(digits) for digits in re.findall(r"\d{1,200}", core)]
-    if len(numbers) != 3 or numbers[2] == 0:
-        return None
-    size = numbers[0] + Fraction(numbers[1], numbers[2])
-    return -size if core.startswith("-") else size

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-from datetime import datetime
 from typing import Any, NoReturn
 
 from jinja2 import Template, TemplateError
@@ -13,6 +12,8 @@ from jinja2.nodes import CallBlock, Node
 from jinja2.parser import Parser
 from jinja2.runtime import Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from localsmc.text.templates import today
 
 LONGEST_FORMAT = 200
 """Characters of a date's form: strftime takes memory for 256 times as many."""
@@ -71,7 +72,7 @@ def _refuse(message: str) -> NoReturn:
 def _strftime_now(form: str) -> str:
     if len(form) > LONGEST_FORMAT:
         raise TemplateError("the form of a date is too long")
-    return datetime.now().strftime(form)
+    return today.now().strftime(form)
 
 
 def _readable(text: str) -> str:

@@ -14,6 +14,7 @@ import time
 from typing import Any
 
 from localsmc.system.child_process import ChildProcess
+from localsmc.text.templates import today
 
 SECONDS = 10.0
 """Time for a template on a machine that is busy with other things; see `worker.CPU_SECONDS`."""
@@ -55,7 +56,9 @@ class TemplateProcess:
 
     def render(self, source: str, variables: dict[str, Any]) -> str:
         """The text that a template writes; raises TemplateFailed."""
-        return str(self._answer({"source": source, "variables": variables})["text"])
+        when = today.fixed_at()
+        request = {"source": source, "variables": variables, "when": when and when.isoformat()}
+        return str(self._answer(request)["text"])
 
     def check(self, source: str) -> None:
         """Raise TemplateFailed unless the template can be compiled."""

@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
+from datetime import datetime
 from typing import Any
 
 from jinja2 import TemplateSyntaxError
 
 from localsmc.system.child_process import Replies
 from localsmc.system.printable import one_line
-from localsmc.text.templates import environment
+from localsmc.system.process_limits import limit_memory
+from localsmc.text.templates import environment, today
 
 CPU_SECONDS = 1.0
 """Time on the processor to compile a template, and again to render it: usually some milliseconds."""
@@ -31,7 +33,7 @@ LONGEST_ERROR = 300
 
 def run(replies: Replies) -> None:
     """Answer requests until standard input ends."""
-    _limit_memory()
+    limit_memory(MEMORY)  # without the limit, the parent watches
     for line in sys.stdin:
         replies.send(**_answer(line))
 
@@ -50,13 +52,13 @@ def _answer(line: str) -> dict[str, Any]:
         return {"error": _short(str(error) or type(error).__name__)}
 
 
-def _done(source: str, variables: dict[str, Any] | None = None) -> dict[str, Any]:
-    """The template rendered, or only compiled if there are no variables."""
+def _done(source: str, variables: dict[str, Any] | None = None, when: str | None = None) -> dict[str, Any]:
+    """The template rendered, at a time in ISO format or now, or only compiled if there are no variables."""
     with _limited_time():
         environment.compiled(source)
     if variables is None:
         return {}
-    with _limited_time():
+    with _limited_time(), today.fixed(None if when is None else datetime.fromisoformat(when)):
         text = environment.render(source, variables)
     if len(text) > MOST_CHARACTERS:
         return {"error": f"it writes more than {MOST_CHARACTERS:,} characters", "is_at_limit": True}
@@ -71,22 +73,11 @@ def _short(message: str) -> str:
 
 if sys.platform == "win32":  # the parent's limits hold there
 
-    def _limit_memory() -> None:
-        return
-
     def _limited_time() -> contextlib.AbstractContextManager[None]:
         return contextlib.nullcontext()
 
 else:
-    import resource
     import signal
-
-    def _limit_memory() -> None:
-        """Let an allocation beyond the limit fail; macOS accepts the limit and does not keep it."""
-        _, most = resource.getrlimit(resource.RLIMIT_AS)
-        limit = MEMORY if most == resource.RLIM_INFINITY else min(MEMORY, most)
-        with contextlib.suppress(ValueError, OSError):  # a system that does not have it: the parent watches
-            resource.setrlimit(resource.RLIMIT_AS, (limit, most))
 
     @contextlib.contextmanager
     def _limited_time() -> Any:

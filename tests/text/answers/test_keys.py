@@ -147,7 +147,7 @@ def test_what_is_one_vote_has_one_grade(name):
         ("the right one", None),
         ("five or six", None),
         ("five six", None),
-        ("two thirds", None),
+        ("two thirds", Fraction(2, 3)),
         ("-$5", -5),
         ("-\\$5", -5),
         ("$10 - $5 = $5", 5),
