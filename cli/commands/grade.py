@@ -154,7 +154,8 @@ def _plan(session: CommandSession, options: GradeOptions, file: str) -> GradingP
         grader=grader,
         run_code=options.run_code,
     )
-    what = "answers" if fields.are_answers else "completions"
+    what = "answer" if fields.are_answers else "completion"
+    what += "s" * (len(texts) != 1)
     output.note(f"{len(texts)} {what} in `{fields.text}`, right answers in `{fields.gold}`, grader {grader}")
     if plan.n_without_gold:
         n = plan.n_without_gold

@@ -19,7 +19,7 @@ from localsmc.evals.tasks.golds import gold_of, whole_gold_of
 from localsmc.evals.tasks.problem_rows import groups, identifier, named_apart
 from localsmc.evals.tasks.task import Gold, Item
 from localsmc.results import AnswerKind
-from localsmc.system.row_files import Row
+from localsmc.system.row_files import MISSING, Row, value_of
 
 COMPLETION_FIELDS = (
     "completion", "response", "output", "generation", "generated_text", "prediction", "model_output", "reply",
@@ -114,27 +114,11 @@ def _items(
 
 # --- values ---------------------------------------------------------------------------------------
 
-_ABSENT = object()
-
-
-def _value(row: Any, field: str) -> Any:
-    """The value of a key, or at a path with dots; `_ABSENT` if the row has none."""
-    if isinstance(row, Mapping) and field in row:
-        return row[field]
-    name, dot, rest = field.partition(".")
-    if isinstance(row, (list, tuple)) and name.isdecimal() and int(name) < len(row):
-        inner = row[int(name)]
-    elif isinstance(row, Mapping) and dot and name in row:
-        inner = row[name]
-    else:
-        return _ABSENT
-    return _value(inner, rest) if dot else inner
-
 
 def _found(row: Row, field: str, i: int, path: Path | str, option: str) -> Any:
     """The value at a field; raises TaskError if the row has none."""
-    value = _value(row, field)
-    if value is _ABSENT:
+    value = value_of(row, field)
+    if value is MISSING:
         near = get_close_matches(field, map(str, row), 1)
         first = f"did you mean `--{option} {near[0]}`? " if near else ""
         raise TaskError(f"row {i + 1} of `{path}` has no field `{field}`", hint=first + _available(row))
@@ -196,14 +180,14 @@ def _said_by(values: Sequence[Any]) -> str | None:
 
 
 def _is_cut(row: Row) -> bool:
-    reasons = (_value(row, field) for field in ("finish_reason", "stop_reason", "choices.0.finish_reason"))
+    reasons = (value_of(row, field) for field in ("finish_reason", "stop_reason", "choices.0.finish_reason"))
     return any(reason in CUT for reason in reasons)
 
 
 def _present(rows: Sequence[Row], names: Sequence[str], taken: str | None = None) -> str | None:
     """The first of these fields that a row has, other than the one that is taken."""
     return next(
-        (name for name in names if name != taken and any(_value(row, name) is not _ABSENT for row in rows)),
+        (name for name in names if name != taken and any(value_of(row, name) is not MISSING for row in rows)),
         None,
     )
 

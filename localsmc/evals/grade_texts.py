@@ -10,7 +10,7 @@ from typing import Any
 
 from localsmc.errors import TaskError
 from localsmc.evals.given_texts import GivenText, TextFields
-from localsmc.evals.grading import GRADERS, Grade, Grader
+from localsmc.evals.grading import GRADERS, GRADING_LIMIT, Grade, Grader
 from localsmc.evals.run_folder import Key, RunFolder, key_of
 from localsmc.evals.tasks.golds import require_readable
 from localsmc.evals.tasks.task import Gold
@@ -23,9 +23,6 @@ Line = dict[str, Any]
 
 GIVEN = "given"
 """The name of the task and of the method in a run folder of texts that exist."""
-
-LIMIT = 10.0
-"""Time limit per answer in seconds, as in an evaluation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +107,7 @@ class TextGrading:
         """Each line is written to the folder before it is yielded; fewer come if it is stopped."""
         folder = self._folder
         done = {} if folder is None else {key_of(line): line for line in folder.lines}
-        with Grader(self._plan.grader, limit=LIMIT, run_code=self._plan.run_code) as grader:
+        with Grader(self._plan.grader, limit=GRADING_LIMIT, run_code=self._plan.run_code) as grader:
             for text in self._plan.texts:
                 if self._should_stop():
                     return

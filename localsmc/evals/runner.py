@@ -22,7 +22,7 @@ from localsmc.engine.load import Model, load
 from localsmc.engine.settings import Settings
 from localsmc.engine.solve import Generation
 from localsmc.errors import LocalSMCError, PromptTooLong, TaskError
-from localsmc.evals.grading import GRADERS, Grade, Grader
+from localsmc.evals.grading import GRADERS, GRADING_LIMIT, Grade, Grader
 from localsmc.evals.model_specs import ModelSpec
 from localsmc.evals.problem_settings import messages_json, refuse_lost_messages, settings_of, task_settings
 from localsmc.evals.run_folder import Key, RunFolder, key_of
@@ -39,9 +39,6 @@ from localsmc.text.templates import today
 from localsmc.version import __version__
 
 Line = dict[str, Any]
-
-GRADING_LIMIT = 10.0
-"""Time limit per answer in seconds. Formulas take tenths of a second, but the machine is busy meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,18 @@ Importing this is cheap: only the worker process imports SymPy and math-verify.
 """
 
 from localsmc.evals.grading.gold import Gold, read_gold, written_gold
-from localsmc.evals.grading.grader import Grader
+from localsmc.evals.grading.grader import GRADING_LIMIT, Grader
 from localsmc.evals.grading.grading_rules import GRADERS, GradingRule
 from localsmc.evals.grading.verdict import Grade, Verdict
 
-__all__ = ["GRADERS", "Gold", "Grade", "Grader", "GradingRule", "Verdict", "read_gold", "written_gold"]
+__all__ = [
+    "GRADERS",
+    "GRADING_LIMIT",
+    "Gold",
+    "Grade",
+    "Grader",
+    "GradingRule",
+    "Verdict",
+    "read_gold",
+    "written_gold",
+]

@@ -20,6 +20,9 @@ _SERVE = "from localsmc.evals.grading.worker import serve; serve(replies, sys.ar
 _START = 120.0
 """Time limit in seconds for Python and SymPy to start on a busy machine."""
 
+GRADING_LIMIT = 10.0
+"""Time limit per answer in seconds. Formulas take tenths of a second, but the machine is busy meanwhile."""
+
 
 class Grader:
     """Grades answers with one of GRADERS, each within `limit` seconds of wall time.

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from localsmc.errors import TaskError
-from localsmc.evals.grading import GRADERS, Grader, written_gold
+from localsmc.evals.grading import GRADERS, GRADING_LIMIT, Grader, written_gold
 from localsmc.evals.tasks.task import Gold, Item
 from localsmc.system.row_files import is_missing, text_of
 from localsmc.text import answers
@@ -32,9 +32,6 @@ _PROBE = {"choice": "J", "numeric": "0", "math": "0", "exact": "0", "format": ""
 
 _LONGEST_SHOWN = 40
 _MOST_SHOWN = 3
-
-GRADING_LIMIT = 10.0
-"""Time limit per gold answer in seconds."""
 
 
 def gold_of(value: Any, i: int, path: Path, name: str) -> Gold | None:
