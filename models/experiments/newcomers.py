@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -34,6 +35,11 @@ from localsmc_models.error_boundary import run
 
 SEED = 20
 """Seed of the held-out problems."""
+
+POWER = re.compile(
+    r"square|cube|root|power|\^|\*\*|sqrt|[\N{SUPERSCRIPT TWO}\N{SUPERSCRIPT THREE}\N{SQUARE ROOT}]", re.I
+)
+"""What a question about a power or a root contains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +154,13 @@ def one_step_sums(n: int) -> Iterator[Asked]:
     drawn = problems(SEED, "held-out", levels=(1, 2), families=("calculation",))
     whole = (one for one in drawn if one.answer.lstrip("-").isdecimal())
     for problem in itertools.islice(whole, n):
-        yield Asked(problem.question, problem.answer, f"level {problem.level}")
+        yield Asked(problem.question, problem.answer, _spelled(problem.question))
+
+
+def _spelled(question: str) -> str:
+    if POWER.search(question):
+        return "powers and roots"
+    return "numbers in digits" if re.search(r"\d", question) else "numbers in words"
 
 
 def every_family(n: int) -> Iterator[Asked]:
