@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 import pyte
 
-PROBLEM = "Gita and Lea share 135 apples in the ratio 1:8. How many does Lea get?"
+PROBLEM = "What is 15% of 360?"
 ARGUMENTS = ["solve", PROBLEM, "-s", "1"]
 COLUMNS, ROWS = 98, 20
 SLOWER = 4

@@ -32,7 +32,7 @@ def test_the_recorded_picture_ends_with_the_answer():
     *_, last = picture.iter("{http://www.w3.org/2000/svg}g")
     text = "\n".join(line.text for line in last)
     assert text.startswith("$\nlocalsmc solve ")
-    assert "Answer: 120 (confidence: medium)" in text
+    assert "Answer: 54 (confidence: medium)" in text
 
 
 def test_every_file_and_folder_that_the_architecture_names_exists():
