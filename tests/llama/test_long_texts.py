@@ -78,6 +78,7 @@ def test_ctrl_c_interrupts_the_wait(slow):
 import signal, sys, threading
 from pathlib import Path
 from localsmc.llama.weights import LlamaModel
+signal.signal(signal.SIGINT, signal.default_int_handler)  # else ignored in background jobs
 with LlamaModel(Path(sys.argv[1])) as model:
     threading.Timer(0.5, signal.raise_signal, [signal.SIGINT]).start()
     model.tokenize("7" * 60_000, special=False)

@@ -13,7 +13,7 @@ from localsmc_models.experiments import cost_growth, early_stopping_savings, ins
 
 
 def test_settling_is_compared_on_the_same_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    early_stopping_savings.main(["--problems", "4", "--ess-threshold", "0", "--threads", "1"])
+    early_stopping_savings.main(["--problems", "12", "--ess-threshold", "0", "--threads", "1"])
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()[2:]]
     assert [row[0].removeprefix("| ") for row in rows] == list(early_stopping_savings.WAYS)
     assert rows[0][3:8] == ["0", "0", "0.0%", "0.0%", "0.0% |"]

@@ -15,7 +15,7 @@ def trace_file(tmp_path_factory):
     with localsmc.load() as model, TraceWriter(path) as trace:
         settings = localsmc.Settings(seed=3)
         method = model.method("power-smc", particles=16, alpha=4.0, resampling="systematic")
-        with localsmc.start(model, "What is 47 * 6 + 112?", method=method, settings=settings) as solving:
+        with localsmc.start(model, "What is 47 * 86?", method=method, settings=settings) as solving:
             trace.start(solving)
             for step in solving:
                 trace.step(step, solving)
