@@ -29,7 +29,7 @@ from localsmc.numerics.statistics import paired, resampled, wilson
 from localsmc.text import answers
 from localsmc.text.stop_rule import StopRule
 from localsmc_models import path
-from localsmc_models.corpus import Problem, problems
+from localsmc_models.corpus import FAMILIES, Problem, problems
 from localsmc_models.corpus.ratings import SCORE, RatedStep, rated_step
 from localsmc_models.corpus.solutions import STYLES
 from localsmc_models.corpus.strategies import BEST, STRATEGIES, choice_request, style_under, under
@@ -218,10 +218,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     add("--seed", type=int, default=1, help="seed of problems and replies (default: 1)")
     add("--model", type=Path, help="target model (default: the embedded one)")
     add("--draft", type=Path, help="draft model (default: the embedded one)")
+    add("--families", default=",".join(FAMILIES), metavar="NAME,...", help="families (default: all)")
     options = parser.parse_args(arguments)
+    families = tuple(options.families.split(","))
+    if not set(families) <= set(FAMILIES):
+        parser.error(f"`--families` has an unknown one; choose from: {', '.join(FAMILIES)}")
     if options.problems < 2:
         parser.error("--problems must be at least 2")
-    drawn = list(itertools.islice(problems(options.seed, "held-out"), options.problems))
+    stream = problems(options.seed, "held-out", families=families)
+    drawn = list(itertools.islice(stream, options.problems))
     with localsmc.load(options.model) as model, localsmc.load(options.draft or path("draft")) as small:
         target, draft = (ModelReader(one, 256) for one in (model, small))
         if options.skill in ("agreement", "all"):
