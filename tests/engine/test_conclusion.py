@@ -386,7 +386,7 @@ def test_the_context_has_room_for_the_request(embedded):
     with pytest.raises(PromptTooLong, match="conclude"):
         localsmc.start(
             embedded,
-            PROBLEM + " Again: " + PROBLEM * 6,
+            PROBLEM + " Again: " + PROBLEM * 30,
             method=Greedy(),
             settings=settings(conclude="on", n_ctx=256),
         )
